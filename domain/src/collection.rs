@@ -1,0 +1,98 @@
+//! Oura's collections: where each is read, how its window is asked for, and how its days behave.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A collection of Oura's API v2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Collection {
+    /// The night's score and its contributors; no durations.
+    DailySleep,
+    /// Sleep periods: nights, naps, false detections; several a day.
+    Sleep,
+    /// Readiness score, contributors, temperature deviation.
+    DailyReadiness,
+    /// Movement of 24 hours from 04:00 local.
+    DailyActivity,
+    /// Heart rate round the clock, irregular.
+    HeartRate,
+}
+
+/// How a collection is asked for a window, and what comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// `start_date`/`end_date`; documents with an id and a `day`.
+    Days,
+    /// `start_datetime`/`end_datetime`; bare rows with a `timestamp`, gathered here into one document per UTC day.
+    Instants,
+}
+
+impl Collection {
+    /// Every collection, in the order in which a first sync fills the house: what people look at first comes first.
+    pub const ALL: &[Self] =
+        &[Self::DailySleep, Self::Sleep, Self::DailyReadiness, Self::DailyActivity, Self::HeartRate];
+
+    /// The name Oura gives it: path segment, label value and SQL key.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DailySleep => "daily_sleep",
+            Self::Sleep => "sleep",
+            Self::DailyReadiness => "daily_readiness",
+            Self::DailyActivity => "daily_activity",
+            Self::HeartRate => "heartrate",
+        }
+    }
+
+    /// How its window is asked for.
+    pub const fn window(self) -> Window {
+        match self {
+            Self::HeartRate => Window::Instants,
+            _ => Window::Days,
+        }
+    }
+
+    /// Days asked for in one request: Oura advises one to three months; time series answer in pages of a thousand rows.
+    pub const fn window_days(self) -> i64 {
+        match self.window() {
+            Window::Days => 30,
+            Window::Instants => 7,
+        }
+    }
+
+    /// Whether a document of this collection grows while its day goes on. Its states before the day has ended are
+    /// progress, not corrections, so they are replaced without keeping a revision.
+    pub const fn accumulates(self) -> bool {
+        matches!(self, Self::DailyActivity | Self::HeartRate)
+    }
+
+    /// How many days after the end of its day a value may still be called "now". Beyond it the gauge disappears.
+    pub const fn valid_days(self) -> i64 {
+        match self {
+            Self::HeartRate => 1,
+            _ => 2,
+        }
+    }
+}
+
+impl fmt::Display for Collection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// No collection has this name.
+#[derive(Debug, thiserror::Error)]
+#[error("no collection is called {0:?}; the names are those of Oura's API, for example daily_sleep")]
+pub struct UnknownCollection(String);
+
+impl FromStr for Collection {
+    type Err = UnknownCollection;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|collection| collection.name() == text)
+            .ok_or_else(|| UnknownCollection(text.chars().take(64).collect()))
+    }
+}

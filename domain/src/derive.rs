@@ -1,0 +1,246 @@
+//! From the documents of one day to the numbers of that day: a pure function of the documents and the catalogue.
+//! Dropping every number and deriving again gives the same numbers.
+
+use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimeParser;
+use serde_json::Value;
+
+use crate::catalogue::{Metric, Pick, Source, Until};
+use crate::collection::Collection;
+use crate::day::Day;
+use crate::document::row_time;
+use crate::unit::Unit;
+
+/// What the documents of one collection say about one day.
+#[derive(Debug, Default, PartialEq)]
+pub struct Derived {
+    /// One entry per daily metric whose pick found a document, in catalogue order.
+    pub daily: Vec<Daily>,
+    /// Points within the day, one entry per metric and document.
+    pub series: Vec<Series>,
+}
+
+/// One number of one day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Daily {
+    /// Which number.
+    pub metric: &'static Metric,
+    /// The value in the metric's base unit. `None` means a document is there and says "not measured": that removes a
+    /// value and is not the same as a day nobody knows anything about.
+    pub value: Option<f64>,
+}
+
+/// Points of one metric from one document, either evenly spaced or each with its own offset.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Series {
+    /// Which number.
+    pub metric: &'static Metric,
+    /// The instant offsets count from.
+    pub start: Timestamp,
+    /// Where the points are.
+    pub spacing: Spacing,
+    /// Values in the metric's base unit; `None` is a gap in an even spacing.
+    pub values: Vec<Option<f64>>,
+}
+
+/// Where the points of a [`Series`] are, in milliseconds from its start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Spacing {
+    /// Point `i` is at `i * step`.
+    Even(i64),
+    /// Point `i` is at the `i`-th offset; ascending.
+    Each(Vec<i64>),
+}
+
+impl Series {
+    /// Every measured point: Unix milliseconds and value, in order of time.
+    pub fn points(&self) -> impl DoubleEndedIterator<Item = (i64, f64)> {
+        let start = self.start.as_millisecond();
+        self.values.iter().enumerate().filter_map(move |(i, value)| {
+            let offset = match &self.spacing {
+                Spacing::Even(step) => step.checked_mul(i64::try_from(i).ok()?)?,
+                Spacing::Each(offsets) => *offsets.get(i)?,
+            };
+            Some((start.checked_add(offset)?, (*value)?))
+        })
+    }
+}
+
+/// Derives a day. `bodies` are all documents of `collection` whose day is `day`; one that is no JSON says nothing (the
+/// store only holds documents that parsed).
+pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<Item = &'a str>) -> Derived {
+    let documents: Vec<Value> =
+        bodies.into_iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
+    let picks = Picks::of(&documents);
+    let mut derived = Derived::default();
+    for metric in Metric::of(collection) {
+        match metric.source {
+            Source::Number(pick, pointer) => {
+                let picked = picks.get(pick);
+                let values = picked.iter().filter_map(|document| number(metric.unit, document, pointer, day));
+                let value = values.reduce(|sum, value| sum + value);
+                derived.push_daily(!picked.is_empty(), metric, value);
+            }
+            Source::Count(pick) => {
+                let count = picks.get(pick).len();
+                // No naps is a fact once the night is known; before that nothing is.
+                let known = count > 0 || !picks.get(Pick::Night).is_empty();
+                derived.push_daily(known, metric, Some(f64::from(u32::try_from(count).unwrap_or(u32::MAX))));
+            }
+            Source::State(pick, pointer, states) => {
+                let picked = picks.get(pick);
+                let word = picked.last().and_then(|document| document.pointer(pointer)?.as_str());
+                let index = word.and_then(|word| states.iter().position(|state| *state == word));
+                let value = index.and_then(|index| u32::try_from(index).ok()).map(f64::from);
+                derived.push_daily(!picked.is_empty(), metric, value);
+            }
+            Source::Samples(pick, pointer, until) => {
+                derived.series.extend(
+                    picks.get(pick).iter().filter_map(|document| samples(metric, document, pointer, until)),
+                );
+            }
+            Source::Codes { pick, pointer, start, step } => {
+                derived.series.extend(
+                    picks
+                        .get(pick)
+                        .iter()
+                        .filter_map(|document| codes(metric, document, pointer, start, step)),
+                );
+            }
+            Source::Rows { value, kind } => derived.series.extend(rows(metric, &documents, value, kind)),
+        }
+    }
+    derived
+}
+
+impl Derived {
+    fn push_daily(&mut self, known: bool, metric: &'static Metric, value: Option<f64>) {
+        if known {
+            self.daily.push(Daily { metric, value });
+        }
+    }
+}
+
+/// The documents of a day, sorted out once.
+struct Picks<'a> {
+    only: Vec<&'a Value>,
+    night: Vec<&'a Value>,
+    naps: Vec<&'a Value>,
+    counted: Vec<&'a Value>,
+}
+
+impl<'a> Picks<'a> {
+    fn of(documents: &'a [Value]) -> Self {
+        let mut counted: Vec<&Value> = documents.iter().filter(|document| counts(document)).collect();
+        counted.sort_by_key(|document| instant(document, "/bedtime_start"));
+        let night = counted
+            .iter()
+            .copied()
+            .filter(|d| kind(d) == "long_sleep")
+            .max_by_key(|document| length(document));
+        Self {
+            only: documents.last().into_iter().collect(),
+            night: night.into_iter().collect(),
+            naps: counted.iter().copied().filter(|d| !night.is_some_and(|n| std::ptr::eq(n, *d))).collect(),
+            counted,
+        }
+    }
+
+    fn get(&self, pick: Pick) -> &[&'a Value] {
+        match pick {
+            Pick::Only => &self.only,
+            Pick::Night => &self.night,
+            Pick::Naps => &self.naps,
+            Pick::Counted => &self.counted,
+        }
+    }
+}
+
+/// Whether a sleep period is sleep: over, and neither a false detection (`rest`) nor deleted. Oura types short
+/// detections `sleep` long before anyone confirms them, some of thirty seconds; the ones it counts carry a score delta.
+fn counts(document: &Value) -> bool {
+    let over = instant(document, "/bedtime_end").is_some();
+    let confirmed = || document.get("sleep_score_delta").is_some_and(Value::is_number);
+    over && match kind(document) {
+        "long_sleep" | "late_nap" => true,
+        "sleep" => confirmed(),
+        _ => false,
+    }
+}
+
+fn kind(document: &Value) -> &str {
+    document.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Milliseconds from falling to getting up.
+fn length(document: &Value) -> i64 {
+    let at = |pointer| instant(document, pointer).map_or(0, Timestamp::as_millisecond);
+    at("/bedtime_end") - at("/bedtime_start")
+}
+
+fn instant(document: &Value, pointer: &str) -> Option<Timestamp> {
+    DateTimeParser::new().parse_timestamp(document.pointer(pointer)?.as_str()?).ok()
+}
+
+fn number(unit: Unit, document: &Value, pointer: &str, day: Day) -> Option<f64> {
+    unit.read(document.pointer(pointer)?, day).ok().flatten()
+}
+
+fn samples(metric: &'static Metric, document: &Value, pointer: &str, until: Until) -> Option<Series> {
+    let sample = document.pointer(pointer)?;
+    let start = row_time(sample)?;
+    #[expect(clippy::cast_possible_truncation, reason = "documents are accepted with 1 ms to a day")]
+    let step = (sample.get("interval")?.as_f64()? * 1000.0).round() as i64;
+    let mut values: Vec<Option<f64>> = sample
+        .get("items")?
+        .as_array()?
+        .iter()
+        .map(|item| item.as_f64().and_then(|number| metric.unit.base(number)))
+        .collect();
+    if let Until::Codes(pointer, seconds) = until
+        && let Some(codes) = document.pointer(pointer).and_then(Value::as_str)
+    {
+        let measured = i64::try_from(codes.len()).ok()?.checked_mul(seconds * 1000)? / step.max(1);
+        values.truncate(usize::try_from(measured).ok()?);
+    }
+    even(metric, start, step, values)
+}
+
+fn codes(metric: &'static Metric, document: &Value, pointer: &str, start: &str, step: i64) -> Option<Series> {
+    let text = document.pointer(pointer)?.as_str()?;
+    let values = text.chars().map(|code| code.to_digit(10).map(f64::from)).collect();
+    even(metric, instant(document, start)?, step * 1000, values)
+}
+
+fn even(metric: &'static Metric, start: Timestamp, step: i64, values: Vec<Option<f64>>) -> Option<Series> {
+    let measured = step > 0 && values.iter().any(Option::is_some);
+    measured.then_some(Series { metric, start, spacing: Spacing::Even(step), values })
+}
+
+/// The rows that carry this metric's label, or for the label `other` those that carry nobody's.
+fn rows(metric: &'static Metric, documents: &[Value], value: &str, kind: &str) -> Option<Series> {
+    let label = metric.label.map(|label| label.value);
+    let named = |word: &str| Metric::of(metric.collection).any(|m| m.label.is_some_and(|l| l.value == word));
+    let mine = |row: &Value| {
+        let word = row.pointer(kind).and_then(Value::as_str).unwrap_or_default();
+        label.is_none_or(
+            |label| if label == "other" { word == "other" || !named(word) } else { word == label },
+        )
+    };
+    let mut points: Vec<(Timestamp, f64)> = documents
+        .iter()
+        .filter_map(Value::as_array)
+        .flatten()
+        .filter(|row| mine(row))
+        .filter_map(|row| Some((row_time(row)?, metric.unit.base(row.pointer(value)?.as_f64()?)?)))
+        .collect();
+    points.sort_by_key(|(at, _)| *at);
+    points.dedup_by_key(|(at, _)| *at);
+    let (start, _) = *points.first()?;
+    let offsets = points.iter().map(|(at, _)| at.as_millisecond() - start.as_millisecond()).collect();
+    let values = points.into_iter().map(|(_, value)| Some(value)).collect();
+    Some(Series { metric, start, spacing: Spacing::Each(offsets), values })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+fn day() -> Day {
+    "2026-10-25".parse().unwrap()
+}
+
+fn fixture() -> Vec<Value> {
+    let page: Value = serde_json::from_str(include_str!("../../fixtures/sleep.json")).unwrap();
+    page["data"].as_array().unwrap().clone()
+}
+
+/// A sleep period on the fixture's day: hours after midnight, type, delta.
+fn period(from: f64, to: f64, kind: &str, delta: Option<i64>) -> Value {
+    let at = |hours: f64| {
+        #[expect(clippy::cast_possible_truncation, reason = "a few hours")]
+        let seconds = (hours * 3600.0) as i64;
+        (day().midnight_utc() + jiff::SignedDuration::from_secs(seconds)).to_string()
+    };
+    json!({
+        "id": format!("{kind}-{from}"), "day": "2026-10-25", "type": kind,
+        "bedtime_start": at(from), "bedtime_end": at(to),
+        "time_in_bed": (to - from) * 3600.0, "total_sleep_duration": (to - from) * 3000.0, "sleep_score_delta": delta,
+    })
+}
+
+fn of(documents: &[Value]) -> Derived {
+    let bodies: Vec<String> = documents.iter().map(Value::to_string).collect();
+    derive(Collection::Sleep, day(), bodies.iter().map(String::as_str))
+}
+
+/// `None`: nobody knows; `Some(None)`: known to be unmeasured.
+fn value(derived: &Derived, key: &str) -> Option<Option<f64>> {
+    derived.daily.iter().find(|daily| daily.metric.key == key).map(|daily| daily.value)
+}
+
+#[test]
+fn the_fixture_says_every_number() {
+    let derived = of(&fixture());
+    for (key, expected) in [
+        ("sleep_duration", 2100.0),
+        ("sleep_stage_duration_rem", 300.0),
+        ("sleep_efficiency", 0.88),
+        ("sleep_average_hrv", 0.052),
+        ("sleep_bedtime_start_clock", -1800.0),
+        ("sleep_low_battery", 0.0),
+        ("sleep_algorithm", 1.0),
+        ("sleep_naps", 1.0),
+        ("sleep_nap_duration", 1500.0),
+        ("sleep_nap_score_delta", 3.0),
+    ] {
+        assert_eq!(value(&derived, key), Some(Some(expected)), "{key}");
+    }
+    let hrv = derived.series.iter().find(|series| series.metric.key == "sleep_hrv").unwrap();
+    let start = hrv.start.as_millisecond();
+    assert_eq!(hrv.points().next(), Some((start + 300_000, 0.048)), "a null is a gap in its place");
+    assert_eq!(hrv.points().count(), 5, "a negative reading is a gap too");
+}
+
+#[test]
+fn the_night_is_the_longest_completed_long_sleep() {
+    let night = |documents: &[Value]| value(&of(documents), "sleep_time_in_bed");
+    let early = period(0.0, 3.5, "long_sleep", Some(0));
+    let late = period(4.0, 9.0, "long_sleep", Some(0));
+    assert_eq!(night(&[early.clone(), late.clone()]), Some(Some(18_000.0)));
+    assert_eq!(night(&[late.clone(), early.clone()]), Some(Some(18_000.0)), "whatever the order");
+    let mut running = period(0.0, 12.0, "long_sleep", None);
+    running["bedtime_end"] = Value::Null;
+    assert_eq!(
+        night(&[running.clone(), early.clone()]),
+        Some(Some(12_600.0)),
+        "a night in progress is none yet"
+    );
+    assert_eq!(night(&[running]), None);
+    assert_eq!(night(&[period(1.0, 9.0, "rest", Some(1)), period(1.0, 9.0, "deleted", Some(1))]), None);
+}
+
+#[test]
+fn naps_count_once_oura_counts_them() {
+    let night = period(0.0, 7.0, "long_sleep", Some(0));
+    let naps = |more: &[Value]| {
+        let derived = of(&[std::slice::from_ref(&night), more].concat());
+        (value(&derived, "sleep_naps").flatten(), value(&derived, "sleep_nap_duration").flatten())
+    };
+    assert_eq!(naps(&[]), (Some(0.0), None), "a known night without a nap has zero naps");
+    assert_eq!(naps(&[period(14.0, 14.01, "sleep", None)]), (Some(0.0), None), "an unconfirmed detection");
+    assert_eq!(naps(&[period(14.0, 15.0, "sleep", Some(2))]), (Some(1.0), Some(3000.0)));
+    let several = [period(14.0, 15.0, "late_nap", Some(2)), period(8.0, 9.0, "long_sleep", Some(0))];
+    assert_eq!(naps(&several), (Some(2.0), Some(6000.0)), "a second long sleep is no second night");
+    assert_eq!(
+        value(&of(&[period(14.0, 15.0, "rest", None)]), "sleep_naps"),
+        None,
+        "no night, no nap: nobody knows"
+    );
+}
+
+#[test]
+fn null_and_sentinel_are_known_to_be_unmeasured() {
+    let mut night = fixture().remove(0);
+    night["average_hrv"] = Value::Null;
+    night["lowest_heart_rate"] = 255.into();
+    night["sleep_algorithm_version"] = "v9".into();
+    let derived = of(&[night]);
+    for key in ["sleep_average_hrv", "sleep_lowest_heart_rate", "sleep_algorithm"] {
+        assert_eq!(value(&derived, key), Some(None), "{key}");
+    }
+    assert_eq!(of(&[]), Derived::default(), "a day without a document says nothing");
+}
+
+#[test]
+fn the_padding_of_a_running_day_is_no_measurement() {
+    let page: Value = serde_json::from_str(include_str!("../../fixtures/daily_activity.json")).unwrap();
+    let mut document = page["data"][0].clone();
+    document["class_5_min"] = "22".into();
+    let derived = derive(Collection::DailyActivity, day(), [document.to_string().as_str()]);
+    let met = derived.series.iter().find(|series| series.metric.key == "activity_met").unwrap();
+    assert_eq!(met.values.len(), 10);
+}
+
+#[test]
+fn rows_go_to_their_context_and_unknown_ones_to_other() {
+    let row = |at: &str, bpm: i64, source: &str| json!({"timestamp": at, "bpm": bpm, "source": source});
+    let rows = json!([
+        row("2026-10-25T10:00:00Z", 60, "awake"),
+        row("2026-10-25T10:00:05Z", 119, "awake"),
+        row("2026-10-25T10:00:05Z", 121, "workout"),
+        row("2026-10-25T10:05:00Z", 255, "awake"),
+        row("2026-10-25T10:06:00Z", 70, "underwater"),
+    ]);
+    let derived = derive(Collection::HeartRate, day(), [rows.to_string().as_str()]);
+    let found: Vec<(&str, Vec<f64>)> = derived
+        .series
+        .iter()
+        .map(|series| (series.metric.key, series.points().map(|(_, value)| value).collect()))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("heart_rate_awake", vec![60.0, 119.0]),
+            ("heart_rate_workout", vec![121.0]),
+            ("heart_rate_other", vec![70.0])
+        ]
+    );
+}
+
+proptest! {
+    /// Whatever periods a day has: one night at most, every counted period once, and the order never matters.
+    #[test]
+    fn every_counted_period_is_counted_once(
+        periods in proptest::collection::vec((0_u8..20, 1_u8..9, 0_usize..5, proptest::option::of(0_i64..4)), 0..6),
+        rotate in 0_usize..6,
+    ) {
+        let kinds = ["long_sleep", "late_nap", "sleep", "rest", "deleted"];
+        let mut documents: Vec<Value> = periods
+            .iter()
+            .map(|(from, hours, kind, delta)| {
+                period(f64::from(*from), f64::from(*from) + f64::from(*hours), kinds[*kind], *delta)
+            })
+            .collect();
+        let counted = documents.iter().filter(|document| counts(document)).count();
+        let derived = of(&documents);
+        let nights = derived.daily.iter().filter(|daily| daily.metric.key == "sleep_time_in_bed").count();
+        let naps = value(&derived, "sleep_naps").flatten().unwrap_or(0.0);
+        prop_assert_eq!(f64::from(u32::try_from(counted - nights).unwrap()), naps);
+        let middle = rotate.min(documents.len());
+        documents.rotate_left(middle);
+        prop_assert_eq!(value(&of(&documents), "sleep_nap_duration"), value(&derived, "sleep_nap_duration"));
+    }
+}

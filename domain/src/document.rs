@@ -1,0 +1,181 @@
+//! One thing Oura returned, kept as it came. Parsing checks only what the house relies on (an id, a day, the types of
+//! the numbers in the catalogue); everything else, known or not, rides along in the body.
+
+use jiff::fmt::temporal::DateTimeParser;
+use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
+
+use crate::catalogue::{Metric, Source};
+use crate::collection::{Collection, Window};
+use crate::day::Day;
+use crate::unit::Unit;
+
+/// A document, or for a time series the rows of one UTC day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// Oura's id; for a time series the UTC day.
+    pub id: String,
+    /// The civil day it belongs to; for a time series the UTC day.
+    pub day: Day,
+    /// The JSON text as Oura sent it; for a time series the array of its rows.
+    pub body: String,
+}
+
+/// Something Oura returned that cannot be used. It is kept with its body, counted and listed, never dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Oura's id where one could be read, else a name made of the content, so that a repeat is not a second one.
+    pub id: String,
+    /// What is wrong and where. Never contains a value.
+    pub reason: String,
+    /// What came.
+    pub body: String,
+}
+
+/// Longest id accepted; Oura's are UUIDs.
+const MAX_ID: usize = 256;
+
+impl Document {
+    /// Reads one document of a [`Window::Days`] collection.
+    pub fn parse(collection: Collection, body: &str) -> Result<Self, Rejected> {
+        let reject = |id: Option<&str>, reason: String| Rejected {
+            id: id.map_or_else(|| fingerprint(body), str::to_owned),
+            reason,
+            body: body.to_owned(),
+        };
+        let value: Value = serde_json::from_str(body)
+            .map_err(|error| reject(None, format!("no JSON: {}", place(&error))))?;
+        let id = match value.get("id").and_then(Value::as_str) {
+            Some(id) if !id.is_empty() && id.len() <= MAX_ID => id,
+            _ => return Err(reject(None, "/id: expected a text of 1 to 256 bytes".into())),
+        };
+        let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
+        let day: Day = match day.map(str::parse) {
+            Some(Ok(day)) => day,
+            _ => return Err(reject(Some(id), "/day: expected a date between 2000 and 2199".into())),
+        };
+        for metric in Metric::of(collection) {
+            check(metric, &value, day).map_err(|reason| reject(Some(id), reason))?;
+        }
+        Ok(Self { id: id.to_owned(), day, body: body.to_owned() })
+    }
+
+    /// Gathers rows of a [`Window::Instants`] collection into one document per UTC day: rows in order of time, a
+    /// repeated (timestamp, kind) once, the later one winning.
+    pub fn gather<'a>(
+        collection: Collection,
+        rows: impl IntoIterator<Item = &'a str>,
+    ) -> (Vec<Self>, Vec<Rejected>) {
+        debug_assert_eq!(collection.window(), Window::Instants, "only time series are gathered");
+        let mut rejected = Vec::new();
+        let mut known: std::collections::BTreeMap<(Timestamp, String), &str> =
+            std::collections::BTreeMap::new();
+        for body in rows {
+            match parse_row(collection, body) {
+                Ok(key) => {
+                    known.insert(key, body);
+                }
+                Err(reason) => {
+                    rejected.push(Rejected { id: fingerprint(body), reason, body: body.to_owned() });
+                }
+            }
+        }
+        let mut documents: Vec<Self> = Vec::new();
+        for ((at, _), body) in known {
+            let day = Day::at(at, &TimeZone::UTC);
+            match documents.last_mut() {
+                Some(open) if open.day == day => {
+                    open.body.push(',');
+                    open.body.push_str(body);
+                }
+                _ => documents.push(Self { id: day.to_string(), day, body: format!("[{body}") }),
+            }
+        }
+        for document in &mut documents {
+            document.body.push(']');
+        }
+        (documents, rejected)
+    }
+}
+
+/// The time and kind that tell a row from every other.
+fn parse_row(collection: Collection, body: &str) -> Result<(Timestamp, String), String> {
+    let value: Value = serde_json::from_str(body).map_err(|error| format!("no JSON: {}", place(&error)))?;
+    let at = row_time(&value).ok_or("/timestamp: expected an RFC 3339 time of this age")?;
+    let day = Day::at(at, &TimeZone::UTC);
+    let mut kind = "";
+    for metric in Metric::of(collection) {
+        if let Source::Rows { value: number, kind: pointer } = metric.source {
+            kind = value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            read(metric.unit, &value, number, day)?;
+        }
+    }
+    Ok((at, kind.to_owned()))
+}
+
+/// A row's instant, when it lies on an accepted day.
+pub(crate) fn row_time(row: &Value) -> Option<Timestamp> {
+    let at = DateTimeParser::new().parse_timestamp(row.get("timestamp")?.as_str()?).ok()?;
+    (Day::FIRST.midnight_utc() <= at && at < Day::LAST.midnight_utc()).then_some(at)
+}
+
+/// Whether what `metric` points to has the type it needs. Absence is always fine.
+fn check(metric: &Metric, document: &Value, day: Day) -> Result<(), String> {
+    let text_or_null = |pointer: &str| match document.pointer(pointer) {
+        None | Some(Value::Null | Value::String(_)) => Ok(()),
+        Some(_) => Err(format!("{pointer}: expected a text")),
+    };
+    match metric.source {
+        Source::Number(_, pointer) => read(metric.unit, document, pointer, day).map(drop),
+        Source::State(_, pointer, _) => text_or_null(pointer),
+        Source::Codes { pointer, start, .. } => {
+            text_or_null(pointer)?;
+            read(Unit::Timestamp, document, start, day).map(drop)
+        }
+        Source::Samples(_, pointer, _) => check_samples(document, pointer),
+        Source::Count(_) | Source::Rows { .. } => Ok(()),
+    }
+}
+
+fn check_samples(document: &Value, pointer: &str) -> Result<(), String> {
+    let samples = match document.pointer(pointer) {
+        None | Some(Value::Null) => return Ok(()),
+        Some(samples) => samples,
+    };
+    let items = samples.get("items").and_then(Value::as_array);
+    if items.is_none_or(|items| !items.iter().all(|item| item.is_null() || item.is_number())) {
+        return Err(format!("{pointer}/items: expected a list of numbers and nulls"));
+    }
+    if samples
+        .get("interval")
+        .and_then(Value::as_f64)
+        .is_none_or(|interval| !(0.001..=86_400.0).contains(&interval))
+    {
+        return Err(format!("{pointer}/interval: expected seconds"));
+    }
+    if row_time(samples).is_none() {
+        return Err(format!("{pointer}/timestamp: expected an RFC 3339 time"));
+    }
+    Ok(())
+}
+
+fn read(unit: Unit, document: &Value, pointer: &str, day: Day) -> Result<Option<f64>, String> {
+    let value = document.pointer(pointer).unwrap_or(&Value::Null);
+    unit.read(value, day).map_err(|expected| format!("{pointer}: expected {expected}"))
+}
+
+/// Where JSON broke; serde's own text can quote the input, which may be a health value.
+fn place(error: &serde_json::Error) -> String {
+    format!("broken at line {} column {}", error.line(), error.column())
+}
+
+/// A short name made of the content (64-bit FNV-1a): stable between runs and versions, no secret.
+fn fingerprint(body: &str) -> String {
+    let hash = body.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("content-{hash:016x}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! What kind of number a metric is: how Oura writes it, which values mean "not measured", and the base unit it is
+//! stored, exported and answered in.
+
+use jiff::civil::{DateTime, Time};
+use jiff::fmt::temporal::DateTimeParser;
+use serde_json::Value;
+
+use crate::day::Day;
+
+/// The kind of a number. Stored values are always in the base unit; the conversion happens once, on the way in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Oura's 1–100 points. A 0 is Oura's mark for a contributor it did not measure.
+    Score,
+    /// Points a nap added to a score; signed.
+    ScoreDelta,
+    /// A plain count.
+    Count,
+    /// A yes or no, as 1 or 0.
+    Flag,
+    /// The index of a state; the exporter shows one 0/1 series per state.
+    State,
+    /// A duration or signed offset, in seconds.
+    Seconds,
+    /// An instant written as RFC 3339; seconds since 1970 UTC.
+    Timestamp,
+    /// An instant written as RFC 3339; seconds on its own wall clock since the midnight that began its `day`.
+    /// Negative before midnight. A night that starts at 23:00 is −3600.
+    WallClock,
+    /// Percent in Oura's documents, a ratio of 0–1 here.
+    Percent,
+    /// Beats per minute. 255 is Oura's mark for "no reading".
+    BeatsPerMinute,
+    /// Breaths per minute.
+    BreathsPerMinute,
+    /// Heart-rate variability: milliseconds (RMSSD) in Oura's documents, seconds here. Negative readings are wrapped
+    /// bytes and count as absent.
+    Hrv,
+    /// A temperature difference in degrees Celsius.
+    Celsius,
+    /// Kilocalories in Oura's documents, joules here (× 4184).
+    Kilocalories,
+    /// A distance in meters, signed where Oura counts down to a target.
+    Meters,
+    /// Multiples of the resting metabolic rate.
+    Met,
+    /// MET-minutes in Oura's documents, MET-seconds here (× 60).
+    MetMinutes,
+}
+
+impl Unit {
+    /// The ending of the Prometheus name, without its underscore; empty for plain counts and states.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Self::Score => "score",
+            Self::ScoreDelta | Self::Count | Self::Flag | Self::State => "",
+            Self::Seconds | Self::WallClock | Self::Hrv => "seconds",
+            Self::Timestamp => "timestamp_seconds",
+            Self::Percent => "ratio",
+            Self::BeatsPerMinute => "beats_per_minute",
+            Self::BreathsPerMinute => "breaths_per_minute",
+            Self::Celsius => "celsius",
+            Self::Kilocalories => "joules",
+            Self::Meters => "meters",
+            Self::Met => "met",
+            Self::MetMinutes => "met_seconds",
+        }
+    }
+
+    /// The unit in words for people, as the API and the documentation print it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Score => "score (1-100)",
+            Self::ScoreDelta => "score points",
+            Self::Count => "count",
+            Self::Flag => "0 or 1",
+            Self::State => "state",
+            Self::Seconds | Self::Hrv => "seconds",
+            Self::WallClock => "seconds from local midnight",
+            Self::Timestamp => "seconds since 1970-01-01 UTC",
+            Self::Percent => "ratio (0-1)",
+            Self::BeatsPerMinute => "beats per minute",
+            Self::BreathsPerMinute => "breaths per minute",
+            Self::Celsius => "degrees Celsius",
+            Self::Kilocalories => "joules",
+            Self::Meters => "meters",
+            Self::Met => "MET",
+            Self::MetMinutes => "MET-seconds",
+        }
+    }
+
+    /// How HELP text describes the way from Oura's number to ours; empty when nothing changes.
+    pub const fn transform(self) -> &'static str {
+        match self {
+            Self::Percent => ", percent / 100",
+            Self::Hrv => ", milliseconds / 1000",
+            Self::Kilocalories => ", kcal * 4184",
+            Self::MetMinutes => ", MET-minutes * 60",
+            Self::WallClock => ", as seconds on the wall clock since midnight of its day",
+            Self::Timestamp => ", as Unix time",
+            Self::Flag => ", true as 1",
+            _ => "",
+        }
+    }
+
+    /// Reads one value of a document that belongs to `day`.
+    ///
+    /// `Ok(None)` is absence: null, or a sentinel. `Err` is a value of the wrong type, with the type expected.
+    pub fn read(self, value: &Value, day: Day) -> Result<Option<f64>, &'static str> {
+        if value.is_null() {
+            return Ok(None);
+        }
+        match self {
+            Self::Flag => value.as_bool().map(|flag| Some(f64::from(u8::from(flag)))).ok_or("true or false"),
+            Self::State => Err("no number"),
+            Self::Timestamp => {
+                let parser = DateTimeParser::new();
+                let at = value.as_str().and_then(|text| parser.parse_timestamp(text).ok());
+                #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
+                at.map(|at| Some(at.as_millisecond() as f64 / 1000.0)).ok_or("an RFC 3339 time")
+            }
+            Self::WallClock => wall_clock(value, day).map(Some).ok_or("an RFC 3339 time with its offset"),
+            _ => value.as_f64().map(|number| self.base(number)).ok_or("a number"),
+        }
+    }
+
+    /// Oura's number in the base unit, or `None` when it is a mark for "not measured" or no finite number.
+    pub fn base(self, number: f64) -> Option<f64> {
+        let measured = match self {
+            Self::Score => number > 0.0 && number <= 100.0,
+            Self::BeatsPerMinute => number > 0.0 && number < 255.0,
+            Self::BreathsPerMinute | Self::Hrv => number > 0.0,
+            _ => number.is_finite(),
+        };
+        measured.then_some(match self {
+            Self::Percent => number / 100.0,
+            Self::Hrv => number / 1000.0,
+            Self::Kilocalories => number * 4184.0,
+            Self::MetMinutes => number * 60.0,
+            _ => number,
+        })
+    }
+}
+
+/// Seconds from the midnight that began `day` to the wall-clock time printed in `value`. The printed time is what the
+/// sleeper's clock said, so neither DST nor travel bends it.
+fn wall_clock(value: &Value, day: Day) -> Option<f64> {
+    let text = value.as_str()?;
+    DateTimeParser::new().parse_timestamp(text).ok()?;
+    let wall: DateTime = text.parse().ok()?;
+    let since = wall.duration_since(day.date().to_datetime(Time::midnight()));
+    Some(since.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn check(unit: Unit, value: Value, expected: Result<Option<f64>, ()>) {
+        let day = "2026-03-29".parse().unwrap();
+        assert_eq!(unit.read(&value, day).map_err(|_| ()), expected, "{unit:?} of {value}");
+    }
+
+    #[test]
+    fn numbers_arrive_in_base_units() {
+        check(Unit::Percent, json!(91), Ok(Some(0.91)));
+        check(Unit::Hrv, json!(52), Ok(Some(0.052)));
+        check(Unit::Kilocalories, json!(450), Ok(Some(1_882_800.0)));
+        check(Unit::MetMinutes, json!(88), Ok(Some(5_280.0)));
+        check(Unit::Timestamp, json!("2026-03-28T23:20:00.500+01:00"), Ok(Some(1_774_736_400.5)));
+        check(Unit::Flag, json!(true), Ok(Some(1.0)));
+        check(Unit::Meters, json!(-1200), Ok(Some(-1200.0)));
+        check(Unit::Celsius, json!(-0.12), Ok(Some(-0.12)));
+    }
+
+    #[test]
+    fn sentinels_and_nulls_are_absence() {
+        for unit in
+            [Unit::Score, Unit::BeatsPerMinute, Unit::Hrv, Unit::Timestamp, Unit::Flag, Unit::WallClock]
+        {
+            check(unit, Value::Null, Ok(None));
+        }
+        check(Unit::Score, json!(0), Ok(None));
+        check(Unit::BeatsPerMinute, json!(255), Ok(None));
+        check(Unit::Hrv, json!(-102), Ok(None));
+    }
+
+    #[test]
+    fn zero_is_a_value_where_zero_can_happen() {
+        check(Unit::Count, json!(0), Ok(Some(0.0)));
+        check(Unit::Seconds, json!(0), Ok(Some(0.0)));
+        check(Unit::ScoreDelta, json!(0), Ok(Some(0.0)));
+    }
+
+    #[test]
+    fn wall_clock_ignores_dst_and_travel() {
+        // The night of the spring change in Europe: both ends are what the clock on the wall said.
+        check(Unit::WallClock, json!("2026-03-28T23:20:00+01:00"), Ok(Some(-2400.0)));
+        check(Unit::WallClock, json!("2026-03-29T07:45:00+02:00"), Ok(Some(27_900.0)));
+        check(Unit::WallClock, json!("2026-03-29T00:05:14-07:00"), Ok(Some(314.0)));
+    }
+
+    #[test]
+    fn wrong_types_are_errors_not_zeros() {
+        check(Unit::Score, json!("82"), Err(()));
+        check(Unit::Flag, json!(1), Err(()));
+        check(Unit::Timestamp, json!("yesterday"), Err(()));
+        check(Unit::Timestamp, json!(1_774_736_400), Err(()));
+        check(Unit::WallClock, json!("2026-03-29T07:45:00"), Err(()));
+        check(Unit::Count, json!([1]), Err(()));
+    }
+}
