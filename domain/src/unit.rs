@@ -158,8 +158,8 @@ mod tests {
 
     use super::*;
 
-    fn check(unit: Unit, value: Value, expected: Result<Option<f64>, ()>) {
-        let day = "2026-03-29".parse().unwrap();
+    fn check(unit: Unit, value: impl Into<Value>, expected: Result<Option<f64>, ()>) {
+        let (value, day) = (value.into(), "2026-03-29".parse().unwrap());
         assert_eq!(unit.read(&value, day).map_err(|_| ()), expected, "{unit:?} of {value}");
     }
 

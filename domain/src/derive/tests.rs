@@ -32,6 +32,7 @@ fn of(documents: &[Value]) -> Derived {
 }
 
 /// `None`: nobody knows; `Some(None)`: known to be unmeasured.
+#[expect(clippy::option_option, reason = "the two absences differ")]
 fn value(derived: &Derived, key: &str) -> Option<Option<f64>> {
     derived.daily.iter().find(|daily| daily.metric.key == key).map(|daily| daily.value)
 }
@@ -163,7 +164,7 @@ proptest! {
         let derived = of(&documents);
         let nights = derived.daily.iter().filter(|daily| daily.metric.key == "sleep_time_in_bed").count();
         let naps = value(&derived, "sleep_naps").flatten().unwrap_or(0.0);
-        prop_assert_eq!(f64::from(u32::try_from(counted - nights).unwrap()), naps);
+        prop_assert!((f64::from(u32::try_from(counted - nights).unwrap()) - naps).abs() < 0.5);
         let middle = rotate.min(documents.len());
         documents.rotate_left(middle);
         prop_assert_eq!(value(&of(&documents), "sleep_nap_duration"), value(&derived, "sleep_nap_duration"));

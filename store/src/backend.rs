@@ -1,0 +1,192 @@
+//! The closed set of databases, and the two macros that let one SQL text and one Rust body serve both: the compiler
+//! checks each body once per driver. Nobody outside this crate can name a driver.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Connection, PgConnection, Postgres, Sqlite, Transaction};
+
+use crate::error::{Error, Result};
+
+/// Where the database is.
+#[derive(Clone)]
+pub enum Location {
+    /// A file of this process's own.
+    Sqlite(PathBuf),
+    /// A server, with the options of its URL.
+    Postgres(Box<PgConnectOptions>),
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
+}
+
+/// The place without credentials, fit for a log.
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+            Self::Postgres(options) => {
+                let name = options.get_database().unwrap_or("");
+                write!(f, "postgres://{}:{}/{name}", options.get_host(), options.get_port())
+            }
+        }
+    }
+}
+
+impl FromStr for Location {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Self> {
+        let refuse = |reason: &str| Error::Url { reason: reason.to_owned() };
+        match url.split_once(':') {
+            Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
+                "" | ":memory:" => Err(refuse("an embedded database needs a file")),
+                path => Ok(Self::Sqlite(path.into())),
+            },
+            Some(("postgres" | "postgresql", _)) => PgConnectOptions::from_str(url)
+                .map(|options| Self::Postgres(Box::new(options.application_name("myhealth"))))
+                .map_err(|_| {
+                    refuse("it does not parse (a password with special characters must be percent-encoded)")
+                }),
+            Some((scheme, _)) if scheme.len() < 20 => {
+                Err(refuse(&format!("{scheme} is no database this build knows")))
+            }
+            _ => Err(refuse("it has no scheme")),
+        }
+    }
+}
+
+/// The open pools.
+#[derive(Clone, Debug)]
+pub(crate) enum Backend {
+    Postgres(PgPool),
+    /// SQLite knows one writer at a time; a pool of one turns lock errors into waiting.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+}
+
+/// How long a request waits for a connection before it is told that the database does not answer.
+const ACQUIRE: Duration = Duration::from_secs(10);
+
+impl Backend {
+    pub(crate) async fn open(location: &Location) -> Result<Self> {
+        match location {
+            Location::Postgres(options) => {
+                // A pool waits out refused connections; a wrong address should be said at once.
+                let probe = tokio::time::timeout(ACQUIRE, PgConnection::connect_with(options)).await;
+                let probe = probe.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+                drop(probe.map_err(|source| Error::Unavailable { source })?.close().await);
+                let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(ACQUIRE);
+                Ok(Self::Postgres(pool.connect_lazy_with((**options).clone())))
+            }
+            Location::Sqlite(path) => Self::open_sqlite(path).await,
+        }
+    }
+
+    async fn open_sqlite(path: &Path) -> Result<Self> {
+        let directory = |source| Error::Directory { path: path.to_owned(), source };
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            create_private(parent).map_err(directory)?;
+        }
+        // SQLite says "unable to open database file" for every reason; the operating system says which.
+        std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(directory)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .journal_mode(SqliteJournalMode::Wal)
+            // With WAL, a crash of the process loses nothing; a power cut may lose the last transaction, never consistency.
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(ACQUIRE)
+            .foreign_keys(true);
+        let unavailable = |source| Error::Unavailable { source };
+        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+        let write = write.connect_with(options.clone()).await.map_err(unavailable)?;
+        let read = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE);
+        let read = read.connect_with(options.read_only(true)).await.map_err(unavailable)?;
+        Ok(Self::Sqlite { read, write })
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+
+    /// A writing transaction. SQLite takes its lock at once: a lock taken later can fail in a way no waiting mends.
+    pub(crate) async fn begin(&self) -> Result<Tx> {
+        Ok(match self {
+            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
+        })
+    }
+}
+
+/// Health data is the owner's alone.
+fn create_private(directory: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(directory)
+}
+
+/// A writing transaction on either database; dropped without [`Tx::commit`], it leaves nothing behind.
+pub(crate) enum Tx {
+    Postgres(Transaction<'static, Postgres>),
+    Sqlite(Transaction<'static, Sqlite>),
+}
+
+impl Tx {
+    pub(crate) async fn commit(self) -> Result<()> {
+        match self {
+            Self::Postgres(tx) => tx.commit().await?,
+            Self::Sqlite(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// Runs one body on the pool for reading.
+macro_rules! with_pool {
+    ($store:expr, $pool:ident => $body:expr) => {
+        match &$store.backend {
+            $crate::backend::Backend::Postgres($pool) => $body,
+            $crate::backend::Backend::Sqlite { read: $pool, .. } => $body,
+        }
+    };
+}
+
+/// Runs one body on the connection of a transaction; `Db` names its database.
+macro_rules! with_conn {
+    ($tx:expr, $conn:ident => $body:expr) => {
+        match $tx {
+            $crate::backend::Tx::Postgres(tx) => {
+                #[allow(dead_code, clippy::allow_attributes, reason = "not every body builds a statement")]
+                type Db = sqlx::Postgres;
+                let $conn: &mut sqlx::PgConnection = &mut *tx;
+                $body
+            }
+            $crate::backend::Tx::Sqlite(tx) => {
+                #[allow(dead_code, clippy::allow_attributes, reason = "not every body builds a statement")]
+                type Db = sqlx::Sqlite;
+                let $conn: &mut sqlx::SqliteConnection = &mut *tx;
+                $body
+            }
+        }
+    };
+}
+
+pub(crate) use {with_conn, with_pool};

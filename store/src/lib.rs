@@ -1,0 +1,59 @@
+//! All SQL of the house. [`Store`] is a concrete handle on PostgreSQL or embedded SQLite; its methods are named after
+//! the questions they answer. `document` is the truth, `daily`, `series` and `latest` are derived from it.
+//!
+//! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
+
+mod apply;
+mod backend;
+mod changes;
+mod error;
+mod fingerprint;
+mod migrate;
+mod numbers;
+mod people;
+mod rebuild;
+mod sync;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+use std::sync::Arc;
+
+pub use apply::{Applied, Batch};
+pub use backend::Location;
+pub use error::{Error, Result};
+pub use numbers::{DailyValue, Latest, StoredSeries};
+pub use people::Person;
+pub use sync::{SyncState, Totals};
+
+use crate::backend::Backend;
+use crate::changes::Changes;
+
+/// A handle on the database; clones share its pools and its change signal.
+#[derive(Clone, Debug)]
+pub struct Store {
+    backend: Backend,
+    changes: Arc<Changes>,
+}
+
+impl Store {
+    /// Opens the database and proves that it answers. Embedded SQLite is created when missing and migrated at once;
+    /// PostgreSQL must be migrated by [`Store::migrate`], and `open` does not check that it is (see [`Store::pending`]).
+    pub async fn open(location: &Location) -> Result<Self> {
+        let backend = Backend::open(location).await?;
+        let store = Self { backend, changes: Arc::default() };
+        if store.is_embedded() {
+            store.migrate().await?;
+        }
+        Ok(store)
+    }
+
+    /// Whether this is the embedded database of one process.
+    pub fn is_embedded(&self) -> bool {
+        matches!(self.backend, Backend::Sqlite { .. })
+    }
+
+    /// Closes the pools after running statements have finished.
+    pub async fn close(&self) {
+        self.backend.close().await;
+    }
+}

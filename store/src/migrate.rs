@@ -1,0 +1,59 @@
+//! The schema's versions. Migrations only go forward; an applied one is never edited.
+
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::{AssertSqlSafe, SqlSafeStr};
+
+use crate::Store;
+use crate::backend::Backend;
+use crate::error::Result;
+
+/// Version, name and text; see the folder `migrations`.
+const MIGRATIONS: &[(i64, &str, &str)] =
+    &[(1, "first schema", include_str!("../migrations/0001_first_schema.sql"))];
+
+fn migrator(embedded: bool) -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|(version, name, text)| {
+        // The idiom of MySQL's version comments: what stands in the marks is code for SQLite, a comment for PostgreSQL.
+        let text = if embedded {
+            text.replace("/*sqlite:", "").replace(":sqlite*/", "")
+        } else {
+            (*text).to_owned()
+        };
+        let sql = AssertSqlSafe(text).into_sql_str();
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+impl Store {
+    /// Brings the schema to this version. Safe to run again, and by several processes at once.
+    pub async fn migrate(&self) -> Result<()> {
+        let migrator = migrator(self.is_embedded());
+        match &self.backend {
+            Backend::Postgres(pool) => migrator.run(pool).await?,
+            Backend::Sqlite { write, .. } => migrator.run(write).await?,
+        }
+        Ok(())
+    }
+
+    /// Names of the migrations that have not been applied. A server with pending migrations must not start.
+    pub async fn pending(&self) -> Result<Vec<&'static str>> {
+        let applied = match &self.backend {
+            Backend::Postgres(pool) => {
+                let mut conn = pool.acquire().await?;
+                conn.ensure_migrations_table(TABLE).await?;
+                conn.list_applied_migrations(TABLE).await?
+            }
+            Backend::Sqlite { write, .. } => {
+                let mut conn = write.acquire().await?;
+                conn.ensure_migrations_table(TABLE).await?;
+                conn.list_applied_migrations(TABLE).await?
+            }
+        };
+        let done = |version: i64| applied.iter().any(|migration| migration.version == version);
+        Ok(MIGRATIONS.iter().filter(|(version, ..)| !done(*version)).map(|(_, name, _)| *name).collect())
+    }
+}
+
+/// sqlx's own record of what was applied.
+const TABLE: &str = "_sqlx_migrations";

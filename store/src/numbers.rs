@@ -1,0 +1,164 @@
+//! Numbers read back: the newest of each metric, days of a range, points of a range.
+
+mod refresh;
+
+use domain::{Day, DayRange, Derived, Metric, Series, derive::Spacing};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+
+use crate::Store;
+use crate::backend::with_pool;
+use crate::error::{Error, Result};
+use crate::people::Person;
+use crate::sync;
+
+pub(crate) use refresh::{Owner, refresh};
+
+/// The newest value of one metric of one person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latest {
+    /// Whose.
+    pub person: i64,
+    /// Which number.
+    pub metric: &'static Metric,
+    /// The day it belongs to.
+    pub day: Day,
+    /// For a point the instant it was measured; for a number of a day 00:00 UTC of that day.
+    pub observed_at: Timestamp,
+    /// In the metric's base unit.
+    pub value: f64,
+}
+
+/// One number of one day.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct DailyValue {
+    /// Which number.
+    pub metric: &'static Metric,
+    /// The day it belongs to.
+    pub day: Day,
+    /// In the metric's base unit.
+    pub value: f64,
+}
+
+/// Points of one metric, filed under the day of their document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredSeries {
+    /// The day of the document.
+    pub day: Day,
+    /// The points.
+    pub series: Series,
+}
+
+type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
+
+impl Store {
+    /// The newest value of every metric of everyone: what a scrape shows, in order of person. Constant work per person.
+    pub async fn latest(&self) -> Result<Vec<Latest>> {
+        let rows: Vec<(i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64)> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select person, metric, day, observed_at, value from latest where value is not null order by person, metric",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        let mut latest = Vec::with_capacity(rows.len());
+        for (person, key, day, observed_at, value) in rows {
+            // A metric of a newer version is not ours to show.
+            if let Some(metric) = Metric::by_key(&key) {
+                latest.push(Latest {
+                    person,
+                    metric,
+                    day: sync::day(day)?,
+                    observed_at: observed_at.to_jiff(),
+                    value,
+                });
+            }
+        }
+        Ok(latest)
+    }
+
+    /// The values of one metric in a range of days, in order of day; days without a value have no entry.
+    pub async fn daily(
+        &self,
+        person: i64,
+        metric: &'static Metric,
+        range: DayRange,
+    ) -> Result<Vec<(Day, f64)>> {
+        let rows: Vec<(jiff_sqlx::Date, f64)> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select day, value from daily where person = $1 and metric = $2 and day between $3 and $4 order by day",
+            )
+            .bind(person)
+            .bind(metric.key)
+            .bind(range.first().date().to_sqlx())
+            .bind(range.last().date().to_sqlx())
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(|(date, value)| Ok((sync::day(date)?, value))).collect()
+    }
+
+    /// The values of several metrics in a range of days, in the order given, each in order of day.
+    pub async fn daily_of(
+        &self,
+        person: &Person,
+        metrics: &[&'static Metric],
+        range: DayRange,
+    ) -> Result<Vec<DailyValue>> {
+        let mut values = Vec::new();
+        for metric in metrics {
+            let days = self.daily(person.id, metric, range).await?;
+            values.extend(days.into_iter().map(|(day, value)| DailyValue { metric, day, value }));
+        }
+        Ok(values)
+    }
+
+    /// The points of one metric whose documents belong to a range of days, in order of day and start.
+    pub async fn series(
+        &self,
+        person: i64,
+        metric: &'static Metric,
+        range: DayRange,
+    ) -> Result<Vec<StoredSeries>> {
+        let rows: Vec<SeriesRow> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select day, start_at, step_ms, offsets_ms, points from series
+                 where person = $1 and metric = $2 and day between $3 and $4 order by day, start_at",
+            )
+            .bind(person)
+            .bind(metric.key)
+            .bind(range.first().date().to_sqlx())
+            .bind(range.last().date().to_sqlx())
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(|row| stored_series(metric, row)).collect()
+    }
+}
+
+fn stored_series(metric: &'static Metric, row: SeriesRow) -> Result<StoredSeries> {
+    let corrupt = || Error::Corrupt { what: "series" };
+    let (date, start, step, offsets, points) = row;
+    let spacing = match (step, offsets) {
+        (Some(step), None) => Spacing::Even(step),
+        (None, Some(offsets)) => Spacing::Each(serde_json::from_str(&offsets).map_err(|_| corrupt())?),
+        _ => return Err(corrupt()),
+    };
+    let values = serde_json::from_str(&points).map_err(|_| corrupt())?;
+    Ok(StoredSeries {
+        day: sync::day(date)?,
+        series: Series { metric, start: start.to_jiff(), spacing, values },
+    })
+}
+
+/// The newest thing one derived day says about a metric.
+fn newest_of(derived: &Derived, metric: &Metric, day: Day) -> Option<(Timestamp, Option<f64>)> {
+    if metric.is_series() {
+        let points = derived.series.iter().filter(|series| series.metric == metric);
+        let (at, value) =
+            points.filter_map(|series| series.points().next_back()).max_by_key(|(at, _)| *at)?;
+        return Some((Timestamp::from_millisecond(at).ok()?, Some(value)));
+    }
+    let daily = derived.daily.iter().find(|daily| daily.metric == metric)?;
+    Some((day.midnight_utc(), daily.value))
+}

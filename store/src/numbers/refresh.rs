@@ -1,0 +1,218 @@
+//! Numbers written: the rows of the days a batch touched, and the newest of each metric.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use domain::derive::{Spacing, derive};
+use domain::{Collection, Day, Derived, Metric};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::QueryBuilder;
+
+use super::newest_of;
+use crate::apply::ROWS;
+use crate::backend::{Tx, with_conn};
+use crate::error::{Error, Result};
+use crate::sync::{self, DateColumn};
+
+/// Whose numbers, of which collection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) person: i64,
+    pub(crate) collection: Collection,
+}
+
+/// How many days back the newest value of a metric may hide behind documents that say nothing about it: a nap or a
+/// night in progress does not make last night disappear.
+const LOOK_BACK: i64 = 7;
+
+/// Derives `days` again and brings `latest` up to date. Returns the newest day that has a document.
+pub(crate) async fn refresh(
+    tx: &mut Tx,
+    owner: Owner,
+    days: &BTreeSet<Day>,
+    now: Timestamp,
+) -> Result<Option<Day>> {
+    let newest = newest_day(tx, owner).await?;
+    if let (Some(first), Some(last)) = (days.first(), days.last()) {
+        let derived = derive_days(tx, owner, *first, *last).await?;
+        let derived = days.iter().map(|day| (*day, derived.get(day)));
+        rewrite(tx, owner, derived).await?;
+    }
+    if let Some(newest) = newest
+        && days.last().is_some_and(|last| *last >= newest.plus(-LOOK_BACK))
+    {
+        let derived = derive_days(tx, owner, newest.plus(-LOOK_BACK), newest).await?;
+        write_latest(tx, owner, &derived, now).await?;
+    }
+    Ok(newest)
+}
+
+async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
+    let newest: DateColumn = with_conn!(tx, conn => {
+        sqlx::query_scalar("select max(day) from document where person = $1 and collection = $2")
+            .bind(owner.person)
+            .bind(owner.collection.name())
+            .fetch_one(conn)
+            .await?
+    });
+    newest.map(sync::day).transpose()
+}
+
+async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Derived>> {
+    let rows: Vec<(jiff_sqlx::Date, String)> = with_conn!(tx, conn => {
+        sqlx::query_as(
+            "select day, body from document
+             where person = $1 and collection = $2 and day between $3 and $4 order by day, id",
+        )
+        .bind(owner.person)
+        .bind(owner.collection.name())
+        .bind(first.date().to_sqlx())
+        .bind(last.date().to_sqlx())
+        .fetch_all(conn)
+        .await?
+    });
+    let mut bodies: BTreeMap<Day, Vec<String>> = BTreeMap::new();
+    for (date, body) in rows {
+        bodies.entry(sync::day(date)?).or_default().push(body);
+    }
+    Ok(bodies
+        .into_iter()
+        .map(|(day, bodies)| (day, derive(owner.collection, day, bodies.iter().map(String::as_str))))
+        .collect())
+}
+
+/// Replaces the rows of the given days by what was derived; `None` is a day whose documents are gone.
+async fn rewrite(
+    tx: &mut Tx,
+    owner: Owner,
+    derived: impl Iterator<Item = (Day, Option<&Derived>)> + Clone,
+) -> Result<()> {
+    let days: Vec<Day> = derived.clone().map(|(day, _)| day).collect();
+    for days in days.chunks(ROWS) {
+        delete_days(tx, owner, "delete from daily where person = ", days).await?;
+        delete_days(tx, owner, "delete from series where person = ", days).await?;
+    }
+    let found = derived.filter_map(|(day, derived)| Some((day, derived?)));
+    let daily: Vec<(&str, Day, f64)> = found
+        .clone()
+        .flat_map(|(day, derived)| derived.daily.iter().map(move |daily| (day, daily)))
+        .filter_map(|(day, daily)| Some((daily.metric.key, day, daily.value?)))
+        .collect();
+    for rows in daily.chunks(ROWS) {
+        with_conn!(&mut *tx, conn => {
+            let mut query = QueryBuilder::<Db>::new("insert into daily (person, metric, day, value) ");
+            query.push_values(rows, |mut row, (metric, day, value)| {
+                row.push_bind(owner.person).push_bind(*metric).push_bind(day.date().to_sqlx()).push_bind(*value);
+            });
+            query.build().persistent(false).execute(conn).await?;
+        });
+    }
+    let series: Vec<_> =
+        found.flat_map(|(day, d)| d.series.iter().map(move |series| (day, series))).collect();
+    for rows in series.chunks(ROWS) {
+        with_conn!(&mut *tx, conn => {
+            let mut query = QueryBuilder::<Db>::new(
+                "insert into series (person, metric, day, start_at, step_ms, offsets_ms, points) ",
+            );
+            query.push_values(rows, |mut row, (day, series)| {
+                let (step, offsets) = match &series.spacing {
+                    Spacing::Even(step) => (Some(*step), None),
+                    Spacing::Each(offsets) => (None, Some(json(offsets))),
+                };
+                row.push_bind(owner.person)
+                    .push_bind(series.metric.key)
+                    .push_bind(day.date().to_sqlx())
+                    .push_bind(series.start.to_sqlx())
+                    .push_bind(step)
+                    .push_bind(offsets)
+                    .push_bind(json(&series.values));
+            });
+            // Two periods that claim the same start are one claim too many; the first stays.
+            query.push(" on conflict do nothing");
+            query.build().persistent(false).execute(conn).await?;
+        });
+    }
+    Ok(())
+}
+
+async fn delete_days(tx: &mut Tx, owner: Owner, delete: &'static str, days: &[Day]) -> Result<()> {
+    with_conn!(tx, conn => {
+        let mut query = QueryBuilder::<Db>::new(delete);
+        query.push_bind(owner.person).push(" and metric in (");
+        let mut list = query.separated(", ");
+        for metric in Metric::of(owner.collection) {
+            list.push_bind(metric.key);
+        }
+        query.push(") and day in (");
+        let mut list = query.separated(", ");
+        for day in days {
+            list.push_bind(day.date().to_sqlx());
+        }
+        query.push(")").build().persistent(false).execute(conn).await?;
+    });
+    Ok(())
+}
+
+/// Numbers and nulls as a JSON array.
+fn json<T>(values: &[T]) -> String
+where
+    serde_json::Value: From<T>,
+    T: Clone,
+{
+    values.iter().cloned().collect::<serde_json::Value>().to_string()
+}
+
+type LatestRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<f64>);
+
+async fn write_latest(
+    tx: &mut Tx,
+    owner: Owner,
+    derived: &BTreeMap<Day, Derived>,
+    now: Timestamp,
+) -> Result<()> {
+    let stored: Vec<LatestRow> = with_conn!(&mut *tx, conn => {
+        sqlx::query_as("select metric, day, observed_at, value from latest where person = $1")
+            .bind(owner.person)
+            .fetch_all(conn)
+            .await?
+    });
+    let stored: HashMap<String, (Day, Timestamp, Option<f64>)> = stored
+        .into_iter()
+        .map(|(key, date, at, value)| Ok((key, (sync::day(date)?, at.to_jiff(), value))))
+        .collect::<Result<_, Error>>()?;
+    let newest = |metric: &'static Metric| {
+        derived.iter().rev().find_map(|(day, derived)| {
+            let (at, value) = newest_of(derived, metric, *day)?;
+            Some((*day, at, value))
+        })
+    };
+    let mut rows = Vec::new();
+    for metric in Metric::of(owner.collection).filter(|metric| metric.has_now()) {
+        let before = stored.get(metric.key).copied();
+        // What is no longer said anywhere becomes an observed absence, so that other processes notice.
+        let after = newest(metric).or_else(|| before.map(|(day, at, _)| (day, at, None)));
+        if let Some(after) = after.filter(|after| before != Some(*after)) {
+            rows.push((metric.key, after));
+        }
+    }
+    for rows in rows.chunks(ROWS) {
+        with_conn!(&mut *tx, conn => {
+            let mut query = QueryBuilder::<Db>::new("insert into latest (person, metric, day, observed_at, value, updated_at) ");
+            query.push_values(rows, |mut row, (metric, (day, at, value))| {
+                row.push_bind(owner.person)
+                    .push_bind(*metric)
+                    .push_bind(day.date().to_sqlx())
+                    .push_bind(at.to_sqlx())
+                    .push_bind(*value)
+                    .push_bind(now.to_sqlx());
+            });
+            query.push(
+                " on conflict (person, metric) do update
+                  set day = excluded.day, observed_at = excluded.observed_at, value = excluded.value,
+                      updated_at = excluded.updated_at",
+            );
+            query.build().persistent(false).execute(conn).await?;
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Everything derived, derived again: after an upgrade that adds a metric or corrects a rule.
+
+use std::collections::BTreeSet;
+
+use domain::{Collection, DayRange};
+use jiff::Timestamp;
+
+use crate::Store;
+use crate::backend::{Tx, with_conn};
+use crate::error::Result;
+use crate::numbers::{self, Owner};
+use crate::people::Person;
+use crate::sync::{self, DateColumn};
+
+/// Days derived at a time: bounds the memory.
+const DAYS: i64 = 60;
+
+impl Store {
+    /// Drops the numbers of one collection of one person, from its first to its last document, and derives them again
+    /// in one transaction, so that readers see the old numbers until the new ones are complete. `progress` is told the days done and in all.
+    pub async fn rebuild(
+        &self,
+        person: &Person,
+        collection: Collection,
+        now: Timestamp,
+        mut progress: impl FnMut(i64, i64),
+    ) -> Result<()> {
+        let owner = Owner { person: person.id, collection };
+        let mut tx = self.backend.begin().await?;
+        if let Some(range) = documented(&mut tx, owner).await? {
+            let mut done = 0;
+            for chunk in range.chunks(DAYS) {
+                let days: BTreeSet<_> = chunk.days().collect();
+                numbers::refresh(&mut tx, owner, &days, now).await?;
+                done += chunk.len();
+                progress(done, range.len());
+            }
+        }
+        tx.commit().await?;
+        self.changes.notify();
+        Ok(())
+    }
+
+    /// Removes the numbers of metrics that the catalogue no longer has.
+    pub async fn forget_unknown_metrics(&self) -> Result<u64> {
+        let mut tx = self.backend.begin().await?;
+        let mut removed = 0;
+        for delete in ["delete from daily where", "delete from series where", "delete from latest where"] {
+            removed += with_conn!(&mut tx, conn => {
+                let mut query = sqlx::QueryBuilder::<Db>::new(delete);
+                query.push(" metric not in (");
+                let mut list = query.separated(", ");
+                for metric in domain::METRICS {
+                    list.push_bind(metric.key);
+                }
+                query.push(")").build().persistent(false).execute(conn).await?.rows_affected()
+            });
+        }
+        tx.commit().await?;
+        Ok(removed)
+    }
+}
+
+/// From the first to the last day that has documents.
+async fn documented(tx: &mut Tx, owner: Owner) -> Result<Option<DayRange>> {
+    let (first, last): (DateColumn, DateColumn) = with_conn!(tx, conn => {
+        sqlx::query_as("select min(day), max(day) from document where person = $1 and collection = $2")
+            .bind(owner.person)
+            .bind(owner.collection.name())
+            .fetch_one(conn)
+            .await?
+    });
+    match (first, last) {
+        (Some(first), Some(last)) => Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok()),
+        _ => Ok(None),
+    }
+}

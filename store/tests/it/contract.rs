@@ -1,0 +1,229 @@
+//! One rule a case.
+
+use domain::{Collection, DayRange, Document, Metric, Rejected};
+use store::{Applied, Store, Totals};
+
+use crate::fixtures::{at, batch, day, me, newest, now, put, put_at, score, sleep, values};
+
+fn metric(key: &str) -> &'static Metric {
+    Metric::by_key(key).unwrap()
+}
+
+fn said(pairs: &[(&str, f64)]) -> Vec<(String, f64)> {
+    pairs.iter().map(|(day, value)| ((*day).to_owned(), *value)).collect()
+}
+
+async fn totals(store: &Store) -> Totals {
+    store.totals(me(store).await.id).await.unwrap()
+}
+
+pub(crate) async fn a_batch_is_stored_and_derived(store: Store) {
+    let applied =
+        put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 90)]).await;
+    assert_eq!(applied, Applied { new: 2, ..Applied::default() });
+    assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 80.0), ("2026-03-02", 90.0)]));
+    assert_eq!(newest(&store, "sleep_score").await, Some(("2026-03-02".into(), 90.0)));
+}
+
+pub(crate) async fn applying_again_changes_nothing(store: Store) {
+    let documents =
+        || vec![score("2026-03-01", 80), sleep("n", "2026-03-01", "long_sleep", (1, 7), &[Some(50.0)])];
+    put(&store, Collection::DailySleep, vec![documents().remove(0)]).await;
+    let before = totals(&store).await;
+    let latest = store.latest().await.unwrap();
+    let again =
+        put_at(&store, Collection::DailySleep, vec![documents().remove(0)], at("2026-07-01T00:00:00Z")).await;
+    assert_eq!(again, Applied { unchanged: 1, ..Applied::default() });
+    assert_eq!(totals(&store).await, before);
+    assert_eq!(store.latest().await.unwrap(), latest);
+    assert_eq!(store.watermark().await.unwrap(), Some(now()), "no row of `latest` was written again");
+}
+
+pub(crate) async fn the_newest_content_wins_and_the_old_is_kept(store: Store) {
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    let applied = put(&store, Collection::DailySleep, vec![score("2026-03-01", 75)]).await;
+    assert_eq!(applied, Applied { changed: 1, ..Applied::default() });
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 70)]).await;
+    assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 70.0)]));
+    assert_eq!(totals(&store).await.revisions, 2);
+}
+
+pub(crate) async fn progress_of_a_running_day_is_no_revision(store: Store) {
+    let rows = |bpm: &[i64]| {
+        let rows: Vec<String> = bpm
+            .iter()
+            .enumerate()
+            .map(|(i, bpm)| {
+                format!(r#"{{"timestamp":"2026-03-01T10:0{i}:00Z","bpm":{bpm},"source":"awake"}}"#)
+            })
+            .collect();
+        Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+    };
+    let during = at("2026-03-01T11:00:00Z");
+    put_at(&store, Collection::HeartRate, rows(&[60]), during).await;
+    put_at(&store, Collection::HeartRate, rows(&[60, 61]), at("2026-03-04T00:00:00Z")).await;
+    assert_eq!(totals(&store).await.revisions, 0, "the day was still running when it was first read");
+    put_at(&store, Collection::HeartRate, rows(&[60, 61, 62]), at("2026-03-05T00:00:00Z")).await;
+    assert_eq!(totals(&store).await.revisions, 1, "a finished day that changes is corrected");
+    assert_eq!(newest(&store, "heart_rate_awake").await, Some(("2026-03-01".into(), 62.0)));
+}
+
+pub(crate) async fn null_removes_a_value(store: Store) {
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 82)]).await;
+    put(&store, Collection::DailySleep, vec![score("2026-03-02", serde_json::Value::Null)]).await;
+    assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 80.0)]));
+    assert_eq!(newest(&store, "sleep_score").await, None, "not yesterday's");
+    assert_eq!(newest(&store, "sleep_contributor_timing").await, Some(("2026-03-02".into(), 70.0)));
+}
+
+pub(crate) async fn a_document_may_move_to_another_day(store: Store) {
+    put(&store, Collection::Sleep, vec![sleep("n", "2026-03-01", "long_sleep", (1, 7), &[])]).await;
+    put(&store, Collection::Sleep, vec![sleep("n", "2026-03-02", "long_sleep", (1, 8), &[])]).await;
+    assert_eq!(values(&store, "sleep_time_in_bed").await, said(&[("2026-03-02", 25_200.0)]));
+}
+
+pub(crate) async fn the_newest_value_is_not_hidden_by_a_nap(store: Store) {
+    let night = sleep("night", "2026-03-01", "long_sleep", (1, 7), &[]);
+    let detection = sleep("rest", "2026-03-02", "rest", (1, 2), &[]);
+    put(&store, Collection::Sleep, vec![night, detection]).await;
+    assert_eq!(newest(&store, "sleep_time_in_bed").await, Some(("2026-03-01".into(), 21_600.0)));
+    assert_eq!(store.sync_states(me(&store).await.id).await.unwrap()[0].newest_day, Some(day("2026-03-02")));
+}
+
+pub(crate) async fn a_failed_batch_leaves_nothing(store: Store) {
+    let stranger = store::Person { id: 4711, ..me(&store).await };
+    let mut orphan = batch(&stranger, Collection::DailySleep, vec![score("2026-03-01", 80)]);
+    orphan.covered = Some(DayRange::ending(day("2026-03-01"), 3));
+    store.apply(&orphan, now()).await.unwrap_err();
+    assert_eq!(store.totals(stranger.id).await.unwrap(), Totals::default());
+    assert_eq!(store.latest().await.unwrap(), []);
+    assert_eq!(store.sync_states(stranger.id).await.unwrap(), []);
+}
+
+pub(crate) async fn rejected_documents_are_kept_until_they_parse(store: Store) {
+    let person = me(&store).await;
+    let bad = |reason: &str, body: &str| Rejected {
+        id: "score-2026-03-01".into(),
+        reason: reason.into(),
+        body: body.into(),
+    };
+    let mut first = batch(&person, Collection::DailySleep, vec![score("2026-03-02", 90)]);
+    first.rejected = vec![
+        bad("/score: expected a number", "{\"score\": \"high\"}\0"),
+        bad("/score: expected a number", "{}"),
+    ];
+    let applied = store.apply(&first, now()).await.unwrap();
+    assert_eq!((applied.new, applied.rejected), (1, 2), "the good ones are stored");
+    let rejections = store.rejections(person.id).await.unwrap();
+    assert_eq!(rejections, [("daily_sleep".to_owned(), "/score: expected a number".to_owned(), 1)]);
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    assert_eq!(totals(&store).await.rejected, 0);
+}
+
+pub(crate) async fn only_the_days_read_without_a_hole_count_as_read(store: Store) {
+    let person = me(&store).await;
+    let read = async |first: &str, last: &str| {
+        let mut batch = batch(&person, Collection::DailySleep, Vec::new());
+        batch.covered = DayRange::new(day(first), day(last)).ok();
+        store.apply(&batch, now()).await.unwrap();
+        let state = store.sync_states(person.id).await.unwrap().remove(0);
+        let covered = state.covered.unwrap();
+        (covered.first().to_string(), covered.last().to_string())
+    };
+    let range = |first: &str, last: &str| (first.to_owned(), last.to_owned());
+    assert_eq!(read("2026-03-01", "2026-03-31").await, range("2026-03-01", "2026-03-31"));
+    assert_eq!(read("2026-02-01", "2026-02-28").await, range("2026-02-01", "2026-03-31"));
+    assert_eq!(read("2025-01-01", "2025-01-31").await, range("2026-02-01", "2026-03-31"));
+    assert_eq!(read("2026-03-20", "2026-04-02").await, range("2026-02-01", "2026-04-02"));
+}
+
+pub(crate) async fn a_failure_keeps_what_was_read(store: Store) {
+    let person = me(&store).await;
+    let mut read = batch(&person, Collection::DailySleep, vec![score("2026-03-01", 80)]);
+    read.covered = Some(DayRange::ending(day("2026-03-01"), 7));
+    store.apply(&read, now()).await.unwrap();
+    let later = at("2026-06-01T09:00:00Z");
+    store.note_failure(person.id, Collection::DailySleep, "unauthorized", later).await.unwrap();
+    store.note_failure(person.id, Collection::HeartRate, "scope", later).await.unwrap();
+    let states = store.sync_states(person.id).await.unwrap();
+    assert_eq!((states[0].covered, states[0].last_success_at), (read.covered, Some(now())));
+    assert_eq!(
+        (states[0].failure.as_deref(), states[0].last_attempt_at),
+        (Some("unauthorized"), Some(later))
+    );
+    assert_eq!((states[1].covered, states[1].failure.as_deref()), (None, Some("scope")));
+    store.apply(&read, later).await.unwrap();
+    assert_eq!(store.sync_states(person.id).await.unwrap()[0].failure, None);
+}
+
+pub(crate) async fn ranges_are_inclusive(store: Store) {
+    let days = ["2026-03-28", "2026-03-29", "2026-03-30", "2026-03-31"];
+    put(&store, Collection::DailySleep, days.iter().map(|day| score(day, 80)).collect()).await;
+    let range = DayRange::new(day("2026-03-29"), day("2026-03-30")).unwrap();
+    let found = store.daily(me(&store).await.id, metric("sleep_score"), range).await.unwrap();
+    assert_eq!(found, [(day("2026-03-29"), 80.0), (day("2026-03-30"), 80.0)]);
+}
+
+pub(crate) async fn points_come_back_exactly(store: Store) {
+    let items = [None, Some(48.0), None, Some(51.0)];
+    put(&store, Collection::Sleep, vec![sleep("n", "2026-03-01", "long_sleep", (1, 7), &items)]).await;
+    let range = DayRange::ending(day("2026-03-01"), 1);
+    let found = store.series(me(&store).await.id, metric("sleep_hrv"), range).await.unwrap();
+    let points: Vec<(i64, f64)> = found.iter().flat_map(|stored| stored.series.points()).collect();
+    let start = at("2026-03-01T01:00:00.250Z").as_millisecond();
+    assert_eq!(points, [(start + 300_000, 0.048), (start + 900_000, 0.051)]);
+}
+
+pub(crate) async fn values_come_back_to_the_last_bit(store: Store) {
+    let awkward =
+        [0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE, 1.797_693_134_862_315_7e308, -0.012_345_678_901_234_567];
+    for value in awkward {
+        let document = serde_json::json!({"id": "t", "day": "2026-03-01", "temperature_deviation": value});
+        let document = crate::fixtures::document(Collection::DailyReadiness, &document);
+        put(&store, Collection::DailyReadiness, vec![document]).await;
+        assert_eq!(
+            newest(&store, "temperature_deviation").await.map(|(_, v)| v.to_bits()),
+            Some(value.to_bits())
+        );
+    }
+}
+
+pub(crate) async fn rebuild_gives_the_same_numbers(store: Store) {
+    let nights: Vec<Document> = (1..29)
+        .map(|n| {
+            sleep(&format!("n{n}"), &format!("2026-02-{n:02}"), "long_sleep", (0, 7), &[Some(f64::from(n))])
+        })
+        .collect();
+    put(&store, Collection::Sleep, nights).await;
+    let person = me(&store).await;
+    let range = DayRange::ending(day("2026-03-01"), 60);
+    let everything = async || {
+        let series = store.series(person.id, metric("sleep_hrv"), range).await.unwrap();
+        (values(&store, "sleep_time_in_bed").await, series, store.latest().await.unwrap())
+    };
+    let before = everything().await;
+    let mut steps = Vec::new();
+    store.rebuild(&person, Collection::Sleep, now(), |done, all| steps.push((done, all))).await.unwrap();
+    assert_eq!(everything().await, before);
+    assert_eq!(steps.last(), Some(&(28, 28)));
+    assert_eq!(store.forget_unknown_metrics().await.unwrap(), 0);
+}
+
+pub(crate) async fn people_are_kept_apart(store: Store) {
+    let ann = store.ensure_person(&"ann".parse().unwrap(), "Asia/Tokyo", now()).await.unwrap();
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    store.apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-01", 60)]), now()).await.unwrap();
+    assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 80.0)]));
+    let names: Vec<String> = store.people().await.unwrap().iter().map(|p| p.name.to_string()).collect();
+    assert_eq!(names, ["ann", "me"]);
+    assert_eq!(store.person("ann").await.unwrap(), Some(ann));
+    assert_eq!(store.person("bob").await.unwrap(), None);
+}
+
+pub(crate) async fn changes_are_announced(store: Store) {
+    let mut changes = store.subscribe();
+    changes.mark_unchanged();
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(store.watermark().await.unwrap(), Some(now()));
+}

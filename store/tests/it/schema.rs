@@ -1,0 +1,72 @@
+//! Opening, migrating and refusing.
+
+use store::{Error, Location, Store, testing};
+
+fn refused(url: &str) -> String {
+    url.parse::<Location>().unwrap_err().to_string()
+}
+
+#[test]
+fn a_wrong_url_is_refused_without_repeating_it() {
+    for url in [
+        "",
+        "health.db",
+        "mysql://root:hunter2@db/health",
+        "postgres://u:hunter2@[::1/x",
+        "sqlite:",
+        "sqlite::memory:",
+    ] {
+        let text = refused(url);
+        assert!(text.contains("postgres://user:password@host/name"), "{url}: {text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    let location: Location = "postgres://ann:hunter2@db.example:5433/health".parse().unwrap();
+    assert_eq!(location.to_string(), "postgres://db.example:5433/health");
+    assert_eq!(format!("{location:?}"), location.to_string());
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let occupied = folder.path().join("file");
+    std::fs::write(&occupied, "").unwrap();
+    let path = occupied.join("health.db");
+    let error = Store::open(&Location::Sqlite(path.clone())).await.unwrap_err();
+    assert!(matches!(&error, Error::Directory { path: named, .. } if *named == path), "{error}");
+    assert!(error.to_string().contains("--data-dir"));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("health.db");
+    let text = "not a database, but somebody's only copy of something; ".repeat(40);
+    std::fs::write(&path, &text).unwrap();
+    Store::open(&Location::Sqlite(path.clone())).await.unwrap_err();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_unavailable() {
+    let error = Store::open(&"postgres://nobody@127.0.0.1:1/none".parse().unwrap()).await.unwrap_err();
+    assert!(matches!(error, Error::Unavailable { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn pending_migrations_are_named_until_applied() {
+    let store = Store::open(&testing::empty_postgres().await).await.unwrap();
+    assert_eq!(store.pending().await.unwrap(), ["first schema"]);
+    store.migrate().await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.pending().await.unwrap(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn an_embedded_store_opens_again_with_what_it_held() {
+    let (store, folder) = testing::sqlite().await;
+    let person = crate::fixtures::me(&store).await;
+    store.close().await;
+    let again = Store::open(&Location::Sqlite(folder.path().join("test.db"))).await.unwrap();
+    assert_eq!(again.people().await.unwrap(), [person]);
+    assert_eq!(again.pending().await.unwrap(), Vec::<&str>::new());
+}
