@@ -132,13 +132,14 @@ impl Unit {
             Self::BreathsPerMinute | Self::Hrv => number > 0.0,
             _ => number.is_finite(),
         };
-        measured.then_some(match self {
+        let base = match self {
             Self::Percent => number / 100.0,
             Self::Hrv => number / 1000.0,
             Self::Kilocalories => number * 4184.0,
             Self::MetMinutes => number * 60.0,
             _ => number,
-        })
+        };
+        (measured && base.is_finite()).then_some(base)
     }
 }
 

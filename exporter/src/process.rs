@@ -1,0 +1,76 @@
+//! `process_*`: what every Prometheus client library says about its process, read at the scrape.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+
+/// Reads `/proc/self` where there is one; elsewhere it says nothing.
+#[derive(Debug)]
+pub struct ProcessCollector;
+
+#[cfg(target_os = "linux")]
+impl Collector for ProcessCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        use procfs::WithCurrentSystemInfo;
+        use prometheus_client::encoding::EncodeMetric;
+        use prometheus_client::metrics::counter::ConstCounter;
+        use prometheus_client::metrics::gauge::ConstGauge;
+        use prometheus_client::registry::Unit;
+
+        let Ok(process) = procfs::process::Process::myself() else { return Ok(()) };
+        let Ok(stat) = process.stat() else { return Ok(()) };
+        #[expect(clippy::cast_precision_loss, reason = "clock ticks of a process's life fit 53 bits")]
+        let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
+
+        let cpu = ConstCounter::new(seconds(stat.utime + stat.stime));
+        cpu.encode(encoder.encode_descriptor(
+            "process_cpu",
+            "User and system time spent.",
+            Some(&Unit::Seconds),
+            cpu.metric_type(),
+        )?)?;
+        if let Ok(boot) = procfs::boot_time_secs() {
+            #[expect(clippy::cast_precision_loss, reason = "seconds of this era fit 53 bits")]
+            let start = ConstGauge::new(boot as f64 + seconds(stat.starttime));
+            start.encode(encoder.encode_descriptor(
+                "process_start_time",
+                "When the process started, as Unix time.",
+                Some(&Unit::Seconds),
+                start.metric_type(),
+            )?)?;
+        }
+        let gauges = [
+            ("process_resident_memory", "Resident memory.", Some(Unit::Bytes), Some(stat.rss_bytes().get())),
+            ("process_virtual_memory", "Virtual memory.", Some(Unit::Bytes), Some(stat.vsize)),
+            ("process_threads", "Threads.", None, u64::try_from(stat.num_threads).ok()),
+            (
+                "process_open_fds",
+                "Open file descriptors.",
+                None,
+                process.fd_count().ok().map(|count| count as u64),
+            ),
+            ("process_max_fds", "Most file descriptors allowed.", None, most_files(&process)),
+        ];
+        for (name, help, unit, value) in gauges {
+            if let Some(value) = value {
+                let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+                gauge.encode(encoder.encode_descriptor(name, help, unit.as_ref(), gauge.metric_type())?)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn most_files(process: &procfs::process::Process) -> Option<u64> {
+    match process.limits().ok()?.max_open_files.soft_limit {
+        procfs::process::LimitValue::Value(limit) => Some(limit),
+        procfs::process::LimitValue::Unlimited => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+impl Collector for ProcessCollector {
+    fn encode(&self, _: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        Ok(())
+    }
+}

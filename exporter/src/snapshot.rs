@@ -1,0 +1,54 @@
+//! What the store said at one moment, and what of it may still be shown at another.
+
+use domain::{Collection, Day};
+use jiff::{SignedDuration, Timestamp};
+use store::{Latest, Person, Store, SyncState};
+
+/// Everything the health part of a scrape shows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) people: Vec<(Person, Vec<SyncState>)>,
+    pub(crate) latest: Vec<Latest>,
+}
+
+impl Snapshot {
+    pub(crate) async fn read(store: &Store) -> Result<Self, store::Error> {
+        let mut people = Vec::new();
+        for person in store.people().await? {
+            let states = store.sync_states(person.id).await?;
+            people.push((person, states));
+        }
+        Ok(Self { people, latest: store.latest().await? })
+    }
+
+    /// The values that are still "now".
+    pub(crate) fn valid(&self, now: Timestamp) -> impl Iterator<Item = &Latest> {
+        self.latest.iter().filter(move |latest| now < valid_until(latest))
+    }
+
+    /// When the next value stops being "now".
+    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+        self.valid(now).map(valid_until).min()
+    }
+
+    /// When the newest value of a collection was measured.
+    pub(crate) fn observed_at(&self, person: i64, collection: Collection) -> Option<Timestamp> {
+        let mine = |latest: &&Latest| latest.person == person && latest.metric.collection == collection;
+        self.latest.iter().filter(mine).map(|latest| latest.observed_at).max()
+    }
+}
+
+/// The moment from which a value is yesterday's: so many days after its day has ended, or after it was measured.
+fn valid_until(latest: &Latest) -> Timestamp {
+    let days = latest.metric.collection.valid_days();
+    if latest.metric.is_series() {
+        latest.observed_at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+    } else {
+        end_of(latest.day.plus(days))
+    }
+}
+
+/// The midnight UTC that ends `day`.
+fn end_of(day: Day) -> Timestamp {
+    day.plus(1).midnight_utc()
+}
