@@ -1,0 +1,130 @@
+//! Committed files that follow from code: written by `cargo xtask generate`, held to it by `--check`.
+//! What they say is decided in the module that renders them ([`docs`]), not here.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::{docs, run};
+
+/// Write the files that follow from code, such as docs/metrics.md
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Write nothing; fail and show the difference if a file is not what it should be
+    #[arg(long)]
+    check: bool,
+}
+
+/// One generated file.
+struct Generated {
+    /// From the root of the repository.
+    path: &'static str,
+    /// The whole file. Its first line says that it is generated and by which command.
+    render: fn() -> String,
+}
+
+const FILES: &[Generated] = &[Generated { path: "docs/metrics.md", render: docs::metrics }];
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    if args.check { check() } else { write() }
+}
+
+/// Fails when a file differs from what the code says.
+pub(crate) fn check() -> Result<()> {
+    let differences: Vec<_> = FILES
+        .iter()
+        .filter_map(|file| difference(file.path, &read(&run::root().join(file.path)), &(file.render)()))
+        .collect();
+    if !differences.is_empty() {
+        bail!(
+            "generated files are out of date.\n{}\nWhat to do: `cargo xtask generate`",
+            differences.join("\n")
+        );
+    }
+    Ok(())
+}
+
+fn write() -> Result<()> {
+    for file in FILES {
+        let path = run::root().join(file.path);
+        let wanted = (file.render)();
+        if read(&path) != wanted {
+            write_file(&path, &wanted).with_context(|| format!("cannot write {}", file.path))?;
+            println!("wrote {}", file.path);
+        }
+    }
+    Ok(())
+}
+
+fn write_file(path: &Path, text: &str) -> std::io::Result<()> {
+    fs::create_dir_all(path.parent().expect("BUG: a file lies in a folder"))?;
+    fs::write(path, text)
+}
+
+/// A file that is not there, or not text, differs from everything that we would write.
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// How many lines of each side a difference shows.
+const SHOWN: usize = 5;
+
+/// The first place where a file differs, short enough to read in a log.
+fn difference(path: &str, found: &str, wanted: &str) -> Option<String> {
+    if found == wanted {
+        return None;
+    }
+    let (found, wanted): (Vec<_>, Vec<_>) = (found.lines().collect(), wanted.lines().collect());
+    let same = found.iter().zip(&wanted).take_while(|(one, other)| one == other).count();
+    let (found, wanted) = (&found[same..], &wanted[same..]);
+    let same_end =
+        found.iter().rev().zip(wanted.iter().rev()).take_while(|(one, other)| one == other).count();
+    let (found, wanted) = (&found[..found.len() - same_end], &wanted[..wanted.len() - same_end]);
+
+    let mut lines = vec![format!("{path}, line {}:", same + 1)];
+    for (sign, side) in [('-', found), ('+', wanted)] {
+        lines.extend(side.iter().take(SHOWN).map(|line| format!("{sign} {line}")));
+        if let Some(more) = side.len().checked_sub(SHOWN).filter(|&more| more > 0) {
+            lines.push(format!("{sign} … {more} more"));
+        }
+    }
+    Some(lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_says_that_it_is_generated_and_how() {
+        for file in FILES {
+            let text = (file.render)();
+            let first = text.lines().next().unwrap_or_default();
+            assert!(first.contains("enerated by `cargo xtask generate`"), "{}: {first}", file.path);
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{}: ends in one line feed", file.path);
+        }
+    }
+
+    #[test]
+    fn equal_files_do_not_differ() {
+        assert_eq!(difference("a.md", "one\n", "one\n"), None);
+    }
+
+    #[test]
+    fn a_difference_names_file_line_and_both_sides() {
+        let found = difference("a.md", "one\ntwo\nthree\n", "one\n2\n2.5\nthree\n");
+        assert_eq!(found.as_deref(), Some("a.md, line 2:\n- two\n+ 2\n+ 2.5"));
+    }
+
+    #[test]
+    fn a_missing_file_shows_its_beginning() {
+        let found = difference("a.md", "", "1\n2\n3\n4\n5\n6\n7\n8\n");
+        assert_eq!(found.as_deref(), Some("a.md, line 1:\n+ 1\n+ 2\n+ 3\n+ 4\n+ 5\n+ … 3 more"));
+    }
+
+    #[test]
+    fn a_missing_last_line_feed_is_a_difference() {
+        assert_eq!(difference("a.md", "one", "one\n").as_deref(), Some("a.md, line 2:"));
+    }
+}

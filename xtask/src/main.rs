@@ -1,0 +1,65 @@
+//! The workspace's chores, run as `cargo xtask`: everything a laptop and the CI must do alike.
+//!
+//! What belongs here drives other programs (cargo, apt, PostgreSQL) or writes files of this repository. Nothing here
+//! ships with the product.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line tool: results to stdout, progress to stderr"
+)]
+
+mod apt;
+mod docs;
+mod generate;
+#[cfg(test)]
+mod layers;
+mod postgres;
+mod programs;
+mod provision;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The workspace's chores. `cargo xtask test` is the whole definition of done.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", infer_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Test(test::Args),
+    Generate(generate::Args),
+    Provision(provision::Args),
+}
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Test(args) => test::main(&args),
+        Command::Generate(args) => generate::main(&args),
+        Command::Provision(args) => provision::main(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The message says what to do; a backtrace of this program would bury it.
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

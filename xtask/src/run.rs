@@ -1,0 +1,105 @@
+//! Running other programs, so that every failure says what ran, how it ended, what it said and what to do.
+
+use std::io;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Error, Result, anyhow, bail};
+
+/// How much of a failed program's output an error carries.
+const LAST_LINES: usize = 20;
+
+/// The root of the repository.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("BUG: xtask lies below the root of the workspace")
+}
+
+/// Cargo in the root of the workspace, without the variables by which the outer `cargo run` describes `xtask`: build
+/// scripts that watch them would run again, and compile again, at each change between `cargo xtask` and plain `cargo`.
+pub(crate) fn cargo(arguments: &[&str]) -> Command {
+    const OF_THE_PACKAGE: [&str; 4] = ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
+    let mut command = Command::new("cargo");
+    command.current_dir(root()).args(arguments);
+    for name in crate::programs::variable_names() {
+        if OF_THE_PACKAGE.iter().any(|prefix| name.starts_with(prefix)) {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command silently.
+pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<()> {
+    let line = command_line(command);
+    let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(&line, &error, advice))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        let said = last_lines(&String::from_utf8_lossy(&said));
+        bail!("`{line}` failed: {}.\nIts last lines:\n{said}\nWhat to do: {advice}", output.status);
+    }
+    Ok(())
+}
+
+/// Runs a command whose output goes straight to the terminal.
+pub(crate) fn visibly(command: &mut Command, advice: &str) -> Result<()> {
+    let line = command_line(command);
+    let status = command.status().map_err(|error| not_started(&line, &error, advice))?;
+    if !status.success() {
+        bail!("`{line}` failed: {status}. Its output is above.\nWhat to do: {advice}");
+    }
+    Ok(())
+}
+
+/// A command as a person would type it.
+pub(crate) fn command_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(std::ffi::OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// The end of a program's output, indented.
+pub(crate) fn last_lines(output: &str) -> String {
+    let lines: Vec<_> = output.trim_end().lines().collect();
+    let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
+    last.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn not_started(line: &str, error: &io::Error, advice: &str) -> Error {
+    anyhow!("`{line}` did not start: {error}.\nWhat to do: {advice}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        command
+    }
+
+    #[test]
+    fn a_failure_says_command_status_output_and_advice() {
+        let error = quietly(&mut shell("echo out; echo err >&2; exit 3"), "Ask a friend.").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`sh -c echo out; echo err >&2; exit 3` failed: exit status: 3.\nIts last lines:\n    out\n    err\n\
+             What to do: Ask a friend."
+        );
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = quietly(&mut Command::new("no-such-program"), "Install it.").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`no-such-program` did not start: No such file or directory (os error 2).\nWhat to do: Install it."
+        );
+    }
+
+    #[test]
+    fn only_the_last_lines_are_kept() {
+        let long = (1..=50).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
+        let last = last_lines(&long);
+        assert_eq!((last.lines().count(), last.lines().next()), (LAST_LINES, Some("    31")));
+    }
+}
