@@ -1,0 +1,264 @@
+//! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
+//! checked here, before anything is opened or bound; a mistake ends with exit code 64.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use domain::{Day, Pseudonym};
+use jiff::tz::TimeZone;
+
+/// Runs an Oura ring like a service: gauges for Prometheus, history in SQL, answers by REST.
+#[derive(Debug, Parser)]
+#[command(
+    name = "myhealth",
+    version = crate::build::LONG,
+    after_help = "Start with `myhealth demo`: no ring, no account, nothing else to install.\n\
+                  Exit codes: 0 done, 1 failed, 64 wrong configuration (nothing was opened or bound)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read Oura, export gauges and answer questions, until stopped.
+    Serve(ServeArgs),
+    /// The same against a simulated Oura cloud with years of a synthetic person: try everything without an account.
+    Demo(DemoArgs),
+    /// Read what is missing once and exit: for a cron job, a backfill, or a look.
+    Sync(SyncArgs),
+    /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
+    Migrate(StoreArgs),
+    /// Derive every number again from the stored documents, after an upgrade that changed a rule.
+    Rebuild(StoreArgs),
+    /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
+    Doctor(DoctorArgs),
+    /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
+    Healthcheck {
+        /// An http address, for example <http://127.0.0.1:9872/-/ready>.
+        url: String,
+    },
+    /// Print the API's OpenAPI document.
+    Openapi,
+}
+
+/// How the process talks about itself.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Logs and traces")]
+pub(crate) struct LogArgs {
+    /// Which messages: error, warn, info, debug, trace, or a filter such as `info,ingest=debug`.
+    #[arg(long = "log.level", env = "MYHEALTH_LOG_LEVEL", default_value = "info", global = true)]
+    pub(crate) log_level: String,
+    /// How messages look.
+    #[arg(long = "log.format", env = "MYHEALTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Compact, global = true)]
+    pub(crate) log_format: LogFormat,
+    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces.
+    #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
+    pub(crate) otlp_endpoint: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// A line for people.
+    Compact,
+    /// A line of JSON for collectors.
+    Json,
+}
+
+/// Where data is kept.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Database")]
+pub(crate) struct StoreArgs {
+    /// Folder of the embedded database; created when missing, readable by its owner only.
+    /// Default: myhealth in the user's data folder.
+    #[arg(long, env = "MYHEALTH_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Use this database instead of the embedded one: `postgres://user:password@host/name`.
+    #[arg(long, env = "MYHEALTH_DATABASE_URL", hide_env_values = true, conflicts_with = "database_url_file")]
+    pub(crate) database_url: Option<String>,
+    /// A file that holds the database URL, as secrets are mounted.
+    #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
+    pub(crate) database_url_file: Option<PathBuf>,
+    /// The user's data folder by the XDG rules; only to find the default.
+    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
+    pub(crate) xdg_data_home: Option<PathBuf>,
+    /// The user's home; only to find the default.
+    #[arg(long, env = "HOME", hide = true)]
+    pub(crate) home: Option<PathBuf>,
+}
+
+/// Whose ring.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Person")]
+pub(crate) struct PersonArgs {
+    /// A pseudonym; it becomes a label, so no e-mail and no real name.
+    #[arg(long, env = "MYHEALTH_PERSON", default_value = "me")]
+    pub(crate) person: Pseudonym,
+    /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
+    #[arg(long, env = "MYHEALTH_TIME_ZONE", value_parser = time_zone)]
+    pub(crate) time_zone: Option<TimeZone>,
+}
+
+/// How Oura is read.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Oura")]
+pub(crate) struct OuraArgs {
+    /// A file that holds Oura's access token.
+    #[arg(long, env = "MYHEALTH_OURA_TOKEN_FILE")]
+    pub(crate) oura_token_file: Option<PathBuf>,
+    /// Oura's access token; prefer the file, a command line can be read by others.
+    #[arg(long, env = "MYHEALTH_OURA_TOKEN", hide_env_values = true, conflicts_with = "oura_token_file")]
+    pub(crate) oura_token: Option<String>,
+    /// Address of the API.
+    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = "https://api.ouraring.com")]
+    pub(crate) oura_url: String,
+    /// The oldest day to read. The first ring was sold in 2015.
+    #[arg(long, env = "MYHEALTH_HISTORY_FROM", default_value = "2015-01-01")]
+    pub(crate) history_from: Day,
+    /// Days before the newest that are read again every time, because Oura changes past days.
+    #[arg(long, env = "MYHEALTH_TRAILING_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u16).range(0..=365))]
+    pub(crate) trailing_days: u16,
+}
+
+/// Where the process listens.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Listeners")]
+pub(crate) struct ListenArgs {
+    /// Gauges, probes and the page. Loopback unless told otherwise: these are health data.
+    #[arg(
+        long = "web.listen-address",
+        env = "MYHEALTH_WEB_LISTEN_ADDRESS",
+        default_value = "127.0.0.1:9872"
+    )]
+    pub(crate) web: SocketAddr,
+    /// The API and its documentation.
+    #[arg(
+        long = "api.listen-address",
+        env = "MYHEALTH_API_LISTEN_ADDRESS",
+        default_value = "127.0.0.1:8872"
+    )]
+    pub(crate) api: SocketAddr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Reads Oura into the database.
+    Ingest,
+    /// Serves gauges.
+    Exporter,
+    /// Answers by REST.
+    Api,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Run only these roles in this process; the others run elsewhere on the same PostgreSQL.
+    #[arg(long, env = "MYHEALTH_ONLY", value_enum, value_delimiter = ',')]
+    pub(crate) only: Vec<Role>,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    /// Pause between two looks at Oura, in seconds.
+    #[arg(long, env = "MYHEALTH_INTERVAL_SECONDS", default_value = "600", value_parser = seconds)]
+    pub(crate) interval: Duration,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Folder of the demo's database, apart from real data. Default: demo below the default data folder.
+    #[arg(long, env = "MYHEALTH_DEMO_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Which synthetic person: the same seed is the same life.
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+    /// The first day of the simulated ring.
+    #[arg(long, default_value = "2020-01-01")]
+    pub(crate) since: Day,
+    #[command(flatten)]
+    pub(crate) listen: ListenArgs,
+    /// The user's data folder by the XDG rules; only to find the default.
+    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
+    pub(crate) xdg_data_home: Option<PathBuf>,
+    /// The user's home; only to find the default.
+    #[arg(long, env = "HOME", hide = true)]
+    pub(crate) home: Option<PathBuf>,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// Read history back to this day; what has been read already is not read again.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// With --from: read exactly these days again, whether or not they have been read.
+    #[arg(long, requires = "from")]
+    pub(crate) to: Option<Day>,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+fn time_zone(name: &str) -> Result<TimeZone, String> {
+    TimeZone::get(name).map_err(|_| "no such time zone; use an IANA name such as Europe/Berlin".to_owned())
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse() {
+        Ok(seconds @ 10..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err("expected 10 to 86400 seconds".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_are_refused() {
+        for line in [
+            "serve --history-from 0024-01-01",
+            "serve --history-from tomorrow",
+            "serve --person a@b.c",
+            "serve --time-zone Mars/Olympus",
+            "serve --interval 1",
+            "serve --only kitchen",
+            "serve --web.listen-address 9872",
+            "serve --oura-token x --oura-token-file y",
+            "sync --to 2026-01-01",
+            "demo --since 1",
+            "fly",
+        ] {
+            let words = std::iter::once("myhealth").chain(line.split(' '));
+            assert!(Cli::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

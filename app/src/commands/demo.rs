@@ -1,0 +1,54 @@
+//! Everything at once against a simulated Oura cloud: what a newcomer tries first.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use ingest::plan::Horizon;
+use tokio::net::TcpListener;
+
+use crate::Clock;
+use crate::cli::{DemoArgs, Role};
+use crate::serve::{self, Oura, Service};
+
+/// Opens the simulated cloud; a secret of nobody.
+const TOKEN: &str = "demo";
+
+/// The synthetic person moves on all day; a newcomer should see it.
+const INTERVAL: Duration = Duration::from_secs(60);
+
+pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+    let location = args.location()?;
+    let life = simulator::Life::new(args.seed, args.since.date());
+    let zone = life.home.iana_name().unwrap_or("UTC").to_owned();
+    let person = simulator::Person::new(life);
+    let scopes: Vec<&str> = simulator::COLLECTIONS.iter().map(|collection| collection.scope).collect();
+    let time = clock.clone();
+    let cloud = simulator::Cloud::new(move || time()).with_person(TOKEN, person, &scopes);
+    let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot open the simulated cloud")?;
+    let address = listener.local_addr()?;
+    let router = Arc::new(cloud).router();
+    // It lives and dies with the process: nothing of it needs to be finished.
+    let simulated = tokio::spawn(async move { axum::serve(listener, router).await });
+
+    println!("myhealth demo: a simulated Oura cloud and a synthetic person, nobody's data");
+    println!("  data      {location}");
+    let oura = Oura {
+        url: format!("http://{address}"),
+        token: TOKEN.to_owned().into(),
+        horizon: Horizon { history_from: args.since, trailing_days: 7 },
+        interval: INTERVAL,
+    };
+    let service = Service {
+        location,
+        roles: vec![Role::Ingest, Role::Exporter, Role::Api],
+        person: ("demo".parse().expect("BUG: a plain word is a pseudonym"), zone),
+        oura: Some(oura),
+        listen: args.listen,
+        demo: true,
+    };
+    let ending = serve::run(service, clock).await;
+    simulated.abort();
+    Ok(super::exit(ending?))
+}

@@ -1,0 +1,149 @@
+//! Looks at everything that can be wrong and says what to do about it.
+
+use std::process::ExitCode;
+
+use domain::{Collection, Day, DayRange};
+use ingest::{Failure, Metrics};
+use jiff::tz::TimeZone;
+use prometheus_client::registry::Registry;
+use store::{Person, Store};
+
+use crate::Clock;
+use crate::cli::DoctorArgs;
+
+/// No build of this program is older.
+const BUILT_AFTER: &str = "2026-11-01";
+
+/// What has been found so far.
+#[derive(Default)]
+struct Findings {
+    wrong: usize,
+}
+
+impl Findings {
+    fn good(&self, text: &str) {
+        println!("  ok    {text}");
+    }
+
+    fn wrong(&mut self, text: &str, advice: &str) {
+        self.wrong += 1;
+        println!("  WRONG {text}\n        {advice}");
+    }
+}
+
+pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+    let mut findings = Findings::default();
+    let today = Day::at(clock(), &TimeZone::UTC);
+    if today < BUILT_AFTER.parse()? {
+        findings.wrong(&format!("the clock says {today}"), "set it; days, expiry and TLS depend on it");
+    } else {
+        findings
+            .good(&format!("the clock says {today} (UTC); your zone is {}", args.person.time_zone_name()));
+    }
+    if let Some(store) = database(&args, &mut findings).await {
+        match store.person(args.person.person.as_str()).await? {
+            Some(person) => stored(&store, &person, &mut findings).await?,
+            None => {
+                println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person)
+            }
+        }
+        store.close().await;
+    }
+    oura(&args, today, &mut findings).await;
+    match findings.wrong {
+        0 => println!("nothing wrong found"),
+        n => println!("{n} to mend"),
+    }
+    Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
+    let location = match args.store.location() {
+        Ok(location) => location,
+        Err(error) => {
+            findings.wrong(&error.to_string(), "nothing can be stored");
+            return None;
+        }
+    };
+    let store = match Store::open(&location).await {
+        Ok(store) => store,
+        Err(error) => {
+            findings.wrong(&format!("{location} cannot be opened"), &error.to_string());
+            return None;
+        }
+    };
+    match store.pending().await.as_deref() {
+        Ok([]) => findings.good(&format!("{location} is open and its schema is current")),
+        Ok(pending) => {
+            findings.wrong(&format!("{location} lacks {}", pending.join(", ")), "run `myhealth migrate`");
+            return None;
+        }
+        Err(error) => {
+            findings.wrong(&format!("{location} does not answer"), &error.to_string());
+            return None;
+        }
+    }
+    Some(store)
+}
+
+async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyhow::Result<()> {
+    let totals = store.totals(person.id).await?;
+    findings.good(&format!(
+        "{} documents of {}, {} superseded versions, {} daily numbers",
+        totals.documents, person.name, totals.revisions, totals.daily
+    ));
+    for state in store.sync_states(person.id).await? {
+        let read = state.covered.map_or("nothing read yet".to_owned(), |covered| {
+            format!("read from {} to {}", covered.first(), covered.last())
+        });
+        let newest =
+            state.newest_day.map_or("no document".to_owned(), |day| format!("newest document {day}"));
+        let line = format!("{:<16} {read}; {newest}", state.collection.name());
+        match state.failure.as_deref() {
+            None => findings.good(&line),
+            Some(kind) => findings.wrong(&format!("{line}; last attempt failed: {kind}"), advice(kind)),
+        }
+    }
+    for (collection, reason, count) in store.rejections(person.id).await? {
+        let line = format!("{collection:<16} {count} documents put aside: {reason}");
+        findings.wrong(
+            &line,
+            "they are kept with their bodies in the table `rejected` until a version can read them",
+        );
+    }
+    Ok(())
+}
+
+async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
+    let client = match super::client(&args.oura, Metrics::register(&mut Registry::default())) {
+        Ok(client) => client,
+        Err(error) => {
+            findings.wrong("Oura cannot be asked", &error.to_string());
+            return;
+        }
+    };
+    match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
+        Ok(window) => findings.good(&format!(
+            "{} answers and accepts the token; {} of the last 7 nights have a score",
+            args.oura.oura_url,
+            window.documents.len()
+        )),
+        Err(failure) => findings.wrong(&failure.to_string(), advice(failure.kind())),
+    }
+}
+
+/// What a person can do about a kind of failure.
+fn advice(kind: &str) -> &'static str {
+    debug_assert!(Failure::KINDS.contains(&kind) || kind.is_empty(), "a kind nobody knows");
+    match kind {
+        "unauthorized" => "get a new access token and put it where --oura-token-file points",
+        "scope" => "give the consent again with this collection ticked",
+        "forbidden" => "check in the Oura app that the membership is active",
+        "app_too_old" => "update the Oura app on the phone and let it sync",
+        "rate_limited" => "nothing: it is tried again when Oura allows it; a longer --interval asks less",
+        "network" | "timeout" => "check this machine's network, proxy and DNS",
+        "server" | "malformed" => "nothing: Oura has a fault of its own, it is tried again",
+        "not_found" => "check --oura-url",
+        _ => "run again with --log.level debug; if it stays, report it with the kind above",
+    }
+}

@@ -1,0 +1,164 @@
+//! From flags to settings: files are read, places chosen, contradictions refused. Nothing is opened or bound here.
+
+use std::path::{Path, PathBuf};
+
+use domain::DayRange;
+use ingest::plan::Horizon;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use store::Location;
+
+use crate::cli::{DemoArgs, OuraArgs, PersonArgs, StoreArgs};
+
+/// A mistake in the configuration: exit code 64.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Invalid {
+    #[error("cannot read {flag} {path}: {source}")]
+    Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("{flag} {path} is empty")]
+    Empty { flag: &'static str, path: PathBuf },
+    #[error("there is no home folder to keep data in; say where with --data-dir")]
+    NoHome,
+    #[error(
+        "reading Oura needs an access token: put it in a file and name it with --oura-token-file. \
+         To look around without an account run `myhealth demo`; to serve what is stored use --only exporter,api"
+    )]
+    NoToken,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("--oura-url: {0}")]
+    Oura(#[from] ingest::InvalidBase),
+    #[error("--from, --to: {0}")]
+    Range(#[from] domain::day::ReversedRange),
+    #[error("{0}")]
+    Logs(String),
+}
+
+/// A secret's file without the line end editors add.
+fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
+    let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
+        flag,
+        path: path.to_owned(),
+        source,
+    })?;
+    match text.trim() {
+        "" => Err(Invalid::Empty { flag, path: path.to_owned() }),
+        text => Ok(text.to_owned()),
+    }
+}
+
+/// The user's data folder by the XDG rules.
+fn default_data_dir(xdg: Option<&PathBuf>, home: Option<&PathBuf>) -> Result<PathBuf, Invalid> {
+    let data = xdg.filter(|path| path.is_absolute()).cloned();
+    let data = data.or_else(|| home.map(|home| home.join(".local/share")));
+    data.map(|data| data.join("myhealth")).ok_or(Invalid::NoHome)
+}
+
+const FILE: &str = "myhealth.db";
+
+impl StoreArgs {
+    /// Where the database is.
+    pub(crate) fn location(&self) -> Result<Location, Invalid> {
+        let url = match (&self.database_url, &self.database_url_file) {
+            (Some(url), _) => Some(url.clone()),
+            (None, Some(path)) => Some(read_secret("--database-url-file", path)?),
+            (None, None) => None,
+        };
+        if let Some(url) = url {
+            return Ok(url.parse()?);
+        }
+        let folder = match &self.data_dir {
+            Some(folder) => folder.clone(),
+            None => default_data_dir(self.xdg_data_home.as_ref(), self.home.as_ref())?,
+        };
+        Ok(Location::Sqlite(folder.join(FILE)))
+    }
+}
+
+impl DemoArgs {
+    /// The demo's own database.
+    pub(crate) fn location(&self) -> Result<Location, Invalid> {
+        let folder = match &self.data_dir {
+            Some(folder) => folder.clone(),
+            None => default_data_dir(self.xdg_data_home.as_ref(), self.home.as_ref())?.join("demo"),
+        };
+        Ok(Location::Sqlite(folder.join(format!("seed-{}-since-{}.db", self.seed, self.since))))
+    }
+}
+
+impl PersonArgs {
+    /// IANA name of the person's zone; UTC where this machine's has no name.
+    pub(crate) fn time_zone_name(&self) -> String {
+        let zone = self.time_zone.clone().unwrap_or_else(TimeZone::system);
+        zone.iana_name().unwrap_or("UTC").to_owned()
+    }
+}
+
+impl OuraArgs {
+    /// The access token.
+    pub(crate) fn token(&self) -> Result<SecretString, Invalid> {
+        match (&self.oura_token, &self.oura_token_file) {
+            (Some(token), _) if !token.trim().is_empty() => Ok(token.trim().to_owned().into()),
+            (_, Some(path)) => Ok(read_secret("--oura-token-file", path)?.into()),
+            _ => Err(Invalid::NoToken),
+        }
+    }
+
+    /// How far back to read.
+    pub(crate) fn horizon(&self) -> Horizon {
+        Horizon { history_from: self.history_from, trailing_days: i64::from(self.trailing_days) }
+    }
+}
+
+/// The days of `sync --from --to`.
+pub(crate) fn exact_range(
+    from: Option<domain::Day>,
+    to: Option<domain::Day>,
+) -> Result<Option<DayRange>, Invalid> {
+    match (from, to) {
+        (Some(from), Some(to)) => Ok(Some(DayRange::new(from, to)?)),
+        _ => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store_args() -> StoreArgs {
+        StoreArgs {
+            data_dir: None,
+            database_url: None,
+            database_url_file: None,
+            xdg_data_home: None,
+            home: Some("/home/ann".into()),
+        }
+    }
+
+    #[test]
+    fn data_goes_where_the_user_keeps_data() {
+        let place = |args: StoreArgs| args.location().unwrap().to_string();
+        assert_eq!(place(store_args()), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
+        let xdg = StoreArgs { xdg_data_home: Some("/data".into()), ..store_args() };
+        assert_eq!(place(xdg), "sqlite:/data/myhealth/myhealth.db");
+        let relative = StoreArgs { xdg_data_home: Some("data".into()), ..store_args() };
+        assert_eq!(place(relative), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
+        let told = StoreArgs { data_dir: Some("here".into()), ..store_args() };
+        assert_eq!(place(told), "sqlite:here/myhealth.db");
+        let nowhere = StoreArgs { home: None, ..store_args() };
+        assert!(matches!(nowhere.location(), Err(Invalid::NoHome)));
+    }
+
+    #[test]
+    fn secrets_come_from_files_without_their_line_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("url");
+        std::fs::write(&path, "postgres://ann@db/health\n").unwrap();
+        let args = StoreArgs { database_url_file: Some(path.clone()), ..store_args() };
+        assert_eq!(args.location().unwrap().to_string(), "postgres://db:5432/health");
+        std::fs::write(&path, " \n").unwrap();
+        assert!(matches!(args.location(), Err(Invalid::Empty { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(args.location(), Err(Invalid::Unreadable { .. })));
+    }
+}

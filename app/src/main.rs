@@ -1,0 +1,75 @@
+//! The one binary. `main` is a table of subcommands; only this crate reads flags, environment, clock and signals.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people")]
+
+mod build;
+mod cli;
+mod commands;
+mod config;
+mod progress;
+mod serve;
+mod shutdown;
+mod telemetry;
+mod web;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+use jiff::Timestamp;
+
+use crate::cli::{Cli, Command};
+use crate::config::Invalid;
+use crate::telemetry::Telemetry;
+
+/// Reads the wall clock; the one value of this kind, handed to whoever needs the time.
+type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Wrong configuration, as sysexits.h calls it.
+const USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version arrive here too and are no mistakes.
+            let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            drop(error.print());
+            return code;
+        }
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            let invalid = error.downcast_ref::<Invalid>().is_some();
+            let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
+            if invalid || folder { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::Healthcheck { url } = &cli.command {
+        // Before anything else is set up: an image without a shell runs this every few seconds.
+        return commands::healthcheck(url);
+    }
+    // The one TLS provider of the process; the first to be installed stays.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    let clock: Clock = Arc::new(Timestamp::now);
+    let _telemetry = Telemetry::start(&cli.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => commands::serve(args, clock).await,
+            Command::Demo(args) => commands::demo(args, clock).await,
+            Command::Sync(args) => commands::sync(args, clock).await,
+            Command::Migrate(args) => commands::migrate(args).await,
+            Command::Rebuild(args) => commands::rebuild(args, clock).await,
+            Command::Doctor(args) => commands::doctor(args, clock).await,
+            Command::Openapi => commands::openapi(),
+            Command::Healthcheck { .. } => unreachable!("answered above"),
+        }
+    })
+}

@@ -1,0 +1,77 @@
+//! Long work shows how far it is: a bar on a terminal, a line now and then in a log.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ingest::Step;
+use store::Applied;
+
+/// Between two lines in a log.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// A pass with fewer windows is over before anyone looks.
+const WORTH_A_BAR: usize = 20;
+
+/// The progress of passes over Oura.
+pub(crate) struct Progress {
+    bar: ProgressBar,
+    said: Option<Instant>,
+    came: Applied,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let bar =
+            if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        bar.set_style(style("{prefix} {bar:30} {percent:>3} %  {msg}, {eta} left"));
+        bar.set_prefix("reading Oura");
+        Self { bar, said: None, came: Applied::default() }
+    }
+
+    pub(crate) fn step(&mut self, step: &Step) {
+        let (done, total) = (step.done, step.total);
+        self.came += step.applied.unwrap_or_default();
+        if total < WORTH_A_BAR {
+            return;
+        }
+        let back_to = step.request.range.first();
+        if self.bar.is_hidden() {
+            let due = self.said.is_none_or(|said| said.elapsed() >= QUIET) || done == total;
+            if due {
+                self.said = Some(Instant::now());
+                let percent = 100 * done / total.max(1);
+                tracing::info!(windows = done, of = total, percent, %back_to, new_documents = self.came.new, "reading history");
+            }
+        } else {
+            self.bar.set_length(total as u64);
+            self.bar.set_position(done as u64);
+            self.bar.set_message(format!("back to {back_to}"));
+            if done == total {
+                self.bar.finish_and_clear();
+            }
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A bar over days.
+pub(crate) fn days(what: &str) -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    bar.set_style(style("{prefix:<28} {bar:30} {percent:>3} %"));
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
+/// Moves a bar over days.
+pub(crate) fn set(bar: &ProgressBar, done: i64, all: i64) {
+    bar.set_length(u64::try_from(all).unwrap_or_default());
+    bar.set_position(u64::try_from(done).unwrap_or_default());
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("BUG: the templates are constants")
+}

@@ -1,0 +1,148 @@
+//! Puts the roles together: opens the store, binds every listener, then starts. Nothing runs before all is bound.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use domain::Pseudonym;
+use ingest::plan::Horizon;
+use ingest::{Ingest, Settings};
+use prometheus_client::registry::Registry;
+use secrecy::SecretString;
+use store::{Location, Store};
+use tokio::net::TcpListener;
+
+use crate::Clock;
+use crate::build::{self, BuildInfo};
+use crate::cli::{ListenArgs, Role};
+use crate::config::Invalid;
+use crate::progress::Progress;
+use crate::shutdown::{Ending, Lifecycle, Readiness};
+use crate::web;
+
+/// What to run.
+pub(crate) struct Service {
+    pub(crate) location: Location,
+    pub(crate) roles: Vec<Role>,
+    /// Name and time zone of the person whose ring is read.
+    pub(crate) person: (Pseudonym, String),
+    /// Present when the ingest role runs.
+    pub(crate) oura: Option<Oura>,
+    pub(crate) listen: ListenArgs,
+    pub(crate) demo: bool,
+}
+
+/// How to read Oura.
+pub(crate) struct Oura {
+    pub(crate) url: String,
+    pub(crate) token: SecretString,
+    pub(crate) horizon: Horizon,
+    pub(crate) interval: Duration,
+}
+
+/// Runs until told to stop.
+pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(BuildInfo));
+    registry.register_collector(Box::new(exporter::ProcessCollector));
+    let own = registry.sub_registry_with_prefix("myhealth");
+    // The client is made first: a wrong address is a mistake in the configuration.
+    let reader = match &service.oura {
+        Some(oura) => {
+            let metrics = ingest::Metrics::register(own);
+            let client =
+                ingest::Client::new(&oura.url, oura.token.clone(), metrics.clone()).map_err(Invalid::from)?;
+            Some((client, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
+        }
+        None => None,
+    };
+    let store = Store::open(&service.location).await?;
+    check_schema(&store, &service.location).await?;
+    let runs = |role| service.roles.contains(&role);
+    let web_listener = bind(service.listen.web, "--web.listen-address").await?;
+    let api_listener = match runs(Role::Api) {
+        true => Some(bind(service.listen.api, "--api.listen-address").await?),
+        false => None,
+    };
+
+    let lifecycle = Lifecycle::default();
+    let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
+    let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
+    if let Some((client, metrics, settings)) = reader {
+        let (name, zone) = &service.person;
+        let person = store.ensure_person(name, zone, clock()).await?;
+        let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
+        let stop = lifecycle.stop.clone();
+        lifecycle.spawn("ingest", async move {
+            let mut progress = Progress::new();
+            ingest.run(stop, |step| progress.step(&step)).await;
+        });
+    }
+    if let Some(exporter) = exporter.clone() {
+        let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
+        lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
+    }
+    let api = runs(Role::Api).then(|| {
+        api::router(api::State { store: store.clone(), now: clock.clone(), version: build::VERSION })
+    });
+    let web = web_listener.local_addr()?;
+    let docs = api_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    if let (Some(listener), Some(api)) = (api_listener, api.clone()) {
+        listen(&lifecycle, "api", listener, api);
+    }
+    let metrics = exporter::router(exporter, Arc::new(registry));
+    listen(&lifecycle, "web", web_listener, web::router(metrics, api, readiness, service.demo));
+    announce(web, docs, service.demo);
+    drop(latch);
+
+    let ending = lifecycle.run().await?;
+    store.close().await;
+    Ok(ending)
+}
+
+/// A server whose schema is older than the program would fail at every second statement; it says so instead.
+pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::Result<()> {
+    let pending = store.pending().await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
+}
+
+async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address}; choose another address with {flag}"))
+}
+
+fn listen(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, router: axum::Router) {
+    let stop = lifecycle.stop.clone();
+    lifecycle.spawn(name, async move {
+        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
+        if let Err(error) = served.await {
+            tracing::error!(listener = name, %error, "cannot accept connections");
+        }
+    });
+}
+
+/// Tells where to look; the only thing a service prints besides its log.
+fn announce(web: SocketAddr, api: Option<SocketAddr>, demo: bool) {
+    println!("  page      http://{web}/");
+    println!("  gauges    http://{web}/metrics");
+    println!("  ready     http://{web}/-/ready");
+    if let Some(api) = api {
+        println!("  api       http://{api}/api/v1/health");
+        println!("  api docs  http://{api}/api/docs");
+    }
+    if demo {
+        println!("Try:");
+        println!("  curl -s http://{web}/metrics | grep oura_sleep_score");
+        if let Some(api) = api {
+            println!(
+                "  curl -s 'http://{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
+            );
+        }
+        println!("Stop with Ctrl-C. The next start goes on where this one ended.");
+    }
+}

@@ -1,0 +1,67 @@
+//! Logs and traces, set up once. Neither ever carries a health value, a token or a raw body.
+
+use std::io::IsTerminal;
+
+use opentelemetry::trace::TracerProvider as _;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::cli::{LogArgs, LogFormat};
+use crate::config::Invalid;
+
+/// Flushes what has not been sent when it is dropped, on the way of errors too.
+pub(crate) struct Telemetry(Option<SdkTracerProvider>);
+
+impl Telemetry {
+    /// Must run outside the async runtime: the exporter owns a blocking HTTP client.
+    pub(crate) fn start(args: &LogArgs) -> Result<Self, Invalid> {
+        let wrong = |reason: String| Invalid::Logs(reason);
+        // The driver's notes on each statement are noise below warn.
+        let filter = EnvFilter::builder()
+            .parse(format!("sqlx=warn,opentelemetry=warn,{}", args.log_level))
+            .map_err(|error| wrong(format!("--log.level: {error}")))?;
+        let colours = std::io::stderr().is_terminal();
+        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+        let logs = match args.log_format {
+            LogFormat::Compact => logs.compact().with_target(false).boxed(),
+            LogFormat::Json => logs.json().flatten_event(true).boxed(),
+        };
+        let provider = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).map(provider);
+        let provider = provider.transpose().map_err(|reason| wrong(format!("--otlp.endpoint: {reason}")))?;
+        let traces = provider
+            .as_ref()
+            .map(|provider| tracing_opentelemetry::layer().with_tracer(provider.tracer("myhealth")));
+        tracing_subscriber::registry().with(filter).with(logs).with(traces).init();
+        Ok(Self(provider))
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        if let Some(provider) = &self.0
+            && let Err(error) = provider.shutdown()
+        {
+            tracing::warn!(%error, "some traces were not sent");
+        }
+    }
+}
+
+fn provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
+    // The variable names the collector; the signal's path is ours to add.
+    let endpoint = format!("{}/v1/traces", endpoint.trim_end_matches('/').trim_end_matches("/v1/traces"));
+    if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+        return Err("an http(s) address is needed, for example http://127.0.0.1:4318".into());
+    }
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(endpoint)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let resource = Resource::builder().with_service_name("myhealth").build();
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+}
