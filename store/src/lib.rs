@@ -9,6 +9,7 @@ mod changes;
 mod error;
 mod fingerprint;
 mod migrate;
+mod newest;
 mod numbers;
 mod people;
 mod rebuild;

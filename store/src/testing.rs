@@ -1,10 +1,9 @@
 //! Throw-away databases for tests: an embedded file, or a schema of its own on the PostgreSQL server that
 //! `cargo xtask test` starts. A missing server is a failure, never a silent skip.
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgConnectOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::{Location, Store};
 
@@ -27,16 +26,21 @@ pub async fn postgres() -> Store {
 
 /// The place of an empty schema of its own.
 pub async fn empty_postgres() -> Location {
+    empty_database_url().await.parse().expect("the test server's URL parses")
+}
+
+/// The same as a URL, for programs.
+pub async fn empty_database_url() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     #[expect(clippy::disallowed_methods, reason = "the test runner tells where its server is")]
     let url = std::env::var(POSTGRES).unwrap_or_else(|_| {
         panic!("{POSTGRES} is not set; run `cargo xtask test`, or `cargo xtask provision` by hand")
     });
-    let options = PgConnectOptions::from_str(&url).expect("the test server's URL parses");
     let schema = format!("t_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut admin = PgConnection::connect_with(&options).await.expect("the test server answers");
+    let mut admin = PgConnection::connect(&url).await.expect("the test server answers");
     let create = format!("drop schema if exists {schema} cascade; create schema {schema}");
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.expect("a schema of our own");
     admin.close().await.expect("the connection closes");
-    Location::Postgres(Box::new(options.options([("search_path", schema)])))
+    let separator = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{separator}options=-c%20search_path%3D{schema}")
 }

@@ -1,0 +1,209 @@
+//! What can go wrong, each with its status and its words: RFC 9457 `application/problem+json`.
+//!
+//! A refusal says which parameter, what came and what to write. A failure on our side says nothing of its cause to the
+//! client; [`crate::middleware`] logs it once.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// 400: a parameter that cannot be used.
+    #[error("{parameter}: {reason}")]
+    Parameter { parameter: &'static str, reason: String },
+    /// 400: a query string that says something else than the documented parameters.
+    #[error("{0}")]
+    Query(String),
+    /// 400: the path is not readable.
+    #[error("the path is not UTF-8 after percent-decoding")]
+    Path,
+    /// 400: several people, and the question names none.
+    #[error("person: several people are known here; choose one of: {0}")]
+    PersonRequired(String),
+    /// 404: no such person.
+    #[error("no person is called {0:?}; /api/v1/people lists everyone")]
+    UnknownPerson(String),
+    /// 404: nobody at all.
+    #[error(
+        "nobody has been added yet; `myhealth login` adds the first person, `myhealth demo` shows a synthetic one"
+    )]
+    Nobody,
+    /// 404: no such metric.
+    #[error("no metric is called {key:?}; {}", suggestion(.close))]
+    UnknownMetric { key: String, close: Vec<&'static str> },
+    /// 404: no such path.
+    #[error("nothing is served here; /api/docs lists every path")]
+    UnknownPath,
+    /// 405.
+    #[error("this path is only read; use GET or HEAD")]
+    Method,
+    /// 413.
+    #[error("requests need no body; send none")]
+    Body,
+    /// 414.
+    #[error("the query is longer than {0} bytes")]
+    QueryTooLong(usize),
+    /// Any other refusal of a layer below.
+    #[error("the request was refused")]
+    Refused(StatusCode),
+    /// 500: a zone name in the database that this system does not know.
+    #[error("the time zone of a person cannot be used: {0}; check the name and that tzdata is installed")]
+    TimeZone(#[source] jiff::Error),
+    /// 500: a handler panicked; the panic hook has said where.
+    #[error("a handler panicked")]
+    Panic,
+    /// 500, or 503 when the database does not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// 503: the database does not answer the health question, whatever the reason.
+    #[error(transparent)]
+    Unhealthy(store::Error),
+    /// 504.
+    #[error("the answer took too long; ask for fewer days")]
+    Timeout,
+}
+
+/// What came, cut to a length that is safe to repeat.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+fn suggestion(close: &[&str]) -> String {
+    if close.is_empty() {
+        "/api/v1/metrics lists every one".to_owned()
+    } else {
+        format!("did you mean {}? /api/v1/metrics lists every one", close.join(", "))
+    }
+}
+
+/// A refusal or failure, as RFC 9457 describes it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Problem {
+    /// Names the kind of problem; stable.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/invalid-parameter")]
+    kind: &'static str,
+    /// The kind in words; stable.
+    #[schema(example = "A parameter cannot be used")]
+    title: &'static str,
+    /// The HTTP status again.
+    #[schema(example = 400)]
+    status: u16,
+    /// What is wrong this time, and what to write instead.
+    #[schema(example = "from: \"yesterday\" is not a date; write it as YYYY-MM-DD, for example 2026-03-29")]
+    detail: String,
+}
+
+/// The media type of a [`Problem`].
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Seconds after which asking again makes sense once the database did not answer.
+const RETRY_AFTER: &str = "5";
+
+impl Error {
+    /// What a bare status of a layer below means.
+    pub(crate) fn bare(status: StatusCode) -> Self {
+        match status {
+            StatusCode::NOT_FOUND => Self::UnknownPath,
+            StatusCode::METHOD_NOT_ALLOWED => Self::Method,
+            StatusCode::PAYLOAD_TOO_LARGE => Self::Body,
+            StatusCode::GATEWAY_TIMEOUT => Self::Timeout,
+            other => Self::Refused(other),
+        }
+    }
+
+    fn problem(&self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::Parameter { .. } | Self::PersonRequired(_) => {
+                (StatusCode::BAD_REQUEST, "/problems/invalid-parameter", "A parameter cannot be used")
+            }
+            Self::Query(_) | Self::Path => {
+                (StatusCode::BAD_REQUEST, "/problems/invalid-query", "The question cannot be read")
+            }
+            Self::UnknownPerson(_) | Self::Nobody => {
+                (StatusCode::NOT_FOUND, "/problems/unknown-person", "No such person")
+            }
+            Self::UnknownMetric { .. } => {
+                (StatusCode::NOT_FOUND, "/problems/unknown-metric", "No such metric")
+            }
+            Self::UnknownPath => (StatusCode::NOT_FOUND, "/problems/unknown-path", "No such path"),
+            Self::Method => {
+                (StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed")
+            }
+            Self::Body => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-large", "The body is too large")
+            }
+            Self::QueryTooLong(_) => {
+                (StatusCode::URI_TOO_LONG, "/problems/query-too-long", "The query is too long")
+            }
+            Self::Refused(status) => (*status, "/problems/refused", "The request was refused"),
+            Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "/problems/database-unavailable",
+                "The database does not answer",
+            ),
+            Self::TimeZone(_) | Self::Panic | Self::Store(_) => {
+                (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
+            }
+            Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
+        }
+    }
+
+    /// The words for the client. A cause may name hosts, files or statements, so it stays in the log.
+    fn detail(&self) -> String {
+        match self {
+            Self::TimeZone(_) | Self::Panic | Self::Store(_) | Self::Unhealthy(_) => {
+                "the cause is in the server's log, under the x-request-id of this answer".to_owned()
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let (status, kind, title) = self.problem();
+        let problem = Problem { kind, title, status: status.as_u16(), detail: self.detail() };
+        let mut response = (status, axum::Json(problem)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        }
+        if status.is_server_error() {
+            response.extensions_mut().insert(Arc::new(self));
+        }
+        response
+    }
+}
+
+/// What every question may meet, for the documentation.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(crate) enum Failures {
+    /// A parameter is unknown, malformed, out of range or missing; `detail` says which and what to write.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Parameter(Problem),
+    /// Something failed on this side; the log has the cause.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(Problem),
+    /// The database does not answer; ask again after `Retry-After` seconds.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(Problem),
+    /// The answer took longer than 30 seconds; ask for fewer days.
+    #[response(status = 504, content_type = "application/problem+json")]
+    Timeout(Problem),
+}
+
+/// What a question that names somebody or something may meet besides, for the documentation.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only its documentation is used")]
+pub(crate) enum Unknown {
+    /// No such person or metric.
+    #[response(status = 404, content_type = "application/problem+json")]
+    Unknown(Problem),
+}

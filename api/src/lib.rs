@@ -1,0 +1,16 @@
+//! REST over the store: what is known, day by day, and answers to long questions. [`router()`] is the whole service.
+//!
+//! What belongs here is HTTP: paths, parameters, wire types, errors. Not here: SQL (`store`), what a number means
+//! (`domain`), the clock and the listener (`app`).
+
+mod closest;
+mod error;
+mod extract;
+mod middleware;
+mod params;
+mod resources;
+mod router;
+mod state;
+
+pub use router::{openapi, router};
+pub use state::State;

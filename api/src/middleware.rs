@@ -1,0 +1,140 @@
+//! What happens to every request before and after its handler.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+use tracing::{Span, field};
+
+use crate::error::{Error, PROBLEM_JSON};
+
+/// Longest a question may take; a proxy in front usually gives up after a minute.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest body taken in: no endpoint reads one.
+const MAX_BODY: usize = 16 * 1024;
+
+/// Data is never a page.
+const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
+
+/// Swagger UI: its own files, its own origin, pictures as `data:`, and the style attributes it sets itself.
+const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+    img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
+/// span, then headers on whatever leaves, then an answer in the one shape for errors; inside that the handler may panic
+/// or hang without anyone else noticing, and its body is small.
+pub(crate) fn stack(router: Router) -> Router {
+    router
+        .layer(RequestBodyLimitLayer::new(MAX_BODY))
+        .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn(problems))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"))
+        .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(span)
+                .on_request(())
+                .on_response(answered)
+                // `problems` logs failures with their cause; this would log them again without.
+                .on_failure(()),
+        )
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// The policy of the pages; what is already set is not set again by [`stack`].
+pub(crate) fn docs(router: Router) -> Router {
+    router.layer(fixed(header::CONTENT_SECURITY_POLICY, DOCS_POLICY))
+}
+
+fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// The route, never the path or the query: those name persons and days.
+fn span<B>(request: &axum::http::Request<B>) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok());
+    tracing::info_span!(
+        "http.request",
+        otel.kind = "server",
+        http.request.method = %request.method(),
+        http.route = route,
+        http.response.status_code = field::Empty,
+        request_id = id,
+    )
+}
+
+fn answered<B>(response: &axum::http::Response<B>, took: Duration, span: &Span) {
+    let (status, took_seconds) = (response.status().as_u16(), took.as_secs_f64());
+    span.record("http.response.status_code", status);
+    tracing::info!(status, took_seconds, "answered {status}");
+}
+
+/// Gives every error the one shape, whichever layer it came from, and logs failures of this side with their cause.
+async fn problems(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let status = response.status();
+    let shaped = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes() == PROBLEM_JSON.as_bytes());
+    if (status.is_client_error() || status.is_server_error()) && !shaped {
+        response = Error::bare(status).into_response();
+    }
+    if let Some(error) = response.extensions().get::<Arc<Error>>() {
+        tracing::error!(error = %error, "a request failed with {}", response.status().as_u16());
+    }
+    response
+}
+
+/// The payload may hold a value, and the panic hook has printed it with its place.
+fn panicked(_payload: Box<dyn Any + Send>) -> Response {
+    Error::Panic.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn check(path: &str, status: u16, kind: &str) {
+        let router = Router::new()
+            .route("/panics", get(async || -> &'static str { panic!("the 82 of a test") }))
+            .route("/hangs", get(std::future::pending::<&'static str>))
+            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")));
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = stack(router).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{path}");
+        let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        assert!(body.contains(kind) && !body.contains("82"), "{path}: {body}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_goes_wrong_has_the_one_shape() {
+        check("/panics", 500, "/problems/internal").await;
+        check("/hangs", 504, "/problems/timeout").await;
+        check("/teapot", 418, "/problems/refused").await;
+    }
+}

@@ -1,0 +1,25 @@
+//! One module per resource: its routes, parameters, wire types and handlers.
+
+mod daily;
+mod dashboard;
+mod health;
+mod metrics;
+mod people;
+mod series;
+mod trends;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::State;
+
+/// Everything below `/api/v1`.
+pub(crate) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new()
+        .merge(health::router())
+        .merge(people::router())
+        .merge(metrics::router())
+        .merge(dashboard::router())
+        .merge(daily::router())
+        .merge(series::router())
+        .merge(trends::router())
+}

@@ -1,0 +1,36 @@
+//! Whether the service can answer questions.
+
+use axum::Json;
+use axum::extract::State as With;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::error::{Error, Failures};
+use crate::extract::{NoParams, Query};
+use crate::state::State;
+
+pub(super) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(get_health))
+}
+
+/// The service answers, and so does its database.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// Always `ok`; a database that does not answer is a 503.
+    #[schema(example = "ok")]
+    status: &'static str,
+    /// Version of the program.
+    #[schema(example = "0.1.0")]
+    version: &'static str,
+}
+
+/// Whether the service and its database answer.
+#[utoipa::path(
+    get, path = "/health", operation_id = "get_health", tag = "service",
+    responses((status = 200, description = "Both answer.", body = Health), Failures),
+)]
+async fn get_health(With(state): With<State>, _: Query<NoParams>) -> Result<Json<Health>, Error> {
+    state.store.ping().await.map_err(Error::Unhealthy)?;
+    Ok(Json(Health { status: "ok", version: state.version }))
+}

@@ -1,0 +1,76 @@
+//! Every path of the service, and its description.
+//!
+//! There is no authentication yet: whoever reaches the listener reads everything. `app` listens on loopback unless told
+//! otherwise; logins and tokens come before that may change.
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::http::header;
+use axum::routing::get;
+use bytes::Bytes;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::error::{Error, Problem};
+use crate::state::State;
+use crate::{middleware, resources};
+
+/// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
+/// a client has to.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "myhealth",
+        version = "1",
+        description = "History of an Oura ring from your own database: days, points within a day, trends. \
+            Values are in base units (seconds, ratio 0-1, meters, joules, degrees Celsius); `/api/v1/metrics` says \
+            which. Dates are civil days of the person, a night belongs to the day of waking up. What was not measured \
+            is absent, never zero. Not a medical device.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
+    ),
+    components(schemas(Problem)),
+    tags(
+        (name = "service", description = "Whether it runs, whose numbers it has, which numbers there are."),
+        (name = "days", description = "Numbers of a day."),
+        (name = "history", description = "Points within a day, and many days summed up."),
+    ),
+)]
+struct Description;
+
+fn described() -> OpenApiRouter<State> {
+    OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", resources::router())
+}
+
+/// The description of every path under `/api/v1`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    described().into_openapi()
+}
+
+/// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. A path that is
+/// none of these answers with a problem.
+pub fn router(state: State) -> Router {
+    let resources = described().split_for_parts().0.with_state(state);
+    let description = Router::new().route("/api/openapi.json", get(description));
+    let router = resources
+        .merge(description)
+        .merge(middleware::docs(swagger()))
+        .method_not_allowed_fallback(async || Error::Method)
+        .fallback(async || Error::UnknownPath);
+    middleware::stack(router)
+}
+
+/// The page asks for its own description only: without `none` it would show a badge from an outside validator.
+fn swagger() -> Router {
+    let config = Config::from("../openapi.json").validator_url("none").try_it_out_enabled(true);
+    SwaggerUi::new("/api/docs").config(config).into()
+}
+
+async fn description() -> impl axum::response::IntoResponse {
+    static BODY: LazyLock<Bytes> = LazyLock::new(|| {
+        let text = openapi().to_json().expect("BUG: a test writes the description");
+        Bytes::from(text)
+    });
+    ([(header::CONTENT_TYPE, "application/json")], BODY.clone())
+}

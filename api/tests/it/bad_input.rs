@@ -1,0 +1,88 @@
+use axum::http::Method;
+
+use crate::documents::score;
+use crate::test_api::{TestApi, problem};
+
+/// Path, status, and what the detail must say.
+const TABLE: &[(&str, u16, &str)] = &[
+    ("/api/v1/trends/sleep_scor", 404, "did you mean sleep_score"),
+    ("/api/v1/trends/oura_sleep_score", 404, "did you mean sleep_score"),
+    ("/api/v1/trends/bitcoin", 404, "no metric is called \"bitcoin\"; /api/v1/metrics lists every one"),
+    ("/api/v1/series/%FF", 400, "UTF-8"),
+    ("/api/v1/trends/%00%0A", 404, "no metric is called \"\\0\\n\""),
+    ("/api/v1/sleep?from=2026-03-02&to=2026-03-01", 400, "swap the two"),
+    ("/api/v1/trends/sleep_score?from=2026-03-02&to=2026-03-01", 400, "swap the two"),
+    ("/api/v1/series/sleep_hrv?from=2026-03-02&to=2026-03-01", 400, "swap the two"),
+    ("/api/v1/sleep?from=0024-01-01", 400, "from: 0024-01-01 is outside 2000-01-01 to 2199-12-31"),
+    ("/api/v1/sleep?to=1", 400, "to: \"1\" is not a date; write it as YYYY-MM-DD"),
+    ("/api/v1/sleep?from=", 400, "from: \"\" is not a date"),
+    ("/api/v1/sleep?from=2026-02-30", 400, "from: \"2026-02-30\" is not a date"),
+    ("/api/v1/sleep?from=-02026-01", 400, "is not a date"),
+    ("/api/v1/sleep?from=2026-03-30", 400, "from: 2026-03-30 is later than today, 2026-03-29"),
+    ("/api/v1/sleep?after=soon", 400, "after: \"soon\" is not a date"),
+    ("/api/v1/sleep?from=%FF%FE", 400, "is not a date"),
+    ("/api/v1/sleep?person=%FF", 404, "no person is called"),
+    ("/api/v1/sleep?form=2026-03-01", 400, "unknown field `form`, expected one of `person`, `from`"),
+    ("/api/v1/people?x", 400, "unknown field `x`"),
+    ("/api/v1/sleep?from=2026-03-01&from=2026-03-02", 400, "duplicate field `from`"),
+    ("/api/v1/sleep?limit=0", 400, "limit: \"0\" is not a whole number from 1 to 1000"),
+    ("/api/v1/sleep?limit=99999", 400, "limit: \"99999\" is not"),
+    ("/api/v1/sleep?limit=-1", 400, "limit: \"-1\" is not"),
+    ("/api/v1/sleep?limit=1e2", 400, "limit: \"1e2\" is not"),
+    ("/api/v1/sleep?limit=99999999999999999999999", 400, "is not a whole number"),
+    (
+        "/api/v1/trends/sleep_score?bucket=fortnight",
+        400,
+        "unknown variant `fortnight`, expected one of `day`",
+    ),
+    ("/api/v1/trends/sleep_score?aggregate=mode", 400, "aggregate: unknown variant `mode`"),
+    ("/api/v1/dashboard?person=", 404, "no person is called \"\""),
+    ("/api/v1/nothing", 404, "/api/docs"),
+    ("/api/v1/health/", 404, "/api/docs"),
+    ("/api/v1", 404, "/api/docs"),
+    ("/api/v1/sleep/2026-03-01", 404, "/api/docs"),
+    ("/api/docs/nothing.js", 404, "/api/docs"),
+    ("/", 404, "/api/docs"),
+];
+
+#[tokio::test]
+async fn a_refusal_says_what_came_and_what_to_write() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    for (uri, status, says) in TABLE {
+        let answer = api.ask(Method::GET, uri).await;
+        let detail = problem(&answer, *status, uri);
+        assert!(detail.contains(says), "{uri}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn what_came_is_cut_before_it_is_repeated() {
+    let api = TestApi::with(Vec::new()).await;
+    let long = "9".repeat(1500);
+    for uri in [
+        format!("/api/v1/sleep?person={long}"),
+        format!("/api/v1/sleep?from={long}"),
+        format!("/api/v1/sleep?limit={long}"),
+        format!("/api/v1/sleep?{long}=1"),
+        format!("/api/v1/trends/sleep_score?bucket={long}"),
+        format!("/api/v1/trends/{long}"),
+    ] {
+        let answer = api.ask(Method::GET, &uri).await;
+        let status = answer.status.as_u16();
+        assert!(matches!(status, 400 | 404), "{status}");
+        problem(&answer, status, &uri);
+    }
+    let huge = api.problem(&format!("/api/v1/sleep?person={}", "9".repeat(60_000)), 414).await;
+    assert_eq!(huge, "the query is longer than 2048 bytes");
+}
+
+#[tokio::test]
+async fn other_methods_are_refused_with_those_that_are_not() {
+    let api = TestApi::with(Vec::new()).await;
+    for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+        let answer = api.ask(method.clone(), "/api/v1/sleep").await;
+        problem(&answer, 405, method.as_str());
+        assert_eq!(answer.header("allow"), Some("GET,HEAD"), "{method}");
+    }
+    problem(&api.ask(Method::POST, "/api/v1/nothing").await, 404, "method and path");
+}

@@ -1,0 +1,107 @@
+//! What is true of the service whatever is asked.
+
+use std::io::{Read, Write};
+
+use crate::documents::score;
+use crate::log;
+use crate::test_api::{TestApi, problem};
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+
+#[tokio::test]
+async fn health_says_the_version() {
+    insta::assert_json_snapshot!(TestApi::empty().await.get("/api/v1/health").await, @r#"
+    {
+      "status": "ok",
+      "version": "0.0.0-test"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_answer_is_said_once_in_the_log_and_not_to_the_client() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    api.get("/api/v1/trends/sleep_score?person=me&from=2026-03-29").await;
+    api.store.close().await;
+    for path in ["health", "people", "dashboard", "sleep?person=me", "trends/sleep_score"] {
+        let before = log::text().len();
+        let answer = api.ask(Method::GET, &format!("/api/v1/{path}")).await;
+        let detail = problem(&answer, 503, path);
+        assert_eq!(answer.header("retry-after"), Some("5"), "{path}");
+        assert!(!detail.contains("pool"), "{path}: {detail}");
+        let logged = log::text().split_off(before);
+        assert_eq!(logged.matches("ERROR").count(), 1, "{path}: {logged}");
+        assert!(logged.contains("the database does not answer"), "{path}: {logged}");
+        assert!(logged.contains(answer.header("x-request-id").unwrap()), "{path}: {logged}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_route_and_neither_person_nor_day_nor_value() {
+    let api = TestApi::empty().await;
+    let (collection, document) = score("2026-03-29", 82);
+    api.put("somebody", collection, vec![document]).await;
+    for path in ["sleep", "dashboard", "trends/sleep_score", "trends/nonsense", "nowhere"] {
+        let answer = api.ask(Method::GET, &format!("/api/v1/{path}?person=somebody&from=2026-03-29")).await;
+        assert!(answer.status.as_u16() < 500, "{path}");
+    }
+    api.get("/api/v1/trends/sleep_score?person=somebody&from=2026-03-29").await;
+    let log = log::text();
+    assert!(log.contains(r#"http.route="/api/v1/trends/{metric}""#), "{log}");
+    assert!(log.contains(r#"http.route="unmatched""#) && log.contains("answered 404"), "{log}");
+    for secret in ["somebody", "2026-03", "82.0", "nonsense", "nowhere"] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_a_get_without_its_body() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    for uri in ["/api/v1/sleep", "/api/v1/metrics", "/api/openapi.json"] {
+        let (get, head) = (api.ask(Method::GET, uri).await, api.ask(Method::HEAD, uri).await);
+        assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0), "{uri}");
+        assert_eq!(head.header("content-type"), get.header("content-type"));
+        assert_eq!(head.header("content-length"), Some(get.body.len().to_string().as_str()), "{uri}");
+    }
+}
+
+#[tokio::test]
+async fn a_callers_request_id_is_kept() {
+    let api = TestApi::empty().await;
+    let request = Request::get("/api/v1/health").header("x-request-id", "abc-1").body(Body::empty());
+    assert_eq!(api.send(request.unwrap()).await.header("x-request-id"), Some("abc-1"));
+}
+
+#[tokio::test]
+async fn a_large_body_is_refused() {
+    let api = TestApi::empty().await;
+    let body = Body::from(vec![b'x'; 20_000]);
+    let request = Request::get("/api/v1/health").header("content-length", "20000").body(body);
+    problem(&api.send(request.unwrap()).await, 413, "body");
+}
+
+#[tokio::test]
+async fn it_is_served_over_a_real_socket() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = api.router.clone();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let say = |request: &'static str| {
+        tokio::task::spawn_blocking(move || {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            write!(stream, "{request}\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer
+        })
+    };
+    let answer = say("GET /api/v1/sleep HTTP/1.1").await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"sleep_score\":82.0"), "{answer}");
+    let refusal = say("GET /api/v1/sleep?from=1 HTTP/1.1").await.unwrap();
+    assert!(refusal.starts_with("HTTP/1.1 400 Bad Request\r\n"), "{refusal}");
+    assert!(refusal.contains("content-type: application/problem+json\r\n"), "{refusal}");
+    let head = say("HEAD /api/v1/sleep HTTP/1.1").await.unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    server.abort();
+}

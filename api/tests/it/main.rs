@@ -1,0 +1,17 @@
+//! The real router over a real embedded store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod bad_input;
+mod conforms;
+mod daily;
+mod dashboard;
+mod documents;
+mod edges;
+mod log;
+mod metrics;
+mod openapi;
+mod people;
+mod series;
+mod test_api;
+mod trends;

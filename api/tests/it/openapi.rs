@@ -1,0 +1,132 @@
+use axum::http::{Method, StatusCode};
+use serde_json::Value;
+
+use crate::conforms::check;
+use crate::documents::{awake, night, score, steps};
+use crate::test_api::{DESCRIPTION, TestApi};
+
+#[test]
+fn the_committed_description_is_current() {
+    let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+    let expected = format!("{}\n", api::openapi().to_pretty_json().unwrap());
+    assert!(
+        std::fs::read_to_string(committed).is_ok_and(|text| text == expected),
+        "api/openapi.json is not what the handlers say; run `cargo xtask generate` and commit what changed"
+    );
+}
+
+#[tokio::test]
+async fn the_served_description_is_the_same() {
+    let answer = TestApi::empty().await.ask(Method::GET, "/api/openapi.json").await;
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    assert_eq!(answer.json(), *DESCRIPTION);
+}
+
+fn operations() -> Vec<(&'static str, &'static Value)> {
+    let paths = DESCRIPTION["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .map(|(path, item)| {
+            assert_eq!(item.as_object().unwrap().keys().collect::<Vec<_>>(), ["get"], "{path} is only read");
+            (path.as_str(), &item["get"])
+        })
+        .collect()
+}
+
+#[test]
+fn every_operation_is_described() {
+    for (path, operation) in operations() {
+        let id = operation["operationId"].as_str().unwrap();
+        assert!(id.starts_with("get_") || id.starts_with("list_"), "{path}: {id}");
+        assert!(operation["summary"].as_str().is_some_and(|text| text.ends_with('.')), "{path}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string() && !parameter["example"].is_null(), "{parameter}");
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            assert!(
+                response["description"].as_str().is_some_and(|text| text.ends_with('.')),
+                "{path} {status}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_documented_example_is_answered() {
+    let day = "2026-03-29";
+    let api = TestApi::with(vec![
+        score(day, 82),
+        night(day, &[Some(50.0)]),
+        steps(day, 8000),
+        awake(day, &[("06:00:00", 61)]),
+    ])
+    .await;
+    for (path, operation) in operations() {
+        let (mut uri, mut query) = (path.to_owned(), Vec::new());
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            check(&DESCRIPTION, &parameter["schema"], &parameter["example"], path).unwrap();
+            let name = parameter["name"].as_str().unwrap();
+            let example = parameter["example"].to_string();
+            let example = example.trim_matches('"');
+            match parameter["in"].as_str() {
+                Some("path") => uri = uri.replace(&format!("{{{name}}}"), example),
+                _ => query.push(format!("{name}={example}")),
+            }
+        }
+        api.get(&uri).await;
+        if !query.is_empty() {
+            api.get(&format!("{uri}?{}", query.join("&"))).await;
+        }
+    }
+}
+
+#[test]
+fn every_documented_field_has_words_and_every_example_its_type() {
+    for (name, schema) in DESCRIPTION["components"]["schemas"].as_object().unwrap() {
+        assert!(schema["description"].is_string(), "{name}");
+        if let Some(example) = schema.get("example") {
+            check(&DESCRIPTION, schema, example, name).unwrap();
+        }
+        for (field, member) in schema["properties"].as_object().into_iter().flatten() {
+            let at = format!("{name}.{field}");
+            // An optional member that is an object of its own carries its words inside.
+            let words = [member, &member["oneOf"][0]].iter().any(|place| place["description"].is_string());
+            assert!(words, "{at}");
+            if let Some(example) = member.get("example") {
+                check(&DESCRIPTION, member, example, &at).unwrap();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_pages_need_nothing_from_outside() {
+    let api = TestApi::empty().await;
+    let redirect = api.ask(Method::GET, "/api/docs").await;
+    assert_eq!((redirect.status, redirect.header("location")), (StatusCode::SEE_OTHER, Some("/api/docs/")));
+    let page = api.ask(Method::GET, "/api/docs/").await;
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'self';") && policy.contains("connect-src 'self'"), "{policy}");
+    let text = String::from_utf8(page.body).unwrap();
+    assert!(!text.contains("http://") && !text.contains("https://"), "{text}");
+    assert!(
+        !text.contains("<script>") && !text.contains("onload="),
+        "the policy forbids inline scripts: {text}"
+    );
+    let links: Vec<&str> = text
+        .split('"')
+        .filter(|part| part.rsplit_once('.').is_some_and(|(_, kind)| matches!(kind, "js" | "css" | "png")))
+        .collect();
+    assert!(links.len() >= 5, "{links:?}");
+    for link in links {
+        let answer = api.ask(Method::GET, &format!("/api/docs/{}", link.trim_start_matches("./"))).await;
+        assert_eq!(answer.status, StatusCode::OK, "{link}");
+        assert!(answer.body.len() > 50, "{link}");
+    }
+    let settings = api.ask(Method::GET, "/api/docs/swagger-initializer.js").await;
+    let settings = String::from_utf8(settings.body).unwrap();
+    assert!(
+        settings.contains("../openapi.json") && settings.contains("\"validatorUrl\": \"none\""),
+        "{settings}"
+    );
+}

@@ -1,0 +1,66 @@
+use serde_json::{Value, json};
+
+use crate::documents::{awake, nap, night};
+use crate::test_api::TestApi;
+
+#[tokio::test]
+async fn the_newest_day_with_points_is_answered_unless_told_otherwise() {
+    let api = TestApi::with(vec![
+        night("2026-03-20", &[Some(48.0)]),
+        night("2026-03-27", &[None, Some(50.0), Some(-102.0), Some(52.0)]),
+        night("2026-03-28", &[None]),
+    ])
+    .await;
+    insta::assert_json_snapshot!(api.get("/api/v1/series/sleep_hrv").await);
+    let all = api.get("/api/v1/series/sleep_hrv?from=2026-03-01&to=2026-03-28").await;
+    assert_eq!(all["points"].as_array().unwrap().len(), 3);
+    let one = api.get("/api/v1/series/sleep_hrv?to=2026-03-20").await;
+    assert_eq!((&one["from"], one["points"].as_array().unwrap().len()), (&json!("2026-03-20"), 1));
+}
+
+#[tokio::test]
+async fn nothing_measured_is_no_points_and_no_day() {
+    let value = TestApi::with(Vec::new()).await.get("/api/v1/series/heart_rate_awake").await;
+    assert_eq!((&value["from"], &value["to"], &value["points"]), (&Value::Null, &Value::Null, &json!([])));
+}
+
+#[tokio::test]
+async fn points_of_overlapping_documents_are_in_order_of_time() {
+    let api = TestApi::with(vec![
+        night("2026-03-27", &[Some(50.0), Some(51.0)]),
+        nap("2026-03-27", &[Some(60.0), Some(61.0)]),
+    ])
+    .await;
+    let value = api.get("/api/v1/series/sleep_hrv").await;
+    let values: Vec<f64> =
+        value["points"].as_array().unwrap().iter().map(|point| point[1].as_f64().unwrap()).collect();
+    assert_eq!(values, [0.05, 0.06, 0.051, 0.061]);
+}
+
+#[tokio::test]
+async fn rows_keep_their_own_times() {
+    let api = TestApi::with(vec![awake("2026-03-29", &[("06:00:00", 61), ("06:05:00.500", 64)])]).await;
+    let value = api.get("/api/v1/series/heart_rate_awake?from=2026-03-29").await;
+    assert_eq!(value["points"], json!([[1_774_764_000_000_i64, 61.0], [1_774_764_300_500_i64, 64.0]]));
+}
+
+#[tokio::test]
+async fn a_number_of_a_day_has_no_points() {
+    let api = TestApi::with(Vec::new()).await;
+    let detail = api.problem("/api/v1/series/sleep_score", 400).await;
+    assert_eq!(
+        detail,
+        "metric: sleep_score is one number a day and has no points; ask /api/v1/trends/sleep_score for its days"
+    );
+}
+
+#[tokio::test]
+async fn a_month_is_the_most() {
+    let api = TestApi::with(Vec::new()).await;
+    api.get("/api/v1/series/sleep_hrv?from=2026-01-01&to=2026-01-31").await;
+    let detail = api.problem("/api/v1/series/sleep_hrv?from=2026-01-01&to=2026-02-01", 400).await;
+    assert_eq!(
+        detail,
+        "from and to: 32 days of points are too many; ask for at most 31, or ask /api/v1/trends"
+    );
+}

@@ -1,0 +1,145 @@
+//! The service under test, with the questions every test asks of every answer.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use domain::{Collection, Document};
+use jiff::Timestamp;
+use serde_json::Value;
+use store::{Batch, Person, Store};
+use tower::ServiceExt as _;
+
+use crate::conforms::conforms;
+
+/// The committed description is what clients read, so answers are held against it.
+pub(crate) static DESCRIPTION: LazyLock<Value> =
+    LazyLock::new(|| serde_json::to_value(api::openapi()).unwrap());
+
+/// Sunday noon in Berlin, the day its clocks went forward.
+pub(crate) fn now() -> Timestamp {
+    "2026-03-29T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) struct TestApi {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    _folder: tempfile::TempDir,
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+impl TestApi {
+    /// A store without anyone.
+    pub(crate) async fn empty() -> Self {
+        crate::log::start();
+        let (store, folder) = store::testing::sqlite().await;
+        let state = api::State { store: store.clone(), now: Arc::new(now), version: "0.0.0-test" };
+        Self { router: api::router(state), store, _folder: folder }
+    }
+
+    /// A store with one person, `me` in Berlin, who has these documents.
+    pub(crate) async fn with(documents: Vec<(Collection, Document)>) -> Self {
+        let api = Self::empty().await;
+        api.person("me").await;
+        for (collection, document) in documents {
+            api.put("me", collection, vec![document]).await;
+        }
+        api
+    }
+
+    pub(crate) async fn person(&self, name: &str) -> Person {
+        self.store.ensure_person(&name.parse().unwrap(), "Europe/Berlin", now()).await.unwrap()
+    }
+
+    pub(crate) async fn put(&self, name: &str, collection: Collection, documents: Vec<Document>) {
+        let person = self.person(name).await.id;
+        let batch = Batch { person, collection, covered: None, documents, rejected: Vec::new() };
+        self.store.apply(&batch, now()).await.unwrap();
+    }
+
+    pub(crate) async fn ask(&self, method: Method, uri: &str) -> Answer {
+        let request = Request::builder().method(method).uri(uri).body(Body::empty()).unwrap();
+        self.send(request).await
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, usize::MAX).await.unwrap().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The answer to a question that has one, in the documented shape.
+    pub(crate) async fn get(&self, uri: &str) -> Value {
+        let answer = self.ask(Method::GET, uri).await;
+        let body = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, StatusCode::OK, "{uri}: {body}");
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{uri}");
+        assert_data_headers(&answer, uri);
+        let value = answer.json();
+        conforms(&DESCRIPTION, documented(uri), &value);
+        value
+    }
+
+    /// The detail of a refusal or failure, which has the one shape whatever went wrong.
+    pub(crate) async fn problem(&self, uri: &str, status: u16) -> String {
+        problem(&self.ask(Method::GET, uri).await, status, uri)
+    }
+}
+
+pub(crate) fn problem(answer: &Answer, status: u16, what: &str) -> String {
+    let text = String::from_utf8_lossy(&answer.body);
+    assert_eq!(answer.status.as_u16(), status, "{what}: {text}");
+    assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}");
+    assert_data_headers(answer, what);
+    let value = answer.json();
+    conforms(&DESCRIPTION, &DESCRIPTION["components"]["schemas"]["Problem"], &value);
+    assert_eq!(value["status"], status, "{what}");
+    assert!(value["type"].as_str().unwrap().starts_with("/problems/"), "{what}");
+    assert!(text.len() < 600, "{what}: a problem stays short: {text}");
+    value["detail"].as_str().unwrap().to_owned()
+}
+
+fn assert_data_headers(answer: &Answer, what: &str) {
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("cache-control", "no-store"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ] {
+        assert_eq!(answer.header(name), Some(value), "{what}: {name}");
+    }
+    assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()), "{what}");
+}
+
+/// The documented schema of a path's answer.
+fn documented(uri: &str) -> &'static Value {
+    let path: Vec<&str> = uri.split('?').next().unwrap().split('/').collect();
+    let matches = |template: &str| {
+        let template: Vec<&str> = template.split('/').collect();
+        template.len() == path.len()
+            && template.iter().zip(&path).all(|(part, given)| part.starts_with('{') || part == given)
+    };
+    let paths = DESCRIPTION["paths"].as_object().unwrap();
+    let (_, item) = paths.iter().find(|(template, _)| matches(template)).unwrap_or_else(|| {
+        panic!("{uri} is not documented");
+    });
+    &item["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+}

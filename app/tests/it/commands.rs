@@ -1,0 +1,64 @@
+//! Commands that run to their end.
+
+use crate::killed::Cloud;
+use crate::process::{Running, finish, get, myhealth, said, until};
+
+#[tokio::test]
+async fn sync_reads_once_and_doctor_says_how_things_are() {
+    let cloud = Cloud::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let output = finish(cloud.command("sync", folder.path()));
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("windows read"), "{}", said(&output));
+    let again = finish(cloud.command("sync", folder.path()));
+    assert!(said(&again).contains(" 0 new documents, 0 changed, "), "{}", said(&again));
+
+    let output = finish(cloud.command("doctor", folder.path()));
+    let report = said(&output);
+    assert!(output.status.success(), "{report}");
+    assert!(report.contains("accepts the token") && report.contains("nothing wrong found"), "{report}");
+    assert!(report.contains("daily_sleep      read from"), "{report}");
+
+    cloud.revoke();
+    let output = finish(cloud.command("doctor", folder.path()));
+    let report = said(&output);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(report.contains("get a new access token"), "{report}");
+    let output = finish(cloud.command("sync", folder.path()));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("expired, revoked or mistyped"), "{}", said(&output));
+
+    let output = finish(myhealth(&["rebuild", "--data-dir", folder.path().to_str().unwrap()]));
+    assert!(said(&output).contains("me: every number derived again"), "{}", said(&output));
+}
+
+#[tokio::test]
+async fn roles_can_run_apart_on_one_server() {
+    let url = store::testing::empty_database_url().await;
+    assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
+    let loopback = ["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"];
+    let serve = |role, words: &[&str]| {
+        let own = ["serve", "--only", role, "--database-url", &url];
+        Running::start(myhealth(&[own.as_slice(), &loopback, words].concat()))
+    };
+    let exporter = serve("exporter", &[]);
+    let metrics = format!("http://{}/metrics", exporter.address("gauges").await);
+    until("a body without people", async || get(&metrics).await.filter(|body| body.contains("store_up 1")))
+        .await;
+    let api = serve("api", &[]);
+    assert!(!exporter.output().contains("api docs"));
+
+    // What another process stores shows in this one without a restart.
+    let cloud = Cloud::start().await;
+    let address = cloud.address();
+    let ingest =
+        serve("ingest", &["--oura-url", &address, "--oura-token", "t", "--history-from", "2026-03-01"]);
+    until("gauges of another process", async || {
+        get(&metrics).await.filter(|body| body.contains("oura_newest_day_timestamp_seconds{person=\"me\""))
+    })
+    .await;
+    let api = format!("http://{}/api/v1/people", api.address("api").await);
+    assert!(get(&api).await.unwrap().contains("\"me\""));
+    let own = get(&format!("http://{}/metrics", ingest.address("gauges").await)).await.unwrap();
+    assert!(own.contains("myhealth_oura_requests_total") && !own.contains("\noura_"), "{own}");
+}

@@ -1,0 +1,237 @@
+//! The main job, end to end: the demo runs, a real Prometheus scrapes it, a real browser draws it, and both say what
+//! the simulated cloud said.
+
+use std::process::Command;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
+use serde_json::Value;
+use simulator::{Life, Person};
+
+use crate::process::{PATIENCE, Running, finish, get, json, myhealth, provided, said, until};
+
+const SEED: &str = "5";
+
+/// The day the simulated ring begins: long enough ago for a history, short enough for a test.
+fn since() -> Date {
+    now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(400.days())
+}
+
+fn now() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "the demo lives in real time")]
+    Timestamp::now()
+}
+
+/// A demo of its own, and the same life to compare it with.
+struct Demo {
+    running: Running,
+    web: String,
+    api: String,
+    person: Person,
+    started: Timestamp,
+    folder: tempfile::TempDir,
+}
+
+impl Demo {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let since = since();
+        let mut command = myhealth(&["demo", "--seed", SEED, "--since", &since.to_string()]);
+        command.args([
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--api.listen-address",
+            "127.0.0.1:0",
+            "--data-dir",
+        ]);
+        command.arg(folder.path());
+        let started = now();
+        let running = Running::start(command);
+        let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+        let person = Person::new(Life::new(SEED.parse().unwrap(), since));
+        Self { running, web, api, person, started, folder }
+    }
+
+    /// Waits until all of history has been read: until the first days of the ring are there.
+    async fn complete(&self) {
+        let scored = |day: &Date| {
+            self.person
+                .documents("daily_readiness", *day, now())
+                .iter()
+                .any(|document| document["score"].is_number())
+        };
+        let first = (0..60).map(|n| since().saturating_add(n.days())).find(scored).unwrap();
+        for metric in ["sleep_score", "sleep_time_in_bed", "readiness_score", "activity_steps"] {
+            until("the whole history", async || {
+                let trend = self.trend(metric, since()).await?;
+                let points = trend["points"].as_array()?.iter();
+                let mut points = points.filter(|point| point["start"] == first.to_string());
+                points.any(|point| point["value"].is_number()).then_some(())
+            })
+            .await;
+        }
+    }
+
+    async fn trend(&self, metric: &str, from: Date) -> Option<Value> {
+        let to = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let url = format!("http://{}/api/v1/trends/{metric}?from={from}&to={to}&bucket=day", self.api);
+        serde_json::from_str(&get(&url).await?).ok()
+    }
+
+    /// The newest documents' values of a field, as the cloud held them at some moment of this test: a morning's sync
+    /// may fall into it.
+    fn held(&self, collection: &str, field: &str) -> Vec<f64> {
+        let mut held = Vec::new();
+        for at in [self.started, now()] {
+            let today = at.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(1.day());
+            let newest = (0..10).find_map(|back| {
+                let documents = self.person.documents(collection, today.saturating_sub(back.days()), at);
+                documents.last().map(|document| document[field].as_f64())
+            });
+            held.extend(newest.flatten());
+        }
+        held
+    }
+}
+
+/// A Prometheus that scrapes one address every second.
+async fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("prometheus.yml");
+    let text = format!(
+        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: myhealth\n    static_configs: [{{targets: ['{target}']}}]\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = Command::new(provided("MYHEALTH_TEST_PROMETHEUS"));
+    command.arg(format!("--config.file={}", config.display()));
+    command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
+    command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    let running = Running::start(command);
+    (running, format!("http://127.0.0.1:{port}"), folder)
+}
+
+/// The value of an instant query that has exactly one sample.
+async fn ask(prometheus: &str, query: &str) -> Option<f64> {
+    let url =
+        reqwest::Url::parse_with_params(&format!("{prometheus}/api/v1/query"), [("query", query)]).unwrap();
+    let answer: Value = serde_json::from_str(&get(url.as_str()).await?).ok()?;
+    match answer["data"]["result"].as_array()?.as_slice() {
+        [one] => one["value"][1].as_str()?.parse().ok(),
+        _ => None,
+    }
+}
+
+#[tokio::test]
+async fn prometheus_says_what_the_cloud_said() {
+    let demo = Demo::start().await;
+    let (_running, prometheus, _folder) = prometheus(&demo.web).await;
+    for (query, collection, field, factor) in [
+        ("oura_sleep_score", "daily_sleep", "score", 1.0),
+        ("oura_readiness_score", "daily_readiness", "score", 1.0),
+        ("oura_temperature_deviation_celsius", "daily_readiness", "temperature_deviation", 1.0),
+        ("oura_activity_steps", "daily_activity", "steps", 1.0),
+        ("oura_activity_total_energy_joules", "daily_activity", "total_calories", 4184.0),
+        ("sum(oura_activity_duration_seconds)", "daily_activity", "", 1.0),
+    ] {
+        let value = until(query, async || ask(&prometheus, query).await).await;
+        if field.is_empty() {
+            assert!(value > 0.0 && value <= 90_000.0, "the levels of a day are a day: {value}");
+            continue;
+        }
+        let held: Vec<f64> = demo.held(collection, field).into_iter().map(|held| held * factor).collect();
+        assert!(held.iter().any(|held| (held - value).abs() < 1e-9), "{query}: {value} is none of {held:?}");
+    }
+    assert_eq!(until("up", async || ask(&prometheus, "up").await).await.to_bits(), 1.0_f64.to_bits());
+    let sums =
+        until("stages", async || ask(&prometheus, "sum(oura_sleep_stage_duration_seconds)").await).await;
+    let bed = until("bed", async || ask(&prometheus, "oura_sleep_time_in_bed_seconds").await).await;
+    assert!((sums - bed).abs() < 1.0, "the stages of a night are the night: {sums} {bed}");
+    let age = ask(&prometheus, "time() - oura_newest_day_timestamp_seconds{collection='daily_activity'}")
+        .await
+        .unwrap();
+    assert!((0.0..3.0 * 86_400.0).contains(&age), "{age}");
+}
+
+#[tokio::test]
+async fn promtool_finds_nothing_to_say() {
+    let demo = Demo::start().await;
+    let metrics = format!("http://{}/metrics", demo.web);
+    until("gauges", async || get(&metrics).await.filter(|body| body.contains("oura_heart_rate"))).await;
+    let body = get(&metrics).await.unwrap();
+    let file = demo.folder.path().join("metrics");
+    std::fs::write(&file, &body).unwrap();
+    let mut command = Command::new(provided("MYHEALTH_TEST_PROMTOOL"));
+    command.args(["check", "metrics"]).stdin(std::fs::File::open(&file).unwrap());
+    let output = finish(command);
+    assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));
+
+    let openmetrics =
+        crate::process::http().get(&metrics).header("accept", "application/openmetrics-text;version=1.0.0");
+    let openmetrics = openmetrics.send().await.unwrap().text().await.unwrap();
+    assert!(openmetrics.ends_with("\n# EOF\n"));
+}
+
+#[tokio::test]
+async fn history_is_what_the_life_was() {
+    let demo = Demo::start().await;
+    demo.complete().await;
+    let settled = now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(10.days());
+    let trend = demo.trend("readiness_score", since()).await.unwrap();
+    let mut compared = 0;
+    for point in trend["points"].as_array().unwrap() {
+        let day: Date = point["start"].as_str().unwrap().parse().unwrap();
+        if day > settled {
+            continue;
+        }
+        let held = demo.person.documents("daily_readiness", day, now());
+        let held = held.last().and_then(|document| document["score"].as_f64());
+        assert_eq!(point["value"].as_f64(), held, "{day}");
+        compared += 1;
+    }
+    assert!(compared > 380, "{compared} days");
+    assert!(!demo.running.output().contains("ERROR"), "{}", demo.running.output());
+}
+
+#[tokio::test]
+async fn a_browser_draws_the_page() {
+    let demo = Demo::start().await;
+    demo.complete().await;
+    let dashboard = json(&format!("http://{}/api/v1/dashboard", demo.api)).await;
+    let profile = tempfile::tempdir().unwrap();
+    let mut command = Command::new(provided("MYHEALTH_TEST_CHROMIUM"));
+    command.args([
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--virtual-time-budget=15000",
+        "--dump-dom",
+    ]);
+    command.arg(format!("--user-data-dir={}", profile.path().display())).arg(format!("http://{}/", demo.web));
+    let page = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || finish(command)));
+    let page = String::from_utf8(page.await.unwrap().unwrap().stdout).unwrap();
+    assert!(page.contains("data-state=\"ready\""), "{page}");
+    for score in ["sleep", "readiness", "activity"] {
+        let value = &dashboard["values"][format!("{score}_score")]["value"];
+        let printed = value.as_f64().map_or("–".to_owned(), |value| value.to_string());
+        let element = format!("data-testid=\"score-{score}\"");
+        let after = page.split_once(&element).unwrap_or_else(|| panic!("no {element}")).1;
+        let text = after.split_once('>').unwrap().1.split_once('<').unwrap().0;
+        assert_eq!(text.trim(), printed, "{score}");
+    }
+    for metric in ["sleep_score", "sleep_average_hrv", "activity_steps"] {
+        let figure = page
+            .split("<figure")
+            .find(|figure| figure.contains(&format!("data-metric=\"{metric}\"")))
+            .unwrap();
+        let points = figure.split_once("data-points=\"").unwrap().1.split_once('"').unwrap().0;
+        assert!(points.parse::<usize>().unwrap() > 60, "{metric} has {points} points");
+    }
+    for outside in ["src=\"http", "href=\"http", "src=\"//", "@import", "url(http"] {
+        assert!(!page.contains(outside), "{outside}: nothing from outside");
+    }
+}

@@ -1,0 +1,133 @@
+//! Starting programs, waiting for what they say, and never leaving one behind.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// How long anything may take before the test says it is stuck; nothing waits this long when all is well.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The binary under test, with an environment of its own.
+pub(crate) fn myhealth(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_myhealth"));
+    command.env_clear().args(words).stdin(Stdio::null());
+    command
+}
+
+/// Runs a command to its end.
+pub(crate) fn finish(mut command: Command) -> Output {
+    command.output().unwrap()
+}
+
+/// A text of what a finished command said.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&[output.stdout.as_slice(), output.stderr.as_slice()].concat()).into_owned()
+}
+
+/// A running program whose output is collected; killed when dropped.
+pub(crate) struct Running {
+    child: Child,
+    output: Arc<Mutex<String>>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let output = Arc::new(Mutex::new(String::new()));
+        collect(child.stdout.take().unwrap(), output.clone());
+        collect(child.stderr.take().unwrap(), output.clone());
+        Self { child, output }
+    }
+
+    /// Everything said so far.
+    pub(crate) fn output(&self) -> String {
+        self.output.lock().unwrap().clone()
+    }
+
+    /// The address printed after `name`, as soon as it is.
+    pub(crate) async fn address(&self, name: &str) -> String {
+        let find = || {
+            let output = self.output();
+            let line = output
+                .lines()
+                .find_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("http://"))?;
+            Some(line.split('/').next()?.to_owned())
+        };
+        until(&format!("the address of {name}"), async || find()).await
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        assert!(status.unwrap().success());
+    }
+
+    /// Waits for the end.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        until("the process to end", async || self.child.try_wait().unwrap()).await
+    }
+
+    /// Ends it as a power cut would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(from: impl Read + Send + 'static, to: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            let mut to = to.lock().unwrap();
+            to.push_str(&line);
+            to.push('\n');
+        }
+    });
+}
+
+/// Asks again until there is an answer.
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The body of an address, when it answers 200.
+pub(crate) async fn get(url: &str) -> Option<String> {
+    let response = http().get(url).send().await.ok()?;
+    if response.status() != 200 {
+        return None;
+    }
+    response.text().await.ok()
+}
+
+/// The JSON of an address, as soon as it answers.
+pub(crate) async fn json(url: &str) -> serde_json::Value {
+    let text = until(url, async || get(url).await).await;
+    serde_json::from_str(&text).unwrap()
+}
+
+pub(crate) fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+/// A program that `cargo xtask test` provides; a missing one is a failure, never a skip.
+pub(crate) fn provided(variable: &str) -> String {
+    #[expect(clippy::disallowed_methods, reason = "the test runner tells where its programs are")]
+    let path = std::env::var(variable);
+    path.unwrap_or_else(|_| {
+        panic!("{variable} is not set; run `cargo xtask test`, or `cargo xtask provision` by hand")
+    })
+}

@@ -1,0 +1,126 @@
+//! Wrong configuration ends at once, with a reason, an exit code and nothing half-done.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use crate::process::{finish, myhealth, said};
+
+/// Runs with the words of `line`, in which `{}` is a fresh folder.
+fn check(line: &str, code: i32, reason: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let line = line.replace("{}", folder.path().to_str().unwrap());
+    let words: Vec<&str> = line.split(' ').collect();
+    let output = finish(myhealth(&words));
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
+    assert!(said.contains(reason), "{line} should say {reason:?}:\n{said}");
+    assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{said}");
+    let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+    assert!(code != 64 || left.is_empty(), "{line} left something behind: {left:?}");
+}
+
+#[test]
+fn configuration_is_refused_before_anything_is_opened() {
+    check("serve --data-dir {}", 64, "--oura-token-file");
+    check("serve --data-dir {} --oura-token-file {}/none", 64, "cannot read --oura-token-file");
+    check("serve --data-dir {} --oura-token t --oura-url http://api.example", 64, "unencrypted");
+    check("serve --data-dir {} --oura-token t --oura-url nonsense", 64, "http(s)");
+    check(
+        "serve --data-dir {} --oura-token t --history-from 0024-01-01",
+        64,
+        "outside 2000-01-01 to 2199-12-31",
+    );
+    check("serve --data-dir {} --oura-token t --history-from 2026-02-30", 64, "write it as YYYY-MM-DD");
+    check("serve --data-dir {} --oura-token t --person a@b.c", 64, "a person's name here is");
+    check("serve --data-dir {} --oura-token t --time-zone Mars/Base", 64, "IANA");
+    check("serve --data-dir {} --oura-token t --log.level =x=", 64, "--log.level");
+    check("serve --data-dir {} --oura-token t --otlp.endpoint nonsense", 64, "--otlp.endpoint");
+    check(
+        "serve --only exporter --database-url mysql://root:hunter2@db/x",
+        64,
+        "mysql is no database this build knows",
+    );
+    check("serve --only exporter --database-url-file {}/none", 64, "--database-url-file");
+    check("sync --data-dir {} --oura-token t --from 2026-02-01 --to 2026-01-01", 64, "swap the two");
+    check("sync --data-dir {} --oura-token t --to 2026-01-01", 64, "--from");
+    check("healthcheck nonsense", 64, "http://127.0.0.1:9872/-/ready");
+    check("fly", 64, "fly");
+}
+
+#[test]
+fn what_is_not_there_is_a_failed_start() {
+    check(
+        "serve --only exporter --database-url postgres://nobody:hunter2@127.0.0.1:1/none",
+        1,
+        "does not answer",
+    );
+    check("healthcheck http://127.0.0.1:1/-/ready", 1, "does not answer");
+    check(
+        "sync --data-dir {} --oura-token t --oura-url http://127.0.0.1:1 --from 2026-01-01 --to 2026-01-02",
+        1,
+        "cannot be reached",
+    );
+}
+
+#[test]
+fn passwords_are_not_repeated() {
+    for url in [
+        "mysql://root:hunter2@db/x",
+        "postgres://nobody:hunter2@127.0.0.1:1/none",
+        "postgres://u:hunter2@[::1/x",
+    ] {
+        let output = finish(myhealth(&["serve", "--only", "api", "--database-url", url]));
+        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("data");
+    let output = finish(myhealth(&["serve", "--oura-token", "t", "--data-dir", inside.to_str().unwrap()]));
+    assert_eq!(output.status.code(), Some(64));
+    assert!(
+        said(&output).contains(inside.to_str().unwrap()) && said(&output).contains("--data-dir"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn a_taken_port_is_named_and_the_data_stay_whole() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let words = ["serve", "--only", "exporter", "--web.listen-address", &address, "--data-dir"];
+    let output = finish(myhealth(&[words.as_slice(), &[folder.path().to_str().unwrap()]].concat()));
+    assert_eq!(output.status.code(), Some(1));
+    let said = said(&output);
+    assert!(said.contains(&address) && said.contains("--web.listen-address"), "{said}");
+    assert!(Path::exists(&folder.path().join("myhealth.db")));
+}
+
+#[tokio::test]
+async fn a_server_with_pending_migrations_does_not_start() {
+    let url = store::testing::empty_database_url().await;
+    let serve = || {
+        finish(myhealth(&[
+            "serve",
+            "--only",
+            "exporter",
+            "--web.listen-address",
+            "127.0.0.1:0",
+            "--database-url",
+            &url,
+        ]))
+    };
+    let output = serve();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("run `myhealth migrate` first"), "{}", said(&output));
+    let output = finish(myhealth(&["migrate", "--database-url", &url]));
+    assert!(said(&output).contains("applied first schema"), "{}", said(&output));
+    let output = finish(myhealth(&["migrate", "--database-url", &url]));
+    assert!(said(&output).contains("is up to date"), "{}", said(&output));
+}

@@ -1,0 +1,72 @@
+//! What the process says about itself: traces arrive, secrets and health values do not.
+
+use std::sync::{Arc, Mutex};
+
+use crate::killed::Cloud;
+use crate::process::{finish, said};
+
+/// A collector that keeps what it is sent.
+async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let received = Arc::new(Mutex::new(Vec::new()));
+    let keep = received.clone();
+    let router = axum::Router::new().route(
+        "/v1/traces",
+        axum::routing::post(move |body: axum::body::Bytes| async move {
+            keep.lock().unwrap().extend_from_slice(&body);
+        }),
+    );
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
+        });
+    });
+    (address, received)
+}
+
+#[tokio::test]
+async fn traces_reach_the_collector_before_the_process_ends() {
+    let (address, received) = collector().await;
+    let cloud = Cloud::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = cloud.command("sync", folder.path());
+    command.args(["--otlp.endpoint", &address, "--from", "2026-03-01", "--to", "2026-03-10"]);
+    let output = finish(command);
+    assert!(output.status.success(), "{}", said(&output));
+    let received = String::from_utf8_lossy(&received.lock().unwrap()).into_owned();
+    for name in ["sync.pass", "oura.window", "db.document.apply", "myhealth", "daily_sleep"] {
+        assert!(received.contains(name), "{name} is missing");
+    }
+}
+
+#[tokio::test]
+async fn the_most_talkative_log_keeps_secrets_and_values() {
+    let cloud = Cloud::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    std::fs::write(&token, "t\n").unwrap();
+    let mut command = crate::process::myhealth(&["sync", "--oura-url", &cloud.address()]);
+    command.arg("--data-dir").arg(folder.path()).arg("--oura-token-file").arg(&token);
+    command.args([
+        "--from",
+        "2026-03-01",
+        "--to",
+        "2026-03-10",
+        "--log.level",
+        "trace",
+        "--log.format",
+        "json",
+    ]);
+    let output = finish(command);
+    let said = said(&output);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains("oura.window"), "a trace log has spans");
+    for secret in
+        ["Bearer t", "contributors", "\"bpm\"", "bpm\\\"", "sleep_phase_5_min\\\"", "bedtime_start\\\""]
+    {
+        assert!(!said.contains(secret), "the log holds {secret:?}");
+    }
+}

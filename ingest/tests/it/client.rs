@@ -1,0 +1,117 @@
+//! What the client asks, and what it makes of the answers.
+
+use domain::Collection::{DailySleep, HeartRate};
+use ingest::{Client, InvalidBase, Metrics};
+
+use crate::helpers::{Answer, Script, answer, day, page, range};
+
+fn score(id: u32, on: &str) -> String {
+    format!(r#"{{"id":"{id}","day":"{on}","score":80,"contributors":{{}}}}"#)
+}
+
+#[tokio::test]
+async fn a_window_is_asked_for_wider_and_kept_by_day() {
+    let documents =
+        [score(1, "2026-03-09"), score(2, "2026-03-10"), score(3, "2026-03-12"), score(4, "2026-03-13")];
+    let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
+    let (script, client) = Script::start([page(&documents, None)]).await;
+    let window = client.window(DailySleep, range("2026-03-10", "2026-03-12")).await.unwrap();
+    let days: Vec<_> = window.documents.iter().map(|document| document.day).collect();
+    assert_eq!(days, [day("2026-03-10"), day("2026-03-12")]);
+    let asked = "/v2/usercollection/daily_sleep?start_date=2026-03-08&end_date=2026-03-14";
+    assert_eq!(script.asked(), [(asked.to_owned(), "Bearer secret-token".to_owned())]);
+}
+
+#[tokio::test]
+async fn every_page_is_read_and_days_split_between_pages_are_joined() {
+    let row =
+        |minute: u32| format!(r#"{{"timestamp":"2026-03-10T10:{minute:02}:00Z","bpm":60,"source":"awake"}}"#);
+    let (first, second, third) = (row(1), row(2), row(3));
+    let (script, client) = Script::start([
+        page(&[&first, &second], Some("a+b/c")),
+        page(&[&second, &third], Some("d")),
+        page(&[], None),
+    ])
+    .await;
+    let window = client.window(HeartRate, range("2026-03-10", "2026-03-10")).await.unwrap();
+    let bodies: Vec<&str> = window.documents.iter().map(|document| document.body.as_str()).collect();
+    assert_eq!(bodies, [format!("[{first},{second},{third}]")], "the overlap of the pages counts once");
+    let bounds = "/v2/usercollection/heartrate?start_datetime=2026-03-09T23%3A59%3A00Z&end_datetime=2026-03-11T00%3A00%3A00Z";
+    let asked: Vec<String> = script.asked().into_iter().map(|(uri, _)| uri).collect();
+    assert_eq!(
+        asked,
+        [bounds.to_owned(), format!("{bounds}&next_token=a%2Bb%2Fc"), format!("{bounds}&next_token=d")]
+    );
+}
+
+#[tokio::test]
+async fn one_bad_document_does_not_spoil_the_page() {
+    let good = score(1, "2026-03-10");
+    let bad = r#"{"id":"2","day":"2026-03-10","score":"high"}"#;
+    let (_, client) = Script::start([page(&[bad, "17", &good], None)]).await;
+    let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await.unwrap();
+    assert_eq!(window.documents.len(), 1);
+    let rejected: Vec<(&str, &str)> =
+        window.rejected.iter().map(|rejected| (rejected.reason.as_str(), rejected.body.as_str())).collect();
+    assert_eq!(
+        rejected,
+        [("/score: expected a number", bad), ("/id: expected a text of 1 to 256 bytes", "17")]
+    );
+}
+
+/// Asks for one window and says how that ended and after how many requests.
+async fn end(answers: Vec<Answer>) -> (Result<usize, &'static str>, usize) {
+    let (script, client) = Script::start(answers).await;
+    let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await;
+    (window.map(|window| window.documents.len()).map_err(|failure| failure.kind()), script.asked().len())
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_not_for_ever() {
+    let good = page(&[&score(1, "2026-03-10")], None);
+    let half = Answer { body: good.body[..good.body.len() / 2].to_owned(), ..good.clone() };
+    let limited = Answer { retry_after: Some("0"), ..answer(429, "") };
+    for passing in
+        [answer(500, ""), answer(503, "<html>"), half, answer(200, "<html>"), answer(200, ""), limited]
+    {
+        assert_eq!(
+            end(vec![passing.clone(), passing.clone(), good.clone()]).await,
+            (Ok(1), 3),
+            "{passing:?}"
+        );
+    }
+    assert_eq!(end(vec![answer(500, "")]).await, (Err("server"), 5));
+    assert_eq!(end(vec![answer(200, "\u{1}")]).await, (Err("malformed"), 5));
+}
+
+#[tokio::test]
+async fn what_cannot_pass_is_asked_once() {
+    for (status, body, kind) in [
+        (401, r#"{"detail":"expired"}"#, "unauthorized"),
+        (401, r#"{"detail":"no scope"}"#, "scope"),
+        (403, "{}", "forbidden"),
+        (404, "{}", "not_found"),
+        (422, "{}", "refused"),
+        (426, "{}", "app_too_old"),
+        (301, "", "unexpected"),
+    ] {
+        assert_eq!(end(vec![answer(status, body)]).await, (Err(kind), 1), "{status}");
+    }
+    let far = Answer { retry_after: Some("86400"), ..answer(429, "") };
+    assert_eq!(end(vec![far]).await, (Err("rate_limited"), 1), "a pause of a day is not waited for");
+}
+
+#[tokio::test]
+async fn a_token_that_never_ends_is_a_fault() {
+    assert_eq!(end(vec![page(&[], Some("same"))]).await, (Err("malformed"), 2));
+}
+
+#[tokio::test]
+async fn an_address_that_would_show_the_token_is_refused() {
+    let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+    let refused = |base: &str| Client::new(base, "t".to_owned().into(), metrics.clone()).unwrap_err();
+    assert!(matches!(refused("http://api.example"), InvalidBase::Unencrypted(_)));
+    assert!(matches!(refused("ftp://api.example"), InvalidBase::Malformed(_)));
+    assert!(matches!(refused("api.example"), InvalidBase::Malformed(_)));
+    assert!(matches!(refused(""), InvalidBase::Malformed(_)));
+}

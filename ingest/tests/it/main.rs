@@ -1,0 +1,7 @@
+//! Ingest at its boundary: a real HTTP server in front, a real store behind.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod client;
+mod helpers;
+mod passes;

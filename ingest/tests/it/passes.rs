@@ -1,0 +1,273 @@
+//! Passes against the simulated cloud: what is stored is what it holds, whatever happens on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use domain::{Collection, Day, DayRange, Metric};
+use ingest::plan::Horizon;
+use ingest::{Ingest, Metrics, Pass, Report, Settings, Step};
+use jiff::{SignedDuration, Timestamp};
+use simulator::{Cloud, Fault, Life, Person as Synthetic, Wrong};
+use store::{Applied, Person, Store, Totals};
+use tokio_util::sync::CancellationToken;
+
+use crate::helpers::{client, day, serve};
+
+const TOKEN: &str = "simulated";
+const SCOPES: &[&str] = &["daily", "heartrate"];
+
+/// A cloud, a store, and the clock both look at.
+struct World {
+    cloud: Arc<Cloud>,
+    synthetic: Synthetic,
+    now: Arc<Mutex<Timestamp>>,
+    base: String,
+    store: Store,
+    person: Person,
+}
+
+impl World {
+    async fn new(store: Store) -> Self {
+        Self::with_scopes(store, SCOPES).await
+    }
+
+    async fn with_scopes(store: Store, scopes: &[&str]) -> Self {
+        let now = Arc::new(Mutex::new("2026-03-29T15:00:00Z".parse::<Timestamp>().unwrap()));
+        let clock = now.clone();
+        let synthetic = Synthetic::new(Life::new(11, day("2025-12-01").date()));
+        let cloud = Cloud::new(move || *clock.lock().unwrap()).with_page_size(9);
+        let cloud = Arc::new(cloud.with_person(TOKEN, synthetic.clone(), scopes));
+        let base = serve(cloud.router()).await;
+        let at = *now.lock().unwrap();
+        let person = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", at).await.unwrap();
+        Self { cloud, synthetic, now, base, store, person }
+    }
+
+    fn at(&self) -> Timestamp {
+        *self.now.lock().unwrap()
+    }
+
+    fn later(&self, hours: i64) {
+        *self.now.lock().unwrap() += SignedDuration::from_hours(hours);
+    }
+
+    fn ingest(&self) -> Ingest {
+        let settings = Settings {
+            horizon: Horizon { history_from: day("2025-12-01"), trailing_days: 7 },
+            interval: Duration::from_secs(600),
+        };
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        let now = self.now.clone();
+        let clock = Arc::new(move || *now.lock().unwrap());
+        Ingest::new(
+            self.store.clone(),
+            client(&self.base, TOKEN),
+            self.person.clone(),
+            settings,
+            metrics,
+            clock,
+        )
+    }
+
+    async fn pass(&self) -> Report {
+        self.ingest().pass(Pass::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
+    }
+
+    async fn totals(&self) -> Totals {
+        self.store.totals(self.person.id).await.unwrap()
+    }
+
+    /// Every number stored, to the last bit.
+    async fn numbers(&self) -> Numbers {
+        let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
+        let mut numbers = BTreeMap::new();
+        for metric in domain::METRICS {
+            for (day, value) in self.store.daily(self.person.id, metric, range).await.unwrap() {
+                numbers.insert((metric.key, day.to_string()), value.to_bits());
+            }
+            for stored in self.store.series(self.person.id, metric, range).await.unwrap() {
+                for (at, value) in stored.series.points() {
+                    numbers.insert((metric.key, format!("{} {at}", stored.day)), value.to_bits());
+                }
+            }
+        }
+        numbers
+    }
+}
+
+/// Metric, day or day and instant; the value's bits.
+type Numbers = BTreeMap<(&'static str, String), u64>;
+
+/// What stands in one and not, or otherwise, in the other.
+fn difference(left: &Numbers, right: &Numbers) -> Vec<String> {
+    let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
+    keys.into_iter()
+        .filter(|key| left.get(key) != right.get(key))
+        .map(|key| format!("{key:?}: {:?} {:?}", left.get(key), right.get(key)))
+        .take(20)
+        .collect()
+}
+
+async fn world() -> (World, impl Sized) {
+    let (store, folder) = store::testing::sqlite().await;
+    (World::new(store).await, folder)
+}
+
+#[tokio::test]
+async fn what_is_stored_is_what_the_cloud_holds() {
+    let (world, _folder) = world().await;
+    let report = world.pass().await;
+    assert!(report.complete && report.failures.is_empty(), "{report:?}");
+    assert_eq!(report.applied.rejected, 0);
+    let range = DayRange::new(day("2025-12-01"), day("2026-03-29")).unwrap();
+    let scores = Metric::by_key("readiness_score").unwrap();
+    let stored = world.store.daily(world.person.id, scores, range).await.unwrap();
+    // Asked of the simulated life itself, not of anything that went through the wire.
+    let held: Vec<(Day, f64)> = range
+        .days()
+        .flat_map(|day| {
+            let documents = world.synthetic.documents("daily_readiness", day.date(), world.at());
+            documents.into_iter().filter_map(move |document| Some((day, document["score"].as_f64()?)))
+        })
+        .collect();
+    assert!(held.len() > 90, "a plausible life has nights: {}", held.len());
+    assert_eq!(stored, held);
+
+    let mut points = 0;
+    for metric in Metric::of(Collection::HeartRate) {
+        let series = world.store.series(world.person.id, metric, range).await.unwrap();
+        points += series.iter().map(|stored| stored.series.points().count()).sum::<usize>();
+    }
+    let rows = world.synthetic.heart_rate(range.first().midnight_utc(), world.at(), world.at());
+    assert!(rows.len() > 20_000, "a plausible life has a heart rate: {}", rows.len());
+    assert_eq!(points, rows.len());
+}
+
+#[tokio::test]
+async fn a_repeated_pass_writes_nothing() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    let (before, mark) = (world.totals().await, world.store.watermark().await.unwrap());
+    let again = world.pass().await.applied;
+    assert_eq!(Applied { unchanged: 0, ..again }, Applied::default());
+    assert!(again.unchanged > 0, "the trailing days were asked for again");
+    assert_eq!((world.totals().await, world.store.watermark().await.unwrap()), (before, mark));
+}
+
+#[tokio::test]
+async fn passes_cut_short_end_with_the_same_rows() {
+    let (calm, _folder) = world().await;
+    calm.pass().await;
+    let (world, _folder) = world().await;
+    for cut in [1, 2, 3, 5, 9, 14] {
+        let stop = CancellationToken::new();
+        let ingest = world.ingest();
+        let report = ingest.pass(Pass::Missing, &stop, None, |step: Step| {
+            if step.done == cut {
+                stop.cancel();
+            }
+        });
+        assert!(!report.await.unwrap().complete);
+    }
+    assert!(world.pass().await.complete);
+    assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+    assert_eq!(world.totals().await, calm.totals().await);
+}
+
+#[tokio::test]
+async fn both_ways_of_reading_give_the_same_rows_as_time_passes() {
+    let (daily, _folder) = world().await;
+    for _ in 0..15 {
+        daily.pass().await;
+        daily.later(72);
+    }
+    daily.pass().await;
+    let (once, _folder) = world().await;
+    once.later(15 * 72);
+    once.pass().await;
+    assert_eq!(difference(&daily.numbers().await, &once.numbers().await), Vec::<String>::new());
+    assert!(daily.totals().await.revisions > 0, "six weeks of a life have corrections");
+}
+
+#[tokio::test]
+async fn postgres_holds_what_sqlite_holds() {
+    let (embedded, _folder) = world().await;
+    let server = World::new(store::testing::postgres().await).await;
+    embedded.pass().await;
+    server.pass().await;
+    assert_eq!(difference(&server.numbers().await, &embedded.numbers().await), Vec::<String>::new());
+    assert_eq!(server.totals().await, embedded.totals().await);
+}
+
+#[tokio::test]
+async fn a_collection_without_consent_does_not_stop_the_others() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let world = World::with_scopes(store, &["daily"]).await;
+    let report = world.pass().await;
+    let failed: Vec<(Collection, &str)> =
+        report.failures.iter().map(|(c, failure)| (*c, failure.kind())).collect();
+    assert_eq!(failed, [(Collection::HeartRate, "scope")]);
+    let asked = world.cloud.log().iter().filter(|request| request.path.ends_with("/heartrate")).count();
+    assert!(asked <= 3, "a collection that failed rests: {asked} requests");
+    let states = world.store.sync_states(world.person.id).await.unwrap();
+    for state in states {
+        let expected = (state.collection == Collection::HeartRate).then_some("scope");
+        assert_eq!(state.failure.as_deref(), expected, "{}", state.collection);
+        assert_eq!(state.covered.is_some(), expected.is_none(), "{}", state.collection);
+    }
+}
+
+#[tokio::test]
+async fn a_dead_token_stops_the_pass_and_keeps_what_is_stored() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    let before = world.numbers().await;
+    world.cloud.revoke(TOKEN);
+    let report = world.pass().await;
+    assert_eq!(
+        report.failures.iter().map(|(_, failure)| failure.kind()).collect::<Vec<_>>(),
+        ["unauthorized"]
+    );
+    assert_eq!(world.numbers().await, before);
+}
+
+#[tokio::test]
+async fn a_storm_of_faults_changes_nothing_in_the_end() {
+    let (calm, _folder) = world().await;
+    calm.pass().await;
+    let (world, _folder) = world().await;
+    for fault in [Fault::Status(503), Fault::CutBody, Fault::Garbage, Fault::Status(500)] {
+        world.cloud.faults().next("/v2/usercollection", 7, &fault);
+    }
+    // Some windows fail for good in one pass; the next one goes on from there.
+    let mut passes = 0;
+    while !world.pass().await.failures.is_empty() {
+        passes += 1;
+        assert!(passes < 20, "the storm ends");
+    }
+    assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+    assert_eq!(world.totals().await, calm.totals().await);
+}
+
+#[tokio::test]
+async fn a_document_of_the_wrong_shape_is_put_aside_until_it_is_right() {
+    let (calm, _folder) = world().await;
+    calm.pass().await;
+    let (world, _folder) = world().await;
+    let broken = day("2026-03-20").date();
+    world
+        .cloud
+        .faults()
+        .always("/v2/usercollection/daily_sleep", Fault::WrongShape(broken, Wrong::Text("score")));
+    let report = world.pass().await;
+    assert!(report.failures.is_empty() && report.applied.rejected > 0, "{report:?}");
+    let reasons = world.store.rejections(world.person.id).await.unwrap();
+    assert_eq!(reasons, [("daily_sleep".to_owned(), "/score: expected a number".to_owned(), 1)]);
+    assert_eq!(world.totals().await.documents, calm.totals().await.documents - 1, "the others are stored");
+    world.cloud.faults().clear();
+    let again = DayRange::new(day("2026-03-15"), day("2026-03-25")).unwrap();
+    world.ingest().pass(Pass::Exactly(again), &CancellationToken::new(), None, |_| ()).await.unwrap();
+    assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+    assert_eq!(world.totals().await, calm.totals().await);
+}
