@@ -139,7 +139,8 @@ impl Unit {
             Self::MetMinutes => number * 60.0,
             _ => number,
         };
-        (measured && base.is_finite()).then_some(base)
+        // Oura writes -0.0 at times; not every database keeps the sign of nothing.
+        (measured && base.is_finite()).then_some(base + 0.0)
     }
 }
 
@@ -193,6 +194,7 @@ mod tests {
         check(Unit::Count, json!(0), Ok(Some(0.0)));
         check(Unit::Seconds, json!(0), Ok(Some(0.0)));
         check(Unit::ScoreDelta, json!(0), Ok(Some(0.0)));
+        assert_eq!(Unit::Celsius.base(-0.0).map(f64::to_bits), Some(0));
     }
 
     #[test]

@@ -33,7 +33,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     run::quietly(&mut apt_get(&arguments), &advice).or_else(|error| {
         eprintln!("{error}\ntrying once more");
         run::quietly(&mut apt_get(&arguments), &advice)
-    })
+    })?;
+    Ok(())
 }
 
 /// Whether we may install packages, and must not run PostgreSQL as ourselves.

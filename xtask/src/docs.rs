@@ -13,8 +13,7 @@ Every number myhealth knows, by Oura's collection. One row is one Prometheus nam
 The key is the number's id in the API and in SQL; a labelled number has one key per value of its label.
 
 - **Units** are Prometheus base units, everywhere alike: on the exporter, in history, in the API and in SQL.
-- **Now** says whether the exporter shows the newest value as a gauge. Every number has history:
-  `name{source=\"history\"}` by remote read, or the API.
+- **Now** says whether the exporter shows the newest value as a gauge. Every number has history in SQL and by the API.
 - **One point** is either a whole day or an instant within the day.
 ";
 

@@ -20,11 +20,20 @@ pub(crate) struct Args {
 struct Generated {
     /// From the root of the repository.
     path: &'static str,
-    /// The whole file. Its first line says that it is generated and by which command.
-    render: fn() -> String,
+    /// The whole file. Its first line says that it is generated and by which command, where the format has comments.
+    render: fn() -> Result<String>,
 }
 
-const FILES: &[Generated] = &[Generated { path: "docs/metrics.md", render: docs::metrics }];
+const FILES: &[Generated] = &[
+    Generated { path: "docs/metrics.md", render: || Ok(docs::metrics()) },
+    Generated { path: "api/openapi.json", render: openapi },
+];
+
+/// The API's description comes from its handlers, so the product itself prints it.
+fn openapi() -> Result<String> {
+    let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", "openapi"]);
+    run::quietly(&mut product, "mend the build; then `cargo xtask generate`")
+}
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     if args.check { check() } else { write() }
@@ -32,10 +41,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 
 /// Fails when a file differs from what the code says.
 pub(crate) fn check() -> Result<()> {
-    let differences: Vec<_> = FILES
-        .iter()
-        .filter_map(|file| difference(file.path, &read(&run::root().join(file.path)), &(file.render)()))
-        .collect();
+    let mut differences = Vec::new();
+    for file in FILES {
+        let found = read(&run::root().join(file.path));
+        differences.extend(difference(file.path, &found, &(file.render)()?));
+    }
     if !differences.is_empty() {
         bail!(
             "generated files are out of date.\n{}\nWhat to do: `cargo xtask generate`",
@@ -48,7 +58,7 @@ pub(crate) fn check() -> Result<()> {
 fn write() -> Result<()> {
     for file in FILES {
         let path = run::root().join(file.path);
-        let wanted = (file.render)();
+        let wanted = (file.render)()?;
         if read(&path) != wanted {
             write_file(&path, &wanted).with_context(|| format!("cannot write {}", file.path))?;
             println!("wrote {}", file.path);
@@ -99,9 +109,12 @@ mod tests {
     #[test]
     fn every_file_says_that_it_is_generated_and_how() {
         for file in FILES {
-            let text = (file.render)();
+            let text = read(&run::root().join(file.path));
             let first = text.lines().next().unwrap_or_default();
-            assert!(first.contains("enerated by `cargo xtask generate`"), "{}: {first}", file.path);
+            // JSON has no comments.
+            let said = first.contains("enerated by `cargo xtask generate`")
+                || Path::new(file.path).extension().is_some_and(|kind| kind == "json");
+            assert!(said, "{}: {first}", file.path);
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{}: ends in one line feed", file.path);
         }
     }

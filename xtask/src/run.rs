@@ -28,8 +28,8 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command silently.
-pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<()> {
+/// Runs a command silently and returns what it printed.
+pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<String> {
     let line = command_line(command);
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(&line, &error, advice))?;
     if !output.status.success() {
@@ -37,7 +37,7 @@ pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<()> {
         let said = last_lines(&String::from_utf8_lossy(&said));
         bail!("`{line}` failed: {}.\nIts last lines:\n{said}\nWhat to do: {advice}", output.status);
     }
-    Ok(())
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// Runs a command whose output goes straight to the terminal.

@@ -1,0 +1,286 @@
+//! A simulated Oura cloud: people by bearer token, a clock, faults, and a log of what it was asked.
+//!
+//! What belongs here: HTTP. What is answered comes from [`crate::oura`]; which instants a request names is in
+//! [`query`], which documents of them one answer carries in [`page`].
+
+mod faults;
+mod oauth;
+mod page;
+mod query;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::extract::{Path, Query, Request as HttpRequest, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+pub use faults::{Fault, Faults, Wrong};
+pub use oauth::Application;
+
+use crate::life::Person;
+use crate::oura::{Collection, Shape, personal_info};
+use oauth::Tokens;
+use query::Params;
+
+/// Requests the log remembers.
+const LOG: usize = 1_000;
+
+/// The simulated cloud. Built once, then shared; faults, tokens and memberships change while it serves.
+pub struct Cloud {
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
+    people: Vec<Person>,
+    applications: Vec<Application>,
+    tokens: Mutex<Tokens>,
+    lapsed: Mutex<BTreeSet<usize>>,
+    faults: Faults,
+    page_size: usize,
+    requests: AtomicU64,
+    log: Mutex<VecDeque<Request>>,
+}
+
+/// A request as logged: no header, so no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `GET` or `POST`.
+    pub method: String,
+    /// Without the query.
+    pub path: String,
+    /// As sent, percent-encoded; empty when there was none.
+    pub query: String,
+}
+
+impl Cloud {
+    /// A cloud nobody has an account at, which reads the time from `clock`.
+    pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self {
+            clock: Box::new(clock),
+            people: Vec::new(),
+            applications: Vec::new(),
+            tokens: Mutex::default(),
+            lapsed: Mutex::default(),
+            faults: Faults::default(),
+            page_size: 100,
+            requests: AtomicU64::new(0),
+            log: Mutex::default(),
+        }
+    }
+
+    /// Adds a person and a token for them that never expires. `scopes` are names without the `extapi:` prefix.
+    #[must_use]
+    pub fn with_person(mut self, token: &str, person: Person, scopes: &[&str]) -> Self {
+        self.people.push(person);
+        locked(&self.tokens).add(token, self.people.len() - 1, scopes);
+        self
+    }
+
+    /// Registers an application for the OAuth flow; the first person added is the one who consents.
+    #[must_use]
+    pub fn with_application(mut self, application: Application) -> Self {
+        self.applications.push(application);
+        self
+    }
+
+    /// Documents in a page, at least 1; 100 unless told. A page of heart rate has 1,000 rows, or ten times this if that is
+    /// less.
+    #[must_use]
+    pub fn with_page_size(mut self, documents: usize) -> Self {
+        self.page_size = documents.max(1);
+        self
+    }
+
+    /// What goes wrong, to be switched while serving.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// Requests received, those answered with a fault included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// The last thousand requests, oldest first.
+    pub fn log(&self) -> Vec<Request> {
+        locked(&self.log).iter().cloned().collect()
+    }
+
+    /// Ends or renews the membership of whoever `token` belongs to; without one, their data answers 403. Nothing happens
+    /// for an unknown token.
+    pub fn set_lapsed(&self, token: &str, lapsed: bool) {
+        let Some(person) = locked(&self.tokens).owner(token) else { return };
+        let mut set = locked(&self.lapsed);
+        if lapsed {
+            set.insert(person);
+        } else {
+            set.remove(&person);
+        }
+    }
+
+    /// Withdraws consent: `token` answers 401 from now on, and so does every token and refresh of the same person.
+    pub fn revoke(&self, token: &str) {
+        locked(&self.tokens).revoke(token);
+    }
+
+    /// The routes. Serve them on a listener, or call them in process with `tower::ServiceExt::oneshot`.
+    pub fn router(self: &Arc<Self>) -> Router {
+        Router::new()
+            .route("/v2/usercollection/{collection}", get(list))
+            .route("/v2/usercollection/{collection}/{document_id}", get(single))
+            .route("/oauth/authorize", get(oauth::authorize))
+            .route("/oauth/token", post(oauth::token))
+            .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
+            .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
+            .with_state(Arc::clone(self))
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+
+    fn page_size(&self, shape: Shape) -> usize {
+        match shape {
+            Shape::Documents => self.page_size,
+            Shape::Series => self.page_size.saturating_mul(10).min(1_000),
+        }
+    }
+
+    /// Who is asking, and with which scopes.
+    fn caller(&self, headers: &HeaderMap) -> Result<Caller<'_>, Problem> {
+        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(header) = header else {
+            return Err(problem(StatusCode::BAD_REQUEST, "No token: send an Authorization header."));
+        };
+        let token = header.strip_prefix("Bearer ").unwrap_or(header).trim();
+        let access = locked(&self.tokens).access(token, self.now());
+        let Some((person, scopes)) = access else {
+            return Err(problem(StatusCode::UNAUTHORIZED, "The token is unknown, expired or revoked."));
+        };
+        if locked(&self.lapsed).contains(&person) {
+            return Err(problem(StatusCode::FORBIDDEN, "The membership has ended."));
+        }
+        Ok(Caller { person: &self.people[person], scopes })
+    }
+}
+
+/// A person behind a valid token.
+struct Caller<'a> {
+    person: &'a Person,
+    scopes: BTreeSet<String>,
+}
+
+impl Caller<'_> {
+    /// 401 without the scope: never healed by a refresh.
+    fn require(&self, scope: &str) -> Result<(), Problem> {
+        let detail = || format!("Token is not authorized access {scope} scope.");
+        if self.scopes.contains(scope) { Ok(()) } else { Err(problem(StatusCode::UNAUTHORIZED, &detail())) }
+    }
+}
+
+/// `GET /v2/usercollection/{collection}`.
+async fn list(
+    State(cloud): State<Arc<Cloud>>,
+    Path(name): Path<String>,
+    Query(params): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = cloud.caller(&headers)?;
+    let now = cloud.now();
+    if name == "personal_info" {
+        return Ok(body(personal_info(caller.person, now, |scope| caller.scopes.contains(scope))));
+    }
+    let collection = named(&name)?;
+    caller.require(collection.scope)?;
+    let params = Params::parse(collection.shape, &params, now)?;
+    let page = match caller.person.synced(now) {
+        Some(known) => {
+            let size = cloud.page_size(collection.shape);
+            page::answer(collection, caller.person, &params, size, known)?
+        }
+        None => page::EMPTY.to_owned(),
+    };
+    Ok(body(page))
+}
+
+/// `GET /v2/usercollection/{collection}/{document_id}`.
+async fn single(
+    State(cloud): State<Arc<Cloud>>,
+    Path((name, id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let caller = cloud.caller(&headers)?;
+    let collection = named(&name)?;
+    caller.require(collection.scope)?;
+    let known = caller.person.synced(cloud.now());
+    let document = known.and_then(|known| collection.document(caller.person, &id, known));
+    document
+        .map(|document| body(document.json))
+        .ok_or_else(|| problem(StatusCode::NOT_FOUND, "There is no document with this id."))
+}
+
+/// The collection, or 404. Names are case-sensitive.
+fn named(name: &str) -> Result<&'static Collection, Problem> {
+    Collection::named(name).ok_or_else(|| problem(StatusCode::NOT_FOUND, "No such collection."))
+}
+
+/// Counts, logs, and lets the next fault of the path have its way.
+async fn record_and_disturb(State(cloud): State<Arc<Cloud>>, request: HttpRequest, next: Next) -> Response {
+    cloud.requests.fetch_add(1, Ordering::Relaxed);
+    let path = request.uri().path().to_owned();
+    {
+        let mut log = locked(&cloud.log);
+        if log.len() == LOG {
+            log.pop_front();
+        }
+        log.push_back(Request {
+            method: request.method().to_string(),
+            path: path.clone(),
+            query: request.uri().query().unwrap_or_default().to_owned(),
+        });
+    }
+    match cloud.faults.take(&path) {
+        None => next.run(request).await,
+        Some(fault) => fault.disturb(cloud.now(), next.run(request)).await,
+    }
+}
+
+/// 200 with this JSON.
+fn body(json: String) -> Response {
+    let json_type = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json_type)], json).into_response()
+}
+
+/// An error in Oura's envelope: `{"detail": …}`, a text or the list of a 422.
+#[derive(Debug)]
+struct Problem {
+    status: StatusCode,
+    detail: Value,
+}
+
+fn problem(status: StatusCode, detail: &str) -> Problem {
+    Problem { status, detail: detail.into() }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, axum::Json(json!({ "detail": self.detail }))).into_response()
+    }
+}
+
+/// A lock that a panicking test cannot poison for the others.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says how many people there are, and no token.
+impl fmt::Debug for Cloud {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cloud").field("people", &self.people.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,163 @@
+//! What Oura makes of a life: its documents, in its words, as it knows them at an instant.
+//!
+//! What belongs here: measurement, scores, revisions and the wire. One file per collection and one row in
+//! [`COLLECTIONS`]; adding a collection is adding both.
+
+mod activity;
+mod daily_sleep;
+mod heart_rate;
+mod measure;
+mod personal;
+mod readiness;
+mod sleep;
+mod wire;
+
+pub(crate) use heart_rate::latest as latest_heart_rate;
+pub(crate) use personal::personal_info;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::life::{Person, day_number, number, shift};
+
+/// Where documents come from, by path. Collection names, scopes and which instant a range is tested against: the
+/// tables of `oura-api.md` 1 and 2.
+pub const COLLECTIONS: &[Collection] = &[
+    Collection {
+        name: "daily_activity",
+        scope: "daily",
+        shape: Shape::Documents,
+        of_day: activity::documents,
+    },
+    Collection {
+        name: "daily_readiness",
+        scope: "daily",
+        shape: Shape::Documents,
+        of_day: readiness::documents,
+    },
+    Collection {
+        name: "daily_sleep",
+        scope: "daily",
+        shape: Shape::Documents,
+        of_day: daily_sleep::documents,
+    },
+    Collection { name: "sleep", scope: "daily", shape: Shape::Documents, of_day: sleep::documents },
+    Collection { name: "heartrate", scope: "heartrate", shape: Shape::Series, of_day: heart_rate::documents },
+];
+
+/// A collection the simulated cloud serves.
+#[derive(Debug)]
+pub struct Collection {
+    /// The last part of its path.
+    pub name: &'static str,
+    /// The scope a token needs, without the `extapi:` prefix.
+    pub scope: &'static str,
+    /// How it is asked.
+    pub shape: Shape,
+    of_day: fn(&Person, Date, Timestamp) -> Vec<Document>,
+}
+
+/// How a collection is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// By `start_date` and `end_date`; each document has an id of its own.
+    Documents,
+    /// By `start_datetime` and `end_datetime`; rows without ids, `latest`.
+    Series,
+}
+
+/// One document or row, ready to send.
+#[derive(Clone, Debug)]
+pub(crate) struct Document {
+    /// Empty for a row of a series.
+    pub(crate) id: String,
+    /// What a range filter tests.
+    pub(crate) instant: Timestamp,
+    pub(crate) json: String,
+}
+
+impl Document {
+    fn new(id: &str, instant: Timestamp, body: &impl Serialize) -> Self {
+        let json = serde_json::to_string(body).expect("BUG: a wire struct has only string keys");
+        Self { id: id.to_owned(), instant, json }
+    }
+}
+
+impl Collection {
+    /// The row of this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        COLLECTIONS.iter().find(|collection| collection.name == name)
+    }
+
+    /// The documents of `day`, oldest first, as of the sync at `known`.
+    pub(crate) fn of_day(&self, person: &Person, day: Date, known: Timestamp) -> Vec<Document> {
+        (self.of_day)(person, day, known)
+    }
+
+    /// The documents whose instant lies in `[from, to]`, both included, oldest first. Lazy, and as cheap in the
+    /// tenth year as in the first.
+    pub(crate) fn between<'a>(
+        &'a self,
+        person: &'a Person,
+        from: Timestamp,
+        to: Timestamp,
+        known: Timestamp,
+    ) -> impl Iterator<Item = Document> + 'a {
+        let date = |instant| TimeZone::UTC.to_datetime(instant).date();
+        // No document is further than two days from the UTC date of its own instant.
+        let first = shift(date(from), -2).max(shift(person.life().first_day, -1));
+        let last = shift(date(to), 2).min(shift(date(known), 2));
+        let days = number(first)..=number(last);
+        days.flat_map(move |n| self.of_day(person, day_number(n), known))
+            .filter(move |document| (from..=to).contains(&document.instant))
+    }
+
+    /// The document with this id.
+    pub(crate) fn document(&self, person: &Person, id: &str, known: Timestamp) -> Option<Document> {
+        let day = wire::day_of_id(person, id)?;
+        self.of_day(person, day, known).into_iter().find(|document| document.id == id && !id.is_empty())
+    }
+}
+
+impl Person {
+    /// The documents of `collection` that Oura holds at `now` whose `day` is `day`, oldest first, in the exact wire
+    /// shape. For `heartrate`, the rows from lying down before `day` to lying down on it. An unknown collection has none.
+    pub fn documents(&self, collection: &str, day: Date, now: Timestamp) -> Vec<Value> {
+        let known = Collection::named(collection).zip(self.synced(now));
+        known.map_or_else(Vec::new, |(it, known)| it.of_day(self, day, known).iter().map(value).collect())
+    }
+
+    /// Heart-rate rows with a timestamp inside `[from, to]`, both included, oldest first, as Oura knows them at `now`.
+    pub fn heart_rate(&self, from: Timestamp, to: Timestamp, now: Timestamp) -> Vec<Value> {
+        let known = Collection::named("heartrate").zip(self.synced(now));
+        known.map_or_else(Vec::new, |(it, known)| {
+            it.between(self, from, to, known).map(|row| value(&row)).collect()
+        })
+    }
+
+    /// What `personal_info` answers to a token with every scope: age in years, weight in kg, height in m.
+    pub fn personal_info(&self, now: Timestamp) -> Value {
+        serde_json::from_str(&personal_info(self, now, |_| true)).expect("BUG: own JSON is valid")
+    }
+}
+
+/// A document as a tree.
+fn value(document: &Document) -> Value {
+    serde_json::from_str(&document.json).expect("BUG: own JSON is valid")
+}
+
+/// `seconds` after an instant.
+fn seconds_after(instant: Timestamp, seconds: i64) -> Timestamp {
+    instant.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+}
+
+/// Seconds from one instant to another.
+fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.duration_since(from).as_secs()
+}
+
+#[cfg(test)]
+mod tests;
