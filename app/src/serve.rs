@@ -61,10 +61,8 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
     let web_listener = bind(service.listen.web, "--web.listen-address").await?;
-    let api_listener = match runs(Role::Api) {
-        true => Some(bind(service.listen.api, "--api.listen-address").await?),
-        false => None,
-    };
+    let api_listener =
+        if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
 
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());

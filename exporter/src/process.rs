@@ -30,12 +30,12 @@ impl Collector for ProcessCollector {
         )?)?;
         if let Ok(boot) = procfs::boot_time_secs() {
             #[expect(clippy::cast_precision_loss, reason = "seconds of this era fit 53 bits")]
-            let start = ConstGauge::new(boot as f64 + seconds(stat.starttime));
-            start.encode(encoder.encode_descriptor(
+            let birth = ConstGauge::new(boot as f64 + seconds(stat.starttime));
+            birth.encode(encoder.encode_descriptor(
                 "process_start_time",
                 "When the process started, as Unix time.",
                 Some(&Unit::Seconds),
-                start.metric_type(),
+                birth.metric_type(),
             )?)?;
         }
         let gauges = [

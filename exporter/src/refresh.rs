@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const AWAY: Duration = Duration::from_secs(5);
 
 /// The longest sleep: bounds what a clock set forward can do to expiry.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 impl Exporter {
     /// An exporter with an empty body; [`Exporter::run`] fills it. Its own metrics are registered with the prefix the

@@ -72,9 +72,9 @@ fn classic(openmetrics: &str) -> String {
                     kind => ("", kind),
                 };
                 if let Some((_, words)) = help.take().filter(|(of, _)| *of == name) {
-                    text.push_str(&format!("# HELP {name}{suffix} {words}\n"));
+                    text.extend(["# HELP ", name, suffix, " ", words, "\n"]);
                 }
-                text.push_str(&format!("# TYPE {name}{suffix} {kind}\n"));
+                text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
             }
             (Some("#"), ..) => {}
             _ => {

@@ -29,7 +29,7 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 const MAX_PAGES: usize = 1_000;
 
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one tries.
-const MAX_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// Asks Oura.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(60))
+            .timeout(Duration::from_mins(1))
             // A redirect is nothing this API does; following one could carry the token elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -130,7 +130,7 @@ impl Client {
                 }
                 // Rows of one day may stand on two pages, so they are gathered at the end.
                 collection::Window::Instants => {
-                    rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()))
+                    rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
             let Some(token) = page.next_token else {

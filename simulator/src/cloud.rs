@@ -42,6 +42,7 @@ pub struct Cloud {
     lapsed: Mutex<BTreeSet<usize>>,
     faults: Faults,
     page_size: usize,
+    row_page_size: usize,
     requests: AtomicU64,
     log: Mutex<VecDeque<Request>>,
 }
@@ -68,6 +69,7 @@ impl Cloud {
             lapsed: Mutex::default(),
             faults: Faults::default(),
             page_size: 100,
+            row_page_size: 1_000,
             requests: AtomicU64::new(0),
             log: Mutex::default(),
         }
@@ -88,11 +90,17 @@ impl Cloud {
         self
     }
 
-    /// Documents in a page, at least 1; 100 unless told. A page of heart rate has 1,000 rows, or ten times this if that is
-    /// less.
+    /// Documents in a page, at least 1; 100 unless told. Oura does not say.
     #[must_use]
     pub fn with_page_size(mut self, documents: usize) -> Self {
         self.page_size = documents.max(1);
+        self
+    }
+
+    /// Rows in a page of a series, at least 1; 1,000 unless told, which was measured for heart rate.
+    #[must_use]
+    pub fn with_row_page_size(mut self, rows: usize) -> Self {
+        self.row_page_size = rows.max(1);
         self
     }
 
@@ -147,7 +155,7 @@ impl Cloud {
     fn page_size(&self, shape: Shape) -> usize {
         match shape {
             Shape::Documents => self.page_size,
-            Shape::Series => self.page_size.saturating_mul(10).min(1_000),
+            Shape::Series => self.row_page_size,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::serve::{self, Oura, Service};
 const TOKEN: &str = "demo";
 
 /// The synthetic person moves on all day; a newcomer should see it.
-const INTERVAL: Duration = Duration::from_secs(60);
+const INTERVAL: Duration = Duration::from_mins(1);
 
 pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let location = args.location()?;

@@ -11,6 +11,10 @@ use store::{Person, Store};
 use crate::Clock;
 use crate::cli::DoctorArgs;
 
+fn good(text: &str) {
+    println!("  ok    {text}");
+}
+
 /// No build of this program is older.
 const BUILT_AFTER: &str = "2026-11-01";
 
@@ -21,10 +25,6 @@ struct Findings {
 }
 
 impl Findings {
-    fn good(&self, text: &str) {
-        println!("  ok    {text}");
-    }
-
     fn wrong(&mut self, text: &str, advice: &str) {
         self.wrong += 1;
         println!("  WRONG {text}\n        {advice}");
@@ -37,14 +37,13 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     if today < BUILT_AFTER.parse()? {
         findings.wrong(&format!("the clock says {today}"), "set it; days, expiry and TLS depend on it");
     } else {
-        findings
-            .good(&format!("the clock says {today} (UTC); your zone is {}", args.person.time_zone_name()));
+        good(&format!("the clock says {today} (UTC); your zone is {}", args.person.time_zone_name()));
     }
     if let Some(store) = database(&args, &mut findings).await {
         match store.person(args.person.person.as_str()).await? {
             Some(person) => stored(&store, &person, &mut findings).await?,
             None => {
-                println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person)
+                println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
             }
         }
         store.close().await;
@@ -73,7 +72,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
         }
     };
     match store.pending().await.as_deref() {
-        Ok([]) => findings.good(&format!("{location} is open and its schema is current")),
+        Ok([]) => good(&format!("{location} is open and its schema is current")),
         Ok(pending) => {
             findings.wrong(&format!("{location} lacks {}", pending.join(", ")), "run `myhealth migrate`");
             return None;
@@ -88,7 +87,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
 
 async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyhow::Result<()> {
     let totals = store.totals(person.id).await?;
-    findings.good(&format!(
+    good(&format!(
         "{} documents of {}, {} superseded versions, {} daily numbers",
         totals.documents, person.name, totals.revisions, totals.daily
     ));
@@ -100,7 +99,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
             state.newest_day.map_or("no document".to_owned(), |day| format!("newest document {day}"));
         let line = format!("{:<16} {read}; {newest}", state.collection.name());
         match state.failure.as_deref() {
-            None => findings.good(&line),
+            None => good(&line),
             Some(kind) => findings.wrong(&format!("{line}; last attempt failed: {kind}"), advice(kind)),
         }
     }
@@ -123,7 +122,7 @@ async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
         }
     };
     match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
-        Ok(window) => findings.good(&format!(
+        Ok(window) => good(&format!(
             "{} answers and accepts the token; {} of the last 7 nights have a score",
             args.oura.oura_url,
             window.documents.len()

@@ -94,7 +94,7 @@ impl Demo {
 }
 
 /// A Prometheus that scrapes one address every second.
-async fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
+fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("prometheus.yml");
     let text = format!(
@@ -124,7 +124,7 @@ async fn ask(prometheus: &str, query: &str) -> Option<f64> {
 #[tokio::test]
 async fn prometheus_says_what_the_cloud_said() {
     let demo = Demo::start().await;
-    let (_running, prometheus, _folder) = prometheus(&demo.web).await;
+    let (_running, prometheus, _folder) = prometheus(&demo.web);
     for (query, collection, field, factor) in [
         ("oura_sleep_score", "daily_sleep", "score", 1.0),
         ("oura_readiness_score", "daily_readiness", "score", 1.0),

@@ -6,7 +6,7 @@ use crate::killed::Cloud;
 use crate::process::{finish, said};
 
 /// A collector that keeps what it is sent.
-async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let received = Arc::new(Mutex::new(Vec::new()));
     let keep = received.clone();
     let router = axum::Router::new().route(
@@ -29,7 +29,7 @@ async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
 
 #[tokio::test]
 async fn traces_reach_the_collector_before_the_process_ends() {
-    let (address, received) = collector().await;
+    let (address, received) = collector();
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = cloud.command("sync", folder.path());

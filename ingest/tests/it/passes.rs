@@ -55,7 +55,7 @@ impl World {
     fn ingest(&self) -> Ingest {
         let settings = Settings {
             horizon: Horizon { history_from: day("2025-12-01"), trailing_days: 7 },
-            interval: Duration::from_secs(600),
+            interval: Duration::from_mins(10),
         };
         let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
         let now = self.now.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -142,7 +143,8 @@ async fn pages(cloud: &Arc<Cloud>, collection: &str, query: &str, with_range: bo
 
 #[tokio::test]
 async fn paging_gives_each_document_once_in_order() {
-    let (large, small) = (Arc::new(cloud().with_page_size(10_000)), Arc::new(cloud().with_page_size(3)));
+    let large = Arc::new(cloud().with_page_size(10_000));
+    let small = Arc::new(cloud().with_page_size(3).with_row_page_size(30));
     for collection in DOCUMENTS {
         let query = "start_date=2026-01-20&end_date=2026-04-10";
         let (all, one) = pages(&large, collection, query, true).await;
@@ -159,6 +161,15 @@ async fn paging_gives_each_document_once_in_order() {
     assert_eq!((large_pages == all, n), (true, all.len().div_ceil(1_000)));
     let (small_pages, n) = pages(&small, "heartrate", query, false).await;
     assert_eq!((small_pages == all, n), (true, all.len().div_ceil(30)));
+    // Two rows of one second, on either side of a page's end.
+    let single = Arc::new(cloud().with_row_page_size(1));
+    let pair = all.windows(2).find(|pair| pair[0]["timestamp"] == pair[1]["timestamp"]).unwrap();
+    let second = at(pair[0]["timestamp"].as_str().unwrap());
+    let (from, to) = (second - 30.seconds(), second + 10.minutes());
+    let around = person(1).heart_rate(from, to, now());
+    let query = format!("start_datetime={from}&end_datetime={to}");
+    let (rows, n) = pages(&single, "heartrate", &query, true).await;
+    assert_eq!((&rows, n), (&around, around.len()));
     assert_eq!(get(&small, "sleep?next_token=nonsense").await.status, StatusCode::BAD_REQUEST);
 }
 

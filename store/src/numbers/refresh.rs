@@ -6,6 +6,7 @@ use domain::derive::{Spacing, derive};
 use domain::{Collection, Day, Derived, Metric};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use serde_json::Value;
 use sqlx::QueryBuilder;
 
 use super::newest_of;
@@ -117,7 +118,7 @@ async fn rewrite(
             query.push_values(rows, |mut row, (day, series)| {
                 let (step, offsets) = match &series.spacing {
                     Spacing::Even(step) => (Some(*step), None),
-                    Spacing::Each(offsets) => (None, Some(json(offsets))),
+                    Spacing::Each(offsets) => (None, Some(offsets_json(offsets))),
                 };
                 row.push_bind(owner.person)
                     .push_bind(series.metric.key)
@@ -125,7 +126,7 @@ async fn rewrite(
                     .push_bind(series.start.to_sqlx())
                     .push_bind(step)
                     .push_bind(offsets)
-                    .push_bind(json(&series.values));
+                    .push_bind(values_json(&series.values));
             });
             // Two periods that claim the same start are one claim too many; the first stays.
             query.push(" on conflict do nothing");
@@ -153,13 +154,24 @@ async fn delete_days(tx: &mut Tx, owner: Owner, delete: &'static str, days: &[Da
     Ok(())
 }
 
-/// Numbers and nulls as a JSON array.
-fn json<T>(values: &[T]) -> String
-where
-    serde_json::Value: From<T>,
-    T: Clone,
-{
-    values.iter().cloned().collect::<serde_json::Value>().to_string()
+/// Offsets as a JSON array.
+fn offsets_json(offsets: &[i64]) -> String {
+    offsets.iter().copied().collect::<Value>().to_string()
+}
+
+/// Values and nulls as a JSON array. Most are whole numbers, and a whole number without its `.0` is half as long.
+fn values_json(values: &[Option<f64>]) -> String {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    let number = |value: f64| {
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+            let whole = value as i64;
+            Value::from(whole)
+        } else {
+            Value::from(value)
+        }
+    };
+    values.iter().map(|value| value.map_or(Value::Null, number)).collect::<Value>().to_string()
 }
 
 type LatestRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<f64>);
