@@ -143,6 +143,10 @@ pub(crate) struct ListenArgs {
         default_value = "127.0.0.1:8872"
     )]
     pub(crate) api: SocketAddr,
+    /// A public name under which people reach this process, for example behind a proxy; may be repeated. Addresses and
+    /// private names (localhost, *.local, *.svc …) need not be told.
+    #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
+    pub(crate) hosts: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

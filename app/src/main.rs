@@ -6,6 +6,7 @@ mod build;
 mod cli;
 mod commands;
 mod config;
+mod hosts;
 mod progress;
 mod serve;
 mod shutdown;

@@ -17,6 +17,7 @@ use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::Invalid;
+use crate::hosts;
 use crate::progress::Progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
@@ -87,10 +88,11 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let web = web_listener.local_addr()?;
     let docs = api_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     if let (Some(listener), Some(api)) = (api_listener, api.clone()) {
-        listen(&lifecycle, "api", listener, api);
+        listen(&lifecycle, "api", listener, hosts::guard(api, &service.listen.hosts));
     }
     let metrics = exporter::router(exporter, Arc::new(registry));
-    listen(&lifecycle, "web", web_listener, web::router(metrics, api, readiness, service.demo));
+    let router = web::router(metrics, api, readiness, service.demo);
+    listen(&lifecycle, "web", web_listener, hosts::guard(router, &service.listen.hosts));
     announce(web, docs, service.demo);
     drop(latch);
 

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::process::{finish, myhealth, said};
+use crate::process::{Running, finish, http, myhealth, said};
 
 /// Runs with the words of `line`, in which `{}` is a fresh folder.
 fn check(line: &str, code: i32, reason: &str) {
@@ -100,6 +100,33 @@ fn a_taken_port_is_named_and_the_data_stay_whole() {
     let said = said(&output);
     assert!(said.contains(&address) && said.contains("--web.listen-address"), "{said}");
     assert!(Path::exists(&folder.path().join("myhealth.db")));
+}
+
+#[tokio::test]
+async fn a_name_nobody_told_is_not_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = myhealth(&["serve", "--only", "exporter,api", "--web.host", "health.example.org"]);
+    command.args([
+        "--web.listen-address",
+        "127.0.0.1:0",
+        "--api.listen-address",
+        "127.0.0.1:0",
+        "--data-dir",
+    ]);
+    let running = Running::start({
+        command.arg(folder.path());
+        command
+    });
+    let urls = [
+        format!("http://{}/metrics", running.address("gauges").await),
+        format!("http://{}/api/v1/people", running.address("api").await),
+    ];
+    for url in urls {
+        for (host, status) in [("evil.example", 421), ("health.example.org", 200), ("localhost", 200)] {
+            let response = http().get(&url).header("host", host).send().await.unwrap();
+            assert_eq!(response.status(), status, "{host} {url}");
+        }
+    }
 }
 
 #[tokio::test]

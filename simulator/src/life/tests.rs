@@ -104,3 +104,22 @@ fn a_dst_night_is_measured_in_real_hours() {
         }
     }
 }
+
+#[test]
+fn jet_lag_begins_with_a_flight_and_fades() {
+    let person = person(7);
+    let away = |day: Date| person.zone(day) != person.life().home;
+    let flights: Vec<_> =
+        (2..2_190).map(|n| shift(FIRST, n)).filter(|day| away(*day) != away(shift(*day, -1))).collect();
+    assert!(flights.len() > 10);
+    let mut felt = 0;
+    for day in flights.iter().copied() {
+        assert!(person.departs(shift(day, -1)));
+        let lag: Vec<_> = (-1..6).map(|n| person.jet_lag(shift(day, n)).abs()).collect();
+        assert!(lag[0] == 0.0 && lag[6] == 0.0, "{day}: {lag:?}");
+        felt += usize::from(lag[1] > 0.1);
+        assert!(lag[1..].is_sorted_by(|a, b| a >= b), "{day}: {lag:?}");
+    }
+    // South is no lag.
+    assert!(felt * 2 > flights.len(), "{felt} of {}", flights.len());
+}

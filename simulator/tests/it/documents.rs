@@ -181,26 +181,56 @@ fn a_night_appears_with_the_morning_sync() {
 #[test]
 fn a_revision_appears_only_after_its_time() {
     let person = person(1);
-    let mut reasons = BTreeMap::new();
-    for day in days_from(date(2025, 1, 1), 365) {
-        let morning = clock(day.tomorrow().unwrap(), 3);
-        let first = person.documents("sleep", day, morning);
-        let last = person.documents("sleep", day, now());
-        for (before, after) in first.iter().zip(&last) {
+    let mut seen = BTreeMap::new();
+    for day in days_from(date(2022, 1, 1), 1_400) {
+        let soon = clock(day.tomorrow().unwrap(), 3);
+        let (first, last) = (person.documents("sleep", day, soon), person.documents("sleep", day, now()));
+        assert_eq!(first.len(), last.len(), "{day}: nothing appears later or goes away");
+        for (before, after) in first.iter().zip(&last).filter(|(before, after)| before != after) {
             assert_eq!(before["id"], after["id"], "an id is for ever");
-            if before != after {
-                let what = if before["bedtime_start"] == after["bedtime_start"] { "answer" } else { "edit" };
-                *reasons.entry(what).or_insert(0) += 1;
-                if what == "edit" {
-                    assert_eq!(after["sleep_analysis_reason"], "bedtime_edit");
-                    assert_ne!(before["sleep_analysis_reason"], "bedtime_edit");
+            let fields = ["type", "sleep_analysis_reason"];
+            let change = fields.map(|field| (text(&before[field]), text(&after[field])));
+            let what = match change {
+                [("sleep", "deleted"), _] => "deleted",
+                [("sleep", _), _] if !after["sleep_score_delta"].is_null() => "confirmed",
+                [("long_sleep", "long_sleep"), (reason, "bedtime_edit")] if reason != "bedtime_edit" => {
+                    "edited"
                 }
-            }
+                // Its readiness follows the day's score, which a confirmed nap has raised.
+                [("long_sleep", "long_sleep"), _] => "rescored",
+                _ => panic!("{day}: {change:?}"),
+            };
+            *seen.entry(what).or_insert(0) += 1;
         }
-        assert!(first.len() <= last.len());
     }
-    assert!((5..30).contains(&reasons["edit"]), "{reasons:?}");
-    assert!(reasons["answer"] > 5, "{reasons:?}");
+    assert!((30..90).contains(&seen["edited"]), "{seen:?}");
+    assert!(seen["confirmed"] > 5 && seen["deleted"] > 2, "{seen:?}");
+}
+
+#[test]
+fn a_confirmed_nap_raises_the_scores_of_its_day() {
+    let person = person(1);
+    let mut raised = 0;
+    for day in days_from(date(2022, 1, 1), 1_400) {
+        let soon = clock(day.tomorrow().unwrap(), 3);
+        let gained = |field: &str| {
+            let sum = |at| {
+                let documents = person.documents("sleep", day, at);
+                documents.iter().filter_map(|it| it[field].as_i64()).sum::<i64>()
+            };
+            sum(now()) - sum(soon)
+        };
+        let edited = |it: &Value| it["sleep_analysis_reason"] == "bedtime_edit";
+        let score = |at| person.documents("daily_sleep", day, at).first().map(|it| n(&it["score"]));
+        if person.documents("sleep", day, now()).iter().any(edited) {
+            continue;
+        }
+        let (Some(before), Some(after)) = (score(soon), score(now())) else { continue };
+        let gain = gained("sleep_score_delta");
+        assert_eq!(after, (before + gain).min(100), "{day}");
+        raised += i64::from(gain > 0);
+    }
+    assert!(raised > 5, "{raised} days");
 }
 
 /// Whether a sleep document shows it.

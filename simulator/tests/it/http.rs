@@ -130,6 +130,7 @@ async fn dates_are_parsed_loosely() {
 async fn pages(cloud: &Arc<Cloud>, collection: &str, query: &str, with_range: bool) -> (Vec<Value>, usize) {
     let (mut documents, mut count, mut next) = (Vec::new(), 0, query.to_owned());
     loop {
+        assert!(count < 10_000, "the pages of {collection} never end");
         let answer = get(cloud, &format!("{collection}?{next}")).await;
         documents.extend(answer.data());
         count += 1;
@@ -161,15 +162,17 @@ async fn paging_gives_each_document_once_in_order() {
     assert_eq!((large_pages == all, n), (true, all.len().div_ceil(1_000)));
     let (small_pages, n) = pages(&small, "heartrate", query, false).await;
     assert_eq!((small_pages == all, n), (true, all.len().div_ceil(30)));
-    // Two rows of one second, on either side of a page's end.
-    let single = Arc::new(cloud().with_row_page_size(1));
+    // Two rows of one second, on either side of a page's end or both before it.
     let pair = all.windows(2).find(|pair| pair[0]["timestamp"] == pair[1]["timestamp"]).unwrap();
     let second = at(pair[0]["timestamp"].as_str().unwrap());
     let (from, to) = (second - 30.seconds(), second + 10.minutes());
     let around = person(1).heart_rate(from, to, now());
     let query = format!("start_datetime={from}&end_datetime={to}");
-    let (rows, n) = pages(&single, "heartrate", &query, true).await;
-    assert_eq!((&rows, n), (&around, around.len()));
+    for size in 1..=6 {
+        let cloud = Arc::new(cloud().with_row_page_size(size));
+        let (rows, n) = pages(&cloud, "heartrate", &query, true).await;
+        assert_eq!((&rows, n), (&around, around.len().div_ceil(size)), "{size} rows a page");
+    }
     assert_eq!(get(&small, "sleep?next_token=nonsense").await.status, StatusCode::BAD_REQUEST);
 }
 
@@ -242,6 +245,7 @@ async fn tokens_scopes_and_membership() {
     let missing = check("heartrate", Some(TOKEN), 401).await;
     assert_eq!(missing, json!({"detail": "Token is not authorized access heartrate scope."}));
     check("heartrate", Some("other"), 200).await;
+    check("sleep/some-id", Some("other"), 401).await;
     let id_only = check("personal_info", Some(TOKEN), 200).await;
     assert!(id_only["id"].is_string() && id_only["age"].is_null() && id_only["email"].is_null());
     let personal = check("personal_info", Some("other"), 200).await;
@@ -253,6 +257,6 @@ async fn tokens_scopes_and_membership() {
     check("sleep", Some(TOKEN), 200).await;
     cloud.revoke(TOKEN);
     check("sleep", Some(TOKEN), 401).await;
-    assert_eq!(cloud.requests(), 10);
+    assert_eq!(cloud.requests(), 11);
     assert_eq!(cloud.log()[2].path, "/v2/usercollection/heartrate");
 }

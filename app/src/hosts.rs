@@ -1,0 +1,75 @@
+//! Which names this process answers to. A hostile web page can point a name of its own at a loopback address and then
+//! read whatever answers there without a log-in (DNS rebinding). Names that only a local resolver can give out cannot
+//! be abused so; public ones must be told.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+
+/// Endings that no public registry gives out (RFC 6761, 6762, 8375, 9476 and the habits of clusters and homes).
+const PRIVATE: [&str; 9] =
+    ["localhost", "local", "internal", "lan", "home", "home.arpa", "test", "svc", "cluster.local"];
+
+/// Refuses requests for names that are neither private nor listed.
+pub(crate) fn guard(router: Router, names: &[String]) -> Router {
+    let names: Arc<[String]> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let names = names.clone();
+        async move { if answers(&request, &names) { next.run(request).await } else { misdirected() } }
+    }))
+}
+
+fn answers(request: &Request, names: &[String]) -> bool {
+    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    // HTTP/1.0 sends none; a browser always does.
+    header.is_none_or(|host| is_ours(host, names))
+}
+
+fn is_ours(host: &str, names: &[String]) -> bool {
+    let name = host.rsplit_once(':').map_or(host, |(name, port)| {
+        if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
+    });
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    let private = PRIVATE
+        .iter()
+        .any(|ending| name.strip_suffix(ending).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+    address || !name.contains('.') || private || names.contains(&name)
+}
+
+fn misdirected() -> Response {
+    let text =
+        "This name is not one this process answers to. If it is yours, start it with --web.host NAME.\n";
+    (StatusCode::MISDIRECTED_REQUEST, text).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_names_must_be_told() {
+        let told = ["health.example.org".to_owned()];
+        let check = |host: &str, expected| assert_eq!(is_ours(host, &told), expected, "{host}");
+        check("127.0.0.1:9872", true);
+        check("[::1]:9872", true);
+        check("::1", true);
+        check("localhost", true);
+        check("raspberry:9872", true);
+        check("raspberry.local", true);
+        check("Myhealth.Default.SVC:9872", true);
+        check("myhealth.default.svc.cluster.local.", true);
+        check("health.example.org:443", true);
+        check("HEALTH.example.org", true);
+        check("evil.example:9872", false);
+        check("127.0.0.1.evil.example", false);
+        check("localhost.evil.example", false);
+        check("evillocal.example", false);
+        check("x.notlocal", false);
+    }
+}
