@@ -76,7 +76,8 @@ pub enum Source {
         /// The row's number.
         value: &'static str,
         /// The row's kind, compared with the metric's label; rows of a kind no label names go to the label `other`.
-        kind: &'static str,
+        /// `None` where rows have no kinds.
+        kind: Option<&'static str>,
     },
 }
 

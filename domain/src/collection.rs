@@ -16,6 +16,20 @@ pub enum Collection {
     DailyActivity,
     /// Heart rate round the clock, irregular.
     HeartRate,
+    /// Time under stress and in recovery during the day.
+    DailyStress,
+    /// How well the body copes with stress over weeks.
+    DailyResilience,
+    /// Blood oxygen of the night; third-generation rings and later.
+    DailySpo2,
+    /// The age of the blood vessels; appears irregularly.
+    DailyCardiovascularAge,
+    /// Aerobic capacity; appears irregularly or never.
+    Vo2Max,
+    /// When Oura would go to bed.
+    SleepTime,
+    /// The ring's battery.
+    RingBatteryLevel,
 }
 
 /// How a collection is asked for a window, and what comes back.
@@ -29,10 +43,22 @@ pub enum Window {
 
 impl Collection {
     /// Every collection, in the order in which a first sync fills the house: what people look at first comes first.
-    pub const ALL: &[Self] =
-        &[Self::DailySleep, Self::Sleep, Self::DailyReadiness, Self::DailyActivity, Self::HeartRate];
+    pub const ALL: &[Self] = &[
+        Self::DailySleep,
+        Self::Sleep,
+        Self::DailyReadiness,
+        Self::DailyActivity,
+        Self::HeartRate,
+        Self::DailyStress,
+        Self::DailyResilience,
+        Self::DailySpo2,
+        Self::DailyCardiovascularAge,
+        Self::Vo2Max,
+        Self::SleepTime,
+        Self::RingBatteryLevel,
+    ];
 
-    /// The name Oura gives it: path segment, label value and SQL key.
+    /// The name Oura gives it, in lower case: label value and SQL key.
     pub const fn name(self) -> &'static str {
         match self {
             Self::DailySleep => "daily_sleep",
@@ -40,13 +66,34 @@ impl Collection {
             Self::DailyReadiness => "daily_readiness",
             Self::DailyActivity => "daily_activity",
             Self::HeartRate => "heartrate",
+            Self::DailyStress => "daily_stress",
+            Self::DailyResilience => "daily_resilience",
+            Self::DailySpo2 => "daily_spo2",
+            Self::DailyCardiovascularAge => "daily_cardiovascular_age",
+            Self::Vo2Max => "vo2_max",
+            Self::SleepTime => "sleep_time",
+            Self::RingBatteryLevel => "ring_battery_level",
         }
+    }
+
+    /// The last segment of its path in Oura's API, where one capital letter matters.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Vo2Max => "vO2_max",
+            _ => self.name(),
+        }
+    }
+
+    /// Whether a day has at most one document, so that the day can stand in for an id. Documents of the cardiovascular
+    /// age had none before 2026.
+    pub const fn is_once_a_day(self) -> bool {
+        !matches!(self, Self::Sleep | Self::HeartRate | Self::RingBatteryLevel)
     }
 
     /// How its window is asked for.
     pub const fn window(self) -> Window {
         match self {
-            Self::HeartRate => Window::Instants,
+            Self::HeartRate | Self::RingBatteryLevel => Window::Instants,
             _ => Window::Days,
         }
     }
@@ -62,13 +109,15 @@ impl Collection {
     /// Whether a document of this collection grows while its day goes on. Its states before the day has ended are
     /// progress, not corrections, so they are replaced without keeping a revision.
     pub const fn accumulates(self) -> bool {
-        matches!(self, Self::DailyActivity | Self::HeartRate)
+        matches!(self, Self::DailyActivity | Self::DailyStress | Self::HeartRate | Self::RingBatteryLevel)
     }
 
     /// How many days after the end of its day a value may still be called "now". Beyond it the gauge disappears.
     pub const fn valid_days(self) -> i64 {
         match self {
             Self::HeartRate => 1,
+            // These come every week or two, when Oura has enough to say.
+            Self::DailyCardiovascularAge | Self::Vo2Max => 30,
             _ => 2,
         }
     }

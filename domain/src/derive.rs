@@ -107,7 +107,7 @@ pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<It
                         .filter_map(|document| codes(metric, document, pointer, start, step)),
                 );
             }
-            Source::Rows { value, kind } => derived.series.extend(rows(metric, &documents, value, kind)),
+            Source::Rows { value, kind } => derived.series.extend(rows(metric, day, &documents, value, kind)),
         }
     }
     derived
@@ -218,21 +218,26 @@ fn even(metric: &'static Metric, start: Timestamp, step: i64, values: Vec<Option
 }
 
 /// The rows that carry this metric's label, or for the label `other` those that carry nobody's.
-fn rows(metric: &'static Metric, documents: &[Value], value: &str, kind: &str) -> Option<Series> {
-    let label = metric.label.map(|label| label.value);
+fn rows(
+    metric: &'static Metric,
+    day: Day,
+    documents: &[Value],
+    value: &str,
+    kind: Option<&str>,
+) -> Option<Series> {
     let named = |word: &str| Metric::of(metric.collection).any(|m| m.label.is_some_and(|l| l.value == word));
     let mine = |row: &Value| {
-        let word = row.pointer(kind).and_then(Value::as_str).unwrap_or_default();
-        label.is_none_or(
-            |label| if label == "other" { word == "other" || !named(word) } else { word == label },
-        )
+        let word = kind.and_then(|kind| row.pointer(kind)?.as_str()).unwrap_or_default();
+        metric.label.is_none_or(|label| {
+            if label.value == "other" { word == "other" || !named(word) } else { word == label.value }
+        })
     };
     let mut points: Vec<(Timestamp, f64)> = documents
         .iter()
         .filter_map(Value::as_array)
         .flatten()
         .filter(|row| mine(row))
-        .filter_map(|row| Some((row_time(row)?, metric.unit.base(row.pointer(value)?.as_f64()?)?)))
+        .filter_map(|row| Some((row_time(row)?, number(metric.unit, row, value, day)?)))
         .collect();
     points.sort_by_key(|(at, _)| *at);
     points.dedup_by_key(|(at, _)| *at);

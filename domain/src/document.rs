@@ -45,11 +45,12 @@ impl Document {
         };
         let value: Value = serde_json::from_str(body)
             .map_err(|error| reject(None, format!("no JSON: {}", place(&error))))?;
-        let id = match value.get("id").and_then(Value::as_str) {
-            Some(id) if !id.is_empty() && id.len() <= MAX_ID => id,
+        let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
+        let id = match value.get("id") {
+            Some(Value::String(id)) if !id.is_empty() && id.len() <= MAX_ID => id,
+            None if collection.is_once_a_day() && day.is_some() => day.unwrap_or_default(),
             _ => return Err(reject(None, "/id: expected a text of 1 to 256 bytes".into())),
         };
-        let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
         let day: Day = match day.map(str::parse) {
             Some(Ok(day)) => day,
             _ => return Err(reject(Some(id), "/day: expected a date between 2000 and 2199".into())),
@@ -106,7 +107,7 @@ fn parse_row(collection: Collection, body: &str) -> Result<(Timestamp, String), 
     let mut kind = "";
     for metric in Metric::of(collection) {
         if let Source::Rows { value: number, kind: pointer } = metric.source {
-            kind = value.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            kind = pointer.and_then(|pointer| value.pointer(pointer)?.as_str()).unwrap_or_default();
             read(metric.unit, &value, number, day)?;
         }
     }

@@ -12,6 +12,8 @@ use crate::day::Day;
 pub enum Unit {
     /// Oura's 1–100 points. A 0 is Oura's mark for a contributor it did not measure.
     Score,
+    /// Points of 0–100 among which 0 is a value.
+    Points,
     /// Points a nap added to a score; signed.
     ScoreDelta,
     /// A plain count.
@@ -29,6 +31,8 @@ pub enum Unit {
     WallClock,
     /// Percent in Oura's documents, a ratio of 0–1 here.
     Percent,
+    /// Oxygen saturation: percent in Oura's documents, a ratio here. 0 is Oura's mark for "not measured".
+    Saturation,
     /// Beats per minute. 255 is Oura's mark for "no reading".
     BeatsPerMinute,
     /// Breaths per minute.
@@ -44,6 +48,14 @@ pub enum Unit {
     Meters,
     /// Multiples of the resting metabolic rate.
     Met,
+    /// Years of age.
+    Years,
+    /// Speed.
+    MetersPerSecond,
+    /// Oxygen uptake: millilitres per minute and kilogram of body weight, as physiology writes it.
+    OxygenUptake,
+    /// A number on a scale of its own.
+    Index,
     /// MET-minutes in Oura's documents, MET-seconds here (× 60).
     MetMinutes,
 }
@@ -52,17 +64,21 @@ impl Unit {
     /// The ending of the Prometheus name, without its underscore; empty for plain counts and states.
     pub const fn suffix(self) -> &'static str {
         match self {
-            Self::Score => "score",
-            Self::ScoreDelta | Self::Count | Self::Flag | Self::State => "",
+            Self::Score | Self::Points => "score",
+            Self::ScoreDelta | Self::Count | Self::Flag | Self::State | Self::Index | Self::OxygenUptake => {
+                ""
+            }
             Self::Seconds | Self::WallClock | Self::Hrv => "seconds",
             Self::Timestamp => "timestamp_seconds",
-            Self::Percent => "ratio",
+            Self::Percent | Self::Saturation => "ratio",
             Self::BeatsPerMinute => "beats_per_minute",
             Self::BreathsPerMinute => "breaths_per_minute",
             Self::Celsius => "celsius",
             Self::Kilocalories => "joules",
             Self::Meters => "meters",
             Self::Met => "met",
+            Self::Years => "years",
+            Self::MetersPerSecond => "meters_per_second",
             Self::MetMinutes => "met_seconds",
         }
     }
@@ -71,6 +87,7 @@ impl Unit {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Score => "score (1-100)",
+            Self::Points => "score (0-100)",
             Self::ScoreDelta => "score points",
             Self::Count => "count",
             Self::Flag => "0 or 1",
@@ -78,7 +95,7 @@ impl Unit {
             Self::Seconds | Self::Hrv => "seconds",
             Self::WallClock => "seconds from local midnight",
             Self::Timestamp => "seconds since 1970-01-01 UTC",
-            Self::Percent => "ratio (0-1)",
+            Self::Percent | Self::Saturation => "ratio (0-1)",
             Self::BeatsPerMinute => "beats per minute",
             Self::BreathsPerMinute => "breaths per minute",
             Self::Celsius => "degrees Celsius",
@@ -86,13 +103,17 @@ impl Unit {
             Self::Meters => "meters",
             Self::Met => "MET",
             Self::MetMinutes => "MET-seconds",
+            Self::Years => "years",
+            Self::MetersPerSecond => "meters per second",
+            Self::OxygenUptake => "mL/kg/min",
+            Self::Index => "index",
         }
     }
 
     /// How HELP text describes the way from Oura's number to ours; empty when nothing changes.
     pub const fn transform(self) -> &'static str {
         match self {
-            Self::Percent => ", percent / 100",
+            Self::Percent | Self::Saturation => ", percent / 100",
             Self::Hrv => ", milliseconds / 1000",
             Self::Kilocalories => ", kcal * 4184",
             Self::MetMinutes => ", MET-minutes * 60",
@@ -129,11 +150,11 @@ impl Unit {
         let measured = match self {
             Self::Score => number > 0.0 && number <= 100.0,
             Self::BeatsPerMinute => number > 0.0 && number < 255.0,
-            Self::BreathsPerMinute | Self::Hrv => number > 0.0,
+            Self::BreathsPerMinute | Self::Hrv | Self::Saturation => number > 0.0,
             _ => number.is_finite(),
         };
         let base = match self {
-            Self::Percent => number / 100.0,
+            Self::Percent | Self::Saturation => number / 100.0,
             Self::Hrv => number / 1000.0,
             Self::Kilocalories => number * 4184.0,
             Self::MetMinutes => number * 60.0,
@@ -187,12 +208,14 @@ mod tests {
         check(Unit::Score, json!(0), Ok(None));
         check(Unit::BeatsPerMinute, json!(255), Ok(None));
         check(Unit::Hrv, json!(-102), Ok(None));
+        check(Unit::Saturation, json!(0.0), Ok(None));
     }
 
     #[test]
     fn zero_is_a_value_where_zero_can_happen() {
         check(Unit::Count, json!(0), Ok(Some(0.0)));
         check(Unit::Seconds, json!(0), Ok(Some(0.0)));
+        check(Unit::Points, json!(0), Ok(Some(0.0)));
         check(Unit::ScoreDelta, json!(0), Ok(Some(0.0)));
         assert_eq!(Unit::Celsius.base(-0.0).map(f64::to_bits), Some(0));
     }

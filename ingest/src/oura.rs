@@ -192,7 +192,7 @@ impl Client {
         url.set_path(&format!(
             "{}/v2/usercollection/{}",
             self.base.path().trim_end_matches('/'),
-            collection.name()
+            collection.path()
         ));
         let request = self.http.get(url).query(query).bearer_auth(self.token.expose_secret());
         let mut response = request.send().await?;

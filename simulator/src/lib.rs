@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What belongs here: everything Oura does that a client has to survive. What does not: any word of our other crates.
-//! The simulator is an independent oracle, written from `oura-api.md` alone, so that a misreading in `domain` is
+//! The simulator is an independent oracle, written from Oura's API alone, so that a misreading in `domain` is
 //! found instead of repeated.
 //!
 //! Three laws, each held by a test:
@@ -26,4 +26,4 @@ mod oura;
 
 pub use cloud::{Application, Cloud, Fault, Faults, Request, Wrong};
 pub use life::{Life, Person};
-pub use oura::COLLECTIONS;
+pub use oura::{COLLECTIONS, Collection, Shape};

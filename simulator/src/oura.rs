@@ -4,12 +4,16 @@
 //! [`COLLECTIONS`]; adding a collection is adding both.
 
 mod activity;
+mod battery;
 mod daily_sleep;
+mod heart_health;
 mod heart_rate;
 mod measure;
 mod personal;
 mod readiness;
 mod sleep;
+mod sleep_time;
+mod stress;
 mod wire;
 
 pub(crate) use heart_rate::latest as latest_heart_rate;
@@ -23,8 +27,8 @@ use serde_json::Value;
 
 use crate::life::{Person, day_number, number, shift};
 
-/// Where documents come from, by path. Collection names, scopes and which instant a range is tested against: the
-/// tables of `oura-api.md` 1 and 2.
+/// Where documents come from, by path. Names and scopes are Oura's; scopes as they are enforced,
+/// not as documented.
 pub const COLLECTIONS: &[Collection] = &[
     Collection {
         name: "daily_activity",
@@ -46,6 +50,33 @@ pub const COLLECTIONS: &[Collection] = &[
     },
     Collection { name: "sleep", scope: "daily", shape: Shape::Documents, of_day: sleep::documents },
     Collection { name: "heartrate", scope: "heartrate", shape: Shape::Series, of_day: heart_rate::documents },
+    Collection { name: "daily_stress", scope: "daily", shape: Shape::Documents, of_day: stress::stress },
+    Collection {
+        name: "daily_resilience",
+        scope: "stress",
+        shape: Shape::Documents,
+        of_day: stress::resilience,
+    },
+    Collection { name: "daily_spo2", scope: "spo2", shape: Shape::Documents, of_day: heart_health::spo2 },
+    Collection {
+        name: "daily_cardiovascular_age",
+        scope: "heart_health",
+        shape: Shape::Documents,
+        of_day: heart_health::cardiovascular_age,
+    },
+    Collection {
+        name: "vO2_max",
+        scope: "heart_health",
+        shape: Shape::Documents,
+        of_day: heart_health::vo2_max,
+    },
+    Collection { name: "sleep_time", scope: "daily", shape: Shape::Documents, of_day: sleep_time::documents },
+    Collection {
+        name: "ring_battery_level",
+        scope: "ring_configuration",
+        shape: Shape::Series,
+        of_day: battery::documents,
+    },
 ];
 
 /// A collection the simulated cloud serves.

@@ -12,6 +12,7 @@ use store::{Location, Store};
 use crate::process::{Running, finish, get, myhealth, said, until};
 
 const SINCE: &str = "2025-09-01";
+const SCOPES: &[&str] = &["daily", "heartrate", "stress", "spo2", "heart_health", "ring_configuration"];
 
 /// A simulated cloud whose time stands still, so that every reading of it is the same.
 pub(crate) struct Cloud {
@@ -23,7 +24,7 @@ impl Cloud {
     pub(crate) async fn start() -> Self {
         let now: Timestamp = "2026-03-29T15:00:00Z".parse().unwrap();
         let person = simulator::Person::new(simulator::Life::new(3, SINCE.parse().unwrap()));
-        let cloud = simulator::Cloud::new(move || now).with_person("t", person, &["daily", "heartrate"]);
+        let cloud = simulator::Cloud::new(move || now).with_person("t", person, SCOPES);
         let cloud = Arc::new(cloud);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

@@ -4,7 +4,10 @@ use super::Pick::{Counted, Naps, Night, Only};
 use super::Source::{Codes, Count, Number, Rows, Samples, State};
 use super::Until::{self, Last};
 use super::{Label, Metric, Source};
-use crate::collection::Collection::{self, DailyActivity, DailyReadiness, DailySleep, HeartRate, Sleep};
+use crate::collection::Collection::{
+    self, DailyActivity, DailyCardiovascularAge, DailyReadiness, DailyResilience, DailySleep, DailySpo2,
+    DailyStress, HeartRate, RingBatteryLevel, Sleep, SleepTime, Vo2Max,
+};
 use crate::unit::Unit;
 
 /// A number that stands alone.
@@ -39,6 +42,8 @@ const ACTIVITY_CONTRIBUTOR: &str = "What one aspect gives to the activity score;
 const ACTIVITY_DURATION: &str =
     "Time of the day spent at each level of movement; the levels add up to the day.";
 const ACTIVITY_LOAD: &str = "Metabolic load by level of movement: intensity multiplied by time.";
+const RESILIENCE_CONTRIBUTOR: &str =
+    "What one aspect gives to the resilience level; points, not a measurement.";
 const HEART_RATE: &str =
     "Heart rate by what the wearer was doing; `other` is a context this version does not know.";
 
@@ -170,11 +175,58 @@ pub const METRICS: &[Metric] = &[
         "Level of movement every five minutes: 0 not worn, 1 rest, 2 inactive, 3 low, 4 medium, 5 high."),
 
     // --- heartrate. Oura calls the kind of a row `source`; that label is taken by history, so here it is `context`.
-    each("heart_rate_awake", ("context", "awake"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_workout", ("context", "workout"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_rest", ("context", "rest"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_sleep", ("context", "sleep"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_live", ("context", "live"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_session", ("context", "session"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
-    each("heart_rate_other", ("context", "other"), HeartRate, Rows { value: "/bpm", kind: "/source" }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_awake", ("context", "awake"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_workout", ("context", "workout"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_rest", ("context", "rest"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_sleep", ("context", "sleep"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_live", ("context", "live"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_session", ("context", "session"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+    each("heart_rate_other", ("context", "other"), HeartRate, Rows { value: "/bpm", kind: Some("/source") }, Unit::BeatsPerMinute, HEART_RATE),
+
+    // --- daily_stress: seconds, though Oura's text says minutes; the running day is partial
+    one("stress_high_duration", DailyStress, Number(Only, "/stress_high"), Unit::Seconds,
+        "Time of the day under high stress."),
+    one("recovery_high_duration", DailyStress, Number(Only, "/recovery_high"), Unit::Seconds,
+        "Time of the day in high recovery."),
+    one("stress_summary", DailyStress, State(Only, "/day_summary", &["restored", "normal", "stressful"]), Unit::State,
+        "How Oura sums up the day."),
+
+    // --- daily_resilience
+    one("resilience_level", DailyResilience, State(Only, "/level", &["limited", "adequate", "solid", "strong", "exceptional"]), Unit::State,
+        "How well the body has coped with stress in the last weeks."),
+    each("resilience_contributor_sleep_recovery", ("contributor", "sleep_recovery"), DailyResilience, Number(Only, "/contributors/sleep_recovery"), Unit::Points, RESILIENCE_CONTRIBUTOR),
+    each("resilience_contributor_daytime_recovery", ("contributor", "daytime_recovery"), DailyResilience, Number(Only, "/contributors/daytime_recovery"), Unit::Points, RESILIENCE_CONTRIBUTOR),
+    each("resilience_contributor_stress", ("contributor", "stress"), DailyResilience, Number(Only, "/contributors/stress"), Unit::Points, RESILIENCE_CONTRIBUTOR),
+
+    // --- daily_spo2: the night's average
+    one("spo2_average", DailySpo2, Number(Only, "/spo2_percentage/average"), Unit::Saturation,
+        "Average blood oxygen saturation of the night."),
+    one("breathing_disturbance_index", DailySpo2, Number(Only, "/breathing_disturbance_index"), Unit::Index,
+        "How often breathing was disturbed during the night, on Oura's scale of 0 to 100."),
+
+    // --- daily_cardiovascular_age, vO2_max
+    one("vascular_age", DailyCardiovascularAge, Number(Only, "/vascular_age"), Unit::Years,
+        "How old the blood vessels seem."),
+    one("pulse_wave_velocity", DailyCardiovascularAge, Number(Only, "/pulse_wave_velocity"), Unit::MetersPerSecond,
+        "How fast the pulse travels along the vessels; stiffer vessels are faster."),
+    one("vo2_max", Vo2Max, Number(Only, "/vo2_max"), Unit::OxygenUptake,
+        "Estimated aerobic capacity in millilitres of oxygen per minute and kilogram."),
+
+    // --- sleep_time: offsets from local midnight, negative before it
+    one("optimal_bedtime_start", SleepTime, Number(Only, "/optimal_bedtime/start_offset"), Unit::Seconds,
+        "When the window to go to bed opens, from local midnight; negative before it."),
+    one("optimal_bedtime_end", SleepTime, Number(Only, "/optimal_bedtime/end_offset"), Unit::Seconds,
+        "When the window to go to bed closes, from local midnight; negative before it."),
+    one("bedtime_recommendation", SleepTime, State(Only, "/recommendation", &["improve_efficiency", "earlier_bedtime", "later_bedtime", "earlier_wake_up_time", "later_wake_up_time", "follow_optimal_bedtime"]), Unit::State,
+        "What Oura recommends about bedtime."),
+    one("bedtime_status", SleepTime, State(Only, "/status", &["not_enough_nights", "not_enough_recent_nights", "bad_sleep_quality", "only_recommended_found", "optimal_found"]), Unit::State,
+        "Whether Oura knows enough to recommend a bedtime."),
+
+    // --- ring_battery_level
+    one("ring_battery_level", RingBatteryLevel, Rows { value: "/level", kind: None }, Unit::Percent,
+        "How full the ring's battery is."),
+    one("ring_charging", RingBatteryLevel, Rows { value: "/charging", kind: None }, Unit::Flag,
+        "Whether the ring is charging."),
+    one("ring_in_charger", RingBatteryLevel, Rows { value: "/in_charger", kind: None }, Unit::Flag,
+        "Whether the ring is in its charger."),
 ];

@@ -23,6 +23,13 @@ async fn a_window_is_asked_for_wider_and_kept_by_day() {
 }
 
 #[tokio::test]
+async fn one_path_has_a_capital_letter() {
+    let (script, client) = Script::start([page(&[], None)]).await;
+    client.window(domain::Collection::Vo2Max, range("2026-03-10", "2026-03-12")).await.unwrap();
+    assert!(script.asked()[0].0.starts_with("/v2/usercollection/vO2_max?"), "{:?}", script.asked());
+}
+
+#[tokio::test]
 async fn every_page_is_read_and_days_split_between_pages_are_joined() {
     let row =
         |minute: u32| format!(r#"{{"timestamp":"2026-03-10T10:{minute:02}:00Z","bpm":60,"source":"awake"}}"#);

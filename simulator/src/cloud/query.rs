@@ -1,6 +1,6 @@
 //! Which instants a request asks for.
 //!
-//! What belongs here: the loose parsing of dates and the rules of ranges, `oura-api.md` 1 and 2: bounds are instants,
+//! What belongs here: the loose parsing of dates and the rules of ranges, as observed on the real API: bounds are instants,
 //! both included, and a bare date is midnight UTC.
 
 use axum::http::StatusCode;

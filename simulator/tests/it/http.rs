@@ -1,4 +1,4 @@
-//! Ranges, pages, fields and errors, as `oura-api.md` 1, 2 and 5 have them.
+//! Ranges, pages, fields and errors, as observed on the real API.
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
+use simulator::{COLLECTIONS, Shape};
 
 use crate::support::{DOCUMENTS, cloud, get};
 
@@ -83,13 +84,23 @@ async fn a_year_fits_ouras_schemas() {
         check(collection, &answer);
         check(&format!("{collection}~1{{document_id}}"), &documents[0]);
     }
-    // `timestamp_unix` is required by the document and exists since 2026.
-    let mut query = "start_datetime=2026-01-03T00:00:00Z&end_datetime=2026-11-21T00:00:00Z".to_owned();
-    loop {
-        let page = get(&cloud, &format!("heartrate?{query}")).await.json();
-        check("heartrate", &page);
-        let Some(token) = page["next_token"].as_str() else { break };
-        query = format!("next_token={token}");
+    // What the document requires of the others exists since 2026: `timestamp_unix`, an id of the cardiovascular age.
+    for collection in COLLECTIONS.iter().filter(|collection| !DOCUMENTS.contains(&collection.name)) {
+        let mut query = match collection.shape {
+            Shape::Documents => "start_date=2026-01-03&end_date=2026-11-21".to_owned(),
+            Shape::Series => {
+                "start_datetime=2026-01-03T00:00:00Z&end_datetime=2026-11-21T00:00:00Z".to_owned()
+            }
+        };
+        let mut documents = 0;
+        loop {
+            let page = get(&cloud, &format!("{}?{query}", collection.name)).await.json();
+            documents += page["data"].as_array().unwrap().len();
+            check(collection.name, &page);
+            let Some(token) = page["next_token"].as_str() else { break };
+            query = format!("next_token={token}");
+        }
+        assert!(documents > 25, "{}: {documents}", collection.name);
     }
     check("personal_info", &get(&cloud, "personal_info").await.json());
 }

@@ -52,7 +52,9 @@ pub(crate) fn person(seed: u64) -> Person {
 }
 
 pub(crate) fn cloud() -> Cloud {
-    Cloud::new(now).with_person(TOKEN, person(1), &["daily", "heartrate", "personal", "email"])
+    let scopes =
+        ["daily", "heartrate", "personal", "email", "stress", "spo2", "heart_health", "ring_configuration"];
+    Cloud::new(now).with_person(TOKEN, person(1), &scopes)
 }
 
 pub(crate) fn days_from(first: Date, n: i64) -> impl Iterator<Item = Date> {
