@@ -47,6 +47,10 @@ pub enum Pick {
     Naps,
     /// The night and the naps, for points within the day.
     Counted,
+    /// Every document of the day.
+    All,
+    /// Every document of the day in which this pointer holds this word.
+    Each(&'static str, &'static str),
 }
 
 /// Where a number stands. Pointers are JSON pointers (RFC 6901) into one document.
@@ -56,6 +60,8 @@ pub enum Source {
     Number(Pick, &'static str),
     /// How many documents the pick finds.
     Count(Pick),
+    /// Seconds from one instant to the other, summed over the picked documents; an open end counts for nothing.
+    Span(Pick, &'static str, &'static str),
     /// One of a closed set of words a day, stored as its index.
     State(Pick, &'static str, &'static [&'static str]),
     /// Points: Oura's sample object (`interval` in seconds, `items`, `timestamp` of the first item).
@@ -135,7 +141,7 @@ impl Metric {
             }
             Source::Codes { pointer, .. } => pointer,
             Source::Rows { value, .. } => value,
-            Source::Count(_) => "",
+            Source::Count(_) | Source::Span(..) => "",
         };
         // A family is one HELP line, so what differs between its rows is left open.
         let open = METRICS.iter().any(|other| {

@@ -30,6 +30,16 @@ pub enum Collection {
     SleepTime,
     /// The ring's battery.
     RingBatteryLevel,
+    /// Exercise, noticed or entered; its kind is free text.
+    Workout,
+    /// Guided or free moments: breathing, meditation, naps.
+    Session,
+    /// Tags with a time, a length and free text; filed under the day they start.
+    EnhancedTag,
+    /// The tags of before, which Oura keeps for old data.
+    Tag,
+    /// Days on which the wearer asked Oura for less; filed under the day they start.
+    RestModePeriod,
 }
 
 /// How a collection is asked for a window, and what comes back.
@@ -56,6 +66,11 @@ impl Collection {
         Self::Vo2Max,
         Self::SleepTime,
         Self::RingBatteryLevel,
+        Self::Workout,
+        Self::Session,
+        Self::EnhancedTag,
+        Self::Tag,
+        Self::RestModePeriod,
     ];
 
     /// The name Oura gives it, in lower case: label value and SQL key.
@@ -73,6 +88,11 @@ impl Collection {
             Self::Vo2Max => "vo2_max",
             Self::SleepTime => "sleep_time",
             Self::RingBatteryLevel => "ring_battery_level",
+            Self::Workout => "workout",
+            Self::Session => "session",
+            Self::EnhancedTag => "enhanced_tag",
+            Self::Tag => "tag",
+            Self::RestModePeriod => "rest_mode_period",
         }
     }
 
@@ -87,7 +107,17 @@ impl Collection {
     /// Whether a day has at most one document, so that the day can stand in for an id. Documents of the cardiovascular
     /// age had none before 2026.
     pub const fn is_once_a_day(self) -> bool {
-        !matches!(self, Self::Sleep | Self::HeartRate | Self::RingBatteryLevel)
+        !matches!(
+            self,
+            Self::Sleep
+                | Self::HeartRate
+                | Self::RingBatteryLevel
+                | Self::Workout
+                | Self::Session
+                | Self::EnhancedTag
+                | Self::Tag
+                | Self::RestModePeriod
+        )
     }
 
     /// How its window is asked for.

@@ -1,6 +1,8 @@
 //! From the documents of one day to the numbers of that day: a pure function of the documents and the catalogue.
 //! Dropping every number and deriving again gives the same numbers.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimeParser;
 use serde_json::Value;
@@ -87,6 +89,11 @@ pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<It
                 let known = count > 0 || !picks.get(Pick::Night).is_empty();
                 derived.push_daily(known, metric, Some(f64::from(u32::try_from(count).unwrap_or(u32::MAX))));
             }
+            Source::Span(pick, start, end) => {
+                let picked = picks.get(pick);
+                let spans = picked.iter().filter_map(|document| span(document, start, end));
+                derived.push_daily(!picked.is_empty(), metric, spans.reduce(|sum, span| sum + span));
+            }
             Source::State(pick, pointer, states) => {
                 let picked = picks.get(pick);
                 let word = picked.last().and_then(|document| document.pointer(pointer)?.as_str());
@@ -123,6 +130,7 @@ impl Derived {
 
 /// The documents of a day, sorted out once.
 struct Picks<'a> {
+    all: &'a [Value],
     only: Vec<&'a Value>,
     night: Vec<&'a Value>,
     naps: Vec<&'a Value>,
@@ -139,6 +147,7 @@ impl<'a> Picks<'a> {
             .filter(|d| kind(d) == "long_sleep")
             .max_by_key(|document| length(document));
         Self {
+            all: documents,
             only: documents.last().into_iter().collect(),
             night: night.into_iter().collect(),
             naps: counted.iter().copied().filter(|d| !night.is_some_and(|n| std::ptr::eq(n, *d))).collect(),
@@ -146,14 +155,26 @@ impl<'a> Picks<'a> {
         }
     }
 
-    fn get(&self, pick: Pick) -> &[&'a Value] {
+    fn get(&self, pick: Pick) -> Cow<'_, [&'a Value]> {
         match pick {
-            Pick::Only => &self.only,
-            Pick::Night => &self.night,
-            Pick::Naps => &self.naps,
-            Pick::Counted => &self.counted,
+            Pick::Only => Cow::Borrowed(&self.only),
+            Pick::Night => Cow::Borrowed(&self.night),
+            Pick::Naps => Cow::Borrowed(&self.naps),
+            Pick::Counted => Cow::Borrowed(&self.counted),
+            Pick::All => self.all.iter().collect(),
+            Pick::Each(pointer, word) => {
+                let holds =
+                    |document: &&Value| document.pointer(pointer).and_then(Value::as_str) == Some(word);
+                self.all.iter().filter(holds).collect()
+            }
         }
     }
+}
+
+/// Seconds between two instants of a document.
+fn span(document: &Value, start: &str, end: &str) -> Option<f64> {
+    let seconds = instant(document, end)?.duration_since(instant(document, start)?).as_secs_f64();
+    (seconds >= 0.0).then_some(seconds)
 }
 
 /// Whether a sleep period is sleep: over, and neither a false detection (`rest`) nor deleted. Oura types short

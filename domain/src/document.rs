@@ -129,6 +129,10 @@ fn check(metric: &Metric, document: &Value, day: Day) -> Result<(), String> {
     match metric.source {
         Source::Number(_, pointer) => read(metric.unit, document, pointer, day).map(drop),
         Source::State(_, pointer, _) => text_or_null(pointer),
+        Source::Span(_, start, end) => {
+            read(Unit::Timestamp, document, start, day)?;
+            read(Unit::Timestamp, document, end, day).map(drop)
+        }
         Source::Codes { pointer, start, .. } => {
             text_or_null(pointer)?;
             read(Unit::Timestamp, document, start, day).map(drop)

@@ -6,6 +6,7 @@
 mod activity;
 mod battery;
 mod daily_sleep;
+mod events;
 mod heart_health;
 mod heart_rate;
 mod measure;
@@ -76,6 +77,16 @@ pub const COLLECTIONS: &[Collection] = &[
         scope: "ring_configuration",
         shape: Shape::Series,
         of_day: battery::documents,
+    },
+    Collection { name: "workout", scope: "workout", shape: Shape::Documents, of_day: events::workouts },
+    Collection { name: "session", scope: "session", shape: Shape::Documents, of_day: events::sessions },
+    Collection { name: "enhanced_tag", scope: "tag", shape: Shape::Documents, of_day: events::enhanced_tags },
+    Collection { name: "tag", scope: "tag", shape: Shape::Documents, of_day: events::tags },
+    Collection {
+        name: "rest_mode_period",
+        scope: "daily",
+        shape: Shape::Documents,
+        of_day: events::rest_modes,
     },
 ];
 

@@ -12,7 +12,17 @@ use store::{Location, Store};
 use crate::process::{Running, finish, get, myhealth, said, until};
 
 const SINCE: &str = "2025-09-01";
-const SCOPES: &[&str] = &["daily", "heartrate", "stress", "spo2", "heart_health", "ring_configuration"];
+const SCOPES: &[&str] = &[
+    "daily",
+    "heartrate",
+    "stress",
+    "spo2",
+    "heart_health",
+    "ring_configuration",
+    "workout",
+    "session",
+    "tag",
+];
 
 /// A simulated cloud whose time stands still, so that every reading of it is the same.
 pub(crate) struct Cloud {

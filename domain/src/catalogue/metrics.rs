@@ -1,12 +1,13 @@
 //! The table. Rows of a family stand together and share their help; the laws of the table are tests next door.
 
-use super::Pick::{Counted, Naps, Night, Only};
-use super::Source::{Codes, Count, Number, Rows, Samples, State};
+use super::Pick::{All, Counted, Each, Naps, Night, Only};
+use super::Source::{Codes, Count, Number, Rows, Samples, Span, State};
 use super::Until::{self, Last};
 use super::{Label, Metric, Source};
 use crate::collection::Collection::{
     self, DailyActivity, DailyCardiovascularAge, DailyReadiness, DailyResilience, DailySleep, DailySpo2,
-    DailyStress, HeartRate, RingBatteryLevel, Sleep, SleepTime, Vo2Max,
+    DailyStress, EnhancedTag, HeartRate, RestModePeriod, RingBatteryLevel, Session, Sleep, SleepTime, Tag,
+    Vo2Max, Workout,
 };
 use crate::unit::Unit;
 
@@ -44,6 +45,8 @@ const ACTIVITY_DURATION: &str =
 const ACTIVITY_LOAD: &str = "Metabolic load by level of movement: intensity multiplied by time.";
 const RESILIENCE_CONTRIBUTOR: &str =
     "What one aspect gives to the resilience level; points, not a measurement.";
+const WORKOUT_DURATION: &str = "Time of the day spent in workouts, by intensity.";
+const SESSION_DURATION: &str = "Time of the day spent in sessions, by type.";
 const HEART_RATE: &str =
     "Heart rate by what the wearer was doing; `other` is a context this version does not know.";
 
@@ -229,4 +232,41 @@ pub const METRICS: &[Metric] = &[
         "Whether the ring is charging."),
     one("ring_in_charger", RingBatteryLevel, Rows { value: "/in_charger", kind: None }, Unit::Flag,
         "Whether the ring is in its charger."),
+
+    // --- workout: what it was is free text and stays in the document
+    one("workouts", Workout, Count(All), Unit::Count,
+        "Workouts of the day."),
+    each("workout_duration_easy", ("intensity", "easy"), Workout, Span(Each("/intensity", "easy"), "/start_datetime", "/end_datetime"), Unit::Seconds, WORKOUT_DURATION),
+    each("workout_duration_moderate", ("intensity", "moderate"), Workout, Span(Each("/intensity", "moderate"), "/start_datetime", "/end_datetime"), Unit::Seconds, WORKOUT_DURATION),
+    each("workout_duration_hard", ("intensity", "hard"), Workout, Span(Each("/intensity", "hard"), "/start_datetime", "/end_datetime"), Unit::Seconds, WORKOUT_DURATION),
+    one("workout_energy", Workout, Number(All, "/calories"), Unit::Kilocalories,
+        "Energy spent in the day's workouts."),
+    one("workout_distance", Workout, Number(All, "/distance"), Unit::Meters,
+        "Distance covered in the day's workouts."),
+
+    // --- session
+    one("sessions", Session, Count(All), Unit::Count,
+        "Sessions of the day."),
+    each("session_duration_breathing", ("type", "breathing"), Session, Span(Each("/type", "breathing"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    each("session_duration_meditation", ("type", "meditation"), Session, Span(Each("/type", "meditation"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    each("session_duration_nap", ("type", "nap"), Session, Span(Each("/type", "nap"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    each("session_duration_relaxation", ("type", "relaxation"), Session, Span(Each("/type", "relaxation"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    each("session_duration_rest", ("type", "rest"), Session, Span(Each("/type", "rest"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    each("session_duration_body_status", ("type", "body_status"), Session, Span(Each("/type", "body_status"), "/start_datetime", "/end_datetime"), Unit::Seconds, SESSION_DURATION),
+    one("session_heart_rate", Session, Samples(All, "/heart_rate", Last), Unit::BeatsPerMinute,
+        "Heart rate during sessions, every five seconds."),
+    one("session_hrv", Session, Samples(All, "/heart_rate_variability", Last), Unit::Hrv,
+        "Heart-rate variability (RMSSD) during sessions, every five seconds."),
+    one("session_motion", Session, Samples(All, "/motion_count", Last), Unit::Count,
+        "Movements during sessions, every five seconds."),
+
+    // --- tags, rest mode: their words are private and stay in the documents
+    one("tags", EnhancedTag, Count(All), Unit::Count,
+        "Tags that start on the day."),
+    one("legacy_tags", Tag, Count(All), Unit::Count,
+        "Tags of Oura's older kind on the day."),
+    one("rest_mode_periods", RestModePeriod, Count(All), Unit::Count,
+        "Rest-mode periods that start on the day; many real ones have no length."),
+    one("rest_mode_duration", RestModePeriod, Span(All, "/start_time", "/end_time"), Unit::Seconds,
+        "Length of the rest-mode periods that start on the day, once they have ended."),
 ];

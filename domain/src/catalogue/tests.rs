@@ -33,6 +33,11 @@ fn fixture(collection: Collection) -> Vec<Value> {
         Collection::DailyCardiovascularAge => include_str!("../../fixtures/daily_cardiovascular_age.json"),
         Collection::Vo2Max => include_str!("../../fixtures/vo2_max.json"),
         Collection::SleepTime => include_str!("../../fixtures/sleep_time.json"),
+        Collection::Workout => include_str!("../../fixtures/workout.json"),
+        Collection::Session => include_str!("../../fixtures/session.json"),
+        Collection::EnhancedTag => include_str!("../../fixtures/enhanced_tag.json"),
+        Collection::Tag => include_str!("../../fixtures/tag.json"),
+        Collection::RestModePeriod => include_str!("../../fixtures/rest_mode_period.json"),
         Collection::RingBatteryLevel => include_str!("../../fixtures/ring_battery_level.json"),
     };
     let page: Value = serde_json::from_str(text).unwrap();
@@ -46,6 +51,7 @@ fn pointer(metric: &Metric) -> Option<&'static str> {
         }
         Source::Codes { pointer, .. } => Some(pointer),
         Source::Rows { value, .. } => Some(value),
+        Source::Span(_, start, _) => Some(start),
         Source::Count(_) => None,
     }
 }

@@ -146,6 +146,27 @@ fn rows_go_to_their_context_and_unknown_ones_to_other() {
     );
 }
 
+#[test]
+fn events_of_a_day_add_up() {
+    let page: Value = serde_json::from_str(include_str!("../../fixtures/workout.json")).unwrap();
+    let bodies: Vec<String> = page["data"].as_array().unwrap().iter().map(Value::to_string).collect();
+    let derived = derive(Collection::Workout, day(), bodies.iter().map(String::as_str));
+    for (key, expected) in [
+        ("workouts", Some(Some(3.0))),
+        ("workout_duration_hard", Some(Some(2700.0))),
+        ("workout_distance", Some(Some(25_000.0))),
+        ("workout_energy", Some(Some(621.0 * 4184.0))),
+    ] {
+        assert_eq!(value(&derived, key), expected, "{key}");
+    }
+    let none = derive(Collection::Workout, day(), []);
+    assert_eq!(value(&none, "workouts"), None, "a day without a document says nothing");
+    let open = r#"{"start_time":"2026-10-25T20:00:00+01:00","end_time":null}"#;
+    let derived = derive(Collection::RestModePeriod, day(), [open]);
+    assert_eq!(value(&derived, "rest_mode_periods"), Some(Some(1.0)));
+    assert_eq!(value(&derived, "rest_mode_duration"), Some(None), "an open end has no length yet");
+}
+
 proptest! {
     /// Whatever periods a day has: one night at most, every counted period once, and the order never matters.
     #[test]

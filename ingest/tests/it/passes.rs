@@ -16,7 +16,17 @@ use crate::helpers::{client, day, serve};
 
 const TOKEN: &str = "simulated";
 /// Everything the cloud serves.
-const SCOPES: &[&str] = &["daily", "heartrate", "stress", "spo2", "heart_health", "ring_configuration"];
+const SCOPES: &[&str] = &[
+    "daily",
+    "heartrate",
+    "stress",
+    "spo2",
+    "heart_health",
+    "ring_configuration",
+    "workout",
+    "session",
+    "tag",
+];
 
 /// A cloud, a store, and the clock both look at.
 struct World {
@@ -204,8 +214,11 @@ async fn postgres_holds_what_sqlite_holds() {
 #[tokio::test]
 async fn a_collection_without_consent_does_not_stop_the_others() {
     let (store, _folder) = store::testing::sqlite().await;
-    let world =
-        World::with_scopes(store, &["daily", "stress", "spo2", "heart_health", "ring_configuration"]).await;
+    let world = World::with_scopes(
+        store,
+        &["daily", "stress", "spo2", "heart_health", "ring_configuration", "workout", "session", "tag"],
+    )
+    .await;
     let report = world.pass().await;
     let failed: Vec<(Collection, &str)> =
         report.failures.iter().map(|(c, failure)| (*c, failure.kind())).collect();

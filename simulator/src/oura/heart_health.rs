@@ -15,7 +15,7 @@ use crate::math::{parts, real, whole};
 const SINCE: Date = date(2022, 1, 1);
 
 #[derive(Debug, Serialize)]
-struct Spo2<'a> {
+struct OxygenWire<'a> {
     id: &'a str,
     day: Date,
     spo2_percentage: Option<Average>,
@@ -39,7 +39,7 @@ pub(super) fn spo2(person: &Person, day: Date, known: Timestamp) -> Vec<Document
         if measured { parts(97.4 - 1.6 * illness + 0.35 * chance.bell(), 1000.0).min(100.0) } else { 0.0 };
     let disturbed = whole((4.0 + 9.0 * illness + 2.0 * chance.bell()).clamp(0.0, 100.0));
     let id = wire::id(person, "daily_spo2", day, 0);
-    let body = Spo2 {
+    let body = OxygenWire {
         id: &id,
         day,
         spo2_percentage: Some(Average { average }),
@@ -49,7 +49,7 @@ pub(super) fn spo2(person: &Person, day: Date, known: Timestamp) -> Vec<Document
 }
 
 #[derive(Debug, Serialize)]
-struct CardiovascularAge<'a> {
+struct VesselsWire<'a> {
     /// Its key is absent before 2026, and so is the wave's.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -68,7 +68,7 @@ pub(super) fn cardiovascular_age(person: &Person, day: Date, known: Timestamp) -
     let age = real(person.age(day)) - 6.0 * person.fitness(day) + 0.6 * chance.bell();
     let id = wire::id(person, "daily_cardiovascular_age", day, 0);
     let modern = wire::modern(day);
-    let body = CardiovascularAge {
+    let body = VesselsWire {
         id: modern.then_some(id.as_str()),
         day,
         vascular_age: Some(whole(age.clamp(18.0, 100.0))),
@@ -78,7 +78,7 @@ pub(super) fn cardiovascular_age(person: &Person, day: Date, known: Timestamp) -
 }
 
 #[derive(Debug, Serialize)]
-struct Vo2Max<'a> {
+struct UptakeWire<'a> {
     id: &'a str,
     day: Date,
     timestamp: String,
@@ -94,6 +94,6 @@ pub(super) fn vo2_max(person: &Person, day: Date, known: Timestamp) -> Vec<Docum
     let uptake = 52.0 - 0.35 * real(person.age(day)) + 6.0 * person.fitness(day) + 0.5 * chance.bell();
     let id = wire::id(person, "vO2_max", day, 0);
     let timestamp = wire::local(wire::midnight(day), &person.zone(day), day);
-    let body = Vo2Max { id: &id, day, timestamp, vo2_max: Some(whole(uptake.clamp(15.0, 75.0))) };
+    let body = UptakeWire { id: &id, day, timestamp, vo2_max: Some(whole(uptake.clamp(15.0, 75.0))) };
     vec![Document::new(&id, wire::midnight(day), &body)]
 }

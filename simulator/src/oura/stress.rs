@@ -14,7 +14,7 @@ use crate::math::{parts, real, whole};
 const STEP: i64 = 900;
 
 #[derive(Debug, Serialize)]
-struct Stress<'a> {
+struct DayWire<'a> {
     id: &'a str,
     day: Date,
     stress_high: Option<i64>,
@@ -41,7 +41,7 @@ pub(super) fn stress(person: &Person, day: Date, known: Timestamp) -> Vec<Docume
         _ => "normal",
     };
     let id = wire::id(person, "daily_stress", day, 0);
-    let body = Stress {
+    let body = DayWire {
         id: &id,
         day,
         stress_high: Some(stress_high),
@@ -52,7 +52,7 @@ pub(super) fn stress(person: &Person, day: Date, known: Timestamp) -> Vec<Docume
 }
 
 #[derive(Debug, Serialize)]
-struct Resilience<'a> {
+struct WeeksWire<'a> {
     id: &'a str,
     day: Date,
     contributors: Contributors,
@@ -91,5 +91,5 @@ pub(super) fn resilience(person: &Person, day: Date, known: Timestamp) -> Vec<Do
         _ => "exceptional",
     };
     let id = wire::id(person, "daily_resilience", day, 0);
-    vec![Document::new(&id, wire::midnight(day), &Resilience { id: &id, day, contributors, level })]
+    vec![Document::new(&id, wire::midnight(day), &WeeksWire { id: &id, day, contributors, level })]
 }

@@ -52,8 +52,19 @@ pub(crate) fn person(seed: u64) -> Person {
 }
 
 pub(crate) fn cloud() -> Cloud {
-    let scopes =
-        ["daily", "heartrate", "personal", "email", "stress", "spo2", "heart_health", "ring_configuration"];
+    let scopes = [
+        "daily",
+        "heartrate",
+        "personal",
+        "email",
+        "stress",
+        "spo2",
+        "heart_health",
+        "ring_configuration",
+        "workout",
+        "session",
+        "tag",
+    ];
     Cloud::new(now).with_person(TOKEN, person(1), &scopes)
 }
 
