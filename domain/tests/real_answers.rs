@@ -1,0 +1,77 @@
+//! Recorded and sandbox answers of the real cloud, where a copy lies next to the project. They are not ours to
+//! publish, so without the copy the test says that it did nothing.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use domain::derive::derive;
+use domain::{Collection, Document, Window};
+use serde_json::value::RawValue;
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/oura/samples");
+
+#[derive(Default, Debug, PartialEq)]
+struct Seen {
+    documents: usize,
+    days: usize,
+    numbers: usize,
+    points: usize,
+}
+
+/// What one page of answers comes to; panics where anything is rejected.
+fn read(collection: Collection, text: &str) -> Seen {
+    let page: serde_json::Value = serde_json::from_str(text).unwrap();
+    let rows: Vec<String> = page["data"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    let rows: Vec<&str> =
+        rows.iter().map(|row| serde_json::from_str::<&RawValue>(row).unwrap().get()).collect();
+    let documents = match collection.window() {
+        Window::Days => rows.iter().map(|row| Document::parse(collection, row).unwrap()).collect(),
+        Window::Instants => {
+            let (documents, rejected) = Document::gather(collection, rows.iter().copied());
+            assert_eq!(rejected, []);
+            documents
+        }
+    };
+    let mut days: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for document in &documents {
+        days.entry(document.day).or_default().push(&document.body);
+    }
+    let mut seen = Seen { documents: rows.len(), days: days.len(), ..Seen::default() };
+    for (day, bodies) in days {
+        let derived = derive(collection, day, bodies);
+        seen.numbers += derived.daily.iter().filter(|daily| daily.value.is_some()).count();
+        seen.points += derived.series.iter().map(|series| series.points().count()).sum::<usize>();
+    }
+    seen
+}
+
+#[test]
+fn every_answer_on_record_is_understood() {
+    if !Path::new(SAMPLES).exists() {
+        eprintln!("skipped: no recorded answers");
+        return;
+    }
+    for folder in [".", "sandbox", "synthetic"] {
+        for &collection in Collection::ALL {
+            let file = Path::new(SAMPLES).join(folder).join(format!("{}.json", collection.path()));
+            let text =
+                std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            let seen = read(collection, &text);
+            println!("{folder:<10} {collection:<26} {seen:?}");
+            assert!(seen.documents > 0 && seen.days > 0, "{folder} {collection}: {seen:?}");
+        }
+    }
+}
+
+#[test]
+fn days_of_the_recorded_nights() {
+    let Ok(text) = std::fs::read_to_string(Path::new(SAMPLES).join("sleep.json")) else {
+        eprintln!("skipped: no recorded answers");
+        return;
+    };
+    // Forty-eight periods on twenty-two days; fifteen of them without a pulse, marked 255.
+    let seen = read(Collection::Sleep, &text);
+    assert_eq!((seen.documents, seen.days), (48, 22));
+}
