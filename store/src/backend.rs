@@ -99,7 +99,7 @@ impl Backend {
             create_private(parent).map_err(directory)?;
         }
         // SQLite says "unable to open database file" for every reason; the operating system says which.
-        std::fs::OpenOptions::new().append(true).create(true).open(path).map_err(directory)?;
+        create_file(path).map_err(directory)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -134,7 +134,16 @@ impl Backend {
     }
 }
 
-/// Health data is the owner's alone.
+/// Health data is the owner's alone, whoever may read the folder; SQLite gives its side files the same rights.
+fn create_file(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+/// A folder made here is the owner's too.
 fn create_private(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

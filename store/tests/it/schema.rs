@@ -70,3 +70,16 @@ async fn an_embedded_store_opens_again_with_what_it_held() {
     assert_eq!(again.people().await.unwrap(), [person]);
     assert_eq!(again.pending().await.unwrap(), Vec::<&str>::new());
 }
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, folder) = testing::sqlite().await;
+    crate::fixtures::me(&store).await;
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", entry.path().display());
+    }
+}
