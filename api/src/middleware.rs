@@ -99,7 +99,7 @@ async fn problems(request: Request, next: Next) -> Response {
         response = Error::bare(status).into_response();
     }
     if let Some(error) = response.extensions().get::<Arc<Error>>() {
-        tracing::error!(error = %error, "a request failed with {}", response.status().as_u16());
+        tracing::error!(error = store::causes(error), "a request failed with {}", response.status().as_u16());
     }
     response
 }

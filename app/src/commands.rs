@@ -37,7 +37,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     } else {
         None
     };
-    let person = (args.person.person.clone(), args.person.time_zone_name());
+    let person = args.person.who();
     let service = Service { location, roles, person, oura, listen: args.listen, demo: false };
     Ok(exit(serve::run(service, clock).await?))
 }

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::DayRange;
+use domain::{DayRange, Pseudonym};
 use ingest::plan::Horizon;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
-use store::Location;
+use store::{Location, Person, Store};
 
 use crate::cli::{DemoArgs, OuraArgs, PersonArgs, StoreArgs};
 
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
-    #[error("cannot read {flag} {path}: {source}")]
+    #[error("cannot read {flag} {path}")]
     Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{flag} {path} is empty")]
     Empty { flag: &'static str, path: PathBuf },
@@ -26,8 +26,8 @@ pub(crate) enum Invalid {
     NoToken,
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("--oura-url: {0}")]
-    Oura(#[from] ingest::InvalidBase),
+    #[error("--oura-url, --oura-token: {0}")]
+    Oura(#[from] ingest::InvalidClient),
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
     #[error("{0}")]
@@ -59,7 +59,8 @@ const FILE: &str = "myhealth.db";
 impl StoreArgs {
     /// Where the database is.
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
-        let url = match (&self.database_url, &self.database_url_file) {
+        // Compose files and charts write an unset variable as an empty one.
+        let url = match (self.database_url.as_ref().filter(|url| !url.is_empty()), &self.database_url_file) {
             (Some(url), _) => Some(url.clone()),
             (None, Some(path)) => Some(read_secret("--database-url-file", path)?),
             (None, None) => None,
@@ -86,11 +87,34 @@ impl DemoArgs {
     }
 }
 
+/// Whose ring is read.
+#[derive(Clone, Debug)]
+pub(crate) struct Who {
+    pub(crate) name: Pseudonym,
+    /// IANA name.
+    pub(crate) zone: String,
+    /// Whether the zone was told, rather than taken from the machine: only then it moves somebody who is known.
+    pub(crate) told: bool,
+}
+
 impl PersonArgs {
-    /// IANA name of the person's zone; UTC where this machine's has no name.
-    pub(crate) fn time_zone_name(&self) -> String {
+    /// The person, in the zone told or this machine's (UTC where it has no name).
+    pub(crate) fn who(&self) -> Who {
         let zone = self.time_zone.clone().unwrap_or_else(TimeZone::system);
-        zone.iana_name().unwrap_or("UTC").to_owned()
+        let zone = zone.iana_name().unwrap_or("UTC").to_owned();
+        Who { name: self.person.clone(), zone, told: self.time_zone.is_some() }
+    }
+}
+
+impl Who {
+    /// The stored person, created if new.
+    pub(crate) async fn ensure(&self, store: &Store, now: Timestamp) -> Result<Person, store::Error> {
+        let person = store.ensure_person(&self.name, &self.zone, now).await?;
+        if self.told && person.time_zone != self.zone {
+            store.set_time_zone(person.id, &self.zone).await?;
+            return Ok(Person { time_zone: self.zone.clone(), ..person });
+        }
+        Ok(person)
     }
 }
 

@@ -15,6 +15,7 @@ mod web;
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
@@ -61,7 +62,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let clock: Clock = Arc::new(Timestamp::now);
     let _telemetry = Telemetry::start(&cli.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => commands::serve(args, clock).await,
             Command::Demo(args) => commands::demo(args, clock).await,
@@ -72,5 +73,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Openapi => commands::openapi(),
             Command::Healthcheck { .. } => unreachable!("answered above"),
         }
-    })
+    });
+    // What still runs was told to stop; a name look-up that hangs must not hold the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use domain::Pseudonym;
 use ingest::plan::Horizon;
 use ingest::{Ingest, Settings};
 use prometheus_client::registry::Registry;
@@ -16,7 +15,7 @@ use tokio::net::TcpListener;
 use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
-use crate::config::Invalid;
+use crate::config::{Invalid, Who};
 use crate::hosts;
 use crate::progress::Progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
@@ -26,8 +25,8 @@ use crate::web;
 pub(crate) struct Service {
     pub(crate) location: Location,
     pub(crate) roles: Vec<Role>,
-    /// Name and time zone of the person whose ring is read.
-    pub(crate) person: (Pseudonym, String),
+    /// Whose ring is read.
+    pub(crate) person: Who,
     /// Present when the ingest role runs.
     pub(crate) oura: Option<Oura>,
     pub(crate) listen: ListenArgs,
@@ -41,6 +40,9 @@ pub(crate) struct Oura {
     pub(crate) horizon: Horizon,
     pub(crate) interval: Duration,
 }
+
+/// How long connections may take to close.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs until told to stop.
 pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending> {
@@ -69,8 +71,7 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
     if let Some((client, metrics, settings)) = reader {
-        let (name, zone) = &service.person;
-        let person = store.ensure_person(name, zone, clock()).await?;
+        let person = service.person.ensure(&store, clock()).await?;
         let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
         let stop = lifecycle.stop.clone();
         lifecycle.spawn("ingest", async move {
@@ -97,7 +98,10 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     drop(latch);
 
     let ending = lifecycle.run().await?;
-    store.close().await;
+    // Work that was dropped may still hold connections; waiting for them would undo "at once".
+    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+        tracing::warn!("the database was left without a goodbye");
+    }
     Ok(ending)
 }
 

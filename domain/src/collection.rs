@@ -145,7 +145,13 @@ impl Collection {
     /// How many days after the end of its day a value may still be called "now". Beyond it the gauge disappears.
     pub const fn valid_days(self) -> i64 {
         match self {
-            Self::HeartRate => 1,
+            // What happened on a day is no news two days later.
+            Self::HeartRate
+            | Self::Workout
+            | Self::Session
+            | Self::EnhancedTag
+            | Self::Tag
+            | Self::RestModePeriod => 1,
             // These come every week or two, when Oura has enough to say.
             Self::DailyCardiovascularAge | Self::Vo2Max => 30,
             _ => 2,

@@ -28,6 +28,12 @@ impl Day {
     /// The last day accepted.
     pub const LAST: Self = Self(date(2199, 12, 31));
 
+    /// A day that is written into the program; one that is not accepted does not compile.
+    pub const fn literal(year: i16, month: i8, day: i8) -> Self {
+        assert!(2000 <= year && year < 2200, "an accepted year");
+        Self(date(year, month, day))
+    }
+
     /// A day from a calendar date.
     pub fn new(date: Date) -> Result<Self, InvalidDay> {
         if Self::FIRST.0 <= date && date <= Self::LAST.0 {

@@ -81,25 +81,27 @@ pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<It
                 let picked = picks.get(pick);
                 let values = picked.iter().filter_map(|document| number(metric.unit, document, pointer, day));
                 let value = values.reduce(|sum, value| sum + value);
-                derived.push_daily(!picked.is_empty(), metric, value);
+                derived.push_daily(picks.know(pick), metric, value);
             }
             Source::Count(pick) => {
                 let count = picks.get(pick).len();
-                // No naps is a fact once the night is known; before that nothing is.
-                let known = count > 0 || !picks.get(Pick::Night).is_empty();
-                derived.push_daily(known, metric, Some(f64::from(u32::try_from(count).unwrap_or(u32::MAX))));
+                derived.push_daily(
+                    picks.know(pick),
+                    metric,
+                    Some(f64::from(u32::try_from(count).unwrap_or(u32::MAX))),
+                );
             }
             Source::Span(pick, start, end) => {
                 let picked = picks.get(pick);
                 let spans = picked.iter().filter_map(|document| span(document, start, end));
-                derived.push_daily(!picked.is_empty(), metric, spans.reduce(|sum, span| sum + span));
+                derived.push_daily(picks.know(pick), metric, spans.reduce(|sum, span| sum + span));
             }
             Source::State(pick, pointer, states) => {
                 let picked = picks.get(pick);
                 let word = picked.last().and_then(|document| document.pointer(pointer)?.as_str());
                 let index = word.and_then(|word| states.iter().position(|state| *state == word));
                 let value = index.and_then(|index| u32::try_from(index).ok()).map(f64::from);
-                derived.push_daily(!picked.is_empty(), metric, value);
+                derived.push_daily(picks.know(pick), metric, value);
             }
             Source::Samples(pick, pointer, until) => {
                 derived.series.extend(
@@ -152,6 +154,16 @@ impl<'a> Picks<'a> {
             night: night.into_iter().collect(),
             naps: counted.iter().copied().filter(|d| !night.is_some_and(|n| std::ptr::eq(n, *d))).collect(),
             counted,
+        }
+    }
+
+    /// Whether the day has anything to say about a pick, be it "none": no nap is a fact once the night is known, and no
+    /// hard workout is one once any workout is. Rows of one pick must not come from different days.
+    fn know(&self, pick: Pick) -> bool {
+        match pick {
+            Pick::Naps => !self.counted.is_empty(),
+            Pick::Each(..) => !self.all.is_empty(),
+            pick => !self.get(pick).is_empty(),
         }
     }
 

@@ -32,7 +32,7 @@ pub struct Rejected {
     pub body: String,
 }
 
-/// Longest id accepted; Oura's are UUIDs.
+/// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
 const MAX_ID: usize = 256;
 
 impl Document {
@@ -47,9 +47,13 @@ impl Document {
             .map_err(|error| reject(None, format!("no JSON: {}", place(&error))))?;
         let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
         let id = match value.get("id") {
-            Some(Value::String(id)) if !id.is_empty() && id.len() <= MAX_ID => id,
+            Some(Value::String(id))
+                if !id.is_empty() && id.len() <= MAX_ID && !id.contains(char::is_control) =>
+            {
+                id
+            }
             None if collection.is_once_a_day() && day.is_some() => day.unwrap_or_default(),
-            _ => return Err(reject(None, "/id: expected a text of 1 to 256 bytes".into())),
+            _ => return Err(reject(None, "/id: expected a text of 1 to 256 plain bytes".into())),
         };
         let day: Day = match day.map(str::parse) {
             Some(Ok(day)) => day,

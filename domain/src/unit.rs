@@ -140,7 +140,10 @@ impl Unit {
                 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
                 at.map(|at| Some(at.as_millisecond() as f64 / 1000.0)).ok_or("an RFC 3339 time")
             }
-            Self::WallClock => wall_clock(value, day).map(Some).ok_or("an RFC 3339 time with its offset"),
+            Self::WallClock => match value.as_str().filter(|text| is_instant(text)) {
+                Some(text) => Ok(wall_clock(text, day)),
+                None => Err("an RFC 3339 time with its offset"),
+            },
             _ => value.as_f64().map(|number| self.base(number)).ok_or("a number"),
         }
     }
@@ -165,11 +168,13 @@ impl Unit {
     }
 }
 
-/// Seconds from the midnight that began `day` to the wall-clock time printed in `value`. The printed time is what the
-/// sleeper's clock said, so neither DST nor travel bends it.
-fn wall_clock(value: &Value, day: Day) -> Option<f64> {
-    let text = value.as_str()?;
-    DateTimeParser::new().parse_timestamp(text).ok()?;
+fn is_instant(text: &str) -> bool {
+    DateTimeParser::new().parse_timestamp(text).is_ok()
+}
+
+/// Seconds from the midnight that began `day` to the wall-clock time printed in `text`. The printed time is what the
+/// sleeper's clock said, so neither DST nor travel bends it. A time printed as `Z` says when, and not what the clock said.
+fn wall_clock(text: &str, day: Day) -> Option<f64> {
     let wall: DateTime = text.parse().ok()?;
     let since = wall.duration_since(day.date().to_datetime(Time::midnight()));
     Some(since.as_secs_f64())
@@ -226,6 +231,7 @@ mod tests {
         check(Unit::WallClock, json!("2026-03-28T23:20:00+01:00"), Ok(Some(-2400.0)));
         check(Unit::WallClock, json!("2026-03-29T07:45:00+02:00"), Ok(Some(27_900.0)));
         check(Unit::WallClock, json!("2026-03-29T00:05:14-07:00"), Ok(Some(314.0)));
+        check(Unit::WallClock, json!("2026-03-28T23:20:00Z"), Ok(None));
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn freshness(text: &mut Text, snapshot: &Snapshot) {
     type Column<'a> = (&'a str, &'a str, Box<dyn Fn(&store::Person, &store::SyncState) -> Option<f64> + 'a>);
     #[expect(clippy::cast_precision_loss, reason = "seconds of this era fit 53 bits")]
     let seconds = |at: Timestamp| at.as_second() as f64;
+    let observed = snapshot.observed();
     let columns: [Column<'_>; 4] = [
         (
             "oura_newest_day_timestamp_seconds",
@@ -59,7 +60,7 @@ fn freshness(text: &mut Text, snapshot: &Snapshot) {
         (
             "oura_observed_timestamp_seconds",
             "When the newest value was measured; for a number of a whole day its midnight UTC.",
-            Box::new(move |person, state| snapshot.observed_at(person.id, state.collection).map(seconds)),
+            Box::new(|person, state| observed.get(&(person.id, state.collection)).copied().map(seconds)),
         ),
         (
             "myhealth_sync_last_success_timestamp_seconds",

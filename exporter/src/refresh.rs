@@ -34,6 +34,9 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// How often another process's writes are looked for, where the database is shared.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long the database may take to say the newest values.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Pause after the store failed.
 const AWAY: Duration = Duration::from_secs(5);
 
@@ -73,7 +76,14 @@ impl Exporter {
         let mut seen = None;
         loop {
             changes.mark_unchanged();
-            let read = self.read(&mut snapshot, &mut seen).await;
+            // A database that hangs must not keep a value alive past its time, nor this task past the end.
+            let read = tokio::select! {
+                () = stop.cancelled() => return,
+                read = tokio::time::timeout(PATIENCE, self.read(&mut snapshot, &mut seen)) => match read {
+                    Ok(read) => read.map_err(|error| store::causes(&error)),
+                    Err(_) => Err("the database does not answer in time".to_owned()),
+                },
+            };
             self.up.set(i64::from(read.is_ok()));
             let now = (self.clock)();
             self.body.store(Arc::new(exposition::render(&snapshot, now).into()));
@@ -84,7 +94,7 @@ impl Exporter {
                         ready();
                     }
                 }
-                Err(error) => tracing::warn!(error = %error, "cannot read the newest values"),
+                Err(error) => tracing::warn!(error, "cannot read the newest values"),
             }
             let expiry = snapshot.next_expiry(now).map_or(LONGEST, |at| {
                 let until = at.duration_since(now);

@@ -1,5 +1,7 @@
 //! What the store said at one moment, and what of it may still be shown at another.
 
+use std::collections::HashMap;
+
 use domain::{Collection, Day};
 use jiff::{SignedDuration, Timestamp};
 use store::{Latest, Person, Store, SyncState};
@@ -31,10 +33,14 @@ impl Snapshot {
         self.valid(now).map(valid_until).min()
     }
 
-    /// When the newest value of a collection was measured.
-    pub(crate) fn observed_at(&self, person: i64, collection: Collection) -> Option<Timestamp> {
-        let mine = |latest: &&Latest| latest.person == person && latest.metric.collection == collection;
-        self.latest.iter().filter(mine).map(|latest| latest.observed_at).max()
+    /// When the newest value of each person's collections was measured.
+    pub(crate) fn observed(&self) -> HashMap<(i64, Collection), Timestamp> {
+        let mut observed = HashMap::new();
+        for latest in &self.latest {
+            let at = observed.entry((latest.person, latest.metric.collection)).or_insert(latest.observed_at);
+            *at = latest.observed_at.max(*at);
+        }
+        observed
     }
 }
 

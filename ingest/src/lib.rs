@@ -9,5 +9,5 @@ pub mod plan;
 mod sync;
 
 pub use metrics::Metrics;
-pub use oura::{Client, Failure, InvalidBase, Window};
+pub use oura::{Client, Failure, InvalidClient, Window};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

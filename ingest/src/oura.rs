@@ -15,6 +15,8 @@ use crate::metrics::Metrics;
 
 mod failure;
 
+use failure::MAX_PAUSE;
+
 pub use failure::Failure;
 
 /// Days asked for around those that are kept. Oura's filters read a bare date as midnight UTC and compare it with
@@ -27,9 +29,6 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 
 /// The most pages of one window: a token that never ends is a fault, not a long answer.
 const MAX_PAGES: usize = 1_000;
-
-/// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one tries.
-const MAX_PAUSE: Duration = Duration::from_mins(5);
 
 /// Asks Oura.
 #[derive(Clone, Debug)]
@@ -50,15 +49,18 @@ pub struct Window {
     pub rejected: Vec<Rejected>,
 }
 
-/// The base address would send the token where it must not go, or nowhere.
+/// The client would send the token where it must not go, or nowhere.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidBase {
+pub enum InvalidClient {
     /// No http(s) URL.
     #[error("{0:?} is not an http(s) address")]
     Malformed(String),
     /// Plain http to another machine shows the token to the network.
     #[error("{0} would send the token unencrypted; use https (plain http is for this machine only)")]
     Unencrypted(Url),
+    /// A header cannot carry the token.
+    #[error("the token has characters that no HTTP header may carry; it must be one line of plain text")]
+    Token,
     /// The HTTP client cannot be set up.
     #[error("cannot set up the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -74,14 +76,17 @@ struct Page<'a> {
 
 impl Client {
     /// A client of the API at `base` (`https://api.ouraring.com`). A TLS provider must be installed in the process.
-    pub fn new(base: &str, token: SecretString, metrics: Metrics) -> Result<Self, InvalidBase> {
-        let base: Url = base.parse().map_err(|_| InvalidBase::Malformed(base.to_owned()))?;
+    pub fn new(base: &str, token: SecretString, metrics: Metrics) -> Result<Self, InvalidClient> {
+        let base: Url = base.parse().map_err(|_| InvalidClient::Malformed(base.to_owned()))?;
         let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         match base.scheme() {
             "https" => {}
             "http" if local => {}
-            "http" => return Err(InvalidBase::Unencrypted(base)),
-            _ => return Err(InvalidBase::Malformed(base.to_string())),
+            "http" => return Err(InvalidClient::Unencrypted(base)),
+            _ => return Err(InvalidClient::Malformed(base.to_string())),
+        }
+        if header::HeaderValue::from_str(token.expose_secret()).is_err() {
+            return Err(InvalidClient::Token);
         }
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))

@@ -14,18 +14,40 @@ pub struct Request {
     pub range: DayRange,
 }
 
+/// How far a collection has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// The unbroken range of days that has been read.
+    pub covered: DayRange,
+    /// The newest day that has a document.
+    pub newest_document: Option<Day>,
+}
+
+/// What to ask, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// The recent days of all collections, then history, newest first.
+    pub requests: Vec<Request>,
+    /// How many of them are recent: those are never put off.
+    pub recent: usize,
+}
+
 /// How far back to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Horizon {
     /// The oldest day wanted.
     pub history_from: Day,
-    /// Days before the newest one read that are read again every time: Oura changes past days under the same id and
-    /// has no "modified since".
+    /// Days before the newest document that are read again every time: Oura changes past days under the same id and
+    /// has no "modified since". At least 2, because what is read reaches into tomorrow.
     pub trailing_days: i64,
 }
 
+/// How far behind today the newest document may pull the trailing days. A phone that was offline brings old days late;
+/// a collection that has gone quiet must not be read from its beginning for ever.
+const LATEST_ARRIVAL: i64 = 60;
+
 /// The requests that bring every collection up to date: first the recent days of all, then history, newest first.
-pub fn plan(covered: impl Fn(Collection) -> Option<DayRange>, today: Day, horizon: Horizon) -> Vec<Request> {
+pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Day, horizon: Horizon) -> Plan {
     // East of Greenwich it is already tomorrow.
     let newest = today.plus(1);
     let oldest = horizon.history_from.min(newest);
@@ -33,29 +55,34 @@ pub fn plan(covered: impl Fn(Collection) -> Option<DayRange>, today: Day, horizo
     let mut history = Vec::new();
     for &collection in Collection::ALL {
         let days = collection.window_days();
-        let covered = covered(collection);
-        let first = match covered {
+        let read = read(collection);
+        let first = match read {
             // The days missed since the last pass, and the trailing ones again; in order of time, because what has
-            // been read must stay unbroken.
-            Some(covered) => covered.last().min(newest).plus(-horizon.trailing_days).max(covered.first()),
+            // been read must stay unbroken. Days that were empty when they were read may have filled since.
+            Some(Read { covered, newest_document }) => {
+                let arrived = newest_document.unwrap_or(covered.last()).max(newest.plus(-LATEST_ARRIVAL));
+                let known = covered.last().min(newest).min(arrived);
+                known.plus(-horizon.trailing_days).max(covered.first())
+            }
             None => newest.plus(1 - days).max(oldest),
         };
         if let Ok(range) = DayRange::new(first, newest) {
             recent.extend(range.chunks(days).into_iter().map(|range| Request { collection, range }));
         }
-        let known_from = covered.map_or(first, DayRange::first);
+        let known_from = read.map_or(first, |read| read.covered.first());
         if let Ok(range) = DayRange::new(oldest, known_from.plus(-1)) {
             history.extend(range.chunks(days).into_iter().map(|range| Request { collection, range }));
         }
     }
     // Newest days of all collections side by side; a stable sort keeps the order of collections within a day.
     history.sort_by_key(|request| std::cmp::Reverse(request.range.last()));
+    let count = recent.len();
     recent.extend(history);
-    recent
+    Plan { requests: recent, recent: count }
 }
 
 /// The requests that read exactly these days again, newest first.
-pub fn exactly(range: DayRange) -> Vec<Request> {
+pub fn exactly(range: DayRange) -> Plan {
     let mut requests: Vec<Request> = Collection::ALL
         .iter()
         .flat_map(|&collection| {
@@ -63,7 +90,7 @@ pub fn exactly(range: DayRange) -> Vec<Request> {
         })
         .collect();
     requests.sort_by_key(|request| std::cmp::Reverse(request.range.last()));
-    requests
+    Plan { recent: requests.len(), requests }
 }
 
 #[cfg(test)]
@@ -78,6 +105,11 @@ mod tests {
 
     fn horizon(from: &str) -> Horizon {
         Horizon { history_from: day(from), trailing_days: 7 }
+    }
+
+    /// Read to its end, with documents up to the last day.
+    fn read(covered: DayRange) -> Read {
+        Read { covered, newest_document: Some(covered.last()) }
     }
 
     /// The days a plan asks for of one collection, in order.
@@ -95,7 +127,8 @@ mod tests {
 
     #[test]
     fn a_first_sync_starts_with_the_newest_days_of_everything() {
-        let requests = plan(|_| None, day("2026-03-15"), horizon("2026-01-01"));
+        let Plan { requests, recent } = plan(|_| None, day("2026-03-15"), horizon("2026-01-01"));
+        assert_eq!(recent, Collection::ALL.len());
         let all = Collection::ALL.len();
         let first: Vec<Collection> = requests.iter().take(all).map(|request| request.collection).collect();
         assert_eq!(first, Collection::ALL);
@@ -113,7 +146,7 @@ mod tests {
     #[test]
     fn a_later_pass_reads_the_trailing_days_again_and_nothing_else() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
-        let requests = plan(|_| Some(covered), day("2026-03-15"), horizon("2026-01-01"));
+        let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(asked(&requests, Collection::Sleep), ranges(&[("2026-03-09", "2026-03-16")]));
         let series = Collection::ALL.iter().filter(|c| c.window() == domain::Window::Instants).count();
         assert_eq!(
@@ -126,7 +159,7 @@ mod tests {
     #[test]
     fn days_missed_while_switched_off_come_in_order() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-01-31")).unwrap();
-        let requests = plan(|_| Some(covered), day("2026-03-15"), horizon("2026-01-01"));
+        let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(
             asked(&requests, Collection::Sleep),
             ranges(&[("2026-01-24", "2026-02-14"), ("2026-02-15", "2026-03-16")])
@@ -134,9 +167,21 @@ mod tests {
     }
 
     #[test]
+    fn days_that_were_empty_are_read_again_until_something_comes() {
+        let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
+        let first = |newest: &str| {
+            let read = Read { covered, newest_document: Some(day(newest)) };
+            let requests = plan(|_| Some(read), day("2026-03-15"), horizon("2026-01-01")).requests;
+            asked(&requests, Collection::Sleep)[0].0.clone()
+        };
+        assert_eq!(first("2026-03-05"), "2026-02-26", "ten days without the phone");
+        assert_eq!(first("2026-01-02"), "2026-01-08", "two months without the ring are not asked for again");
+    }
+
+    #[test]
     fn a_clock_set_back_asks_for_nothing_odd() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
-        let requests = plan(|_| Some(covered), day("2025-06-01"), horizon("2025-01-01"));
+        let requests = plan(|_| Some(read(covered)), day("2025-06-01"), horizon("2025-01-01")).requests;
         assert!(requests.iter().all(|request| request.range.last() < day("2026-01-01")), "{requests:?}");
     }
 
@@ -153,14 +198,15 @@ mod tests {
             let horizon = Horizon { history_from: today.plus(-history), trailing_days: 7 };
             let mut covered: std::collections::BTreeMap<Collection, DayRange> = std::collections::BTreeMap::new();
             for cut in cuts.into_iter().chain([usize::MAX]) {
-                for request in plan(|c| covered.get(&c).copied(), today, horizon).into_iter().take(cut) {
-                    let read = covered.entry(request.collection).or_insert(request.range);
+                let plan = plan(|c| covered.get(&c).copied().map(read), today, horizon);
+                for request in plan.requests.into_iter().take(cut) {
+                    let before = covered.entry(request.collection).or_insert(request.range);
+                    let (first, last) = (request.range.first(), request.range.last());
                     prop_assert!(
-                        request.range.first() <= read.last().plus(1) && read.first() <= request.range.last().plus(1),
-                        "a hole between {read:?} and {:?}", request.range
+                        first <= before.last().plus(1) && before.first() <= last.plus(1),
+                        "a hole between {before:?} and {:?}", request.range
                     );
-                    let (first, last) = (read.first().min(request.range.first()), read.last().max(request.range.last()));
-                    *read = DayRange::new(first, last).unwrap();
+                    *before = DayRange::new(before.first().min(first), before.last().max(last)).unwrap();
                     prop_assert!(request.range.len() <= request.collection.window_days());
                 }
             }

@@ -1,19 +1,20 @@
 //! One pass: ask what the plan says, store each window before it counts as read, keep going where one collection fails.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::{Collection, Day, DayRange};
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
-use store::{Applied, Batch, Person, Store};
+use store::{Applied, Batch, Person, Store, causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
-use crate::plan::{self, Horizon, Request};
+use crate::plan::{self, Horizon, Plan, Read, Request};
 
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -30,6 +31,9 @@ pub struct Settings {
 /// Windows asked for ahead of the one being stored: hides Oura's latency behind the store's work, and the other way
 /// round, while bounding both memory and the burst at Oura's door.
 const AHEAD: usize = 3;
+
+/// No build of this program is older; a clock that says so is wrong.
+const OLDEST_NOW: Day = Day::literal(2026, 1, 1);
 
 /// Pause before a pass is tried again after the store failed.
 const STORE_AWAY: Duration = Duration::from_secs(10);
@@ -113,10 +117,17 @@ impl Ingest {
         while !stop.is_cancelled() {
             let pass = self.pass(Pass::Missing, &stop, Some(self.settings.interval), &mut progress).await;
             let pause = match pass {
-                Ok(report) if report.complete => self.settings.interval,
+                // Where Oura asked for a longer pause, it gets it.
+                Ok(report) if report.complete => {
+                    let asked = report.failures.iter().filter_map(|(_, failure)| failure.pause()).max();
+                    asked.unwrap_or_default().max(self.settings.interval)
+                }
                 Ok(_) => Duration::ZERO,
                 Err(error) => {
-                    tracing::error!(error = %error, "cannot store what was read; the pass is tried again");
+                    tracing::error!(
+                        error = causes(&error),
+                        "cannot store what was read; the pass is tried again"
+                    );
                     STORE_AWAY
                 }
             };
@@ -137,7 +148,7 @@ impl Ingest {
         budget: Option<Duration>,
         mut progress: impl FnMut(Step) + Send,
     ) -> Result<Report, store::Error> {
-        let requests = match pass {
+        let Plan { requests, recent } = match pass {
             Pass::Missing => self.missing().await?,
             Pass::Exactly(range) => plan::exactly(range),
         };
@@ -164,21 +175,26 @@ impl Ingest {
                 break;
             };
             done += 1;
-            let applied = match answer {
+            let outcome = match answer {
                 Some(Ok(window)) if !resting.has(request.collection) => {
                     Some(self.store_window(request, window).await?)
                 }
-                Some(Err(failure)) if !resting.has(request.collection) => {
+                Some(Err(failure)) if !resting.has(request.collection) => Some(Err(failure)),
+                _ => None,
+            };
+            let applied = match outcome {
+                Some(Ok(applied)) => Some(applied),
+                Some(Err(failure)) => {
+                    let ends = failure.ends_pass();
                     self.note(request.collection, &failure).await?;
                     resting.add(request.collection);
-                    let dead = failure.is_final_for_token();
                     report.failures.push((request.collection, failure));
-                    if dead {
+                    if ends {
                         break;
                     }
                     None
                 }
-                _ => None,
+                None => None,
             };
             if let Some(applied) = applied {
                 report.applied += applied;
@@ -186,7 +202,7 @@ impl Ingest {
             }
             self.metrics.set_backlog(total - done);
             progress(Step { request, done, total, applied });
-            if late && done < total {
+            if late && done >= recent && done < total {
                 report.complete = false;
                 break;
             }
@@ -206,33 +222,66 @@ impl Ingest {
         (request, Some(answer.expect("BUG: reading a window does not panic")))
     }
 
-    async fn missing(&self) -> Result<Vec<Request>, store::Error> {
+    async fn missing(&self) -> Result<Plan, store::Error> {
+        let today = self.today();
+        if today < OLDEST_NOW {
+            // A machine that has just started may not know the time yet; a cursor set by it would be wrong for ever.
+            tracing::error!(%today, "the clock is wrong; nothing is read until it is set");
+            return Ok(Plan::default());
+        }
         let states = self.store.sync_states(self.person.id).await?;
-        let covered = |collection| states.iter().find(|state| state.collection == collection)?.covered;
-        let today = Day::at((self.clock)(), &TimeZone::UTC);
-        Ok(plan::plan(covered, today, self.settings.horizon))
+        let read = |collection| {
+            let state = states.iter().find(|state| state.collection == collection)?;
+            Some(Read { covered: state.covered?, newest_document: state.newest_day })
+        };
+        Ok(plan::plan(read, today, self.settings.horizon))
     }
 
-    async fn store_window(&self, request: Request, window: Window) -> Result<Applied, store::Error> {
+    fn today(&self) -> Day {
+        Day::at((self.clock)(), &TimeZone::UTC)
+    }
+
+    /// Stores a window. A database that refuses it is this collection's failure; one that is away is the pass's.
+    async fn store_window(
+        &self,
+        request: Request,
+        window: Window,
+    ) -> Result<Result<Applied, Failure>, store::Error> {
         let Request { collection, range } = request;
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
         for rejected in &window.rejected {
-            // The reason names a field and a type, never a value.
-            tracing::warn!(%collection, reason = rejected.reason, "a document was put aside; `myhealth doctor` lists them");
+            *reasons.entry(&rejected.reason).or_default() += 1;
         }
+        for (reason, documents) in reasons {
+            // The reason names a field and a type, never a value.
+            tracing::warn!(%collection, reason, documents, "put aside what cannot be read; `myhealth doctor` lists it");
+        }
+        // Days to come have not been read, whatever was asked for.
+        let known = range.last().min(self.today().plus(1));
         let batch = Batch {
             person: self.person.id,
             collection,
-            covered: Some(range),
+            covered: DayRange::new(range.first(), known).ok(),
             documents: window.documents,
             rejected: window.rejected,
         };
-        let applied = self.store.apply(&batch, (self.clock)()).await?;
-        self.metrics.count_documents(collection.name(), applied);
-        Ok(applied)
+        match self.store.apply(&batch, (self.clock)()).await {
+            Ok(applied) => {
+                self.metrics.count_documents(collection.name(), applied);
+                Ok(Ok(applied))
+            }
+            Err(error @ store::Error::Database(_)) => Ok(Err(Failure::Store(error))),
+            Err(error) => Err(error),
+        }
     }
 
     async fn note(&self, collection: Collection, failure: &Failure) -> Result<(), store::Error> {
-        tracing::warn!(%collection, kind = failure.kind(), error = %failure, "cannot read a collection");
-        self.store.note_failure(self.person.id, collection, failure.kind(), (self.clock)()).await
+        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot read a collection");
+        // A token that is refused is refused everywhere.
+        let all = if failure.is_final_for_token() { Collection::ALL } else { &[collection] };
+        for collection in all {
+            self.store.note_failure(self.person.id, *collection, failure.kind(), (self.clock)()).await?;
+        }
+        Ok(())
     }
 }

@@ -42,7 +42,7 @@ create table document_revision (
     primary key (person, collection, id, revision)
 ) /*sqlite: without rowid :sqlite*/;
 
--- What would not parse: kept with its body, counted, listed, retried after an upgrade.
+-- What would not parse: kept with its body, counted and listed.
 create table rejected (
     person bigint not null references person (id),
     collection text not null,

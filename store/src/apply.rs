@@ -71,6 +71,7 @@ impl Store {
         // A column keeps microseconds at best; what is compared later must be what was stored.
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let mut tx = self.backend.begin().await?;
+        tx.lock(batch.person, batch.collection.name()).await?;
         let incoming: BTreeMap<&str, &Document> =
             batch.documents.iter().map(|d| (d.id.as_str(), d)).collect();
         let known = known(&mut tx, owner, incoming.keys().copied()).await?;
@@ -89,7 +90,7 @@ impl Store {
         keep_revisions(&mut tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
         upsert_documents(&mut tx, owner, &fresh, &prints, now).await?;
         upsert_rejected(&mut tx, owner, &batch.rejected, now).await?;
-        forget_rejected(&mut tx, owner, fresh.iter().map(|document| document.id.as_str())).await?;
+        forget_rejected(&mut tx, owner, incoming.keys().copied()).await?;
 
         let mut days: BTreeSet<Day> = fresh.iter().map(|document| document.day).collect();
         days.extend(replaced.iter().map(|(_, known)| known.day));

@@ -159,6 +159,19 @@ pub(crate) enum Tx {
 }
 
 impl Tx {
+    /// Waits until no other transaction works on the same numbers: deriving reads documents and then writes rows, and
+    /// another writer in between would be undone. SQLite has one writer anyway.
+    pub(crate) async fn lock(&mut self, person: i64, collection: &str) -> Result<()> {
+        if let Self::Postgres(tx) = self {
+            sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, $2))")
+                .bind(collection)
+                .bind(person)
+                .execute(&mut **tx)
+                .await?;
+        }
+        Ok(())
+    }
+
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Self::Postgres(tx) => tx.commit().await?,

@@ -29,7 +29,7 @@ impl Store {
         self.changes.0.subscribe()
     }
 
-    /// A text that differs once another process has changed `latest`; one index probe.
+    /// When `latest` last changed, whoever changed it; one index probe.
     pub async fn watermark(&self) -> Result<Option<jiff::Timestamp>> {
         let newest: Option<jiff_sqlx::Timestamp> = with_pool!(self, pool => {
             sqlx::query_scalar("select max(updated_at) from latest").fetch_one(pool).await?

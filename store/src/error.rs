@@ -17,9 +17,7 @@ pub enum Error {
         reason: String,
     },
     /// The embedded database's folder cannot be written.
-    #[error(
-        "cannot create the database {path}: {source}; choose a folder that this user may write with --data-dir"
-    )]
+    #[error("cannot create the database {path}; choose a folder that this user may write with --data-dir")]
     Directory {
         /// The database file.
         path: PathBuf,
@@ -27,16 +25,16 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The database cannot be reached or does not answer.
-    #[error("the database does not answer: {source}; check its address, credentials and disk space")]
+    #[error("the database does not answer; check its address, credentials and disk space")]
     Unavailable {
         /// What the driver said.
         source: sqlx::Error,
     },
     /// A statement failed.
-    #[error("the database refused a statement: {0}")]
+    #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
     /// A migration failed, or the database is of a newer version.
-    #[error("cannot migrate the database: {0}")]
+    #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// A stored value is not what its column promises.
     #[error(
@@ -56,4 +54,10 @@ impl From<sqlx::Error> for Error {
             other => Self::Database(other),
         }
     }
+}
+
+/// An error and what it came from, on one line.
+pub fn causes(error: &dyn std::error::Error) -> String {
+    let chain = std::iter::successors(Some(error), |error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -49,32 +49,34 @@ pub struct StoredSeries {
     pub series: Series,
 }
 
+type LatestRow = (i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64);
 type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
     /// The newest value of every metric of everyone: what a scrape shows, in order of person. Constant work per person.
     pub async fn latest(&self) -> Result<Vec<Latest>> {
-        let rows: Vec<(i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64)> = with_pool!(self, pool => {
+        let rows: Vec<LatestRow> = with_pool!(self, pool => {
             sqlx::query_as(
                 "select person, metric, day, observed_at, value from latest where value is not null order by person, metric",
             )
             .fetch_all(pool)
             .await?
         });
-        let mut latest = Vec::with_capacity(rows.len());
-        for (person, key, day, observed_at, value) in rows {
-            // A metric of a newer version is not ours to show.
-            if let Some(metric) = Metric::by_key(&key) {
-                latest.push(Latest {
-                    person,
-                    metric,
-                    day: sync::day(day)?,
-                    observed_at: observed_at.to_jiff(),
-                    value,
-                });
-            }
-        }
-        Ok(latest)
+        latest(rows)
+    }
+
+    /// The newest value of every metric of one person.
+    pub async fn latest_of(&self, person: i64) -> Result<Vec<Latest>> {
+        let rows: Vec<LatestRow> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select person, metric, day, observed_at, value from latest
+                 where person = $1 and value is not null order by metric",
+            )
+            .bind(person)
+            .fetch_all(pool)
+            .await?
+        });
+        latest(rows)
     }
 
     /// The values of one metric in a range of days, in order of day; days without a value have no entry.
@@ -134,6 +136,23 @@ impl Store {
         });
         rows.into_iter().map(|row| stored_series(metric, row)).collect()
     }
+}
+
+fn latest(rows: Vec<LatestRow>) -> Result<Vec<Latest>> {
+    let mut latest = Vec::with_capacity(rows.len());
+    for (person, key, day, observed_at, value) in rows {
+        // A metric of a newer version is not ours to show.
+        if let Some(metric) = Metric::by_key(&key) {
+            latest.push(Latest {
+                person,
+                metric,
+                day: sync::day(day)?,
+                observed_at: observed_at.to_jiff(),
+                value,
+            });
+        }
+    }
+    Ok(latest)
 }
 
 fn stored_series(metric: &'static Metric, row: SeriesRow) -> Result<StoredSeries> {

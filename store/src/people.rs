@@ -27,14 +27,14 @@ fn person((id, name, time_zone): Row) -> Result<Person> {
 }
 
 impl Store {
-    /// The person of this name, created if new; the time zone is brought up to date.
+    /// The person of this name. A new one gets the zone, an old one keeps his own.
     pub async fn ensure_person(&self, name: &Pseudonym, time_zone: &str, now: Timestamp) -> Result<Person> {
         let mut tx = self.backend.begin().await?;
         let row: Row = with_conn!(&mut tx, conn => {
             sqlx::query_as(
                 "insert into person (id, name, time_zone, created_at)
                  select coalesce(max(id), 0) + 1, $1, $2, $3 from person where true
-                 on conflict (name) do update set time_zone = excluded.time_zone
+                 on conflict (name) do update set name = excluded.name
                  returning id, name, time_zone",
             )
             .bind(name.as_str())
@@ -45,6 +45,19 @@ impl Store {
         });
         tx.commit().await?;
         person(row)
+    }
+
+    /// Moves a person to another zone.
+    pub async fn set_time_zone(&self, person: i64, time_zone: &str) -> Result<()> {
+        let mut tx = self.backend.begin().await?;
+        with_conn!(&mut tx, conn => {
+            sqlx::query("update person set time_zone = $1 where id = $2 and time_zone <> $1")
+                .bind(time_zone)
+                .bind(person)
+                .execute(conn)
+                .await?;
+        });
+        tx.commit().await
     }
 
     /// Everyone, by name.

@@ -27,6 +27,7 @@ impl Store {
     ) -> Result<()> {
         let owner = Owner { person: person.id, collection };
         let mut tx = self.backend.begin().await?;
+        tx.lock(person.id, collection.name()).await?;
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
             for chunk in range.chunks(DAYS) {

@@ -75,7 +75,7 @@ struct CollectionState {
     #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-03-29T08:00:00Z")]
     last_success_at: Option<Timestamp>,
     /// Why the last attempt failed; null when it did not.
-    #[schema(required = true, example = "scope_missing")]
+    #[schema(required = true, example = "scope")]
     failure: Option<String>,
 }
 
@@ -109,8 +109,7 @@ async fn get_dashboard(
 ) -> Result<Json<Dashboard>, Error> {
     let person = params::person(&state.store, query.person.as_deref()).await?;
     let today = state.today(&person)?.date();
-    let latest = state.store.latest().await?;
-    let mine = latest.into_iter().filter(|latest| latest.person == person.id);
+    let mine = state.store.latest_of(person.id).await?.into_iter();
     let states = state.store.sync_states(person.id).await?;
     let of = |collection| states.iter().find(|state| state.collection == collection);
     Ok(Json(Dashboard {

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 
 use crate::Clock;
 use crate::cli::{DemoArgs, Role};
+use crate::config::Who;
 use crate::serve::{self, Oura, Service};
 
 /// Opens the simulated cloud; a secret of nobody.
@@ -43,7 +44,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     let service = Service {
         location,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
-        person: ("demo".parse().expect("BUG: a plain word is a pseudonym"), zone),
+        person: Who { name: "demo".parse().expect("BUG: a plain word is a pseudonym"), zone, told: true },
         oura: Some(oura),
         listen: args.listen,
         demo: true,

@@ -6,7 +6,7 @@ use domain::{Collection, Day, DayRange};
 use ingest::{Failure, Metrics};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
-use store::{Person, Store};
+use store::{Person, Store, causes};
 
 use crate::Clock;
 use crate::cli::DoctorArgs;
@@ -37,7 +37,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     if today < BUILT_AFTER.parse()? {
         findings.wrong(&format!("the clock says {today}"), "set it; days, expiry and TLS depend on it");
     } else {
-        good(&format!("the clock says {today} (UTC); your zone is {}", args.person.time_zone_name()));
+        good(&format!("the clock says {today} (UTC); your zone is {}", args.person.who().zone));
     }
     if let Some(store) = database(&args, &mut findings).await {
         match store.person(args.person.person.as_str()).await? {
@@ -67,7 +67,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
     let store = match Store::open(&location).await {
         Ok(store) => store,
         Err(error) => {
-            findings.wrong(&format!("{location} cannot be opened"), &error.to_string());
+            findings.wrong(&format!("{location} cannot be opened"), &causes(&error));
             return None;
         }
     };
@@ -78,7 +78,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
             return None;
         }
         Err(error) => {
-            findings.wrong(&format!("{location} does not answer"), &error.to_string());
+            findings.wrong(&format!("{location} does not answer"), &causes(&error));
             return None;
         }
     }
@@ -117,7 +117,7 @@ async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
     let client = match super::client(&args.oura, Metrics::register(&mut Registry::default())) {
         Ok(client) => client,
         Err(error) => {
-            findings.wrong("Oura cannot be asked", &error.to_string());
+            findings.wrong("Oura cannot be asked", &causes(&error));
             return;
         }
     };
@@ -127,7 +127,7 @@ async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
             args.oura.oura_url,
             window.documents.len()
         )),
-        Err(failure) => findings.wrong(&failure.to_string(), advice(failure.kind())),
+        Err(failure) => findings.wrong(&causes(&failure), advice(failure.kind())),
     }
 }
 
@@ -142,6 +142,7 @@ fn advice(kind: &str) -> &'static str {
         "rate_limited" => "nothing: it is tried again when Oura allows it; a longer --interval asks less",
         "network" | "timeout" => "check this machine's network, proxy and DNS",
         "server" | "malformed" => "nothing: Oura has a fault of its own, it is tried again",
+        "store" => "see the log for what the database says",
         "not_found" => "check --oura-url",
         _ => "run again with --log.level debug; if it stays, report it with the kind above",
     }

@@ -35,8 +35,9 @@ fn parse(url: &str) -> Option<(String, &str)> {
 }
 
 fn status(host: &str, path: &str) -> anyhow::Result<u16> {
-    let address = host.to_socket_addrs()?.next().context("the name has no address")?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    // A name can have an address of each family, and the listener only one.
+    let addresses = host.to_socket_addrs()?.map(|address| TcpStream::connect_timeout(&address, PATIENCE));
+    let mut stream = addresses.reduce(Result::or).context("the name has no address")??;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;

@@ -19,7 +19,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     let client = super::client(&args.oura, Metrics::register(&mut Registry::default()))?;
     let metrics = client.metrics();
     let store = super::open(&args.store).await?;
-    let person = store.ensure_person(&args.person.person, &args.person.time_zone_name(), clock()).await?;
+    let person = args.person.who().ensure(&store, clock()).await?;
     let mut horizon = args.oura.horizon();
     if let Some(from) = args.from {
         horizon.history_from = from;
@@ -45,7 +45,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected
     );
     for (collection, failure) in &report.failures {
-        println!("{collection}: {failure}");
+        println!("{collection}: {}", store::causes(failure));
     }
     if stop.is_cancelled() {
         println!("stopped before the end; the next sync goes on from here");

@@ -51,8 +51,10 @@ async fn roles_can_run_apart_on_one_server() {
     // What another process stores shows in this one without a restart.
     let cloud = Cloud::start().await;
     let address = cloud.address();
-    let ingest =
-        serve("ingest", &["--oura-url", &address, "--oura-token", "t", "--history-from", "2026-03-01"]);
+    let ingest = serve(
+        "ingest",
+        &["--oura-url", &address, "--oura-token", crate::killed::TOKEN, "--history-from", "2026-03-01"],
+    );
     until("gauges of another process", async || {
         get(&metrics).await.filter(|body| body.contains("oura_newest_day_timestamp_seconds{person=\"me\""))
     })

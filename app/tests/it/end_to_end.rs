@@ -78,18 +78,17 @@ impl Demo {
     }
 
     /// The newest documents' values of a field, as the cloud held them at some moment of this test: a morning's sync
-    /// may fall into it.
-    fn held(&self, collection: &str, field: &str) -> Vec<f64> {
-        let mut held = Vec::new();
-        for at in [self.started, now()] {
-            let today = at.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(1.day());
-            let newest = (0..10).find_map(|back| {
-                let documents = self.person.documents(collection, today.saturating_sub(back.days()), at);
+    /// may fall into it. A document that says nothing of the field, or is too old to be "now", is `None`.
+    fn held(&self, collection: &str, field: &str) -> Vec<Option<f64>> {
+        let newest = |at: Timestamp| {
+            let tomorrow = at.to_zoned(jiff::tz::TimeZone::UTC).date().saturating_add(1.day());
+            let newest = (0..=3).find_map(|back| {
+                let documents = self.person.documents(collection, tomorrow.saturating_sub(back.days()), at);
                 documents.last().map(|document| document[field].as_f64())
             });
-            held.extend(newest.flatten());
-        }
-        held
+            newest.flatten()
+        };
+        vec![newest(self.started), newest(now())]
     }
 }
 
@@ -131,25 +130,30 @@ async fn prometheus_says_what_the_cloud_said() {
         ("oura_temperature_deviation_celsius", "daily_readiness", "temperature_deviation", 1.0),
         ("oura_activity_steps", "daily_activity", "steps", 1.0),
         ("oura_activity_total_energy_joules", "daily_activity", "total_calories", 4184.0),
-        ("sum(oura_activity_duration_seconds)", "daily_activity", "", 1.0),
     ] {
-        let value = until(query, async || ask(&prometheus, query).await).await;
-        if field.is_empty() {
-            assert!(value > 0.0 && value <= 90_000.0, "the levels of a day are a day: {value}");
-            continue;
-        }
-        let held: Vec<f64> = demo.held(collection, field).into_iter().map(|held| held * factor).collect();
-        assert!(held.iter().any(|held| (held - value).abs() < 1e-9), "{query}: {value} is none of {held:?}");
+        // A score can be missing on the very day of this test; then there must be no gauge.
+        let same = |held: Option<f64>, value: Option<f64>| match (held, value) {
+            (Some(held), Some(value)) => (held * factor - value).abs() < 1e-9,
+            (held, value) => held.is_none() && value.is_none(),
+        };
+        until(&format!("{query} as the cloud holds it"), async || {
+            let value = ask(&prometheus, query).await;
+            demo.held(collection, field).into_iter().any(|held| same(held, value)).then_some(())
+        })
+        .await;
     }
+    let day = until("a day", async || ask(&prometheus, "sum(oura_activity_duration_seconds)").await).await;
+    assert!(day > 0.0 && day <= 90_000.0, "the levels of a day are a day: {day}");
     assert_eq!(until("up", async || ask(&prometheus, "up").await).await.to_bits(), 1.0_f64.to_bits());
-    let sums =
-        until("stages", async || ask(&prometheus, "sum(oura_sleep_stage_duration_seconds)").await).await;
-    let bed = until("bed", async || ask(&prometheus, "oura_sleep_time_in_bed_seconds").await).await;
-    assert!((sums - bed).abs() < 1.0, "the stages of a night are the night: {sums} {bed}");
+    let difference = "sum(oura_sleep_stage_duration_seconds) - sum(oura_sleep_time_in_bed_seconds)";
+    if let Some(difference) = ask(&prometheus, difference).await {
+        assert!(difference.abs() < 1.0, "the stages of a night are the night: {difference}");
+    }
     let age = ask(&prometheus, "time() - oura_newest_day_timestamp_seconds{collection='daily_activity'}")
         .await
         .unwrap();
-    assert!((0.0..3.0 * 86_400.0).contains(&age), "{age}");
+    // In the east it is already tomorrow; a ring in a drawer makes days old.
+    assert!((-86_400.0..8.0 * 86_400.0).contains(&age), "{age}");
 }
 
 #[tokio::test]

@@ -11,7 +11,11 @@ use store::{Location, Store};
 
 use crate::process::{Running, finish, get, myhealth, said, until};
 
+/// The moment at which that cloud stands still.
+const NOW: &str = "2026-03-29T15:00:00Z";
 const SINCE: &str = "2025-09-01";
+/// Long enough to be found wherever it leaks.
+pub(crate) const TOKEN: &str = "b7f1c0de-simulated-access-token-5eed9a11e5";
 const SCOPES: &[&str] = &[
     "daily",
     "heartrate",
@@ -32,9 +36,9 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
-        let now: Timestamp = "2026-03-29T15:00:00Z".parse().unwrap();
+        let now: Timestamp = NOW.parse().unwrap();
         let person = simulator::Person::new(simulator::Life::new(3, SINCE.parse().unwrap()));
-        let cloud = simulator::Cloud::new(move || now).with_person("t", person, SCOPES);
+        let cloud = simulator::Cloud::new(move || now).with_person(TOKEN, person, SCOPES);
         let cloud = Arc::new(cloud);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -56,17 +60,29 @@ impl Cloud {
     }
 
     pub(crate) fn revoke(&self) {
-        self.cloud.revoke("t");
+        self.cloud.revoke(TOKEN);
     }
 
     /// A command that reads this cloud into a folder.
     pub(crate) fn command(&self, name: &str, folder: &Path) -> Command {
         let folder = folder.to_str().unwrap();
         let mut command =
-            myhealth(&[name, "--oura-url", &self.address, "--oura-token", "t", "--data-dir", folder]);
+            myhealth(&[name, "--oura-url", &self.address, "--oura-token", TOKEN, "--data-dir", folder]);
         command.args(["--history-from", SINCE, "--time-zone", "Europe/Berlin"]);
         command
     }
+}
+
+/// Health values that this cloud serves, long enough to be no other number: seconds slept in nights of March 2026.
+pub(crate) fn secrets() -> Vec<String> {
+    let person = simulator::Person::new(simulator::Life::new(3, SINCE.parse().unwrap()));
+    let first: jiff::civil::Date = "2026-03-02".parse().unwrap();
+    let nights = first.series(jiff::Span::new().days(1)).take(8);
+    let documents = nights.flat_map(|day| person.documents("sleep", day, NOW.parse().unwrap()));
+    let seconds = documents.map(|document| document["total_sleep_duration"].to_string());
+    let secrets: Vec<String> = seconds.filter(|seconds| seconds.len() == 5).collect();
+    assert!(secrets.len() > 4, "{secrets:?}");
+    secrets
 }
 
 /// Everything stored, in words: documents by their totals, numbers one by one.

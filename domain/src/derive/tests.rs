@@ -88,6 +88,12 @@ fn naps_count_once_oura_counts_them() {
     assert_eq!(naps(&[]), (Some(0.0), None), "a known night without a nap has zero naps");
     assert_eq!(naps(&[period(14.0, 14.01, "sleep", None)]), (Some(0.0), None), "an unconfirmed detection");
     assert_eq!(naps(&[period(14.0, 15.0, "sleep", Some(2))]), (Some(1.0), Some(3000.0)));
+    let without = of(std::slice::from_ref(&night));
+    assert_eq!(
+        value(&without, "sleep_nap_duration"),
+        Some(None),
+        "yesterday's nap must not stand beside no nap"
+    );
     let several = [period(14.0, 15.0, "late_nap", Some(2)), period(8.0, 9.0, "long_sleep", Some(0))];
     assert_eq!(naps(&several), (Some(2.0), Some(6000.0)), "a second long sleep is no second night");
     assert_eq!(
@@ -154,11 +160,19 @@ fn events_of_a_day_add_up() {
     for (key, expected) in [
         ("workouts", Some(Some(3.0))),
         ("workout_duration_hard", Some(Some(2700.0))),
+        ("workout_duration_easy", Some(Some(2700.0))),
         ("workout_distance", Some(Some(25_000.0))),
         ("workout_energy", Some(Some(621.0 * 4184.0))),
     ] {
         assert_eq!(value(&derived, key), expected, "{key}");
     }
+    let easy =
+        derive(Collection::Workout, day(), bodies.iter().map(String::as_str).filter(|b| b.contains("easy")));
+    assert_eq!(
+        value(&easy, "workout_duration_hard"),
+        Some(None),
+        "no hard one is a fact once there is another"
+    );
     let none = derive(Collection::Workout, day(), []);
     assert_eq!(value(&none, "workouts"), None, "a day without a document says nothing");
     let open = r#"{"start_time":"2026-10-25T20:00:00+01:00","end_time":null}"#;

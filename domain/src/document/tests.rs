@@ -47,12 +47,13 @@ fn the_wrong_shape_is_named_without_its_value() {
         ("low_battery_alert", Some(Value::from("no")), "/low_battery_alert: expected true or false"),
         ("day", Some(Value::from("0024-10-25")), "/day: expected a date between 2000 and 2199"),
         ("day", None, "/day: expected a date between 2000 and 2199"),
-        ("id", None, "/id: expected a text of 1 to 256 bytes"),
+        ("id", Some(Value::from("a\0b")), "/id: expected a text of 1 to 256 plain bytes"),
+        ("id", None, "/id: expected a text of 1 to 256 plain bytes"),
     ] {
         assert_eq!(reason(&night(field, value)), expected);
     }
     assert_eq!(reason("{\"id\": 5"), "no JSON: broken at line 1 column 8");
-    assert_eq!(reason("[]"), "/id: expected a text of 1 to 256 bytes");
+    assert_eq!(reason("[]"), "/id: expected a text of 1 to 256 plain bytes");
     assert!(reason(&"[".repeat(100_000)).starts_with("no JSON"), "nesting does not overflow the stack");
 }
 

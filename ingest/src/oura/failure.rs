@@ -6,11 +6,14 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+/// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
+pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
+
 /// Why a request failed. Never carries a token or a body.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// No connection, or it broke.
-    #[error("Oura cannot be reached: {0}")]
+    #[error("Oura cannot be reached")]
     Network(#[source] reqwest::Error),
     /// No answer in time.
     #[error("Oura did not answer in time")]
@@ -42,6 +45,9 @@ pub enum Failure {
     /// The answer is no page of documents.
     #[error("Oura's answer is broken: {0}")]
     Malformed(String),
+    /// The database refuses what was read.
+    #[error("the database refuses what was read")]
+    Store(#[source] store::Error),
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
@@ -49,7 +55,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every kind, for metrics that start at zero.
-    pub const KINDS: [&'static str; 12] = [
+    pub const KINDS: [&'static str; 13] = [
         "network",
         "timeout",
         "server",
@@ -61,6 +67,7 @@ impl Failure {
         "app_too_old",
         "refused",
         "malformed",
+        "store",
         "unexpected",
     ];
 
@@ -78,6 +85,7 @@ impl Failure {
             Self::AppTooOld => "app_too_old",
             Self::Refused(_) => "refused",
             Self::Malformed(_) => "malformed",
+            Self::Store(_) => "store",
             Self::Unexpected(_) => "unexpected",
         }
     }
@@ -93,6 +101,12 @@ impl Failure {
     /// Whether no other request with this token will succeed either.
     pub fn is_final_for_token(&self) -> bool {
         matches!(self, Self::Unauthorized)
+    }
+
+    /// Whether asking for more now is useless (no network, a dead token) or unwelcome.
+    pub fn ends_pass(&self) -> bool {
+        let useless = self.is_final_for_token() || matches!(self, Self::Network(_));
+        useless || self.pause().is_some_and(|pause| pause > MAX_PAUSE)
     }
 
     /// The pause Oura asked for.

@@ -1,7 +1,7 @@
 //! What the client asks, and what it makes of the answers.
 
 use domain::Collection::{DailySleep, HeartRate};
-use ingest::{Client, InvalidBase, Metrics};
+use ingest::{Client, InvalidClient, Metrics};
 
 use crate::helpers::{Answer, Script, answer, day, page, range};
 
@@ -62,7 +62,7 @@ async fn one_bad_document_does_not_spoil_the_page() {
         window.rejected.iter().map(|rejected| (rejected.reason.as_str(), rejected.body.as_str())).collect();
     assert_eq!(
         rejected,
-        [("/score: expected a number", bad), ("/id: expected a text of 1 to 256 bytes", "17")]
+        [("/score: expected a number", bad), ("/id: expected a text of 1 to 256 plain bytes", "17")]
     );
 }
 
@@ -117,8 +117,8 @@ async fn a_token_that_never_ends_is_a_fault() {
 async fn an_address_that_would_show_the_token_is_refused() {
     let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
     let refused = |base: &str| Client::new(base, "t".to_owned().into(), metrics.clone()).unwrap_err();
-    assert!(matches!(refused("http://api.example"), InvalidBase::Unencrypted(_)));
-    assert!(matches!(refused("ftp://api.example"), InvalidBase::Malformed(_)));
-    assert!(matches!(refused("api.example"), InvalidBase::Malformed(_)));
-    assert!(matches!(refused(""), InvalidBase::Malformed(_)));
+    assert!(matches!(refused("http://api.example"), InvalidClient::Unencrypted(_)));
+    assert!(matches!(refused("ftp://api.example"), InvalidClient::Malformed(_)));
+    assert!(matches!(refused("api.example"), InvalidClient::Malformed(_)));
+    assert!(matches!(refused(""), InvalidClient::Malformed(_)));
 }

@@ -60,10 +60,10 @@ async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
 }
 
 async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Derived>> {
-    let rows: Vec<(jiff_sqlx::Date, String)> = with_conn!(tx, conn => {
+    let mut rows: Vec<(jiff_sqlx::Date, jiff_sqlx::Timestamp, String, String)> = with_conn!(tx, conn => {
         sqlx::query_as(
-            "select day, body from document
-             where person = $1 and collection = $2 and day between $3 and $4 order by day, id",
+            "select day, changed_at, id, body from document
+             where person = $1 and collection = $2 and day between $3 and $4",
         )
         .bind(owner.person)
         .bind(owner.collection.name())
@@ -72,8 +72,10 @@ async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result
         .fetch_all(conn)
         .await?
     });
+    // The newest last, and never by the server's idea of the alphabet.
+    rows.sort_by(|(_, one, a, _), (_, other, b, _)| (one.to_jiff(), a).cmp(&(other.to_jiff(), b)));
     let mut bodies: BTreeMap<Day, Vec<String>> = BTreeMap::new();
-    for (date, body) in rows {
+    for (date, _, _, body) in rows {
         bodies.entry(sync::day(date)?).or_default().push(body);
     }
     Ok(bodies

@@ -216,7 +216,12 @@ pub(crate) async fn people_are_kept_apart(store: Store) {
     assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 80.0)]));
     let names: Vec<String> = store.people().await.unwrap().iter().map(|p| p.name.to_string()).collect();
     assert_eq!(names, ["ann", "me"]);
-    assert_eq!(store.person("ann").await.unwrap(), Some(ann));
+    assert_eq!(store.person("ann").await.unwrap(), Some(ann.clone()));
+    let again = store.ensure_person(&ann.name, "UTC", now()).await.unwrap();
+    assert_eq!(again.time_zone, "Asia/Tokyo", "a visit from another machine moves nobody");
+    store.set_time_zone(ann.id, "Asia/Seoul").await.unwrap();
+    assert_eq!(store.person("ann").await.unwrap().unwrap().time_zone, "Asia/Seoul");
+    assert!(store.latest_of(ann.id).await.unwrap().iter().all(|latest| latest.person == ann.id));
     assert_eq!(store.person("bob").await.unwrap(), None);
 }
 
