@@ -70,6 +70,17 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// Where the user keeps data; only to find the default folder.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct HomeArgs {
+    /// The user's data folder by the XDG rules.
+    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
+    pub(crate) xdg_data_home: Option<PathBuf>,
+    /// The user's home.
+    #[arg(long, env = "HOME", hide = true)]
+    pub(crate) home: Option<PathBuf>,
+}
+
 /// Where data is kept.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Database")]
@@ -84,12 +95,8 @@ pub(crate) struct StoreArgs {
     /// A file that holds the database URL, as secrets are mounted.
     #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
     pub(crate) database_url_file: Option<PathBuf>,
-    /// The user's data folder by the XDG rules; only to find the default.
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    pub(crate) xdg_data_home: Option<PathBuf>,
-    /// The user's home; only to find the default.
-    #[arg(long, env = "HOME", hide = true)]
-    pub(crate) home: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
 }
 
 /// Whose ring.
@@ -190,12 +197,8 @@ pub(crate) struct DemoArgs {
     pub(crate) since: Day,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
-    /// The user's data folder by the XDG rules; only to find the default.
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    pub(crate) xdg_data_home: Option<PathBuf>,
-    /// The user's home; only to find the default.
-    #[arg(long, env = "HOME", hide = true)]
-    pub(crate) home: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) home: HomeArgs,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -8,7 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
 use store::{Location, Person, Store};
 
-use crate::cli::{DemoArgs, OuraArgs, PersonArgs, StoreArgs};
+use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
 
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +47,13 @@ fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
     }
 }
 
-/// The user's data folder by the XDG rules.
-fn default_data_dir(xdg: Option<&PathBuf>, home: Option<&PathBuf>) -> Result<PathBuf, Invalid> {
-    let data = xdg.filter(|path| path.is_absolute()).cloned();
-    let data = data.or_else(|| home.map(|home| home.join(".local/share")));
-    data.map(|data| data.join("myhealth")).ok_or(Invalid::NoHome)
+impl HomeArgs {
+    /// The folder of this program's data by the XDG rules, which ignore a path that is not absolute.
+    fn data_dir(&self) -> Result<PathBuf, Invalid> {
+        let data = self.xdg_data_home.clone().filter(|path| path.is_absolute());
+        let data = data.or_else(|| self.home.as_ref().map(|home| home.join(".local/share")));
+        data.map(|data| data.join("myhealth")).ok_or(Invalid::NoHome)
+    }
 }
 
 const FILE: &str = "myhealth.db";
@@ -70,7 +72,7 @@ impl StoreArgs {
         }
         let folder = match &self.data_dir {
             Some(folder) => folder.clone(),
-            None => default_data_dir(self.xdg_data_home.as_ref(), self.home.as_ref())?,
+            None => self.home.data_dir()?,
         };
         Ok(Location::Sqlite(folder.join(FILE)))
     }
@@ -81,7 +83,7 @@ impl DemoArgs {
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
         let folder = match &self.data_dir {
             Some(folder) => folder.clone(),
-            None => default_data_dir(self.xdg_data_home.as_ref(), self.home.as_ref())?.join("demo"),
+            None => self.home.data_dir()?.join("demo"),
         };
         Ok(Location::Sqlite(folder.join(format!("seed-{}-since-{}.db", self.seed, self.since))))
     }
@@ -149,13 +151,16 @@ pub(crate) fn exact_range(
 mod tests {
     use super::*;
 
+    fn home(xdg: Option<&str>, home: Option<&str>) -> HomeArgs {
+        HomeArgs { xdg_data_home: xdg.map(Into::into), home: home.map(Into::into) }
+    }
+
     fn store_args() -> StoreArgs {
         StoreArgs {
             data_dir: None,
             database_url: None,
             database_url_file: None,
-            xdg_data_home: None,
-            home: Some("/home/ann".into()),
+            home: home(None, Some("/home/ann")),
         }
     }
 
@@ -163,13 +168,13 @@ mod tests {
     fn data_goes_where_the_user_keeps_data() {
         let place = |args: StoreArgs| args.location().unwrap().to_string();
         assert_eq!(place(store_args()), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
-        let xdg = StoreArgs { xdg_data_home: Some("/data".into()), ..store_args() };
+        let xdg = StoreArgs { home: home(Some("/data"), None), ..store_args() };
         assert_eq!(place(xdg), "sqlite:/data/myhealth/myhealth.db");
-        let relative = StoreArgs { xdg_data_home: Some("data".into()), ..store_args() };
+        let relative = StoreArgs { home: home(Some("data"), Some("/home/ann")), ..store_args() };
         assert_eq!(place(relative), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
         let told = StoreArgs { data_dir: Some("here".into()), ..store_args() };
         assert_eq!(place(told), "sqlite:here/myhealth.db");
-        let nowhere = StoreArgs { home: None, ..store_args() };
+        let nowhere = StoreArgs { home: home(None, None), ..store_args() };
         assert!(matches!(nowhere.location(), Err(Invalid::NoHome)));
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use domain::{Collection, Day, DayRange, Document, Rejected};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::QueryBuilder;
+use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
 use crate::backend::{Tx, with_conn};
@@ -114,6 +114,22 @@ fn is_settled(collection: Collection, known: Known) -> bool {
     !collection.accumulates() || known.changed_at >= known.day.plus(2).midnight_utc()
 }
 
+/// Narrows a statement to documents by their ids.
+fn these<'q, Db>(query: &'q mut QueryBuilder<Db>, owner: Owner, ids: &[&str]) -> &'q mut QueryBuilder<Db>
+where
+    Db: sqlx::Database,
+    i64: for<'t> Encode<'t, Db> + Type<Db>,
+    for<'t> &'t str: Encode<'t, Db> + Type<Db>,
+{
+    query.push(" where person = ").push_bind(owner.person);
+    query.push(" and collection = ").push_bind(owner.collection.name()).push(" and id in (");
+    let mut list = query.separated(", ");
+    for id in ids {
+        list.push_bind(*id);
+    }
+    query.push(")")
+}
+
 async fn known<'a>(
     tx: &mut Tx,
     owner: Owner,
@@ -123,14 +139,8 @@ async fn known<'a>(
     let mut known = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS) {
         let rows: Vec<(String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp)> = with_conn!(&mut *tx, conn => {
-            let mut query = QueryBuilder::<Db>::new("select id, fingerprint, day, changed_at from document where person = ");
-            query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
-            query.push(" and id in (");
-            let mut list = query.separated(", ");
-            for id in ids {
-                list.push_bind(*id);
-            }
-            query.push(")").build_query_as().persistent(false).fetch_all(conn).await?
+            let mut query = QueryBuilder::<Db>::new("select id, fingerprint, day, changed_at from document");
+            these(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
         });
         for (id, fingerprint, day, changed_at) in rows {
             known.insert(id, Known { fingerprint, day: sync::day(day)?, changed_at: changed_at.to_jiff() });
@@ -154,14 +164,8 @@ async fn keep_revisions<'a>(
                  select person, collection, id, revision, day, body, changed_at, ",
             );
             // PostgreSQL cannot tell the type of a bare parameter in a select list.
-            query.push("cast(").push_bind(now.to_sqlx()).push(" as timestamptz) from document where person = ");
-            query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
-            query.push(" and id in (");
-            let mut list = query.separated(", ");
-            for id in ids {
-                list.push_bind(*id);
-            }
-            query.push(")").build().persistent(false).execute(conn).await?;
+            query.push("cast(").push_bind(now.to_sqlx()).push(" as timestamptz) from document");
+            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())
@@ -240,14 +244,8 @@ async fn forget_rejected<'a>(tx: &mut Tx, owner: Owner, ids: impl Iterator<Item 
     let ids: Vec<&str> = ids.collect();
     for ids in ids.chunks(ROWS) {
         with_conn!(&mut *tx, conn => {
-            let mut query = QueryBuilder::<Db>::new("delete from rejected where person = ");
-            query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
-            query.push(" and id in (");
-            let mut list = query.separated(", ");
-            for id in ids {
-                list.push_bind(*id);
-            }
-            query.push(")").build().persistent(false).execute(conn).await?;
+            let mut query = QueryBuilder::<Db>::new("delete from rejected");
+            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())
