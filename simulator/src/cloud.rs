@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use faults::{Fault, Faults, Wrong};
-pub use oauth::Application;
+pub use oauth::{Application, SCOPES};
 
 use crate::life::Person;
 use crate::oura::{Collection, Shape, personal_info};

@@ -24,6 +24,6 @@ mod life;
 mod math;
 mod oura;
 
-pub use cloud::{Application, Cloud, Fault, Faults, Request, Wrong};
+pub use cloud::{Application, Cloud, Fault, Faults, Request, SCOPES, Wrong};
 pub use life::{Life, Person};
 pub use oura::{COLLECTIONS, Collection, Shape};

@@ -138,7 +138,7 @@ async fn known<'a>(
     let ids: Vec<&str> = ids.collect();
     let mut known = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS) {
-        let rows: Vec<(String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp)> = with_conn!(&mut *tx, conn => {
+        let rows: Vec<(String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp)> = with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("select id, fingerprint, day, changed_at from document");
             these(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
         });
@@ -157,7 +157,7 @@ async fn keep_revisions<'a>(
 ) -> Result<()> {
     let ids: Vec<&str> = ids.collect();
     for ids in ids.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into document_revision
                      (person, collection, id, revision, day, body, changed_at, replaced_at)
@@ -179,7 +179,7 @@ async fn upsert_documents(
     now: Timestamp,
 ) -> Result<()> {
     for documents in documents.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into document
                      (person, collection, id, day, body, fingerprint, revision, first_seen_at, changed_at) ",
@@ -211,7 +211,7 @@ async fn upsert_rejected(tx: &mut Tx, owner: Owner, rejected: &[Rejected], now: 
         rejected.iter().map(|rejected| (rejected.id.as_str(), rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();
     for rejected in rejected.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into rejected (person, collection, id, reason, body, first_seen_at, last_seen_at) ",
             );
@@ -243,7 +243,7 @@ fn storable(body: &str) -> String {
 async fn forget_rejected<'a>(tx: &mut Tx, owner: Owner, ids: impl Iterator<Item = &'a str>) -> Result<()> {
     let ids: Vec<&str> = ids.collect();
     for ids in ids.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from rejected");
             these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });

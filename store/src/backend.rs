@@ -191,19 +191,17 @@ macro_rules! with_pool {
     };
 }
 
-/// Runs one body on the connection of a transaction; `Db` names its database.
+/// Runs one body on the connection of a transaction; a body that builds a statement also names its database.
 macro_rules! with_conn {
-    ($tx:expr, $conn:ident => $body:expr) => {
+    ($tx:expr, $conn:ident $(, $db:ident)? => $body:expr) => {
         match $tx {
             $crate::backend::Tx::Postgres(tx) => {
-                #[allow(dead_code, clippy::allow_attributes, reason = "not every body builds a statement")]
-                type Db = sqlx::Postgres;
+                $(type $db = sqlx::Postgres;)?
                 let $conn: &mut sqlx::PgConnection = &mut *tx;
                 $body
             }
             $crate::backend::Tx::Sqlite(tx) => {
-                #[allow(dead_code, clippy::allow_attributes, reason = "not every body builds a statement")]
-                type Db = sqlx::Sqlite;
+                $(type $db = sqlx::Sqlite;)?
                 let $conn: &mut sqlx::SqliteConnection = &mut *tx;
                 $body
             }

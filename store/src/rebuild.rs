@@ -47,7 +47,7 @@ impl Store {
         let mut tx = self.backend.begin().await?;
         let mut removed = 0;
         for delete in ["delete from daily where", "delete from series where", "delete from latest where"] {
-            removed += with_conn!(&mut tx, conn => {
+            removed += with_conn!(&mut tx, conn, Db => {
                 let mut query = sqlx::QueryBuilder::<Db>::new(delete);
                 query.push(" metric not in (");
                 let mut list = query.separated(", ");

@@ -24,9 +24,8 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     let life = simulator::Life::new(args.seed, args.since.date());
     let zone = life.home.iana_name().unwrap_or("UTC").to_owned();
     let person = simulator::Person::new(life);
-    let scopes: Vec<&str> = simulator::COLLECTIONS.iter().map(|collection| collection.scope).collect();
     let time = clock.clone();
-    let cloud = simulator::Cloud::new(move || time()).with_person(TOKEN, person, &scopes);
+    let cloud = simulator::Cloud::new(move || time()).with_person(TOKEN, person, simulator::SCOPES);
     let listener = TcpListener::bind("127.0.0.1:0").await.context("cannot open the simulated cloud")?;
     let address = listener.local_addr()?;
     let router = Arc::new(cloud).router();

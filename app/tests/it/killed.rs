@@ -16,17 +16,6 @@ const NOW: &str = "2026-03-29T15:00:00Z";
 const SINCE: &str = "2025-09-01";
 /// Long enough to be found wherever it leaks.
 pub(crate) const TOKEN: &str = "b7f1c0de-simulated-access-token-5eed9a11e5";
-const SCOPES: &[&str] = &[
-    "daily",
-    "heartrate",
-    "stress",
-    "spo2",
-    "heart_health",
-    "ring_configuration",
-    "workout",
-    "session",
-    "tag",
-];
 
 /// A simulated cloud whose time stands still, so that every reading of it is the same.
 pub(crate) struct Cloud {
@@ -38,7 +27,7 @@ impl Cloud {
     pub(crate) async fn start() -> Self {
         let now: Timestamp = NOW.parse().unwrap();
         let person = simulator::Person::new(simulator::Life::new(3, SINCE.parse().unwrap()));
-        let cloud = simulator::Cloud::new(move || now).with_person(TOKEN, person, SCOPES);
+        let cloud = simulator::Cloud::new(move || now).with_person(TOKEN, person, simulator::SCOPES);
         let cloud = Arc::new(cloud);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());

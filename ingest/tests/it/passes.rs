@@ -15,18 +15,6 @@ use tokio_util::sync::CancellationToken;
 use crate::helpers::{client, day, serve};
 
 const TOKEN: &str = "simulated";
-/// Everything the cloud serves.
-const SCOPES: &[&str] = &[
-    "daily",
-    "heartrate",
-    "stress",
-    "spo2",
-    "heart_health",
-    "ring_configuration",
-    "workout",
-    "session",
-    "tag",
-];
 
 /// A cloud, a store, and the clock both look at.
 struct World {
@@ -40,7 +28,7 @@ struct World {
 
 impl World {
     async fn new(store: Store) -> Self {
-        Self::with_scopes(store, SCOPES).await
+        Self::with_scopes(store, simulator::SCOPES).await
     }
 
     async fn with_scopes(store: Store, scopes: &[&str]) -> Self {

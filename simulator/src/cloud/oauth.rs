@@ -30,7 +30,7 @@ pub struct Application {
 }
 
 /// Scopes Oura enforces; unknown ones are dropped without a word.
-const SCOPES: [&str; 11] = [
+pub const SCOPES: &[&str] = &[
     "email",
     "personal",
     "daily",

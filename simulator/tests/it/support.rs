@@ -52,20 +52,7 @@ pub(crate) fn person(seed: u64) -> Person {
 }
 
 pub(crate) fn cloud() -> Cloud {
-    let scopes = [
-        "daily",
-        "heartrate",
-        "personal",
-        "email",
-        "stress",
-        "spo2",
-        "heart_health",
-        "ring_configuration",
-        "workout",
-        "session",
-        "tag",
-    ];
-    Cloud::new(now).with_person(TOKEN, person(1), &scopes)
+    Cloud::new(now).with_person(TOKEN, person(1), simulator::SCOPES)
 }
 
 pub(crate) fn days_from(first: Date, n: i64) -> impl Iterator<Item = Date> {

@@ -102,7 +102,7 @@ async fn rewrite(
         .filter_map(|(day, daily)| Some((daily.metric.key, day, daily.value?)))
         .collect();
     for rows in daily.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("insert into daily (person, metric, day, value) ");
             query.push_values(rows, |mut row, (metric, day, value)| {
                 row.push_bind(owner.person).push_bind(*metric).push_bind(day.date().to_sqlx()).push_bind(*value);
@@ -113,7 +113,7 @@ async fn rewrite(
     let series: Vec<_> =
         found.flat_map(|(day, d)| d.series.iter().map(move |series| (day, series))).collect();
     for rows in series.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into series (person, metric, day, start_at, step_ms, offsets_ms, points) ",
             );
@@ -139,7 +139,7 @@ async fn rewrite(
 }
 
 async fn delete_days(tx: &mut Tx, owner: Owner, delete: &'static str, days: &[Day]) -> Result<()> {
-    with_conn!(tx, conn => {
+    with_conn!(tx, conn, Db => {
         let mut query = QueryBuilder::<Db>::new(delete);
         query.push_bind(owner.person).push(" and metric in (");
         let mut list = query.separated(", ");
@@ -210,7 +210,7 @@ async fn write_latest(
         }
     }
     for rows in rows.chunks(ROWS) {
-        with_conn!(&mut *tx, conn => {
+        with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("insert into latest (person, metric, day, observed_at, value, updated_at) ");
             query.push_values(rows, |mut row, (metric, (day, at, value))| {
                 row.push_bind(owner.person)
