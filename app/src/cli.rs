@@ -2,6 +2,7 @@
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -124,6 +125,9 @@ pub(crate) struct OuraArgs {
     /// Address of the API.
     #[arg(long, env = "MYHEALTH_OURA_URL", default_value = "https://api.ouraring.com")]
     pub(crate) oura_url: String,
+    /// Requests to Oura in a minute, all people of this process together. Oura limits each application.
+    #[arg(long, env = "MYHEALTH_OURA_REQUESTS_PER_MINUTE", default_value = "600")]
+    pub(crate) oura_requests_per_minute: NonZeroU32,
     /// The oldest day to read. The first ring was sold in 2015.
     #[arg(long, env = "MYHEALTH_HISTORY_FROM", default_value = "2015-01-01")]
     pub(crate) history_from: Day,

@@ -33,6 +33,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
             token,
             horizon: args.oura.horizon(),
             interval: args.interval,
+            budget: args.oura.oura_requests_per_minute,
         })
     } else {
         None
@@ -86,7 +87,8 @@ async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
 
 /// A client of Oura by these flags.
 fn client(args: &crate::cli::OuraArgs, metrics: ingest::Metrics) -> Result<ingest::Client, Invalid> {
-    Ok(ingest::Client::new(&args.oura_url, args.token()?, metrics)?)
+    let client = ingest::Client::new(&args.oura_url, args.token()?, metrics)?;
+    Ok(client.with_budget(args.oura_requests_per_minute))
 }
 
 fn exit(ending: Ending) -> ExitCode {

@@ -1,6 +1,7 @@
 //! Puts the roles together: opens the store, binds every listener, then starts. Nothing runs before all is bound.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub(crate) struct Oura {
     pub(crate) token: SecretString,
     pub(crate) horizon: Horizon,
     pub(crate) interval: Duration,
+    /// Requests a minute.
+    pub(crate) budget: NonZeroU32,
 }
 
 /// How long connections may take to close.
@@ -56,6 +59,7 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
             let metrics = ingest::Metrics::register(own);
             let client =
                 ingest::Client::new(&oura.url, oura.token.clone(), metrics.clone()).map_err(Invalid::from)?;
+            let client = client.with_budget(oura.budget);
             Some((client, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
         }
         None => None,

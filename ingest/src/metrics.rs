@@ -1,6 +1,10 @@
 //! What this process does at Oura's door, counted live and never queried: requests, documents, passes. What is stored
 //! (newest day, last success) is read from the store by the exporter.
 
+use std::num::NonZeroU32;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,6 +22,32 @@ pub struct Metrics {
     received: Family<Collection, Counter>,
     documents: Family<Outcome, Counter>,
     backlog: Gauge,
+    circuits: Family<Collection, Gauge>,
+    throttled: Counter<f64, AtomicU64>,
+    budget: Gauge,
+    limits: RateLimits,
+}
+
+/// What Oura said with its last 429 of each kind.
+#[derive(Clone, Debug, Default)]
+struct RateLimits {
+    requests: Family<TierLabel, Gauge>,
+    window: Family<TierLabel, Gauge>,
+    reset: Family<TierLabel, Gauge>,
+}
+
+/// Which of Oura's limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tier {
+    /// Of one person's token.
+    Token,
+    /// Of the application, all its tokens together.
+    Application,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TierLabel {
+    tier: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -46,6 +76,10 @@ impl Metrics {
             received: Family::default(),
             documents: Family::default(),
             backlog: Gauge::default(),
+            circuits: Family::default(),
+            throttled: Counter::default(),
+            budget: Gauge::default(),
+            limits: RateLimits::default(),
         };
         registry.register("oura_requests", "HTTP requests sent to Oura", metrics.requests.clone());
         registry.register("oura_failures", "Requests to Oura that failed, by kind", metrics.failures.clone());
@@ -65,7 +99,25 @@ impl Metrics {
             "Windows of days that the running pass still has to read",
             metrics.backlog.clone(),
         );
+        registry.register(
+            "oura_circuit_open",
+            "Whether a collection failed so often that it is left alone for a while",
+            metrics.circuits.clone(),
+        );
+        registry.register_with_unit(
+            "oura_throttled",
+            "Time requests waited for the budget or for a pause Oura asked for",
+            Unit::Seconds,
+            metrics.throttled.clone(),
+        );
+        registry.register(
+            "oura_budget_requests_per_minute",
+            "Requests this process allows itself in a minute",
+            metrics.budget.clone(),
+        );
+        metrics.limits.register(registry);
         for &collection in domain::Collection::ALL {
+            metrics.set_circuit(collection, false);
             let collection = collection.name();
             drop(metrics.requests.get_or_create(&Collection { collection }));
             drop(metrics.received.get_or_create(&Collection { collection }));
@@ -99,7 +151,60 @@ impl Metrics {
         count("rejected", applied.rejected);
     }
 
+    pub(crate) fn set_circuit(&self, collection: domain::Collection, open: bool) {
+        self.circuits.get_or_create_owned(&Collection { collection: collection.name() }).set(i64::from(open));
+    }
+
+    pub(crate) fn count_throttled(&self, waited: Duration) {
+        self.throttled.inc_by(waited.as_secs_f64());
+    }
+
+    pub(crate) fn set_budget(&self, requests_per_minute: NonZeroU32) {
+        self.budget.set(i64::from(requests_per_minute.get()));
+    }
+
+    /// Requests allowed, in how many seconds, and when that starts anew (Unix seconds).
+    pub(crate) fn set_rate_limit(
+        &self,
+        tier: Tier,
+        requests: Option<u64>,
+        window: Option<u64>,
+        reset: Option<u64>,
+    ) {
+        let tier = TierLabel { tier: if tier == Tier::Token { "token" } else { "application" } };
+        let limits = &self.limits;
+        for (family, value) in
+            [(&limits.requests, requests), (&limits.window, window), (&limits.reset, reset)]
+        {
+            if let Some(value) = value.and_then(|value| i64::try_from(value).ok()) {
+                family.get_or_create_owned(&tier).set(value);
+            }
+        }
+    }
+
     pub(crate) fn set_backlog(&self, windows: usize) {
         self.backlog.set(i64::try_from(windows).unwrap_or(i64::MAX));
+    }
+}
+
+impl RateLimits {
+    fn register(&self, registry: &mut Registry) {
+        registry.register(
+            "oura_rate_limit_requests",
+            "Requests Oura allows in a window, as its last 429 said",
+            self.requests.clone(),
+        );
+        registry.register_with_unit(
+            "oura_rate_limit_window",
+            "How long a window of Oura's limit is, as its last 429 said",
+            Unit::Seconds,
+            self.window.clone(),
+        );
+        registry.register_with_unit(
+            "oura_rate_limit_reset_timestamp",
+            "When Oura's window starts anew, as its last 429 said",
+            Unit::Seconds,
+            self.reset.clone(),
+        );
     }
 }

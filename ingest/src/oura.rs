@@ -2,6 +2,8 @@
 //!
 //! Documents stay raw JSON; only the envelope is read here.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
@@ -14,8 +16,10 @@ use serde_json::value::RawValue;
 use crate::metrics::Metrics;
 
 mod failure;
+mod limits;
 
 use failure::MAX_PAUSE;
+use limits::{Limits, Pause};
 
 pub use failure::Failure;
 
@@ -30,6 +34,9 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// The most pages of one window: a token that never ends is a fault, not a long answer.
 const MAX_PAGES: usize = 1_000;
 
+/// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
+const BUDGET: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
+
 /// Asks Oura.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -38,6 +45,9 @@ pub struct Client {
     token: SecretString,
     metrics: Metrics,
     retries: ExponentialBuilder,
+    limits: Arc<Limits>,
+    /// The pause Oura asked of this token.
+    pause: Arc<Pause>,
 }
 
 /// What one window of one collection held.
@@ -100,12 +110,22 @@ impl Client {
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(30))
             .with_max_times(4);
-        Ok(Self { http, base, token, metrics, retries })
+        metrics.set_budget(BUDGET);
+        let limits = Arc::new(Limits::new(BUDGET));
+        Ok(Self { http, base, token, metrics, retries, limits, pause: Arc::default() })
     }
 
     /// The counters this client counts in.
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
+    }
+
+    /// The same client with another budget of requests a minute. Set it before the client is cloned: clones share it.
+    #[must_use]
+    pub fn with_budget(mut self, requests_per_minute: NonZeroU32) -> Self {
+        self.metrics.set_budget(requests_per_minute);
+        self.limits = Arc::new(Limits::new(requests_per_minute));
+        self
     }
 
     /// The same client with other pauses between attempts.
@@ -180,7 +200,9 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
+        self.limits.admit(&self.pause, collection, &self.metrics).await?;
         let answer = self.get(collection, query).await;
+        self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
         match &answer {
             Ok(body) => self.metrics.count_answer(collection, body.len()),
             Err(failure) => self.metrics.count_failure(collection, failure),
@@ -211,7 +233,11 @@ impl Client {
         if response.status() != StatusCode::OK {
             let retry_after =
                 response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            return Err(Failure::of(response.status(), retry_after, &body));
+            let failure = Failure::of(response.status(), retry_after, &body);
+            if matches!(failure, Failure::RateLimited(_)) {
+                self.limits.limited(response.headers(), failure.pause(), &self.metrics);
+            }
+            return Err(failure);
         }
         // Half a page is found here, where it can be asked for again.
         parse(&body)?;

@@ -1,5 +1,6 @@
 //! Everything at once against a simulated Oura cloud: what a newcomer tries first.
 
+use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,6 +40,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         token: TOKEN.to_owned().into(),
         horizon: Horizon { history_from: args.since, trailing_days: 7 },
         interval: INTERVAL,
+        budget: NonZeroU32::MAX,
     };
     let service = Service {
         location,

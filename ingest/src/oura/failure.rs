@@ -48,6 +48,14 @@ pub enum Failure {
     /// The database refuses what was read.
     #[error("the database refuses what was read")]
     Store(#[source] store::Error),
+    /// The collection has failed so often that it is left alone for a while; nothing was sent.
+    #[error("the collection has failed too often and is left alone for {} s", pause.as_secs())]
+    Resting {
+        /// Kind of the failure that led to this.
+        kind: &'static str,
+        /// Until it is tried again.
+        pause: Duration,
+    },
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
@@ -86,6 +94,7 @@ impl Failure {
             Self::Refused(_) => "refused",
             Self::Malformed(_) => "malformed",
             Self::Store(_) => "store",
+            Self::Resting { kind, .. } => kind,
             Self::Unexpected(_) => "unexpected",
         }
     }

@@ -1,9 +1,9 @@
 //! What the client asks, and what it makes of the answers.
 
 use domain::Collection::{DailySleep, HeartRate};
-use ingest::{Client, InvalidClient, Metrics};
+use ingest::{Client, Failure, InvalidClient, Metrics};
 
-use crate::helpers::{Answer, Script, answer, day, page, range};
+use crate::helpers::{Answer, Script, answer, day, page, range, serve};
 
 fn score(id: u32, on: &str) -> String {
     format!(r#"{{"id":"{id}","day":"{on}","score":80,"contributors":{{}}}}"#)
@@ -106,6 +106,49 @@ async fn what_cannot_pass_is_asked_once() {
     }
     let far = Answer { retry_after: Some("86400"), ..answer(429, "") };
     assert_eq!(end(vec![far]).await, (Err("rate_limited"), 1), "a pause of a day is not waited for");
+}
+
+#[tokio::test]
+async fn a_collection_that_keeps_failing_is_left_alone_and_the_others_are_not() {
+    let good = page(&[&score(1, "2026-03-10")], None);
+    let (script, client) = Script::start(std::iter::repeat_n(answer(503, ""), 5).chain([good])).await;
+    let wanted = range("2026-03-10", "2026-03-10");
+    assert_eq!(client.window(DailySleep, wanted).await.unwrap_err().kind(), "server");
+    assert_eq!(script.asked().len(), 5);
+    let resting = client.window(DailySleep, wanted).await.unwrap_err();
+    assert!(matches!(resting, Failure::Resting { kind: "server", .. }), "{resting:?}");
+    assert_eq!(script.asked().len(), 5, "nothing was sent");
+    assert_eq!(client.window(domain::Collection::Workout, wanted).await.unwrap().documents.len(), 1);
+}
+
+#[tokio::test]
+async fn what_a_429_says_is_shown() {
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let limited = || async {
+        let headers = [
+            ("retry-after", "0"),
+            ("x-ratelimit-limit", "5000"),
+            ("x-ratelimit-window", "300"),
+            ("x-ratelimit-reset", "1774796400"),
+            ("x-ratelimit-tier", "access_token"),
+        ];
+        (axum::http::StatusCode::TOO_MANY_REQUESTS, headers, "{}")
+    };
+    let base = serve(axum::Router::new().fallback(limited)).await;
+    let client = crate::helpers::client_with(&base, "secret-token", metrics);
+    let failure = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await.unwrap_err();
+    assert_eq!(failure.kind(), "rate_limited");
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    for line in [
+        "oura_rate_limit_requests{tier=\"token\"} 5000",
+        "oura_rate_limit_window_seconds{tier=\"token\"} 300",
+        "oura_rate_limit_reset_timestamp_seconds{tier=\"token\"} 1774796400",
+        "oura_circuit_open{collection=\"daily_sleep\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
 }
 
 #[tokio::test]

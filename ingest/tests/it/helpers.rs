@@ -1,6 +1,7 @@
 //! A server that says what it is told, and a client that does not wait.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -77,9 +78,13 @@ pub(crate) async fn serve(router: Router) -> String {
 }
 
 pub(crate) fn client(base: &str, token: &str) -> Client {
+    client_with(base, token, Metrics::register(&mut prometheus_client::registry::Registry::default()))
+}
+
+pub(crate) fn client_with(base: &str, token: &str, metrics: Metrics) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
-    Client::new(base, token.to_owned().into(), metrics).unwrap().with_retries(instantly())
+    let client = Client::new(base, token.to_owned().into(), metrics).unwrap();
+    client.with_retries(instantly()).with_budget(NonZeroU32::MAX)
 }
 
 pub(crate) fn day(text: &str) -> Day {

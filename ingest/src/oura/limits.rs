@@ -1,0 +1,209 @@
+//! How hard Oura is asked: a budget of our own, the pauses Oura asks for, and collections left alone while they fail.
+//!
+//! Oura limits each token and each application. One [`Limits`] is shared by every client of a process, because they are
+//! one application; each token has a [`Pause`] of its own beside it.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::Collection;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota};
+use reqwest::header::HeaderMap;
+use tokio::time::Instant;
+
+use super::failure::{Failure, MAX_PAUSE};
+use crate::metrics::{Metrics, Tier};
+
+/// Failures in a row that open a collection's circuit: one request with all its retries.
+const THRESHOLD: u32 = 5;
+
+/// How long a circuit stays open at first; doubled by every probe that fails.
+const FIRST_REST: Duration = Duration::from_secs(30);
+const LONGEST_REST: Duration = Duration::from_mins(15);
+
+/// What all clients of a process share.
+#[derive(Debug)]
+pub(super) struct Limits {
+    budget: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    application: Pause,
+    breakers: Mutex<HashMap<Collection, Breaker>>,
+}
+
+/// Until when nobody may ask, because Oura said so.
+#[derive(Debug, Default)]
+pub(super) struct Pause(Mutex<Option<Instant>>);
+
+impl Pause {
+    fn left(&self, now: Instant) -> Duration {
+        locked(&self.0).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
+    }
+
+    fn extend(&self, until: Instant) {
+        let mut open = locked(&self.0);
+        *open = (*open).max(Some(until));
+    }
+}
+
+/// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
+#[derive(Debug, Default)]
+struct Breaker {
+    /// Failures in a row, and the kind of the last.
+    failures: u32,
+    kind: &'static str,
+    closed_until: Option<Instant>,
+}
+
+impl Breaker {
+    /// Whether to ask. After a rest exactly one request may, as a probe: the next rest begins with it.
+    fn admit(&mut self, now: Instant) -> Result<(), Failure> {
+        match self.closed_until {
+            Some(until) if now < until => Err(Failure::Resting { kind: self.kind, pause: until - now }),
+            Some(_) => {
+                self.closed_until = Some(now + self.rest());
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn fail(&mut self, kind: &'static str, now: Instant) {
+        self.failures = self.failures.saturating_add(1);
+        self.kind = kind;
+        if self.failures >= THRESHOLD {
+            self.closed_until = Some(now + self.rest());
+        }
+    }
+
+    fn rest(&self) -> Duration {
+        let doubled = self.failures.saturating_sub(THRESHOLD).min(8);
+        (FIRST_REST * 2_u32.pow(doubled)).min(LONGEST_REST)
+    }
+}
+
+impl Limits {
+    pub(super) fn new(requests_per_minute: NonZeroU32) -> Self {
+        // A burst of a second's worth at least, so that a small pass does not wait at all.
+        let burst = requests_per_minute.div_ceil(NonZeroU32::new(10).expect("BUG: ten is not zero"));
+        let quota = Quota::per_minute(requests_per_minute).allow_burst(burst);
+        Self {
+            budget: DefaultDirectRateLimiter::direct(quota),
+            clock: DefaultClock::default(),
+            application: Pause::default(),
+            breakers: Mutex::default(),
+        }
+    }
+
+    /// Waits until a request may be sent; refuses where waiting is for another pass.
+    pub(super) async fn admit(
+        &self,
+        token: &Pause,
+        collection: Collection,
+        metrics: &Metrics,
+    ) -> Result<(), Failure> {
+        locked(&self.breakers).entry(collection).or_default().admit(Instant::now())?;
+        loop {
+            let now = Instant::now();
+            let asked = self.application.left(now).max(token.left(now));
+            if asked > MAX_PAUSE {
+                return Err(Failure::RateLimited(Some(asked)));
+            }
+            let wait = if asked.is_zero() {
+                match self.budget.check() {
+                    Ok(()) => return Ok(()),
+                    Err(until) => until.wait_time_from(self.clock.now()),
+                }
+            } else {
+                asked
+            };
+            metrics.count_throttled(wait);
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// What an answer says about asking again.
+    pub(super) fn settle(
+        &self,
+        token: &Pause,
+        collection: Collection,
+        answer: Result<(), &Failure>,
+        metrics: &Metrics,
+    ) {
+        let now = Instant::now();
+        let mut breakers = locked(&self.breakers);
+        let breaker = breakers.entry(collection).or_default();
+        match answer {
+            Err(failure @ (Failure::Server(_) | Failure::Timeout | Failure::Malformed(_))) => {
+                breaker.fail(failure.kind(), now);
+            }
+            // No answer at all says nothing about a collection.
+            Err(Failure::Network(_)) => {}
+            _ => *breaker = Breaker::default(),
+        }
+        metrics.set_circuit(collection, breaker.closed_until.is_some());
+        if let Err(Failure::RateLimited(Some(pause))) = answer {
+            token.extend(now + *pause);
+        }
+    }
+
+    /// The headers of a 429: which limit was hit, how wide it is, and when it opens again.
+    pub(super) fn limited(&self, headers: &HeaderMap, pause: Option<Duration>, metrics: &Metrics) {
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
+        // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
+        let tier = if tier.to_ascii_lowercase().contains("token") { Tier::Token } else { Tier::Application };
+        if let (Tier::Application, Some(pause)) = (tier, pause) {
+            self.application.extend(Instant::now() + pause);
+        }
+        metrics.set_rate_limit(
+            tier,
+            number("x-ratelimit-limit"),
+            number("x-ratelimit-window"),
+            number("x-ratelimit-reset"),
+        );
+    }
+}
+
+/// What is guarded is whole after every statement, so a panic elsewhere does not spoil it.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_circuit_opens_after_failures_in_a_row_and_lets_one_probe_through() {
+        let start = Instant::now();
+        let mut breaker = Breaker::default();
+        for _ in 1..THRESHOLD {
+            breaker.fail("server", start);
+            assert!(breaker.admit(start).is_ok());
+        }
+        breaker.fail("timeout", start);
+        let refused = breaker.admit(start).unwrap_err();
+        assert!(matches!(refused, Failure::Resting { kind: "timeout", pause } if pause == FIRST_REST));
+        let rested = start + FIRST_REST;
+        assert!(breaker.admit(rested).is_ok(), "the probe");
+        assert!(breaker.admit(rested).is_err(), "and nobody beside it");
+        breaker.fail("server", rested);
+        assert!(breaker.admit(rested + FIRST_REST).is_err(), "the next rest is longer");
+        assert!(breaker.admit(rested + 2 * FIRST_REST).is_ok());
+        breaker.failures = u32::MAX;
+        assert_eq!(breaker.rest(), LONGEST_REST);
+    }
+
+    #[test]
+    fn a_pause_only_grows() {
+        let (pause, now) = (Pause::default(), Instant::now());
+        assert_eq!(pause.left(now), Duration::ZERO);
+        pause.extend(now + Duration::from_secs(7));
+        pause.extend(now + Duration::from_secs(3));
+        assert_eq!(pause.left(now), Duration::from_secs(7));
+        assert_eq!(pause.left(now + Duration::from_secs(8)), Duration::ZERO);
+    }
+}
