@@ -1,8 +1,10 @@
 //! The closed set of databases, and the two macros that let one SQL text and one Rust body serve both: the compiler
 //! checks each body once per driver. Nobody outside this crate can name a driver.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -11,6 +13,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, PgConnection, Postgres, Sqlite, Transaction};
 
+use crate::alive::Alive;
 use crate::error::{Error, Result};
 
 /// Where the database is.
@@ -72,6 +75,7 @@ pub(crate) enum Backend {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
+        alive: Arc<Alive>,
     },
 }
 
@@ -100,6 +104,7 @@ impl Backend {
         }
         // SQLite says "unable to open database file" for every reason; the operating system says which.
         create_file(path).map_err(directory)?;
+        let alive = Arc::new(Alive::note(path).map_err(directory)?);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -112,13 +117,13 @@ impl Backend {
         let write = write.connect_with(options.clone()).await.map_err(unavailable)?;
         let read = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE);
         let read = read.connect_with(options.read_only(true)).await.map_err(unavailable)?;
-        Ok(Self::Sqlite { read, write })
+        Ok(Self::Sqlite { read, write, alive })
     }
 
     pub(crate) async fn close(&self) {
         match self {
             Self::Postgres(pool) => pool.close().await,
-            Self::Sqlite { read, write } => {
+            Self::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
             }
@@ -135,12 +140,12 @@ impl Backend {
 }
 
 /// Health data is the owner's alone, whoever may read the folder; SQLite gives its side files the same rights.
-fn create_file(path: &Path) -> std::io::Result<()> {
-    let mut options = std::fs::OpenOptions::new();
+pub(crate) fn create_file(path: &Path) -> std::io::Result<File> {
+    let mut options = File::options();
     options.append(true).create(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    options.open(path)
 }
 
 /// A folder made here is the owner's too.

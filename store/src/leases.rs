@@ -56,9 +56,18 @@ impl Store {
         });
         tx.commit().await
     }
+
+    /// Ends every lease: only where no other living process can have one.
+    pub(crate) async fn end_all_leases(&self) -> Result<()> {
+        let mut tx = self.backend.begin().await?;
+        with_conn!(&mut tx, conn => {
+            sqlx::query("delete from lease").execute(conn).await?;
+        });
+        tx.commit().await
+    }
 }
 
 /// SQLite compares times as text, in which a fraction of a second sorts before none.
-fn whole_seconds(time: Timestamp, mode: RoundMode) -> Timestamp {
+pub(crate) fn whole_seconds(time: Timestamp, mode: RoundMode) -> Timestamp {
     time.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(time)
 }

@@ -3,6 +3,7 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
+mod alive;
 mod apply;
 mod backend;
 mod changes;
@@ -17,6 +18,7 @@ mod rebuild;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod turns;
 
 use std::sync::Arc;
 
@@ -43,8 +45,13 @@ impl Store {
     pub async fn open(location: &Location) -> Result<Self> {
         let backend = Backend::open(location).await?;
         let store = Self { backend, changes: Arc::default() };
-        if store.is_embedded() {
+        if let Backend::Sqlite { alive, .. } = &store.backend {
             store.migrate().await?;
+            if alive.came_alone {
+                // Whoever held a lease was killed.
+                store.end_all_leases().await?;
+            }
+            alive.share();
         }
         Ok(store)
     }

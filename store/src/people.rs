@@ -19,9 +19,9 @@ pub struct Person {
     pub time_zone: String,
 }
 
-type Row = (i64, String, String);
+pub(crate) type Row = (i64, String, String);
 
-fn person((id, name, time_zone): Row) -> Result<Person> {
+pub(crate) fn person((id, name, time_zone): Row) -> Result<Person> {
     let name = name.parse().map_err(|_| Error::Corrupt { what: "name of a person" })?;
     Ok(Person { id, name, time_zone })
 }
@@ -29,14 +29,21 @@ fn person((id, name, time_zone): Row) -> Result<Person> {
 impl Store {
     /// The person of this name. A new one gets the zone, an old one keeps his own.
     pub async fn ensure_person(&self, name: &Pseudonym, time_zone: &str, now: Timestamp) -> Result<Person> {
+        if let Some(known) = self.person(name.as_str()).await? {
+            return Ok(known);
+        }
         let mut tx = self.backend.begin().await?;
         let row: Row = with_conn!(&mut tx, conn => {
+            // Whoever comes second waits for this row, and then finds the name.
+            let id: i64 = sqlx::query_scalar("update person_number set last = last + 1 returning last")
+                .fetch_one(&mut *conn)
+                .await?;
             sqlx::query_as(
-                "insert into person (id, name, time_zone, created_at)
-                 select coalesce(max(id), 0) + 1, $1, $2, $3 from person where true
+                "insert into person (id, name, time_zone, created_at) values ($1, $2, $3, $4)
                  on conflict (name) do update set name = excluded.name
                  returning id, name, time_zone",
             )
+            .bind(id)
             .bind(name.as_str())
             .bind(time_zone)
             .bind(now.to_sqlx())
@@ -60,6 +67,21 @@ impl Store {
         tx.commit().await
     }
 
+    /// Removes a person and everything stored about them, for ever; `false` when there is no such person. In one
+    /// transaction: whoever reads at the same time sees all of it or nothing.
+    pub async fn remove_person(&self, person: i64) -> Result<bool> {
+        let mut tx = self.backend.begin().await?;
+        let mut removed = 0;
+        for delete in REMOVALS {
+            removed = with_conn!(&mut tx, conn => {
+                sqlx::query(*delete).bind(person).execute(conn).await?.rows_affected()
+            });
+        }
+        tx.commit().await?;
+        self.changes.notify();
+        Ok(removed > 0)
+    }
+
     /// Everyone, by name.
     pub async fn people(&self) -> Result<Vec<Person>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
@@ -76,3 +98,17 @@ impl Store {
         row.map(person).transpose()
     }
 }
+
+/// What removes a person, the person last. A test compares these tables with the schema.
+pub(crate) const REMOVALS: &[&str] = &[
+    "delete from document where person = $1",
+    "delete from document_revision where person = $1",
+    "delete from rejected where person = $1",
+    "delete from daily where person = $1",
+    "delete from series where person = $1",
+    "delete from latest where person = $1",
+    "delete from sync_state where person = $1",
+    "delete from lease where person = $1",
+    "delete from credential where person = $1",
+    "delete from person where id = $1",
+];

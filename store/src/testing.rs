@@ -1,10 +1,12 @@
 //! Throw-away databases for tests: an embedded file, or a schema of its own on the PostgreSQL server that
 //! `cargo xtask test` starts. A missing server is a failure, never a silent skip.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use crate::backend::Backend;
 use crate::{Location, Store};
 
 /// Names the server for tests.
@@ -43,4 +45,47 @@ pub async fn empty_database_url() -> String {
     admin.close().await.expect("the connection closes");
     let separator = if url.contains('?') { '&' } else { '?' };
     format!("{url}{separator}options=-c%20search_path%3D{schema}")
+}
+
+/// Rows of every table about people, by table and person.
+pub async fn rows_by_person(store: &Store) -> BTreeMap<(String, i64), i64> {
+    let mut rows = BTreeMap::new();
+    for table in tables_of_people(store).await {
+        let sql = format!("select person, count(*) from {table} group by person");
+        let counts: Vec<(i64, i64)> = match &store.backend {
+            Backend::Postgres(pool) => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(pool).await,
+            Backend::Sqlite { read, .. } => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(read).await,
+        }
+        .expect("the table can be counted");
+        rows.extend(counts.into_iter().map(|(person, count)| ((table.clone(), person), count)));
+    }
+    rows
+}
+
+/// The tables that have a column `person`.
+pub async fn tables_of_people(store: &Store) -> Vec<String> {
+    match &store.backend {
+        Backend::Postgres(pool) => {
+            sqlx::query_scalar(
+                "select table_name::text from information_schema.columns
+                 where table_schema = current_schema() and column_name = 'person' order by 1",
+            )
+            .fetch_all(pool)
+            .await
+        }
+        Backend::Sqlite { read, .. } => {
+            sqlx::query_scalar(
+                "select m.name from sqlite_master m join pragma_table_info(m.name) c
+                 where m.type = 'table' and c.name = 'person' order by 1",
+            )
+            .fetch_all(read)
+            .await
+        }
+    }
+    .expect("the schema can be read")
+}
+
+/// Whether `remove_person` empties this table.
+pub fn removes(table: &str) -> bool {
+    crate::people::REMOVALS.iter().any(|delete| delete.split_whitespace().nth(2) == Some(table))
 }

@@ -5,7 +5,17 @@
 mod contract;
 mod fixtures;
 mod leases;
+mod people;
 mod schema;
+mod turns;
+
+/// Every case, wherever it stands.
+mod cases {
+    pub(crate) use crate::contract::*;
+    pub(crate) use crate::leases::*;
+    pub(crate) use crate::people::*;
+    pub(crate) use crate::turns::*;
+}
 
 /// Registers each case under `sqlite::` and `postgres::`.
 macro_rules! on_both_databases {
@@ -14,13 +24,13 @@ macro_rules! on_both_databases {
             $(#[tokio::test]
             async fn $case() {
                 let (store, _folder) = store::testing::sqlite().await;
-                super::contract::$case(store).await;
+                super::cases::$case(store).await;
             })+
         }
         mod postgres {
             $(#[tokio::test]
             async fn $case() {
-                super::contract::$case(store::testing::postgres().await).await;
+                super::cases::$case(store::testing::postgres().await).await;
             })+
         }
     };
@@ -46,4 +56,7 @@ on_both_databases! {
     changes_are_announced
     one_holder_has_a_lease_until_it_ends
     of_many_only_one_takes_a_lease
+    the_longest_due_come_first_and_nobody_twice
+    a_person_removed_leaves_nothing_and_takes_nobody_along
+    of_many_who_add_a_person_all_get_the_same
 }

@@ -1,0 +1,79 @@
+//! Whose turn it is to be read: replicas share the people. A person is due, somebody takes the lease, reads, and says
+//! when they are due again.
+
+use jiff::{RoundMode, Timestamp};
+use jiff_sqlx::ToSqlx;
+
+use crate::Store;
+use crate::backend::{with_conn, with_pool};
+use crate::error::Result;
+use crate::leases::whole_seconds;
+use crate::people::{Person, Row, person};
+
+/// What the lease on reading a person is called.
+const PURPOSE: &str = "sync";
+
+impl Store {
+    /// Up to `limit` people who are due and whom nobody reads, the longest due first; somebody else may be quicker to
+    /// take their turn.
+    pub async fn due(&self, limit: u32, now: Timestamp) -> Result<Vec<Person>> {
+        let rows: Vec<Row> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select id, name, time_zone from person
+                 where (due_at is null or due_at <= $1)
+                   and not exists (select 1 from lease
+                                   where lease.person = person.id and purpose = $2 and expires_at > $1)
+                 order by due_at is not null, due_at, id limit $3",
+            )
+            .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
+            .bind(PURPOSE)
+            .bind(i64::from(limit))
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(person).collect()
+    }
+
+    /// Takes a person's turn for `holder` until `until`, or prolongs it; `false` when somebody else has it, or had it
+    /// and is done.
+    pub async fn take_turn(
+        &self,
+        person: i64,
+        holder: &str,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool> {
+        self.take_lease(person, PURPOSE, holder, until, now).await
+    }
+
+    /// Whether a person is due. Asked again after taking a turn: in between, another process may have finished one.
+    pub async fn is_due(&self, person: i64, now: Timestamp) -> Result<bool> {
+        let due: Option<i64> = with_pool!(self, pool => {
+            sqlx::query_scalar("select id from person where id = $1 and (due_at is null or due_at <= $2)")
+                .bind(person)
+                .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
+                .fetch_optional(pool)
+                .await?
+        });
+        Ok(due.is_some())
+    }
+
+    /// Ends a turn: the person is due again at `due`.
+    pub async fn end_turn(&self, person: i64, holder: &str, due: Timestamp) -> Result<()> {
+        self.set_due(person, Some(due)).await?;
+        self.release_lease(person, PURPOSE, holder).await
+    }
+
+    /// Makes a person due at `due`, or at once: after a log-in, nobody should wait for the next interval.
+    pub async fn set_due(&self, person: i64, due: Option<Timestamp>) -> Result<()> {
+        let mut tx = self.backend.begin().await?;
+        with_conn!(&mut tx, conn => {
+            sqlx::query("update person set due_at = $1 where id = $2")
+                .bind(due.map(|due| whole_seconds(due, RoundMode::Ceil).to_sqlx()))
+                .bind(person)
+                .execute(conn)
+                .await?;
+        });
+        tx.commit().await
+    }
+}

@@ -1,0 +1,65 @@
+//! Turns: who is read next, and by whom.
+
+use store::{Person, Store};
+
+use crate::fixtures::at;
+
+async fn person(store: &Store, name: &str) -> Person {
+    store.ensure_person(&name.parse().unwrap(), "UTC", at("2026-06-01T08:00:00Z")).await.unwrap()
+}
+
+async fn due(store: &Store, now: &str) -> Vec<String> {
+    let due = store.due(10, at(now)).await.unwrap();
+    due.iter().map(|person| person.name.to_string()).collect()
+}
+
+pub(crate) async fn the_longest_due_come_first_and_nobody_twice(store: Store) {
+    let (ann, bob, cleo) =
+        (person(&store, "ann").await, person(&store, "bob").await, person(&store, "cleo").await);
+    assert_eq!(
+        due(&store, "2026-06-01T08:00:00Z").await,
+        ["ann", "bob", "cleo"],
+        "new people are due at once"
+    );
+    assert_eq!(store.due(2, at("2026-06-01T08:00:00Z")).await.unwrap(), [ann.clone(), bob.clone()]);
+
+    let (now, until) = (at("2026-06-01T08:00:00Z"), at("2026-06-01T08:00:30Z"));
+    assert!(store.take_turn(ann.id, "one", until, now).await.unwrap());
+    assert!(!store.take_turn(ann.id, "two", until, now).await.unwrap());
+    assert_eq!(due(&store, "2026-06-01T08:00:10Z").await, ["bob", "cleo"], "ann is being read");
+    store.end_turn(ann.id, "one", at("2026-06-01T08:10:00Z")).await.unwrap();
+    assert!(!store.is_due(ann.id, at("2026-06-01T08:09:59.9Z")).await.unwrap());
+    assert!(store.is_due(ann.id, at("2026-06-01T08:10:00.1Z")).await.unwrap());
+
+    store.end_turn(bob.id, "one", at("2026-06-01T08:05:00Z")).await.unwrap();
+    assert_eq!(due(&store, "2026-06-01T08:20:00Z").await, ["cleo", "bob", "ann"]);
+    store.set_due(ann.id, None).await.unwrap();
+    assert_eq!(due(&store, "2026-06-01T08:01:00Z").await, ["ann", "cleo"]);
+
+    // A process that was killed leaves its turn; it is free when its time is over.
+    assert!(store.take_turn(cleo.id, "killed", until, now).await.unwrap());
+    assert_eq!(due(&store, "2026-06-01T08:00:29.9Z").await, ["ann"]);
+    assert_eq!(due(&store, "2026-06-01T08:00:30Z").await, ["ann", "cleo"]);
+    assert!(store.take_turn(cleo.id, "other", at("2026-06-01T08:01:00Z"), until).await.unwrap());
+    assert!(
+        !store.take_turn(cleo.id, "killed", at("2026-06-01T08:01:30Z"), until).await.unwrap(),
+        "whoever comes back too late finds it lost"
+    );
+}
+
+#[tokio::test]
+async fn an_embedded_database_forgets_the_turns_of_the_dead_and_not_of_the_living() {
+    let (store, folder) = store::testing::sqlite().await;
+    let location = store::Location::Sqlite(folder.path().join("test.db"));
+    let ann = person(&store, "ann").await;
+    let (now, until) = (at("2026-06-01T08:00:00Z"), at("2026-06-01T08:00:30Z"));
+    assert!(store.take_turn(ann.id, "one", until, now).await.unwrap());
+    let second = Store::open(&location).await.unwrap();
+    assert!(!second.take_turn(ann.id, "two", until, now).await.unwrap(), "the first still lives");
+    drop(store);
+    let third = Store::open(&location).await.unwrap();
+    assert!(!third.take_turn(ann.id, "three", until, now).await.unwrap(), "somebody lives, who knows who");
+    drop((second, third));
+    let alone = Store::open(&location).await.unwrap();
+    assert!(alone.take_turn(ann.id, "four", until, now).await.unwrap());
+}
