@@ -186,6 +186,9 @@ pub(crate) struct ServeArgs {
     /// Pause between two looks at Oura, in seconds.
     #[arg(long, env = "MYHEALTH_INTERVAL_SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) interval: Duration,
+    /// People read at the same time by this process; processes on one PostgreSQL share the people.
+    #[arg(long, env = "MYHEALTH_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pub(crate) workers: u32,
 }
 
 #[derive(Clone, Debug, Args)]

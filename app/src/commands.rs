@@ -34,6 +34,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
             horizon: args.oura.horizon(),
             interval: args.interval,
             budget: args.oura.oura_requests_per_minute,
+            workers: args.workers,
         })
     } else {
         None

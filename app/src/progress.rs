@@ -1,6 +1,8 @@
 //! Long work shows how far it is: a bar on a terminal, a line now and then in a log.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,22 +16,23 @@ const QUIET: Duration = Duration::from_secs(10);
 const WORTH_A_BAR: usize = 20;
 
 /// The progress of passes over Oura.
-pub(crate) struct Progress {
+struct Progress {
+    person: String,
     bar: ProgressBar,
     said: Option<Instant>,
     came: Applied,
 }
 
 impl Progress {
-    pub(crate) fn new() -> Self {
+    fn of(person: &str) -> Self {
         let bar =
             if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
         bar.set_style(style("{prefix} {bar:30} {percent:>3} %  {msg}, {eta} left"));
-        bar.set_prefix("reading Oura");
-        Self { bar, said: None, came: Applied::default() }
+        bar.set_prefix(format!("reading Oura for {person}"));
+        Self { person: person.to_owned(), bar, said: None, came: Applied::default() }
     }
 
-    pub(crate) fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &Step) {
         let (done, total) = (step.done, step.total);
         self.came += step.applied.unwrap_or_default();
         if total < WORTH_A_BAR {
@@ -41,7 +44,7 @@ impl Progress {
             if due {
                 self.said = Some(Instant::now());
                 let percent = 100 * done / total.max(1);
-                tracing::info!(windows = done, of = total, percent, %back_to, new_documents = self.came.new, "reading history");
+                tracing::info!(person = self.person, windows = done, of = total, percent, %back_to, new_documents = self.came.new, "reading history");
             }
         } else {
             self.bar.set_length(total as u64);
@@ -52,10 +55,19 @@ impl Progress {
             }
         }
     }
+}
 
-    pub(crate) fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
+/// Shows how far each person's pass is. Several bars would fight for one line, so the newest pass has it.
+pub(crate) fn watch() -> ingest::Watch {
+    let progress: Mutex<HashMap<i64, Progress>> = Mutex::default();
+    Arc::new(move |person, step| {
+        let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let shown = progress.entry(person.id).or_insert_with(|| Progress::of(person.name.as_str()));
+        shown.step(step);
+        if step.done == step.total {
+            progress.remove(&person.id);
+        }
+    })
 }
 
 /// A bar over days.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ingest::plan::Horizon;
-use ingest::{Ingest, Settings};
+use ingest::{Crew, Settings};
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
 use store::{Location, Store};
@@ -18,7 +18,7 @@ use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
 use crate::hosts;
-use crate::progress::Progress;
+use crate::progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
 
@@ -42,6 +42,8 @@ pub(crate) struct Oura {
     pub(crate) interval: Duration,
     /// Requests a minute.
     pub(crate) budget: NonZeroU32,
+    /// People read at the same time.
+    pub(crate) workers: u32,
 }
 
 /// How long connections may take to close.
@@ -60,7 +62,8 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
             let client =
                 ingest::Client::new(&oura.url, oura.token.clone(), metrics.clone()).map_err(Invalid::from)?;
             let client = client.with_budget(oura.budget);
-            Some((client, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
+            let settings = Settings { horizon: oura.horizon, interval: oura.interval };
+            Some((client, metrics, settings, oura.workers))
         }
         None => None,
     };
@@ -74,14 +77,22 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
-    if let Some((client, metrics, settings)) = reader {
-        let person = service.person.ensure(&store, clock()).await?;
-        let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
+    if let Some((client, metrics, settings, workers)) = reader {
+        let mine = service.person.ensure(&store, clock()).await?;
+        // Whoever asked for a restart wants to see it work.
+        store.set_due(mine.id, None).await?;
+        let crew = Crew {
+            store: store.clone(),
+            client: Arc::new(move |person| (person.id == mine.id).then(|| client.clone())),
+            settings,
+            metrics,
+            clock: clock.clone(),
+            workers,
+            holder: holder()?,
+            hold: Crew::HOLD,
+        };
         let stop = lifecycle.stop.clone();
-        lifecycle.spawn("ingest", async move {
-            let mut progress = Progress::new();
-            ingest.run(stop, |step| progress.step(&step)).await;
-        });
+        lifecycle.spawn("ingest", async move { crew.run(stop, progress::watch()).await });
     }
     if let Some(exporter) = exporter.clone() {
         let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
@@ -107,6 +118,13 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
+}
+
+/// A name for this process's turns that no other process has.
+pub(crate) fn holder() -> anyhow::Result<String> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
+    Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
 }
 
 /// A server whose schema is older than the program would fail at every second statement; it says so instead.

@@ -3,11 +3,13 @@
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
+mod crew;
 mod metrics;
 mod oura;
 pub mod plan;
 mod sync;
 
+pub use crew::{Access, Crew, Watch};
 pub use metrics::Metrics;
 pub use oura::{Client, Failure, InvalidClient, Window};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

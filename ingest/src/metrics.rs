@@ -96,7 +96,7 @@ impl Metrics {
         );
         registry.register(
             "sync_backlog_windows",
-            "Windows of days that the running pass still has to read",
+            "Windows of days that the running passes still have to read",
             metrics.backlog.clone(),
         );
         registry.register(
@@ -182,8 +182,11 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn set_backlog(&self, windows: usize) {
-        self.backlog.set(i64::try_from(windows).unwrap_or(i64::MAX));
+    /// Adds the windows of a pass to those still to be read, until they are done or the pass is dropped.
+    pub(crate) fn backlog(&self, windows: usize) -> Backlog {
+        let left = i64::try_from(windows).unwrap_or(i64::MAX);
+        self.backlog.inc_by(left);
+        Backlog { gauge: self.backlog.clone(), left }
     }
 }
 
@@ -206,5 +209,24 @@ impl RateLimits {
             Unit::Seconds,
             self.reset.clone(),
         );
+    }
+}
+
+/// The windows of a pass that are still to be read.
+pub(crate) struct Backlog {
+    gauge: Gauge,
+    left: i64,
+}
+
+impl Backlog {
+    pub(crate) fn done(&mut self) {
+        self.left -= 1;
+        self.gauge.dec();
+    }
+}
+
+impl Drop for Backlog {
+    fn drop(&mut self) {
+        self.gauge.dec_by(self.left);
     }
 }

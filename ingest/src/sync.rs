@@ -35,9 +35,6 @@ const AHEAD: usize = 3;
 /// No build of this program is older; a clock that says so is wrong.
 const OLDEST_NOW: Day = Day::literal(2026, 1, 1);
 
-/// Pause before a pass is tried again after the store failed.
-const STORE_AWAY: Duration = Duration::from_secs(10);
-
 /// Collections that failed in this pass. After a hole nothing older may count as read, so they rest until the next.
 #[derive(Default)]
 struct Resting(Mutex<Vec<Collection>>);
@@ -111,33 +108,6 @@ impl Ingest {
         Self { store, client, person, settings, metrics, clock }
     }
 
-    /// Passes until `stop`, each `interval` after the last; while history is missing, without a pause. A database that
-    /// is away is waited for: nothing was acknowledged, so nothing is lost.
-    pub async fn run(&self, stop: CancellationToken, mut progress: impl FnMut(Step) + Send) {
-        while !stop.is_cancelled() {
-            let pass = self.pass(Pass::Missing, &stop, Some(self.settings.interval), &mut progress).await;
-            let pause = match pass {
-                // Where Oura asked for a longer pause, it gets it.
-                Ok(report) if report.complete => {
-                    let asked = report.failures.iter().filter_map(|(_, failure)| failure.pause()).max();
-                    asked.unwrap_or_default().max(self.settings.interval)
-                }
-                Ok(_) => Duration::ZERO,
-                Err(error) => {
-                    tracing::error!(
-                        error = causes(&error),
-                        "cannot store what was read; the pass is tried again"
-                    );
-                    STORE_AWAY
-                }
-            };
-            tokio::select! {
-                () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-
     /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
     /// failures of the store end the pass.
     #[tracing::instrument(name = "sync.pass", skip_all)]
@@ -153,7 +123,7 @@ impl Ingest {
             Pass::Exactly(range) => plan::exactly(range),
         };
         let total = requests.len();
-        self.metrics.set_backlog(total);
+        let mut backlog = self.metrics.backlog(total);
         let deadline = budget.map(|budget| Instant::now() + budget);
         let mut report = Report { complete: true, ..Report::default() };
         let resting = Resting::default();
@@ -200,14 +170,13 @@ impl Ingest {
                 report.applied += applied;
                 report.windows += 1;
             }
-            self.metrics.set_backlog(total - done);
+            backlog.done();
             progress(Step { request, done, total, applied });
             if late && done >= recent && done < total {
                 report.complete = false;
                 break;
             }
         }
-        self.metrics.set_backlog(0);
         Ok(report)
     }
 

@@ -58,10 +58,15 @@ impl Store {
         Ok(due.is_some())
     }
 
+    /// Ends a turn that was not used.
+    pub async fn give_turn_back(&self, person: i64, holder: &str) -> Result<()> {
+        self.release_lease(person, PURPOSE, holder).await
+    }
+
     /// Ends a turn: the person is due again at `due`.
     pub async fn end_turn(&self, person: i64, holder: &str, due: Timestamp) -> Result<()> {
         self.set_due(person, Some(due)).await?;
-        self.release_lease(person, PURPOSE, holder).await
+        self.give_turn_back(person, holder).await
     }
 
     /// Makes a person due at `due`, or at once: after a log-in, nobody should wait for the next interval.

@@ -41,6 +41,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         horizon: Horizon { history_from: args.since, trailing_days: 7 },
         interval: INTERVAL,
         budget: NonZeroU32::MAX,
+        workers: 1,
     };
     let service = Service {
         location,

@@ -1,15 +1,19 @@
 //! One pass, seen by a person: a bar while it runs, a line when it is done.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use ingest::{Ingest, Metrics, Pass, Settings};
+use ingest::{Crew, Metrics, Pass, Report, Settings};
 use prometheus_client::registry::Registry;
+use store::Person;
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
 use crate::cli::SyncArgs;
-use crate::config;
-use crate::progress::Progress;
+use crate::{config, progress, serve};
+
+/// `serve` on the same database looks again after its own interval; what was read just now can wait as long.
+const INTERVAL: std::time::Duration = std::time::Duration::from_mins(10);
 
 pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let pass = match config::exact_range(args.from, args.to)? {
@@ -24,9 +28,16 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     if let Some(from) = args.from {
         horizon.history_from = from;
     }
-    // One pass ends by itself; the pause is the loop's.
-    let settings = Settings { horizon, interval: std::time::Duration::MAX };
-    let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock);
+    let crew = Crew {
+        store: store.clone(),
+        client: Arc::new(|_| None),
+        settings: Settings { horizon, interval: INTERVAL },
+        metrics,
+        clock,
+        workers: 1,
+        holder: serve::holder()?,
+        hold: Crew::HOLD,
+    };
     let stop = CancellationToken::new();
     let interrupt = stop.clone();
     tokio::spawn(async move {
@@ -34,21 +45,23 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
             interrupt.cancel();
         }
     });
-    let mut progress = Progress::new();
-    let report = ingest.pass(pass, &stop, None, |step| progress.step(&step)).await;
-    progress.finish();
+    let report = crew.read(client, &person, pass, &stop, &progress::watch()).await;
     store.close().await;
     let report = report?;
+    say(&person, &report);
+    if !report.complete && report.failures.is_empty() {
+        println!("stopped before the end; the next sync goes on from here");
+    }
+    Ok(if report.complete && report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn say(person: &Person, report: &Report) {
     let applied = report.applied;
     println!(
-        "{} windows read: {} new documents, {} changed, {} unchanged, {} rejected",
-        report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected
+        "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected",
+        person.name, report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected
     );
     for (collection, failure) in &report.failures {
         println!("{collection}: {}", store::causes(failure));
     }
-    if stop.is_cancelled() {
-        println!("stopped before the end; the next sync goes on from here");
-    }
-    Ok(if report.failures.is_empty() && !stop.is_cancelled() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

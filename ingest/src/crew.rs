@@ -1,0 +1,212 @@
+//! Many people, many processes: each person who is due is read by one worker of one replica.
+//!
+//! A turn is a lease in the store. It is prolonged while the pass runs, so a process that dies loses it within
+//! [`Crew::hold`], and one that stalls finds it lost and stops. What is stored twice all the same is stored once: applying is
+//! idempotent.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use store::{Person, Store, causes};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::metrics::Metrics;
+use crate::oura::Client;
+use crate::sync::{Clock, Ingest, Pass, Report, Settings, Step};
+
+/// How often the store is asked who is due.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Pause after the store failed.
+const AWAY: Duration = Duration::from_secs(10);
+
+/// Reads everybody who is due.
+#[derive(Clone)]
+pub struct Crew {
+    /// Where people, turns and documents are.
+    pub store: Store,
+    /// How to ask Oura for a person; `None` while there is no way.
+    pub client: Access,
+    /// How each is read.
+    pub settings: Settings,
+    /// Where it is counted.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+    /// People read at the same time by this process.
+    pub workers: u32,
+    /// A name no other process has.
+    pub holder: String,
+    /// How long a turn lasts without a sign of life, of which there are three in that time. Clocks of replicas may
+    /// differ by less than this. [`Crew::HOLD`] unless there is a reason.
+    pub hold: Duration,
+}
+
+/// Finds a way to ask Oura for a person.
+pub type Access = Arc<dyn Fn(&Person) -> Option<Client> + Send + Sync>;
+
+/// Who is told how far a person's pass is.
+pub type Watch = Arc<dyn Fn(&Person, &Step) + Send + Sync>;
+
+impl Crew {
+    /// Long enough for a pause of the machine, short enough for the people of a process that died.
+    pub const HOLD: Duration = Duration::from_secs(30);
+
+    /// Reads whoever is due until `stop`. Turns that run then end early and are due again at once, for others.
+    pub async fn run(&self, stop: CancellationToken, watch: Watch) {
+        let mut turns = JoinSet::new();
+        let names = AtomicU64::new(0);
+        while !stop.is_cancelled() {
+            let free = self.workers.saturating_sub(u32::try_from(turns.len()).unwrap_or(u32::MAX));
+            let due = if free == 0 { Ok(Vec::new()) } else { self.store.due(free, (self.clock)()).await };
+            let pause = match due {
+                Ok(due) => {
+                    for person in due {
+                        let name = format!("{}-{}", self.holder, names.fetch_add(1, Ordering::Relaxed));
+                        turns.spawn(self.clone().turn(person, name, stop.clone(), watch.clone()));
+                    }
+                    LOOK
+                }
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "cannot see who is due");
+                    AWAY
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                // A worker is free again: somebody may be waiting.
+                Some(ended) = turns.join_next() => ended.expect("BUG: a turn does not panic, nobody aborts it"),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while turns.join_next().await.is_some() {}
+    }
+
+    async fn turn(self, person: Person, name: String, stop: CancellationToken, watch: Watch) {
+        let Err(error) = self.take_turn(&person, &name, &stop, &watch).await else { return };
+        // Nothing was acknowledged, so nothing is lost; the turn runs out and comes again.
+        tracing::error!(person = %person.name, error = causes(&error), "cannot store what was read");
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(AWAY) => {}
+        }
+    }
+
+    /// Takes a person's turn if it is still to be had, reads, and says when the next one is.
+    async fn take_turn(
+        &self,
+        person: &Person,
+        name: &str,
+        stop: &CancellationToken,
+        watch: &Watch,
+    ) -> Result<(), store::Error> {
+        if !self.hold(person, name).await? {
+            return Ok(());
+        }
+        // Between seeing somebody due and taking the turn, another process may have had and ended one.
+        if !self.store.is_due(person.id, (self.clock)()).await? {
+            return self.store.give_turn_back(person.id, name).await;
+        }
+        let pause = match (self.client)(person) {
+            None => self.settings.interval,
+            Some(client) => {
+                let budget = Some(self.settings.interval);
+                let pass = Box::pin(self.pass(client, person, Pass::Missing, stop, budget, watch));
+                let Some(report) = self.unless_lost(person, name, pass).await else { return Ok(()) };
+                pause_after(&report?, self.settings.interval)
+            }
+        };
+        self.end(person, name, pause).await
+    }
+
+    /// Reads one person now, due or not, as far as there is something to read. While another process reads them, it is
+    /// waited for: at most [`Crew::hold`] where that process was killed.
+    pub async fn read(
+        &self,
+        client: Client,
+        person: &Person,
+        pass: Pass,
+        stop: &CancellationToken,
+        watch: &Watch,
+    ) -> Result<Report, store::Error> {
+        let mut said = false;
+        while !self.hold(person, &self.holder).await? {
+            if !std::mem::replace(&mut said, true) {
+                tracing::info!(person = %person.name, "another process is reading; waiting for it");
+            }
+            tokio::select! {
+                () = stop.cancelled() => return Ok(Report::default()),
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+        let pass = Box::pin(self.pass(client, person, pass, stop, None, watch));
+        let Some(report) = self.unless_lost(person, &self.holder, pass).await else {
+            return Ok(Report::default());
+        };
+        let report = report?;
+        self.end(person, &self.holder, self.settings.interval).await?;
+        Ok(report)
+    }
+
+    async fn pass(
+        &self,
+        client: Client,
+        person: &Person,
+        pass: Pass,
+        stop: &CancellationToken,
+        budget: Option<Duration>,
+        watch: &Watch,
+    ) -> Result<Report, store::Error> {
+        let (store, metrics, clock) = (self.store.clone(), self.metrics.clone(), self.clock.clone());
+        let ingest = Ingest::new(store, client, person.clone(), self.settings, metrics, clock);
+        ingest.pass(pass, stop, budget, |step| watch(person, &step)).await
+    }
+
+    /// Does what a turn is for, and gives it up when the turn is somebody else's.
+    async fn unless_lost<T>(&self, person: &Person, name: &str, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.lost(person, name) => {
+                tracing::warn!(person = %person.name, "another process has taken over");
+                None
+            }
+        }
+    }
+
+    async fn end(&self, person: &Person, name: &str, pause: Duration) -> Result<(), store::Error> {
+        self.store.end_turn(person.id, name, after((self.clock)(), pause)).await
+    }
+
+    /// Gives signs of life, and returns when the turn is somebody else's all the same.
+    async fn lost(&self, person: &Person, name: &str) {
+        loop {
+            tokio::time::sleep(self.hold / 3).await;
+            // A store that fails is the pass's to report.
+            if let Ok(false) = self.hold(person, name).await {
+                return;
+            }
+        }
+    }
+
+    async fn hold(&self, person: &Person, name: &str) -> Result<bool, store::Error> {
+        let now = (self.clock)();
+        self.store.take_turn(person.id, name, after(now, self.hold), now).await
+    }
+}
+
+/// Until a person is due again: the interval, or longer where Oura asked for it; no time while history is missing.
+fn pause_after(report: &Report, interval: Duration) -> Duration {
+    if !report.complete {
+        return Duration::ZERO;
+    }
+    let asked = report.failures.iter().filter_map(|(_, failure)| failure.pause()).max();
+    asked.unwrap_or_default().max(interval)
+}
+
+fn after(now: Timestamp, pause: Duration) -> Timestamp {
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
