@@ -33,6 +33,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Read what is missing once and exit: for a cron job, a backfill, or a look.
     Sync(SyncArgs),
+    /// Say who lives here, add somebody, or remove somebody with everything stored about them.
+    #[command(subcommand)]
+    Person(PersonCommand),
     /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
     Migrate(StoreArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
@@ -232,6 +235,35 @@ pub(crate) struct DoctorArgs {
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Add a person, or move one who is known to another time zone.
+    Add {
+        /// A pseudonym; it becomes a label, so no e-mail and no real name.
+        name: Pseudonym,
+        /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
+        #[arg(long, value_parser = time_zone)]
+        time_zone: Option<TimeZone>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// List everybody, with what is stored about them and what fails.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Remove a person and everything stored about them, for ever.
+    Remove {
+        /// Whom.
+        name: Pseudonym,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
 }
 
 fn time_zone(name: &str) -> Result<TimeZone, String> {

@@ -33,6 +33,37 @@ async fn sync_reads_once_and_doctor_says_how_things_are() {
 }
 
 #[tokio::test]
+async fn people_are_added_listed_and_removed() {
+    let cloud = Cloud::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let person = |words: &[&str]| {
+        let output = finish(myhealth(&[&["person"], words, &["--data-dir", data]].concat()));
+        (output.status.code(), said(&output))
+    };
+    assert!(person(&["list"]).1.contains("nobody yet"));
+    let (code, text) = person(&["add", "ann", "--time-zone", "Asia/Tokyo"]);
+    assert!(code == Some(0) && text.contains("ann was added, in the zone Asia/Tokyo"), "{text}");
+    assert!(person(&["add", "ann", "--time-zone", "Asia/Tokyo"]).1.contains("known already"));
+    assert!(person(&["add", "ann", "--time-zone", "UTC"]).1.contains("moved from Asia/Tokyo to UTC"));
+    assert_eq!(person(&["add", "ann@example.org"]).0, Some(64));
+    assert!(finish(cloud.command("sync", folder.path())).status.success());
+    let (_, text) = person(&["list"]);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[1].starts_with("ann ") && lines[1].contains(" 0 "), "{text}");
+    assert!(lines[2].starts_with("me ") && lines[2].contains("2026-03-29  nothing"), "{text}");
+
+    let (code, text) = person(&["remove", "me"]);
+    assert!(code == Some(1) && text.contains("say --yes"), "{text}");
+    assert!(person(&["list"]).1.contains("\nme "));
+    let (code, text) = person(&["remove", "me", "--yes"]);
+    assert!(code == Some(0) && text.contains("me was removed"), "{text}");
+    let (code, text) = person(&["remove", "me", "--yes"]);
+    assert!(code == Some(1) && text.contains("nobody here is called me"), "{text}");
+    assert!(!person(&["list"]).1.contains("\nme "));
+}
+
+#[tokio::test]
 async fn roles_can_run_apart_on_one_server() {
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
