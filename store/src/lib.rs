@@ -8,6 +8,7 @@ mod backend;
 mod changes;
 mod error;
 mod fingerprint;
+mod leases;
 mod migrate;
 mod newest;
 mod numbers;

@@ -5,6 +5,8 @@ use store::{Applied, Store, Totals};
 
 use crate::fixtures::{at, batch, day, me, newest, now, put, put_at, score, sleep, values};
 
+pub(crate) use crate::leases::*;
+
 fn metric(key: &str) -> &'static Metric {
     Metric::by_key(key).unwrap()
 }

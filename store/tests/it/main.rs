@@ -4,6 +4,7 @@
 
 mod contract;
 mod fixtures;
+mod leases;
 mod schema;
 
 /// Registers each case under `sqlite::` and `postgres::`.
@@ -43,4 +44,6 @@ on_both_databases! {
     rebuild_gives_the_same_numbers
     people_are_kept_apart
     changes_are_announced
+    one_holder_has_a_lease_until_it_ends
+    of_many_only_one_takes_a_lease
 }
