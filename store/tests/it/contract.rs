@@ -5,7 +5,7 @@ use store::{Applied, Store, Totals};
 
 use crate::fixtures::{at, batch, day, me, newest, now, put, put_at, score, sleep, values};
 
-pub(crate) use crate::leases::*;
+pub(crate) use crate::{credentials::*, leases::*};
 
 fn metric(key: &str) -> &'static Metric {
     Metric::by_key(key).unwrap()

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod contract;
+mod credentials;
 mod fixtures;
 mod leases;
 mod schema;
@@ -46,4 +47,8 @@ on_both_databases! {
     changes_are_announced
     one_holder_has_a_lease_until_it_ends
     of_many_only_one_takes_a_lease
+    a_log_in_is_kept_renewed_and_forgotten
+    who_comes_late_changes_nothing
+    a_failure_says_whether_the_token_may_be_spent
+    of_many_only_one_renews
 }
