@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use store::Applied;
 
+use crate::oauth;
 use crate::oura::Failure;
 
 /// Counters of the ingest role.
@@ -18,6 +19,7 @@ pub struct Metrics {
     received: Family<Collection, Counter>,
     documents: Family<Outcome, Counter>,
     backlog: Gauge,
+    oauth: oauth::Metrics,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -46,6 +48,7 @@ impl Metrics {
             received: Family::default(),
             documents: Family::default(),
             backlog: Gauge::default(),
+            oauth: oauth::Metrics::register(registry),
         };
         registry.register("oura_requests", "HTTP requests sent to Oura", metrics.requests.clone());
         registry.register("oura_failures", "Requests to Oura that failed, by kind", metrics.failures.clone());
@@ -75,6 +78,11 @@ impl Metrics {
             metrics.count_documents(collection, Applied::default());
         }
         metrics
+    }
+
+    /// The part that log-ins count in.
+    pub fn oauth(&self) -> oauth::Metrics {
+        self.oauth.clone()
     }
 
     pub(crate) fn count_answer(&self, collection: domain::Collection, bytes: usize) {

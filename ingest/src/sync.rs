@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
 use crate::plan::{self, Horizon, Plan, Read, Request};
 
+mod login;
+
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -115,6 +117,7 @@ impl Ingest {
     /// is away is waited for: nothing was acknowledged, so nothing is lost.
     pub async fn run(&self, stop: CancellationToken, mut progress: impl FnMut(Step) + Send) {
         while !stop.is_cancelled() {
+            self.await_login(&stop).await;
             let pass = self.pass(Pass::Missing, &stop, Some(self.settings.interval), &mut progress).await;
             let pause = match pass {
                 // Where Oura asked for a longer pause, it gets it.
@@ -136,6 +139,7 @@ impl Ingest {
                 () = tokio::time::sleep(pause) => {}
             }
         }
+        self.client.tokens().finish().await;
     }
 
     /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
