@@ -3,16 +3,18 @@
 mod demo;
 mod doctor;
 mod healthcheck;
+mod login;
 mod sync;
 
 use std::process::ExitCode;
 
 use domain::Collection;
-use store::Store;
+use store::{Location, Store};
 
 use crate::Clock;
 use crate::cli::{Role, ServeArgs, StoreArgs};
 use crate::config::Invalid;
+use crate::login::Credentials;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
@@ -20,6 +22,7 @@ use crate::shutdown::Ending;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use healthcheck::healthcheck;
+pub(crate) use login::{login, logout};
 pub(crate) use sync::sync;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
@@ -27,10 +30,9 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     let roles = if args.only.is_empty() { all.to_vec() } else { args.only };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
-        let token = args.oura.token()?;
         Some(Oura {
             url: args.oura.oura_url.clone(),
-            token,
+            credentials: Credentials::of(&args.oura, &location)?,
             horizon: args.oura.horizon(),
             interval: args.interval,
         })
@@ -84,9 +86,14 @@ async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// A client of Oura by these flags.
-fn client(args: &crate::cli::OuraArgs, metrics: ingest::Metrics) -> Result<ingest::Client, Invalid> {
-    Ok(ingest::Client::new(&args.oura_url, args.token()?, metrics)?)
+/// A client of Oura by these flags, and what it needs once the database is open and the person known.
+fn client(
+    args: &crate::cli::OuraArgs,
+    location: &Location,
+    metrics: ingest::Metrics,
+) -> Result<(ingest::Client, Credentials), Invalid> {
+    let credentials = Credentials::of(args, location)?;
+    Ok((ingest::Client::new(&args.oura_url, credentials.typed(), metrics)?, credentials))
 }
 
 fn exit(ending: Ending) -> ExitCode {

@@ -8,7 +8,6 @@ use anyhow::{Context, bail};
 use ingest::plan::Horizon;
 use ingest::{Ingest, Settings};
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
@@ -17,6 +16,7 @@ use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
 use crate::hosts;
+use crate::login::Credentials;
 use crate::progress::Progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
@@ -36,7 +36,7 @@ pub(crate) struct Service {
 /// How to read Oura.
 pub(crate) struct Oura {
     pub(crate) url: String,
-    pub(crate) token: SecretString,
+    pub(crate) credentials: Credentials,
     pub(crate) horizon: Horizon,
     pub(crate) interval: Duration,
 }
@@ -54,9 +54,9 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let reader = match &service.oura {
         Some(oura) => {
             let metrics = ingest::Metrics::register(own);
-            let client =
-                ingest::Client::new(&oura.url, oura.token.clone(), metrics.clone()).map_err(Invalid::from)?;
-            Some((client, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
+            let client = ingest::Client::new(&oura.url, oura.credentials.typed(), metrics.clone());
+            let settings = Settings { horizon: oura.horizon, interval: oura.interval };
+            Some((client.map_err(Invalid::from)?, &oura.credentials, metrics, settings))
         }
         None => None,
     };
@@ -70,8 +70,9 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
-    if let Some((client, metrics, settings)) = reader {
+    if let Some((client, credentials, metrics, settings)) = reader {
         let person = service.person.ensure(&store, clock()).await?;
+        let client = client.with_tokens(credentials.tokens(&store, &person, &metrics, &clock)?)?;
         let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
         let stop = lifecycle.stop.clone();
         lifecycle.spawn("ingest", async move {

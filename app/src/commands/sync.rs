@@ -16,10 +16,14 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         Some(range) => Pass::Exactly(range),
         None => Pass::Missing,
     };
-    let client = super::client(&args.oura, Metrics::register(&mut Registry::default()))?;
+    let location = args.store.location()?;
+    let (client, credentials) =
+        super::client(&args.oura, &location, Metrics::register(&mut Registry::default()))?;
     let metrics = client.metrics();
     let store = super::open(&args.store).await?;
     let person = args.person.who().ensure(&store, clock()).await?;
+    let tokens = credentials.tokens(&store, &person, &metrics, &clock)?;
+    let client = client.with_tokens(tokens.clone())?;
     let mut horizon = args.oura.horizon();
     if let Some(from) = args.from {
         horizon.history_from = from;
@@ -37,6 +41,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     let mut progress = Progress::new();
     let report = ingest.pass(pass, &stop, None, |step| progress.step(&step)).await;
     progress.finish();
+    tokens.finish().await;
     store.close().await;
     let report = report?;
     let applied = report.applied;
