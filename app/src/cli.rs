@@ -31,6 +31,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// The same against a simulated Oura cloud with years of a synthetic person: try everything without an account.
     Demo(DemoArgs),
+    /// Log in at Oura: give the consent in a browser, once; it is renewed from then on.
+    Login(LoginArgs),
+    /// Tell Oura to forget the log-in, and forget it here. What has been read stays.
+    Logout(LogoutArgs),
     /// Read what is missing once and exit: for a cron job, a backfill, or a look.
     Sync(SyncArgs),
     /// Say who lives here, add somebody, or remove somebody with everything stored about them.
@@ -115,11 +119,78 @@ pub(crate) struct PersonArgs {
     pub(crate) time_zone: Option<TimeZone>,
 }
 
+/// Every scope that Oura enforces but `email`, which nothing here needs.
+const SCOPES: &str =
+    "personal daily heartrate workout tag session spo2 stress heart_health ring_configuration";
+
+/// The application registered at Oura, and the key that seals its log-ins.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log-in (docs/login.md)")]
+pub(crate) struct LoginSettings {
+    /// The client id of the application registered at <https://cloud.ouraring.com/oauth/applications> or
+    /// <https://developer.ouraring.com>.
+    #[arg(long, env = "MYHEALTH_OURA_CLIENT_ID")]
+    pub(crate) oura_client_id: Option<String>,
+    /// A file that holds its client secret.
+    #[arg(long, env = "MYHEALTH_OURA_CLIENT_SECRET_FILE")]
+    pub(crate) oura_client_secret_file: Option<PathBuf>,
+    /// Its client secret; prefer the file, a command line can be read by others.
+    #[arg(
+        long,
+        env = "MYHEALTH_OURA_CLIENT_SECRET",
+        hide_env_values = true,
+        conflicts_with = "oura_client_secret_file"
+    )]
+    pub(crate) oura_client_secret: Option<String>,
+    /// Its redirect URI, byte for byte as registered.
+    #[arg(long, env = "MYHEALTH_OURA_REDIRECT_URI", default_value = "http://localhost:9873/callback")]
+    pub(crate) oura_redirect_uri: String,
+    /// What to ask consent for, with spaces between.
+    #[arg(long, env = "MYHEALTH_OURA_SCOPES", default_value = SCOPES)]
+    pub(crate) oura_scopes: String,
+    /// Where a person consents.
+    #[arg(
+        long,
+        env = "MYHEALTH_OURA_AUTHORIZE_URL",
+        default_value = "https://cloud.ouraring.com/oauth/authorize"
+    )]
+    pub(crate) oura_authorize_url: String,
+    /// Where tokens are exchanged and renewed. Oura has two portals, and an application works with the one it was
+    /// registered at; which one it is, is found out and remembered.
+    #[arg(
+        long,
+        env = "MYHEALTH_OURA_TOKEN_URL",
+        value_delimiter = ',',
+        default_value = "https://api.ouraring.com/oauth/token,https://moi.ouraring.com/oauth/v2/ext/oauth-token"
+    )]
+    pub(crate) oura_token_url: Vec<String>,
+    /// Where tokens are revoked, in the same order.
+    #[arg(
+        long,
+        env = "MYHEALTH_OURA_REVOKE_URL",
+        value_delimiter = ',',
+        default_value = "https://api.ouraring.com/oauth/revoke,https://moi.ouraring.com/oauth/v2/ext/oauth-revoke"
+    )]
+    pub(crate) oura_revoke_url: Vec<String>,
+    /// A file that holds the key which seals log-ins: 32 bytes, as 64 hexadecimal digits or in base64
+    /// (`openssl rand -hex 32`). Default with the embedded database: secret.key beside it, made by the first log-in.
+    #[arg(long, env = "MYHEALTH_SECRET_KEY_FILE")]
+    pub(crate) secret_key_file: Option<PathBuf>,
+    /// The key itself; prefer the file.
+    #[arg(long, env = "MYHEALTH_SECRET_KEY", hide_env_values = true, conflicts_with = "secret_key_file")]
+    pub(crate) secret_key: Option<String>,
+    /// A file that holds the key of before, until each log-in has been renewed once with the new one.
+    #[arg(long, env = "MYHEALTH_PREVIOUS_SECRET_KEY_FILE")]
+    pub(crate) previous_secret_key_file: Option<PathBuf>,
+}
+
 /// How Oura is read.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Oura")]
 pub(crate) struct OuraArgs {
-    /// A file that holds Oura's access token.
+    #[command(flatten)]
+    pub(crate) login: LoginSettings,
+    /// A file that holds an access token, used as long as nobody has logged in. Oura gives out no new ones.
     #[arg(long, env = "MYHEALTH_OURA_TOKEN_FILE")]
     pub(crate) oura_token_file: Option<PathBuf>,
     /// Oura's access token; prefer the file, a command line can be read by others.
@@ -219,10 +290,43 @@ pub(crate) struct SyncArgs {
     /// With --from: read exactly these days again, whether or not they have been read.
     #[arg(long, requires = "from")]
     pub(crate) to: Option<Day>,
+    /// Read everybody who lives here, one after the other, instead of one person.
+    #[arg(long, conflicts_with = "person")]
+    pub(crate) everyone: bool,
     #[command(flatten)]
     pub(crate) person: PersonArgs,
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Open no listener and no browser: print the link, and read the address that the browser was sent to from standard
+    /// input. For SSH, containers and Kubernetes; the browser may be on any machine.
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// Print the link only; do not try to open a browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// How long to wait for the consent, in seconds.
+    #[arg(long, default_value = "600", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) login: LoginSettings,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogoutArgs {
+    #[command(flatten)]
+    pub(crate) login: LoginSettings,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
 }

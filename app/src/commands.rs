@@ -3,17 +3,19 @@
 mod demo;
 mod doctor;
 mod healthcheck;
+mod login;
 mod person;
 mod sync;
 
 use std::process::ExitCode;
 
 use domain::Collection;
-use store::Store;
+use store::{Location, Store};
 
 use crate::Clock;
 use crate::cli::{Role, ServeArgs, StoreArgs};
 use crate::config::Invalid;
+use crate::login::Credentials;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
@@ -21,6 +23,7 @@ use crate::shutdown::Ending;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use healthcheck::healthcheck;
+pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use sync::sync;
 
@@ -29,10 +32,9 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     let roles = if args.only.is_empty() { all.to_vec() } else { args.only };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
-        let token = args.oura.token()?;
         Some(Oura {
             url: args.oura.oura_url.clone(),
-            token,
+            credentials: Credentials::of(&args.oura, &location)?,
             horizon: args.oura.horizon(),
             interval: args.interval,
             budget: args.oura.oura_requests_per_minute,
@@ -88,10 +90,15 @@ async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// A client of Oura by these flags.
-fn client(args: &crate::cli::OuraArgs, metrics: ingest::Metrics) -> Result<ingest::Client, Invalid> {
-    let client = ingest::Client::new(&args.oura_url, args.token()?, metrics)?;
-    Ok(client.with_budget(args.oura_requests_per_minute))
+/// A client of Oura by these flags, and what it needs once the database is open and the person known.
+fn client(
+    args: &crate::cli::OuraArgs,
+    location: &Location,
+    metrics: ingest::Metrics,
+) -> Result<(ingest::Client, Credentials), Invalid> {
+    let credentials = Credentials::of(args, location)?;
+    let client = ingest::Client::new(&args.oura_url, credentials.typed(), metrics)?;
+    Ok((client.with_budget(args.oura_requests_per_minute), credentials))
 }
 
 fn exit(ending: Ending) -> ExitCode {

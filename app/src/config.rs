@@ -20,13 +20,31 @@ pub(crate) enum Invalid {
     #[error("there is no home folder to keep data in; say where with --data-dir")]
     NoHome,
     #[error(
-        "reading Oura needs an access token: put it in a file and name it with --oura-token-file. \
-         To look around without an account run `myhealth demo`; to serve what is stored use --only exporter,api"
+        "reading Oura needs a log-in: register an application at Oura, give --oura-client-id and \
+         --oura-client-secret-file, and run `myhealth login` (docs/login.md). An access token from before works too, with \
+         --oura-token-file. To look around without an account run `myhealth demo`; to serve what is stored use \
+         --only exporter,api"
     )]
-    NoToken,
+    NoLogin,
+    #[error(
+        "{0} needs the other one as well: --oura-client-id and --oura-client-secret-file belong together"
+    )]
+    HalfAnApplication(&'static str),
+    #[error(
+        "log-ins in PostgreSQL are sealed with a key of yours: make one with `openssl rand -hex 32`, keep it in a file \
+         and name that with --secret-key-file"
+    )]
+    NoKey,
+    #[error("--secret-key, --secret-key-file, --previous-secret-key-file: {0}")]
+    Key(#[from] ingest::oauth::SealError),
+    #[error(
+        "{0} is no address that this machine can listen on for the browser; register http://localhost:9873/callback or \
+         the like, or use --paste"
+    )]
+    Redirect(String),
     #[error(transparent)]
     Store(#[from] store::Error),
-    #[error("--oura-url, --oura-token: {0}")]
+    #[error("--oura-url, --oura-token, --oura-…-url: {0}")]
     Oura(#[from] ingest::InvalidClient),
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
@@ -35,7 +53,7 @@ pub(crate) enum Invalid {
 }
 
 /// A secret's file without the line end editors add.
-fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
+pub(crate) fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
     let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
         flag,
         path: path.to_owned(),
@@ -121,12 +139,12 @@ impl Who {
 }
 
 impl OuraArgs {
-    /// The access token.
-    pub(crate) fn token(&self) -> Result<SecretString, Invalid> {
+    /// The access token of before, if one is given.
+    pub(crate) fn token(&self) -> Result<Option<SecretString>, Invalid> {
         match (&self.oura_token, &self.oura_token_file) {
-            (Some(token), _) if !token.trim().is_empty() => Ok(token.trim().to_owned().into()),
-            (_, Some(path)) => Ok(read_secret("--oura-token-file", path)?.into()),
-            _ => Err(Invalid::NoToken),
+            (Some(token), _) if !token.trim().is_empty() => Ok(Some(token.trim().to_owned().into())),
+            (_, Some(path)) => Ok(Some(read_secret("--oura-token-file", path)?.into())),
+            _ => Ok(None),
         }
     }
 

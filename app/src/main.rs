@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod hosts;
+mod login;
 mod progress;
 mod serve;
 mod shutdown;
@@ -66,6 +67,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         match cli.command {
             Command::Serve(args) => commands::serve(args, clock).await,
             Command::Demo(args) => commands::demo(args, clock).await,
+            Command::Login(args) => commands::login(args, clock).await,
+            Command::Logout(args) => commands::logout(args).await,
             Command::Sync(args) => commands::sync(args, clock).await,
             Command::Person(command) => commands::person(command, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,

@@ -9,7 +9,6 @@ use anyhow::{Context, bail};
 use ingest::plan::Horizon;
 use ingest::{Crew, Settings};
 use prometheus_client::registry::Registry;
-use secrecy::SecretString;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
@@ -18,6 +17,7 @@ use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
 use crate::hosts;
+use crate::login::Credentials;
 use crate::progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
@@ -37,7 +37,7 @@ pub(crate) struct Service {
 /// How to read Oura.
 pub(crate) struct Oura {
     pub(crate) url: String,
-    pub(crate) token: SecretString,
+    pub(crate) credentials: Credentials,
     pub(crate) horizon: Horizon,
     pub(crate) interval: Duration,
     /// Requests a minute.
@@ -59,11 +59,10 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let reader = match &service.oura {
         Some(oura) => {
             let metrics = ingest::Metrics::register(own);
-            let client =
-                ingest::Client::new(&oura.url, oura.token.clone(), metrics.clone()).map_err(Invalid::from)?;
-            let client = client.with_budget(oura.budget);
+            let client = ingest::Client::new(&oura.url, oura.credentials.typed(), metrics.clone());
+            let client = client.map_err(Invalid::from)?.with_budget(oura.budget);
             let settings = Settings { horizon: oura.horizon, interval: oura.interval };
-            Some((client, metrics, settings, oura.workers))
+            Some((client, oura, metrics, settings))
         }
         None => None,
     };
@@ -77,17 +76,17 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
-    if let Some((client, metrics, settings, workers)) = reader {
+    if let Some((client, oura, metrics, settings)) = reader {
         let mine = service.person.ensure(&store, clock()).await?;
         // Whoever asked for a restart wants to see it work.
         store.set_due(mine.id, None).await?;
         let crew = Crew {
             store: store.clone(),
-            client: Arc::new(move |person| (person.id == mine.id).then(|| client.clone())),
+            client: oura.credentials.access(client, mine.id, &store, &metrics, &clock),
             settings,
             metrics,
             clock: clock.clone(),
-            workers,
+            workers: oura.workers,
             holder: holder()?,
             hold: Crew::HOLD,
         };

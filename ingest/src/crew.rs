@@ -20,6 +20,10 @@ use crate::sync::{Clock, Ingest, Pass, Report, Settings, Step};
 /// How often the store is asked who is due.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How soon a person without a log-in is looked at again. A log-in makes them due at once, but may do so while they are
+/// being looked at.
+const LOGIN_LOOK: Duration = Duration::from_mins(1);
+
 /// Pause after the store failed.
 const AWAY: Duration = Duration::from_secs(10);
 
@@ -110,59 +114,68 @@ impl Crew {
         if !self.store.is_due(person.id, (self.clock)()).await? {
             return self.store.give_turn_back(person.id, name).await;
         }
-        let pause = match (self.client)(person) {
+        let pause = match (self.client)(person).map(|client| self.ingest(client, person)) {
             None => self.settings.interval,
-            Some(client) => {
-                let budget = Some(self.settings.interval);
-                let pass = Box::pin(self.pass(client, person, Pass::Missing, stop, budget, watch));
-                let Some(report) = self.unless_lost(person, name, pass).await else { return Ok(()) };
-                pause_after(&report?, self.settings.interval)
+            Some(ingest) => {
+                let turn = Box::pin(self.pass_or_wait(&ingest, stop, watch));
+                let done = self.unless_lost(person, name, turn).await;
+                // A renewal that was begun is brought to its end; dropping it would lose the log-in.
+                ingest.finish().await;
+                let Some(pause) = done else { return Ok(()) };
+                pause?
             }
         };
         self.end(person, name, pause).await
     }
 
-    /// Reads one person now, due or not, as far as there is something to read. While another process reads them, it is
-    /// waited for: at most [`Crew::hold`] where that process was killed.
+    /// Reads what is missing; how long the person can wait then.
+    async fn pass_or_wait(
+        &self,
+        ingest: &Ingest,
+        stop: &CancellationToken,
+        watch: &Watch,
+    ) -> Result<Duration, store::Error> {
+        if ingest.waits_for_login().await? {
+            return Ok(LOGIN_LOOK.min(self.settings.interval));
+        }
+        let budget = Some(self.settings.interval);
+        let report = ingest.pass(Pass::Missing, stop, budget, |step| watch(ingest.person(), &step)).await?;
+        Ok(pause_after(&report, self.settings.interval))
+    }
+
+    /// Reads one person now, due or not, as far as there is something to read; `None` without a way to ask Oura. While
+    /// another process reads them, it is waited for: at most [`Crew::hold`] where that process was killed.
     pub async fn read(
         &self,
-        client: Client,
         person: &Person,
         pass: Pass,
         stop: &CancellationToken,
         watch: &Watch,
-    ) -> Result<Report, store::Error> {
+    ) -> Result<Option<Report>, store::Error> {
+        let Some(client) = (self.client)(person) else { return Ok(None) };
         let mut said = false;
         while !self.hold(person, &self.holder).await? {
             if !std::mem::replace(&mut said, true) {
                 tracing::info!(person = %person.name, "another process is reading; waiting for it");
             }
             tokio::select! {
-                () = stop.cancelled() => return Ok(Report::default()),
+                () = stop.cancelled() => return Ok(Some(Report::default())),
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
-        let pass = Box::pin(self.pass(client, person, pass, stop, None, watch));
-        let Some(report) = self.unless_lost(person, &self.holder, pass).await else {
-            return Ok(Report::default());
-        };
+        let ingest = self.ingest(client, person);
+        let work = Box::pin(ingest.pass(pass, stop, None, |step| watch(person, &step)));
+        let done = self.unless_lost(person, &self.holder, work).await;
+        ingest.finish().await;
+        let Some(report) = done else { return Ok(Some(Report::default())) };
         let report = report?;
         self.end(person, &self.holder, self.settings.interval).await?;
-        Ok(report)
+        Ok(Some(report))
     }
 
-    async fn pass(
-        &self,
-        client: Client,
-        person: &Person,
-        pass: Pass,
-        stop: &CancellationToken,
-        budget: Option<Duration>,
-        watch: &Watch,
-    ) -> Result<Report, store::Error> {
+    fn ingest(&self, client: Client, person: &Person) -> Ingest {
         let (store, metrics, clock) = (self.store.clone(), self.metrics.clone(), self.clock.clone());
-        let ingest = Ingest::new(store, client, person.clone(), self.settings, metrics, clock);
-        ingest.pass(pass, stop, budget, |step| watch(person, &step)).await
+        Ingest::new(store, client, person.clone(), self.settings, metrics, clock)
     }
 
     /// Does what a turn is for, and gives it up when the turn is somebody else's.

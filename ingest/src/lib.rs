@@ -1,15 +1,17 @@
 //! Oura in: the only part of the house that talks to Oura. [`plan`](plan::plan) says what to ask (pure), [`Client`]
-//! asks and reads every page to the end, [`Ingest`] stores each window in one transaction before it counts as read.
+//! asks and reads every page to the end with the log-in that [`oauth`] keeps alive, [`Ingest`] stores each window in one transaction before it counts as read.
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
 mod crew;
 mod metrics;
+pub mod oauth;
 mod oura;
 pub mod plan;
 mod sync;
 
 pub use crew::{Access, Crew, Watch};
 pub use metrics::Metrics;
+pub use oauth::Tokens;
 pub use oura::{Client, Failure, InvalidClient, Window};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

@@ -12,6 +12,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use store::Applied;
 
+use crate::oauth;
 use crate::oura::Failure;
 
 /// Counters of the ingest role.
@@ -26,6 +27,7 @@ pub struct Metrics {
     throttled: Counter<f64, AtomicU64>,
     budget: Gauge,
     limits: RateLimits,
+    oauth: oauth::Metrics,
 }
 
 /// What Oura said with its last 429 of each kind.
@@ -80,6 +82,7 @@ impl Metrics {
             throttled: Counter::default(),
             budget: Gauge::default(),
             limits: RateLimits::default(),
+            oauth: oauth::Metrics::register(registry),
         };
         registry.register("oura_requests", "HTTP requests sent to Oura", metrics.requests.clone());
         registry.register("oura_failures", "Requests to Oura that failed, by kind", metrics.failures.clone());
@@ -127,6 +130,11 @@ impl Metrics {
             metrics.count_documents(collection, Applied::default());
         }
         metrics
+    }
+
+    /// The part that log-ins count in.
+    pub fn oauth(&self) -> oauth::Metrics {
+        self.oauth.clone()
     }
 
     pub(crate) fn count_answer(&self, collection: domain::Collection, bytes: usize) {

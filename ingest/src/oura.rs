@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::metrics::Metrics;
+use crate::oauth::Tokens;
 
 mod failure;
 mod limits;
@@ -42,7 +43,7 @@ const BUDGET: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
 pub struct Client {
     http: reqwest::Client,
     base: Url,
-    token: SecretString,
+    tokens: Tokens,
     metrics: Metrics,
     retries: ExponentialBuilder,
     limits: Arc<Limits>,
@@ -86,18 +87,9 @@ struct Page<'a> {
 
 impl Client {
     /// A client of the API at `base` (`https://api.ouraring.com`). A TLS provider must be installed in the process.
-    pub fn new(base: &str, token: SecretString, metrics: Metrics) -> Result<Self, InvalidClient> {
-        let base: Url = base.parse().map_err(|_| InvalidClient::Malformed(base.to_owned()))?;
-        let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        match base.scheme() {
-            "https" => {}
-            "http" if local => {}
-            "http" => return Err(InvalidClient::Unencrypted(base)),
-            _ => return Err(InvalidClient::Malformed(base.to_string())),
-        }
-        if header::HeaderValue::from_str(token.expose_secret()).is_err() {
-            return Err(InvalidClient::Token);
-        }
+    pub fn new(base: &str, tokens: Tokens, metrics: Metrics) -> Result<Self, InvalidClient> {
+        let base = address(base)?;
+        tokens.typed().map_or(Ok(()), fits_a_header)?;
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
@@ -112,7 +104,7 @@ impl Client {
             .with_max_times(4);
         metrics.set_budget(BUDGET);
         let limits = Arc::new(Limits::new(BUDGET));
-        Ok(Self { http, base, token, metrics, retries, limits, pause: Arc::default() })
+        Ok(Self { http, base, tokens, metrics, retries, limits, pause: Arc::default() })
     }
 
     /// The counters this client counts in.
@@ -126,6 +118,17 @@ impl Client {
         self.metrics.set_budget(requests_per_minute);
         self.limits = Arc::new(Limits::new(requests_per_minute));
         self
+    }
+
+    /// The same client, on the same connections and within the same budget, for somebody else's data.
+    pub fn with_tokens(&self, tokens: Tokens) -> Result<Self, InvalidClient> {
+        tokens.typed().map_or(Ok(()), fits_a_header)?;
+        Ok(Self { tokens, pause: Arc::default(), ..self.clone() })
+    }
+
+    /// Where this client's access token comes from.
+    pub fn tokens(&self) -> &Tokens {
+        &self.tokens
     }
 
     /// The same client with other pauses between attempts.
@@ -210,8 +213,25 @@ impl Client {
         answer
     }
 
+    /// Asks with the access token of now. One that is refused is renewed once; a missing scope is no refusal.
     async fn get(
         &self,
+        collection: Collection,
+        query: &[(&'static str, String)],
+    ) -> Result<Vec<u8>, Failure> {
+        let token = self.tokens.access().await?;
+        match self.get_with(&token, collection, query).await {
+            Err(Failure::Unauthorized) => match self.tokens.renew(token).await? {
+                Some(token) => self.get_with(&token, collection, query).await,
+                None => Err(Failure::Unauthorized),
+            },
+            answer => answer,
+        }
+    }
+
+    async fn get_with(
+        &self,
+        token: &SecretString,
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
@@ -221,7 +241,7 @@ impl Client {
             self.base.path().trim_end_matches('/'),
             collection.path()
         ));
-        let request = self.http.get(url).query(query).bearer_auth(self.token.expose_secret());
+        let request = self.http.get(url).query(query).bearer_auth(token.expose_secret());
         let mut response = request.send().await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
@@ -243,6 +263,23 @@ impl Client {
         parse(&body)?;
         Ok(body)
     }
+}
+
+/// An address that secrets may be sent to.
+pub(crate) fn address(text: &str) -> Result<Url, InvalidClient> {
+    let url: Url = text.parse().map_err(|_| InvalidClient::Malformed(text.to_owned()))?;
+    let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if local => Ok(url),
+        "http" => Err(InvalidClient::Unencrypted(url)),
+        _ => Err(InvalidClient::Malformed(url.to_string())),
+    }
+}
+
+fn fits_a_header(token: &SecretString) -> Result<(), InvalidClient> {
+    let value = header::HeaderValue::from_str(token.expose_secret());
+    value.map(drop).map_err(|_| InvalidClient::Token)
 }
 
 fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {

@@ -16,6 +16,8 @@ use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
 use crate::plan::{self, Horizon, Plan, Read, Request};
 
+mod login;
+
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
@@ -106,6 +108,16 @@ impl Ingest {
         clock: Clock,
     ) -> Self {
         Self { store, client, person, settings, metrics, clock }
+    }
+
+    /// Whose data this reads.
+    pub fn person(&self) -> &Person {
+        &self.person
+    }
+
+    /// Waits until no renewal of the log-in is under way.
+    pub(crate) async fn finish(&self) {
+        self.client.tokens().finish().await;
     }
 
     /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;

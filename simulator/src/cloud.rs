@@ -10,7 +10,7 @@ mod query;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
@@ -27,7 +27,7 @@ pub use oauth::{Application, SCOPES};
 
 use crate::life::Person;
 use crate::oura::{Collection, Shape, personal_info};
-use oauth::Tokens;
+use oauth::{FrontEnd, Tokens};
 use query::Params;
 
 /// Requests the log remembers.
@@ -37,7 +37,8 @@ const LOG: usize = 1_000;
 pub struct Cloud {
     clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
     people: Vec<Person>,
-    applications: Vec<Application>,
+    applications: Vec<(FrontEnd, Application)>,
+    denies: AtomicBool,
     tokens: Mutex<Tokens>,
     lapsed: Mutex<BTreeSet<usize>>,
     faults: Faults,
@@ -65,6 +66,7 @@ impl Cloud {
             clock: Box::new(clock),
             people: Vec::new(),
             applications: Vec::new(),
+            denies: AtomicBool::new(false),
             tokens: Mutex::default(),
             lapsed: Mutex::default(),
             faults: Faults::default(),
@@ -83,10 +85,17 @@ impl Cloud {
         self
     }
 
-    /// Registers an application for the OAuth flow; the first person added is the one who consents.
+    /// Registers an application at the legacy portal; the first person added is the one who consents.
     #[must_use]
     pub fn with_application(mut self, application: Application) -> Self {
-        self.applications.push(application);
+        self.applications.push((FrontEnd::Legacy, application));
+        self
+    }
+
+    /// Registers an application at the new portal, whose addresses begin with `/oauth/v2/ext/oauth-`.
+    #[must_use]
+    pub fn with_portal_application(mut self, application: Application) -> Self {
+        self.applications.push((FrontEnd::Portal, application));
         self
     }
 
@@ -136,13 +145,33 @@ impl Cloud {
         locked(&self.tokens).revoke(token);
     }
 
+    /// Whether the person says no when asked for consent.
+    pub fn set_denies(&self, denies: bool) {
+        self.denies.store(denies, Ordering::Relaxed);
+    }
+
+    /// How often a refresh token came again after it was spent. A client with one refresher that loses no answer never
+    /// does that.
+    pub fn refresh_reuses(&self) -> u64 {
+        locked(&self.tokens).reuses()
+    }
+
+    /// How many log-ins can be renewed.
+    pub fn log_ins(&self) -> usize {
+        locked(&self.tokens).log_ins()
+    }
+
     /// The routes. Serve them on a listener, or call them in process with `tower::ServiceExt::oneshot`.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
             .route("/v2/usercollection/{collection}", get(list))
             .route("/v2/usercollection/{collection}/{document_id}", get(single))
             .route("/oauth/authorize", get(oauth::authorize))
-            .route("/oauth/token", post(oauth::token))
+            .route("/oauth/token", post(|s, h, f| oauth::token(FrontEnd::Legacy, s, h, f)))
+            .route("/oauth/revoke", post(|s, h, f| oauth::revoke(FrontEnd::Legacy, s, h, f)))
+            .route("/oauth/v2/ext/oauth-authorize", get(oauth::authorize))
+            .route("/oauth/v2/ext/oauth-token", post(|s, h, f| oauth::token(FrontEnd::Portal, s, h, f)))
+            .route("/oauth/v2/ext/oauth-revoke", post(|s, h, f| oauth::revoke(FrontEnd::Portal, s, h, f)))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))

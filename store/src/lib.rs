@@ -7,6 +7,7 @@ mod alive;
 mod apply;
 mod backend;
 mod changes;
+mod credentials;
 mod error;
 mod fingerprint;
 mod leases;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 
 pub use apply::{Applied, Batch};
 pub use backend::Location;
+pub use credentials::{Credential, SealedPair};
 pub use error::{Error, Result, causes};
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use people::Person;

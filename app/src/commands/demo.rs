@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use crate::Clock;
 use crate::cli::{DemoArgs, Role};
 use crate::config::Who;
+use crate::login::Credentials;
 use crate::serve::{self, Oura, Service};
 
 /// Opens the simulated cloud; a secret of nobody.
@@ -37,7 +38,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     println!("  data      {location}");
     let oura = Oura {
         url: format!("http://{address}"),
-        token: TOKEN.to_owned().into(),
+        credentials: Credentials::fixed(TOKEN.to_owned().into()),
         horizon: Horizon { history_from: args.since, trailing_days: 7 },
         interval: INTERVAL,
         budget: NonZeroU32::MAX,

@@ -3,13 +3,16 @@
 use std::process::ExitCode;
 
 use domain::{Collection, Day, DayRange};
-use ingest::{Failure, Metrics};
+use ingest::{Client, Failure, Metrics};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use store::{Person, Store, causes};
 
 use crate::Clock;
 use crate::cli::DoctorArgs;
+use crate::config::Invalid;
+
+mod log_in;
 
 fn good(text: &str) {
     println!("  ok    {text}");
@@ -39,16 +42,22 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     } else {
         good(&format!("the clock says {today} (UTC); your zone is {}", args.person.who().zone));
     }
-    if let Some(store) = database(&args, &mut findings).await {
-        match store.person(args.person.person.as_str()).await? {
-            Some(person) => stored(&store, &person, &mut findings).await?,
-            None => {
-                println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
-            }
+    let store = database(&args, &mut findings).await;
+    let person = match &store {
+        Some(store) => store.person(args.person.person.as_str()).await?,
+        None => None,
+    };
+    match (&store, &person) {
+        (Some(store), Some(person)) => stored(store, person, &mut findings).await?,
+        (Some(_), None) => {
+            println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
         }
+        (None, _) => {}
+    }
+    oura(&args, store.as_ref().zip(person.as_ref()), &clock, &mut findings).await;
+    if let Some(store) = store {
         store.close().await;
     }
-    oura(&args, today, &mut findings).await;
     match findings.wrong {
         0 => println!("nothing wrong found"),
         n => println!("{n} to mend"),
@@ -113,14 +122,16 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
     Ok(())
 }
 
-async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
-    let client = match super::client(&args.oura, Metrics::register(&mut Registry::default())) {
-        Ok(client) => client,
+async fn oura(args: &DoctorArgs, known: Option<(&Store, &Person)>, clock: &Clock, findings: &mut Findings) {
+    let client = match client(args, known, clock, findings).await {
+        Ok(Some(client)) => client,
+        Ok(None) => return,
         Err(error) => {
             findings.wrong("Oura cannot be asked", &causes(&error));
             return;
         }
     };
+    let today = Day::at(clock(), &TimeZone::UTC);
     match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
         Ok(window) => good(&format!(
             "{} answers and accepts the token; {} of the last 7 nights have a score",
@@ -129,13 +140,47 @@ async fn oura(args: &DoctorArgs, today: Day, findings: &mut Findings) {
         )),
         Err(failure) => findings.wrong(&causes(&failure), advice(failure.kind())),
     }
+    client.tokens().finish().await;
+}
+
+/// A client with whatever opens Oura; `None` when nothing does, which has been said.
+async fn client(
+    args: &DoctorArgs,
+    known: Option<(&Store, &Person)>,
+    clock: &Clock,
+    findings: &mut Findings,
+) -> Result<Option<Client>, Invalid> {
+    let metrics = Metrics::register(&mut Registry::default());
+    let (client, credentials) = super::client(&args.oura, &args.store.location()?, metrics.clone())?;
+    let credential = match known {
+        Some((store, person)) => store.credential(person.id).await?,
+        None => None,
+    };
+    if let Some(application) = credentials.application()
+        && (credential.is_some() || !credentials.is_typed())
+    {
+        log_in::report(credential.as_ref(), application, clock(), findings);
+    }
+    match known {
+        Some((store, person)) if credential.is_some() => {
+            let tokens = credentials.tokens(store, person, true, &metrics, clock)?;
+            Ok(tokens.map(|tokens| client.with_tokens(tokens)).transpose()?)
+        }
+        _ => Ok(credentials.is_typed().then_some(client)),
+    }
 }
 
 /// What a person can do about a kind of failure.
 fn advice(kind: &str) -> &'static str {
     debug_assert!(Failure::KINDS.contains(&kind) || kind.is_empty(), "a kind nobody knows");
     match kind {
-        "unauthorized" => "get a new access token and put it where --oura-token-file points",
+        "login_required" => "run `myhealth login`",
+        "renewal_failed" => {
+            "if it lasts, check the client id and secret and the secret key; it is tried again"
+        }
+        "unauthorized" => {
+            "run `myhealth login`, or get a new access token and put it where --oura-token-file points"
+        }
         "scope" => "give the consent again with this collection ticked",
         "forbidden" => "check in the Oura app that the membership is active",
         "app_too_old" => "update the Oura app on the phone and let it sync",

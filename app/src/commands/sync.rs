@@ -1,7 +1,6 @@
 //! One pass, seen by a person: a bar while it runs, a line when it is done.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ingest::{Crew, Metrics, Pass, Report, Settings};
 use prometheus_client::registry::Registry;
@@ -20,17 +19,19 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         Some(range) => Pass::Exactly(range),
         None => Pass::Missing,
     };
-    let client = super::client(&args.oura, Metrics::register(&mut Registry::default()))?;
+    let location = args.store.location()?;
+    let (client, credentials) =
+        super::client(&args.oura, &location, Metrics::register(&mut Registry::default()))?;
     let metrics = client.metrics();
     let store = super::open(&args.store).await?;
-    let person = args.person.who().ensure(&store, clock()).await?;
+    let mine = args.person.who().ensure(&store, clock()).await?;
     let mut horizon = args.oura.horizon();
     if let Some(from) = args.from {
         horizon.history_from = from;
     }
     let crew = Crew {
         store: store.clone(),
-        client: Arc::new(|_| None),
+        client: credentials.access(client, mine.id, &store, &metrics, &clock),
         settings: Settings { horizon, interval: INTERVAL },
         metrics,
         clock,
@@ -45,17 +46,26 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
             interrupt.cancel();
         }
     });
-    let report = crew.read(client, &person, pass, &stop, &progress::watch()).await;
-    store.close().await;
-    let report = report?;
-    say(&person, &report);
-    if !report.complete && report.failures.is_empty() {
-        println!("stopped before the end; the next sync goes on from here");
+    let people = if args.everyone { store.people().await? } else { vec![mine] };
+    let watch = progress::watch();
+    let mut all_well = true;
+    for person in people {
+        match Box::pin(crew.read(&person, pass, &stop, &watch)).await? {
+            Some(report) => all_well &= say(&person, &report),
+            None => println!("{}: nobody has logged in; run `myhealth login --person {0}`", person.name),
+        }
+        if stop.is_cancelled() {
+            println!("stopped before the end; the next sync goes on from here");
+            all_well = false;
+            break;
+        }
     }
-    Ok(if report.complete && report.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    store.close().await;
+    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn say(person: &Person, report: &Report) {
+/// Says how a pass went, and whether it went well.
+fn say(person: &Person, report: &Report) -> bool {
     let applied = report.applied;
     println!(
         "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected",
@@ -64,4 +74,5 @@ fn say(person: &Person, report: &Report) {
     for (collection, failure) in &report.failures {
         println!("{collection}: {}", store::causes(failure));
     }
+    report.complete && report.failures.is_empty()
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
+use crate::oauth::{LOGIN_REQUIRED, RENEWAL_FAILED, RenewalError};
+
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
 pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
 
@@ -56,6 +58,12 @@ pub enum Failure {
         /// Until it is tried again.
         pause: Duration,
     },
+    /// There is no log-in, or it is spent.
+    #[error("nobody is logged in at Oura, or the log-in is spent; run `myhealth login`")]
+    LoginRequired,
+    /// The log-in has run out and could not be renewed now; it is tried again.
+    #[error("the log-in at Oura could not be renewed")]
+    RenewalFailed(#[source] Box<RenewalError>),
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
@@ -63,7 +71,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every kind, for metrics that start at zero.
-    pub const KINDS: [&'static str; 13] = [
+    pub const KINDS: [&'static str; 15] = [
         "network",
         "timeout",
         "server",
@@ -76,6 +84,8 @@ impl Failure {
         "refused",
         "malformed",
         "store",
+        LOGIN_REQUIRED,
+        RENEWAL_FAILED,
         "unexpected",
     ];
 
@@ -95,6 +105,8 @@ impl Failure {
             Self::Malformed(_) => "malformed",
             Self::Store(_) => "store",
             Self::Resting { kind, .. } => kind,
+            Self::LoginRequired => LOGIN_REQUIRED,
+            Self::RenewalFailed(_) => RENEWAL_FAILED,
             Self::Unexpected(_) => "unexpected",
         }
     }
@@ -109,7 +121,7 @@ impl Failure {
 
     /// Whether no other request with this token will succeed either.
     pub fn is_final_for_token(&self) -> bool {
-        matches!(self, Self::Unauthorized)
+        matches!(self, Self::Unauthorized | Self::LoginRequired | Self::RenewalFailed(_))
     }
 
     /// Whether asking for more now is useless (no network, a dead token) or unwelcome.

@@ -180,10 +180,10 @@ async fn a_process_that_stalls_finds_its_turn_lost_and_stops() {
     let silent = silent_cloud(asked.clone()).await;
     let mut stalled = crew(&store, &silent, "stalled", &time);
     stalled.hold = Duration::from_millis(30);
-    let (client, person) = ((stalled.client)(&me).unwrap(), me.clone());
+    let person = me.clone();
     let stalled = tokio::spawn(async move {
         let stop = CancellationToken::new();
-        stalled.read(client, &person, Pass::Missing, &stop, &nobody_watches()).await
+        stalled.read(&person, Pass::Missing, &stop, &nobody_watches()).await
     });
     asked.notified().await;
 
@@ -191,14 +191,13 @@ async fn a_process_that_stalls_finds_its_turn_lost_and_stops() {
     let quick = crew(&store, &empty_cloud().await, "quick", &time);
     let report = read(&quick, &me).await;
     assert!(report, "the other one reads to the end");
-    assert!(!stalled.await.unwrap().unwrap().complete);
+    assert!(!stalled.await.unwrap().unwrap().unwrap().complete);
 }
 
 /// Reads a person with a crew's own client; says whether that was complete.
 async fn read(crew: &Crew, person: &Person) -> bool {
-    let client = (crew.client)(person).unwrap();
     let stop = CancellationToken::new();
-    crew.read(client, person, Pass::Missing, &stop, &nobody_watches()).await.unwrap().complete
+    crew.read(person, Pass::Missing, &stop, &nobody_watches()).await.unwrap().unwrap().complete
 }
 
 #[tokio::test]
@@ -221,13 +220,13 @@ async fn a_budget_of_requests_holds() {
     let (store, _folder) = store::testing::sqlite().await;
     let time = start_of_time();
     let me = store.ensure_person(&"me".parse().unwrap(), "UTC", at(&time)).await.unwrap();
-    let crew = crew(&store, &empty_cloud().await, "one", &time);
+    let mut crew = crew(&store, &empty_cloud().await, "one", &time);
     let mut registry = prometheus_client::registry::Registry::default();
     let metrics = Metrics::register(&mut registry);
     // A burst of 600, and one more every ten milliseconds: this pass needs neither more nor waiting.
     let client = client_with(&empty_cloud().await, "t", metrics).with_budget(NonZeroU32::new(6_000).unwrap());
-    let stop = CancellationToken::new();
-    crew.read(client, &me, Pass::Missing, &stop, &nobody_watches()).await.unwrap();
+    crew.client = Arc::new(move |_| Some(client.clone()));
+    assert!(read(&crew, &me).await);
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     assert!(text.contains("oura_throttled_seconds_total 0.0"), "{text}");

@@ -96,6 +96,6 @@ pub(crate) fn range(first: &str, last: &str) -> DayRange {
 }
 
 /// As many attempts as the product makes, without its pauses.
-fn instantly() -> backon::ExponentialBuilder {
+pub(crate) fn instantly() -> backon::ExponentialBuilder {
     backon::ExponentialBuilder::default().with_min_delay(Duration::ZERO).with_max_times(4)
 }

@@ -5,4 +5,5 @@
 mod client;
 mod crew;
 mod helpers;
+mod oauth;
 mod passes;

@@ -38,6 +38,9 @@ pub enum Fault {
     WrongShape(Date, Wrong),
     /// The right answer, once the notification comes. Notify with `notify_one`, which also counts in advance.
     Hold(Arc<Notify>),
+    /// The right answer, made at once and sent once the notification comes: what it spends is spent, and whoever asked
+    /// may not be there any more.
+    HoldAnswer(Arc<Notify>),
     /// 403: the membership has ended.
     Lapsed,
     /// 401: the token is no longer good.
@@ -105,6 +108,11 @@ impl Fault {
             Self::Hold(release) => {
                 release.notified().await;
                 answer.await
+            }
+            Self::HoldAnswer(release) => {
+                let answer = answer.await;
+                release.notified().await;
+                answer
             }
             Self::Lapsed => problem(StatusCode::FORBIDDEN, "The membership has ended.").into_response(),
             Self::Revoked => {

@@ -1,16 +1,20 @@
 //! Consent and tokens: the authorization-code flow as Oura runs it.
 //!
-//! What belongs here: `/oauth/authorize`, which consents at once, and `/oauth/token`. Codes live ten minutes and work
-//! once; refresh tokens rotate and work once. PKCE is neither asked for nor checked.
+//! What belongs here: authorize, which consents at once, token and revoke, at Oura's two front ends. An application is
+//! registered at one of them, and the other refuses it. Codes live ten minutes and work once; refresh tokens rotate and
+//! work once, and using one again is counted. PKCE is not asked for, and checked when a challenge was sent.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use super::{Cloud, locked};
 
@@ -47,19 +51,41 @@ pub const SCOPES: &[&str] = &[
 /// How long a code can be exchanged.
 const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
+/// Where an application is registered, and which addresses know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FrontEnd {
+    /// `/oauth/…`, the documented one.
+    Legacy,
+    /// `/oauth/v2/ext/oauth-…`, of the new developer portal.
+    Portal,
+}
+
 /// A consent: whose data, and which.
 #[derive(Clone, Debug)]
 struct Grant {
+    id: u64,
     person: usize,
     scopes: BTreeSet<String>,
 }
 
-/// Everything handed out. A value that was spent is gone, so using it again is using an unknown one.
+/// A consent on its way to the application.
+#[derive(Debug)]
+struct Code {
+    grant: Grant,
+    client: String,
+    expires: Timestamp,
+    challenge: Option<String>,
+}
+
+/// Everything handed out. A value that was spent is gone, so using it again is using an unknown one; only refresh tokens
+/// are remembered, to count who uses one again.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
     access: HashMap<String, (Grant, Timestamp)>,
     refresh: HashMap<String, (Grant, String)>,
-    codes: HashMap<String, (Grant, String, Timestamp)>,
+    codes: HashMap<String, Code>,
+    spent: HashSet<String>,
+    reuses: u64,
     issued: u64,
 }
 
@@ -67,7 +93,8 @@ impl Tokens {
     /// A token that never expires.
     pub(super) fn add(&mut self, token: &str, person: usize, scopes: &[&str]) {
         let scopes = scopes.iter().map(ToString::to_string).collect();
-        self.access.insert(token.to_owned(), (Grant { person, scopes }, Timestamp::MAX));
+        self.issued += 1;
+        self.access.insert(token.to_owned(), (Grant { id: self.issued, person, scopes }, Timestamp::MAX));
     }
 
     /// Whose a token is and what it may read.
@@ -86,7 +113,35 @@ impl Tokens {
         let Some(person) = self.owner(token) else { return };
         self.access.retain(|_, (grant, _)| grant.person != person);
         self.refresh.retain(|_, (grant, _)| grant.person != person);
-        self.codes.retain(|_, (grant, ..)| grant.person != person);
+        self.codes.retain(|_, code| code.grant.person != person);
+    }
+
+    /// How often a spent refresh token came again.
+    pub(super) fn reuses(&self) -> u64 {
+        self.reuses
+    }
+
+    /// How many refresh tokens are good.
+    pub(super) fn log_ins(&self) -> usize {
+        self.refresh.len()
+    }
+
+    /// Forgets the consent that a token of this client belongs to.
+    fn forget(&mut self, token: &str, client: &str) {
+        let of_access = self.access.get(token).map(|(grant, _)| grant.id);
+        let of_refresh =
+            self.refresh.get(token).filter(|(_, owner)| owner == client).map(|(grant, _)| grant.id);
+        let Some(id) = of_refresh.or(of_access) else { return };
+        self.access.retain(|_, (grant, _)| grant.id != id);
+        self.refresh.retain(|_, (grant, _)| grant.id != id);
+    }
+
+    /// Takes a refresh token out of circulation.
+    fn spend(&mut self, token: &str) -> Option<(Grant, String)> {
+        self.reuses += u64::from(self.spent.contains(token));
+        let found = self.refresh.remove(token)?;
+        self.spent.insert(token.to_owned());
+        Some(found)
     }
 
     /// A name never used before. Not a secret: nothing here is worth guessing.
@@ -118,7 +173,8 @@ type Parameters = Vec<(String, String)>;
 
 /// `GET /oauth/authorize`: the person is logged in and says yes.
 pub(super) async fn authorize(State(cloud): State<Arc<Cloud>>, Query(query): Query<Parameters>) -> Response {
-    let application = cloud.applications.iter().find(|app| Some(app.id.as_str()) == get(&query, "client_id"));
+    let mut applications = cloud.applications.iter().map(|(_, application)| application);
+    let application = applications.find(|app| Some(app.id.as_str()) == get(&query, "client_id"));
     let registered = application.filter(|app| Some(app.redirect_uri.as_str()) == get(&query, "redirect_uri"));
     let Some(application) = registered else {
         return refuse(StatusCode::BAD_REQUEST, "invalid_request", "Unknown client or redirect URI.");
@@ -136,39 +192,51 @@ pub(super) async fn authorize(State(cloud): State<Arc<Cloud>>, Query(query): Que
         .filter(|scope| SCOPES.contains(scope) && !application.unticked.iter().any(|it| it == scope))
         .map(ToOwned::to_owned)
         .collect();
-    let code = {
+    let outcome = if cloud.denies.load(Ordering::Relaxed) {
+        "error=access_denied".to_owned()
+    } else {
         let mut tokens = locked(&cloud.tokens);
         let code = tokens.issue("code");
         let expires = cloud.now().saturating_add(CODE_LIFE).unwrap_or(Timestamp::MAX);
-        tokens.codes.insert(code.clone(), (Grant { person: 0, scopes }, application.id.clone(), expires));
-        code
+        let grant = Grant { id: tokens.issued, person: 0, scopes };
+        let challenge = get(&query, "code_challenge").map(ToOwned::to_owned);
+        tokens.codes.insert(code.clone(), Code { grant, client: application.id.clone(), expires, challenge });
+        format!("code={code}")
     };
     let state = get(&query, "state").map(|state| format!("&state={}", encode(state))).unwrap_or_default();
     let join = if application.redirect_uri.contains('?') { '&' } else { '?' };
-    let location = format!("{}{join}code={code}{state}", application.redirect_uri);
+    let location = format!("{}{join}{outcome}{state}", application.redirect_uri);
     (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
 }
 
-/// `POST /oauth/token`.
+/// `POST /oauth/token` and its twin.
 pub(super) async fn token(
+    front_end: FrontEnd,
     State(cloud): State<Arc<Cloud>>,
     headers: HeaderMap,
     Form(form): Form<Parameters>,
 ) -> Response {
-    let (id, secret) = credentials(&headers, &form);
-    let Some(application) = cloud.applications.iter().find(|app| app.id == id && app.secret == secret) else {
+    let Some((home, application)) = client(&cloud, &headers, &form) else {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client or wrong secret.");
     };
     let now = cloud.now();
+    let kind = get(&form, "grant_type");
+    if *home != front_end {
+        return match kind {
+            Some("refresh_token") => refuse(StatusCode::BAD_REQUEST, "invalid_request", "Not here."),
+            _ => refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Not here."),
+        };
+    }
     let mut tokens = locked(&cloud.tokens);
-    let grant = match get(&form, "grant_type") {
+    let grant = match kind {
         Some("authorization_code") => get(&form, "code")
             .and_then(|code| tokens.codes.remove(code))
-            .filter(|(_, client, expires)| *client == application.id && now < *expires)
+            .filter(|code| code.client == application.id && now < code.expires)
             .filter(|_| get(&form, "redirect_uri") == Some(&application.redirect_uri))
-            .map(|(grant, ..)| grant),
+            .filter(|code| proves(get(&form, "code_verifier"), code.challenge.as_deref()))
+            .map(|code| code.grant),
         Some("refresh_token") => get(&form, "refresh_token")
-            .and_then(|token| tokens.refresh.remove(token))
+            .and_then(|token| tokens.spend(token))
             .filter(|(_, client)| *client == application.id)
             .map(|(grant, _)| grant),
         _ => return refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "Neither code nor refresh."),
@@ -177,6 +245,37 @@ pub(super) async fn token(
         Some(grant) => tokens.pair(grant, application, now),
         None => refuse(StatusCode::BAD_REQUEST, "invalid_grant", "Unknown, spent or expired."),
     }
+}
+
+/// `POST /oauth/revoke` and its twin: 200 also for a token nobody knows (RFC 7009, 2.2).
+pub(super) async fn revoke(
+    front_end: FrontEnd,
+    State(cloud): State<Arc<Cloud>>,
+    headers: HeaderMap,
+    Form(form): Form<Parameters>,
+) -> Response {
+    let application = client(&cloud, &headers, &form).filter(|(home, _)| *home == front_end);
+    let Some((_, application)) = application else {
+        return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client or wrong secret.");
+    };
+    locked(&cloud.tokens).forget(get(&form, "token").unwrap_or_default(), &application.id);
+    StatusCode::OK.into_response()
+}
+
+/// Whether the verifier belongs to the challenge, if there was one (RFC 7636, 4.6; S256).
+fn proves(verifier: Option<&str>, challenge: Option<&str>) -> bool {
+    let Some(challenge) = challenge else { return true };
+    verifier.is_some_and(|verifier| BASE64URL_NOPAD.encode(&Sha256::digest(verifier)) == challenge)
+}
+
+/// The application that asks, by the id and secret it gives.
+fn client<'a>(
+    cloud: &'a Cloud,
+    headers: &HeaderMap,
+    form: &Parameters,
+) -> Option<&'a (FrontEnd, Application)> {
+    let (id, secret) = credentials(headers, form);
+    cloud.applications.iter().find(|(_, app)| app.id == id && app.secret == secret)
 }
 
 /// The client's id and secret, from the form or from HTTP Basic.
@@ -212,18 +311,8 @@ fn encode(text: &str) -> String {
 
 /// Base64 of RFC 4648, padding optional.
 fn decode(text: &str) -> Option<String> {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
-    for byte in text.trim_end_matches('=').bytes() {
-        let six = ALPHABET.iter().position(|letter| *letter == byte)?;
-        bits = bits << 6 | u32::try_from(six).ok()?;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push(u8::try_from(bits >> held & 0xff).ok()?);
-        }
-    }
-    String::from_utf8(bytes).ok()
+    let bytes = BASE64.decode(text.as_bytes()).or_else(|_| BASE64_NOPAD.decode(text.as_bytes()));
+    String::from_utf8(bytes.ok()?).ok()
 }
 
 /// Redacts the secret.

@@ -24,21 +24,31 @@ fn setup() -> Setup {
     let read = Arc::clone(&clock);
     let cloud = Cloud::new(move || now() + SignedDuration::from_secs(read.load(Ordering::Relaxed)))
         .with_person(TOKEN, person(1), &["daily"])
-        .with_application(Application {
-            id: "app".to_owned(),
-            secret: "secret".to_owned(),
-            redirect_uri: REDIRECT.to_owned(),
-            expires_in: 86_400,
-            unticked: vec!["heartrate".to_owned()],
-        });
+        .with_application(application("app"))
+        .with_portal_application(application("new"));
     Setup { cloud: Arc::new(cloud), clock }
+}
+
+fn application(id: &str) -> Application {
+    Application {
+        id: id.to_owned(),
+        secret: "secret".to_owned(),
+        redirect_uri: REDIRECT.to_owned(),
+        expires_in: 86_400,
+        unticked: vec!["heartrate".to_owned()],
+    }
 }
 
 impl Setup {
     /// The code of a fresh consent.
     async fn consent(&self) -> String {
-        let query =
-            "response_type=code&client_id=app&scope=daily+extapi%3Aheartrate+personal+horoscope&state=a%26b";
+        self.consent_with("client_id=app").await
+    }
+
+    async fn consent_with(&self, more: &str) -> String {
+        let query = format!(
+            "response_type=code&{more}&scope=daily+extapi%3Aheartrate+personal+horoscope&state=a%26b"
+        );
         let uri = format!("/oauth/authorize?{query}&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback");
         let answer = send(&self.cloud.router(), Request::get(uri).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, 302, "{}", answer.text);
@@ -48,8 +58,12 @@ impl Setup {
     }
 
     async fn token(&self, form: &str, basic: Option<&str>) -> Answer {
+        self.post("/oauth/token", form, basic).await
+    }
+
+    async fn post(&self, path: &str, form: &str, basic: Option<&str>) -> Answer {
         let mut request =
-            Request::post("/oauth/token").header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         if let Some(basic) = basic {
             request = request.header(header::AUTHORIZATION, format!("Basic {basic}"));
         }
@@ -124,4 +138,61 @@ async fn strangers_are_refused() {
         "/oauth/authorize?response_type=code&client_id=app&redirect_uri=http%3A%2F%2Fevil.example";
     let answer = send(&it.cloud.router(), Request::get(elsewhere).body(Body::empty()).unwrap()).await;
     assert_eq!(error(&answer, 400), "invalid_request");
+}
+
+#[tokio::test]
+async fn a_reused_refresh_token_is_counted() {
+    let it = setup();
+    let (_, first) = pair(&it.exchange(&it.consent().await).await);
+    pair(&it.refresh(&first).await);
+    assert_eq!((it.cloud.refresh_reuses(), it.cloud.log_ins()), (0, 1));
+    it.refresh(&first).await;
+    it.refresh("never issued").await;
+    assert_eq!(it.cloud.refresh_reuses(), 1);
+}
+
+#[tokio::test]
+async fn an_application_works_with_the_front_end_it_was_registered_at() {
+    let it = setup();
+    let own = "&client_id=new&client_secret=secret";
+    let exchange = async |path: &str, code: &str| {
+        let form = format!("grant_type=authorization_code&code={code}&redirect_uri={REDIRECT}{own}");
+        it.post(path, &form, None).await
+    };
+    let code = it.consent_with("client_id=new").await;
+    assert_eq!(error(&exchange("/oauth/token", &code).await, 401), "invalid_client");
+    let (access, refresh) = pair(&exchange("/oauth/v2/ext/oauth-token", &code).await);
+    let form = format!("grant_type=refresh_token&refresh_token={refresh}{own}");
+    assert_eq!(error(&it.post("/oauth/token", &form, None).await, 400), "invalid_request");
+    let (_, refresh) = pair(&it.post("/oauth/v2/ext/oauth-token", &form, None).await);
+    let form = format!("token={refresh}{own}");
+    assert_eq!(it.post("/oauth/v2/ext/oauth-revoke", &form, None).await.status, 200);
+    assert_eq!(get_as(&it.cloud, "sleep", Some(&access)).await.status, 401, "the consent is forgotten");
+    assert_eq!(it.cloud.log_ins(), 0);
+    assert_eq!(get_as(&it.cloud, "sleep", Some(TOKEN)).await.status, 200, "another consent is not");
+}
+
+#[tokio::test]
+async fn a_challenge_wants_its_verifier() {
+    let it = setup();
+    // RFC 7636, appendix B.
+    let challenge = "client_id=app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+    for (verifier, status) in [
+        ("", 400),
+        ("&code_verifier=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", 400),
+        ("&code_verifier=dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", 200),
+    ] {
+        let code = it.consent_with(challenge).await;
+        let answer = it.exchange(&format!("{code}{verifier}")).await;
+        assert_eq!(answer.status.as_u16(), status, "{verifier}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn a_person_can_say_no() {
+    let it = setup();
+    it.cloud.set_denies(true);
+    let uri = "/oauth/authorize?response_type=code&client_id=app&state=s&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback";
+    let answer = send(&it.cloud.router(), Request::get(uri).body(Body::empty()).unwrap()).await;
+    assert_eq!(answer.headers[header::LOCATION], format!("{REDIRECT}?error=access_denied&state=s"));
 }

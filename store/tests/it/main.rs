@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod contract;
+mod credentials;
 mod fixtures;
 mod leases;
 mod people;
@@ -12,6 +13,7 @@ mod turns;
 /// Every case, wherever it stands.
 mod cases {
     pub(crate) use crate::contract::*;
+    pub(crate) use crate::credentials::*;
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::turns::*;
@@ -59,4 +61,8 @@ on_both_databases! {
     the_longest_due_come_first_and_nobody_twice
     a_person_removed_leaves_nothing_and_takes_nobody_along
     of_many_who_add_a_person_all_get_the_same
+    a_log_in_is_kept_renewed_and_forgotten
+    who_comes_late_changes_nothing
+    a_failure_says_whether_the_token_may_be_spent
+    of_many_only_one_renews
 }

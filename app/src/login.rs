@@ -1,0 +1,173 @@
+//! From flags to log-ins: the application, the key, and where access tokens come from.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ingest::oauth::{Account, Application, ApplicationSettings, KeySource, Keyring};
+use ingest::{Access, Client, Metrics, Tokens};
+use secrecy::SecretString;
+use store::{Location, Person, Store};
+
+use crate::Clock;
+use crate::cli::{LoginSettings, OuraArgs};
+use crate::config::{Invalid, read_secret};
+
+/// The key's file beside the embedded database.
+const KEY_FILE: &str = "secret.key";
+
+/// What access tokens may come from; nothing is opened yet.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    /// For log-ins.
+    application: Option<(Application, Keyring)>,
+    /// Typed in.
+    token: Option<SecretString>,
+}
+
+impl LoginSettings {
+    /// The application; `None` when none is named.
+    pub(crate) fn application(&self) -> Result<Option<Application>, Invalid> {
+        let id = self.oura_client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
+        let secret = match (&self.oura_client_secret, &self.oura_client_secret_file) {
+            (Some(secret), _) if !secret.trim().is_empty() => Some(secret.trim().to_owned()),
+            (_, Some(path)) => Some(read_secret("--oura-client-secret-file", path)?),
+            _ => None,
+        };
+        let (id, secret) = match (id, secret) {
+            (Some(id), Some(secret)) => (id, secret),
+            (None, None) => return Ok(None),
+            (Some(_), None) => return Err(Invalid::HalfAnApplication("--oura-client-id")),
+            (None, Some(_)) => return Err(Invalid::HalfAnApplication("--oura-client-secret-file")),
+        };
+        Ok(Some(Application::new(ApplicationSettings {
+            client_id: id.to_owned(),
+            client_secret: secret.into(),
+            redirect_uri: self.oura_redirect_uri.clone(),
+            scopes: self.oura_scopes.clone(),
+            authorize_url: self.oura_authorize_url.clone(),
+            token_urls: self.oura_token_url.clone(),
+            revoke_urls: self.oura_revoke_url.clone(),
+        })?))
+    }
+
+    /// The keys. The embedded database has one beside it, which the first log-in makes; a server's has to be given.
+    pub(crate) fn keyring(&self, location: &Location) -> Result<Keyring, Invalid> {
+        let told = match (&self.secret_key, &self.secret_key_file) {
+            (Some(key), _) if !key.trim().is_empty() => Some(KeySource::Text(key.trim().to_owned().into())),
+            (_, Some(path)) => Some(KeySource::File(path.clone())),
+            _ => None,
+        };
+        let previous = self.previous_secret_key_file.clone().map(KeySource::File);
+        match (told, location) {
+            (Some(current), _) => {
+                let keyring = Keyring { current, previous };
+                keyring.check()?;
+                Ok(keyring)
+            }
+            (None, Location::Sqlite(file)) => {
+                Ok(Keyring { current: KeySource::File(file.with_file_name(KEY_FILE)), previous })
+            }
+            (None, Location::Postgres(_)) => Err(Invalid::NoKey),
+        }
+    }
+
+    /// Makes the embedded database's key when it is missing, and proves that the keys are keys.
+    pub(crate) fn keyring_for_login(&self, location: &Location) -> Result<Keyring, Invalid> {
+        let keyring = self.keyring(location)?;
+        if let (KeySource::File(path), Location::Sqlite(file)) = (&keyring.current, location)
+            && *path == file.with_file_name(KEY_FILE)
+            && Keyring::create(path)?
+        {
+            println!("made {}, which seals the log-in; back it up apart from the database", path.display());
+        }
+        keyring.check()?;
+        Ok(keyring)
+    }
+}
+
+impl Credentials {
+    /// What these flags name; at least one of both.
+    pub(crate) fn of(args: &OuraArgs, location: &Location) -> Result<Self, Invalid> {
+        let token = args.token()?;
+        let application = match args.login.application()? {
+            Some(application) => Some((application, args.login.keyring(location)?)),
+            None => None,
+        };
+        match (&application, &token) {
+            (None, None) => Err(Invalid::NoLogin),
+            _ => Ok(Self { application, token }),
+        }
+    }
+
+    /// A token of nobody's account.
+    pub(crate) fn fixed(token: SecretString) -> Self {
+        Self { application: None, token: Some(token) }
+    }
+
+    /// The access tokens of a person: of the log-in when there is one, else what was typed in for `mine`; nobody else is
+    /// read with that. `None` where there can be neither.
+    pub(crate) fn tokens(
+        &self,
+        store: &Store,
+        person: &Person,
+        mine: bool,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Result<Option<Tokens>, Invalid> {
+        let typed = self.token.clone().filter(|_| mine);
+        let Some((application, keys)) = &self.application else { return Ok(typed.map(Into::into)) };
+        Ok(Some(Tokens::stored(Account {
+            store: store.clone(),
+            person: person.clone(),
+            application: application.clone(),
+            keys: keys.clone(),
+            clock: clock.clone(),
+            metrics: metrics.oauth(),
+            fallback: typed,
+        })?))
+    }
+
+    /// The way to Oura for everybody. Each person's client is made once: it knows how far a renewal has come.
+    pub(crate) fn access(
+        &self,
+        client: Client,
+        mine: i64,
+        store: &Store,
+        metrics: &Metrics,
+        clock: &Clock,
+    ) -> Access {
+        let (credentials, store, metrics, clock) =
+            (self.clone(), store.clone(), metrics.clone(), clock.clone());
+        let made: Mutex<HashMap<i64, Client>> = Mutex::default();
+        Arc::new(move |person| {
+            let mut made = made.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(client) = made.get(&person.id) {
+                return Some(client.clone());
+            }
+            let tokens = credentials.tokens(&store, person, person.id == mine, &metrics, &clock);
+            let own =
+                tokens.and_then(|tokens| Ok(tokens.map(|tokens| client.with_tokens(tokens)).transpose()?));
+            let own = own.unwrap_or_else(|error| {
+                tracing::error!(person = %person.name, %error, "cannot ask Oura");
+                None
+            })?;
+            made.insert(person.id, own.clone());
+            Some(own)
+        })
+    }
+
+    /// The application that log-ins are given to.
+    pub(crate) fn application(&self) -> Option<&Application> {
+        self.application.as_ref().map(|(application, _)| application)
+    }
+
+    /// Whether there is a token even when nobody has logged in.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Tokens for a client that is made before the database is open, only to try the flags.
+    pub(crate) fn typed(&self) -> Tokens {
+        self.token.clone().unwrap_or_else(|| String::new().into()).into()
+    }
+}

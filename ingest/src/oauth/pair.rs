@@ -1,0 +1,94 @@
+//! Two tokens and what is known of them.
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::json;
+use store::SealedPair;
+
+use super::seal::{Keys, SealError};
+
+/// A pair this far from its end is renewed, or earlier where a fifth of its life is less.
+const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// An access token and the refresh token that comes with it.
+#[derive(Clone, Debug)]
+pub struct Pair {
+    /// Opens the API until it ends.
+    pub access: SecretString,
+    /// Worth one new pair.
+    pub refresh: SecretString,
+    /// What the person ticked: plain names in order, with spaces between.
+    pub scopes: String,
+    /// The token address that issued it.
+    pub token_url: String,
+    /// The moment before it was asked for, by this machine's clock.
+    pub obtained_at: Timestamp,
+    /// End of the access token.
+    pub expires_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct Secrets {
+    access: SecretString,
+    refresh: SecretString,
+}
+
+impl Pair {
+    /// Seals the tokens; the rest may be known.
+    pub(super) fn seal(&self, keys: &Keys, person: i64) -> Result<SealedPair, SealError> {
+        let tokens =
+            json!({ "access": self.access.expose_secret(), "refresh": self.refresh.expose_secret() });
+        Ok(SealedPair {
+            sealed: keys.seal(person, tokens.to_string().as_bytes())?,
+            scopes: self.scopes.clone(),
+            token_url: self.token_url.clone(),
+            obtained_at: self.obtained_at,
+            expires_at: self.expires_at,
+        })
+    }
+
+    /// Opens what was sealed for this person.
+    pub(super) fn open(keys: &Keys, person: i64, pair: &SealedPair) -> Result<Self, SealError> {
+        let opened = keys.open(person, &pair.sealed)?;
+        let secrets: Secrets =
+            serde_json::from_slice(opened.expose_secret()).map_err(|_| SealError::Broken)?;
+        Ok(Self {
+            access: secrets.access,
+            refresh: secrets.refresh,
+            scopes: pair.scopes.clone(),
+            token_url: pair.token_url.clone(),
+            obtained_at: pair.obtained_at,
+            expires_at: pair.expires_at,
+        })
+    }
+}
+
+/// When a pair is to be renewed: early enough to survive an hour of trouble at Oura, late enough not to ask all the
+/// time where a token lives for minutes.
+pub(super) fn renew_at(obtained_at: Timestamp, expires_at: Timestamp) -> Timestamp {
+    let life = expires_at.duration_since(obtained_at).max(SignedDuration::ZERO);
+    expires_at.saturating_sub(MARGIN.min(life / 5)).unwrap_or(Timestamp::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn renewal_is_due_an_hour_or_a_fifth_of_life_before_the_end() {
+        let obtained: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
+        let check = |hours: i64, minutes_before: i64| {
+            let expires = obtained + SignedDuration::from_hours(hours);
+            let expected = expires - SignedDuration::from_mins(minutes_before);
+            assert_eq!(renew_at(obtained, expires), expected, "{hours} h");
+        };
+        check(720, 60);
+        check(24, 60);
+        check(5, 60);
+        check(1, 12);
+        check(0, 0);
+        let backwards = obtained - SignedDuration::from_hours(1);
+        assert_eq!(renew_at(obtained, backwards), backwards, "a life that ended before it began is over");
+    }
+}

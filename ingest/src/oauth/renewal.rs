@@ -1,0 +1,379 @@
+//! One renewal at a time, and none lost.
+//!
+//! A refresh token works once, so a renewal goes: take the lease, read again, note that the token is about to be sent,
+//! send it, store the new pair, release the lease. Only a stored pair is used. What can happen between two of these
+//! steps, and what is done about it:
+//!
+//! - killed before sending, or Oura never got it: the next attempt sends it again and it works;
+//! - killed after sending, or no answer came: nobody knows whether it is spent. The access token is used to its end, then
+//!   the refresh token is sent once more. If Oura refuses it, only a new log-in helps, and that is said;
+//! - refused: it is noted and never sent again;
+//! - answered, but the database is away: the pair stays in memory until it can be stored.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use store::{Credential, causes};
+use tokio::time::Instant;
+
+use super::application::{PATIENCE, TokenError};
+use super::metrics::Refresh;
+use super::pair::{Pair, renew_at};
+use super::scopes;
+use super::seal::{Keys, SealError, random};
+use super::tokens::{Account, FaultPoint, LOGIN_REQUIRED, Observer, RENEWAL_FAILED, RenewalError};
+use crate::oura::Failure;
+
+/// What the lease is for.
+const LEASE: &str = "refresh";
+
+/// Two questions at Oura and the statements around them; who died with the lease blocks the others for this long.
+const LEASE_LIFE: Duration = PATIENCE.saturating_mul(2).saturating_add(Duration::from_secs(10));
+
+/// How often a process that waits for another one's renewal looks.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Pause between attempts that failed without spending the token for sure.
+const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// How often, and after which pauses, a new pair is offered to a database that is away before the caller is told.
+const SAVE_ATTEMPTS: u32 = 5;
+const SAVE_PAUSE: Duration = Duration::from_secs(1);
+
+/// A person's log-in as this process sees it.
+pub(super) struct Stored {
+    account: Account,
+    /// This process among those that share the database.
+    holder: String,
+    observer: Option<Observer>,
+    /// The pair in use; read without waiting for a renewal.
+    current: Mutex<Current>,
+    /// Held for a renewal: one at a time in this process, then the lease.
+    renewing: Arc<tokio::sync::Mutex<Renewing>>,
+}
+
+#[derive(Default)]
+struct Current {
+    pair: Option<(i64, Pair)>,
+    /// The generation whose access token Oura refused.
+    refused: Option<i64>,
+}
+
+#[derive(Default)]
+struct Renewing {
+    /// A pair that waits to be stored, and the generation that it replaces.
+    unsaved: Option<(i64, Pair)>,
+    /// The generation whose refresh token is known to be spent, should noting that have failed.
+    spent: Option<i64>,
+    /// The generation that came from a refusal: if it is refused as well, renewing does not help.
+    forced: Option<i64>,
+}
+
+/// What to do with a pair.
+enum Decision {
+    Use,
+    Renew,
+    Fail(Failure),
+}
+
+impl Stored {
+    pub(super) fn new(account: Account, observer: Option<Observer>) -> Result<Self, SealError> {
+        let holder = HEXLOWER.encode(&random::<8>()?);
+        Ok(Self { account, holder, observer, current: Mutex::default(), renewing: Arc::default() })
+    }
+
+    pub(super) fn fallback(&self) -> Option<&SecretString> {
+        self.account.fallback.as_ref()
+    }
+
+    fn now(&self) -> Timestamp {
+        (self.account.clock)()
+    }
+
+    fn at(&self, point: FaultPoint) {
+        if let Some(observer) = &self.observer {
+            observer(point);
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The access token in use while it is far from its end.
+    pub(super) fn at_hand(&self) -> Option<SecretString> {
+        let current = self.current();
+        let (_, pair) = current.pair.as_ref()?;
+        (self.now() < renew_at(pair.obtained_at, pair.expires_at)).then(|| pair.access.clone())
+    }
+
+    pub(super) fn note_refusal(&self, refused: &SecretString) {
+        let mut current = self.current();
+        if let Some((generation, pair)) = &current.pair
+            && pair.access.expose_secret() == refused.expose_secret()
+        {
+            current.refused = Some(*generation);
+        }
+    }
+
+    pub(super) async fn needs_login(&self) -> bool {
+        let Account { store, person, application, metrics, fallback, .. } = &self.account;
+        // A database that is away says so where it is needed.
+        let Ok(credential) = store.credential(person.id).await else { return false };
+        let needs = match credential {
+            None => {
+                self.current().pair = None;
+                metrics.hide(person.name.as_str(), application.scopes());
+                fallback.is_none()
+            }
+            Some(credential) => {
+                self.show(&credential);
+                let mut current = self.current();
+                if current.pair.as_ref().is_some_and(|(generation, _)| *generation != credential.generation) {
+                    current.pair = None;
+                }
+                let refused = current.refused == Some(credential.generation);
+                let ended = refused || self.now() >= credential.pair.expires_at;
+                ended && kind(&credential) == Some(LOGIN_REQUIRED)
+            }
+        };
+        metrics.set_required(person.name.as_str(), needs);
+        needs
+    }
+
+    fn show(&self, credential: &Credential) {
+        let Account { person, application, metrics, .. } = &self.account;
+        let pair = &credential.pair;
+        metrics.show(person.name.as_str(), pair.expires_at, application.scopes(), &pair.scopes);
+    }
+
+    /// Settles on a task of its own: whoever asks may give up, and a renewal must not end half-way.
+    pub(super) async fn settled(
+        self: Arc<Self>,
+        refused: Option<SecretString>,
+    ) -> Result<SecretString, Failure> {
+        let task = tokio::spawn(async move {
+            let mut renewing = self.renewing.clone().lock_owned().await;
+            self.settle(&mut renewing, refused.as_ref()).await
+        });
+        task.await.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(RenewalError::Stopping.into()),
+        })
+    }
+
+    /// Waits for the renewal that is under way, and offers its pair to the store once more.
+    pub(super) async fn finish(&self) {
+        let mut renewing = self.renewing.lock().await;
+        if let Err(error) = self.save(&mut renewing).await {
+            tracing::error!(error = causes(&error), "the renewed log-in could not be stored");
+        }
+    }
+
+    async fn settle(
+        &self,
+        renewing: &mut Renewing,
+        refused: Option<&SecretString>,
+    ) -> Result<SecretString, Failure> {
+        self.save(renewing).await?;
+        let mut leased = false;
+        let access = self.settle_with_lease(renewing, refused, &mut leased).await;
+        // A pair that waits to be stored keeps the others out as long as it can.
+        if leased && renewing.unsaved.is_none() {
+            let Account { store, person, .. } = &self.account;
+            if let Err(error) = store.release_lease(person.id, LEASE, &self.holder).await {
+                tracing::warn!(error = causes(&error), "a lease could not be released; it ends by itself");
+            }
+            self.at(FaultPoint::Released);
+        }
+        let required = matches!(access, Err(Failure::LoginRequired));
+        self.account.metrics.set_required(self.account.person.name.as_str(), required);
+        access
+    }
+
+    async fn settle_with_lease(
+        &self,
+        renewing: &mut Renewing,
+        refused: Option<&SecretString>,
+        leased: &mut bool,
+    ) -> Result<SecretString, Failure> {
+        let Account { store, person, application, metrics, fallback, .. } = &self.account;
+        let began = Instant::now();
+        loop {
+            let Some(credential) = store.credential(person.id).await.map_err(RenewalError::Store)? else {
+                self.current().pair = None;
+                metrics.hide(person.name.as_str(), application.scopes());
+                return fallback.clone().ok_or(Failure::LoginRequired);
+            };
+            self.show(&credential);
+            let keys = self.account.keys.load().map_err(RenewalError::Seal)?;
+            let pair = Pair::open(&keys, person.id, &credential.pair).map_err(RenewalError::Seal)?;
+            self.current().pair = Some((credential.generation, pair.clone()));
+            match self.decide(&credential, &pair, renewing, refused) {
+                Decision::Use => return Ok(pair.access),
+                Decision::Fail(failure) => return Err(failure),
+                // What was read before the lease was taken may be old.
+                Decision::Renew if *leased => {
+                    if let Err(error) = self.renew(renewing, &credential, &pair, refused.is_some()).await {
+                        return if self.is_usable(&pair, refused) { Ok(pair.access) } else { Err(error) };
+                    }
+                }
+                Decision::Renew => {
+                    let now = self.now();
+                    let until = now.saturating_add(LEASE_LIFE).unwrap_or(Timestamp::MAX);
+                    let taken = store.take_lease(person.id, LEASE, &self.holder, until, now).await;
+                    if taken.map_err(RenewalError::Store)? {
+                        *leased = true;
+                        self.at(FaultPoint::Leased);
+                    } else if self.is_usable(&pair, refused) {
+                        return Ok(pair.access);
+                    } else if began.elapsed() > LEASE_LIFE + LOOK {
+                        return Err(RenewalError::Busy.into());
+                    } else {
+                        tokio::time::sleep(LOOK).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether Oura may still accept the access token.
+    fn is_usable(&self, pair: &Pair, refused: Option<&SecretString>) -> bool {
+        let is_refused = refused.is_some_and(|it| it.expose_secret() == pair.access.expose_secret());
+        !is_refused && self.now() < pair.expires_at
+    }
+
+    fn decide(
+        &self,
+        credential: &Credential,
+        pair: &Pair,
+        renewing: &Renewing,
+        refused: Option<&SecretString>,
+    ) -> Decision {
+        let now = self.now();
+        let usable = self.is_usable(pair, refused);
+        if usable && now < renew_at(pair.obtained_at, pair.expires_at) {
+            return Decision::Use;
+        }
+        let otherwise = |failure| if usable { Decision::Use } else { Decision::Fail(failure) };
+        let generation = Some(credential.generation);
+        if kind(credential) == Some(LOGIN_REQUIRED) || renewing.spent == generation {
+            return otherwise(Failure::LoginRequired);
+        }
+        if refused.is_some() && renewing.forced == generation {
+            return otherwise(Failure::Unauthorized);
+        }
+        // A clock that was set back must not make the pause longer.
+        let paused = |(_, at): &(String, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
+        if credential.failure.as_ref().is_some_and(paused) {
+            return otherwise(RenewalError::Paused.into());
+        }
+        // It may be spent. Trying it again can end the access token as well, so it waits until that is over.
+        if credential.attempted_at.is_some() && usable {
+            return Decision::Use;
+        }
+        Decision::Renew
+    }
+
+    /// Sends the refresh token and stores what comes for it. After `Ok` the store says what counts.
+    async fn renew(
+        &self,
+        renewing: &mut Renewing,
+        credential: &Credential,
+        pair: &Pair,
+        forced: bool,
+    ) -> Result<(), Failure> {
+        let Account { store, person, application, .. } = &self.account;
+        let generation = credential.generation;
+        let now = self.now();
+        if !store.begin_refresh(person.id, generation, now).await.map_err(RenewalError::Store)? {
+            return Ok(());
+        }
+        self.at(FaultPoint::Marked);
+        let answer = application.refresh(&pair.refresh, &credential.pair.token_url, now).await;
+        self.at(FaultPoint::Answered);
+        match answer {
+            Ok(next) => {
+                let missing = scopes::missing(application.scopes(), &next.scopes).join(" ");
+                tracing::info!(person = %person.name, expires_at = %next.expires_at, missing, "log-in renewed");
+                if forced {
+                    renewing.forced = Some(generation + 1);
+                }
+                renewing.unsaved = Some((generation, next));
+                Ok(self.save(renewing).await?)
+            }
+            Err(error) => {
+                let failure = self.note_failure(renewing, generation, error).await;
+                self.at(FaultPoint::Noted);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Stores the pair that waits to be stored, if there is one.
+    async fn save(&self, renewing: &mut Renewing) -> Result<(), RenewalError> {
+        let Some((generation, pair)) = &renewing.unsaved else { return Ok(()) };
+        let Account { person, keys, metrics, .. } = &self.account;
+        let mut attempt = 1;
+        let stored = loop {
+            match self.save_once(&keys.load()?, *generation, pair).await {
+                Ok(stored) => break stored,
+                Err(error) if attempt == SAVE_ATTEMPTS => {
+                    metrics.count(Refresh::Unsaved);
+                    tracing::error!(
+                        error = causes(&error),
+                        "the renewed log-in cannot be stored; it stays in memory"
+                    );
+                    return Err(error);
+                }
+                Err(_) => tokio::time::sleep(SAVE_PAUSE).await,
+            }
+            attempt += 1;
+        };
+        if stored {
+            metrics.count(Refresh::Renewed);
+        } else {
+            tracing::info!(person = %person.name, "a newer log-in was stored meanwhile; it counts");
+        }
+        renewing.unsaved = None;
+        self.at(FaultPoint::Saved);
+        Ok(())
+    }
+
+    async fn save_once(&self, keys: &Keys, generation: i64, pair: &Pair) -> Result<bool, RenewalError> {
+        let Account { store, person, .. } = &self.account;
+        let sealed = pair.seal(keys, person.id)?;
+        Ok(store.finish_refresh(person.id, generation, &sealed).await?)
+    }
+
+    async fn note_failure(&self, renewing: &mut Renewing, generation: i64, error: TokenError) -> Failure {
+        let Account { store, person, metrics, .. } = &self.account;
+        let (kind, answered, outcome) = match &error {
+            TokenError::Unreachable(_) | TokenError::Limited => (RENEWAL_FAILED, true, Refresh::Unsent),
+            TokenError::Unanswered(_) => (RENEWAL_FAILED, false, Refresh::Unanswered),
+            TokenError::Refused { .. } if error.is_final() => (LOGIN_REQUIRED, true, Refresh::Refused),
+            TokenError::Refused { .. } => (RENEWAL_FAILED, true, Refresh::Refused),
+        };
+        metrics.count(outcome);
+        let required = kind == LOGIN_REQUIRED;
+        if required {
+            renewing.spent = Some(generation);
+            let advice = "run `myhealth login`; until then nothing is read once the access token ends";
+            tracing::error!(person = %person.name, kind, error = causes(&error), advice);
+        } else {
+            tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
+        }
+        let noted = store.note_credential_failure(person.id, generation, kind, answered, self.now()).await;
+        if let Err(error) = noted {
+            tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
+        }
+        if required { Failure::LoginRequired } else { RenewalError::Token(error).into() }
+    }
+}
+
+fn kind(credential: &Credential) -> Option<&str> {
+    credential.failure.as_ref().map(|(kind, _)| kind.as_str())
+}

@@ -1,0 +1,221 @@
+//! The access token of now. Whoever asks gets one that lives; who asks near its end, or was refused with it, has it
+//! renewed first.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use store::{Credential, Person, Store};
+
+use super::application::{Application, TokenError};
+use super::metrics::Metrics;
+use super::pair::Pair;
+use super::renewal::Stored;
+use super::seal::{Keyring, SealError};
+use crate::oura::Failure;
+use crate::sync::Clock;
+
+/// Kind of failure: only a person can help.
+pub const LOGIN_REQUIRED: &str = "login_required";
+
+/// Kind of failure: it is tried again.
+pub const RENEWAL_FAILED: &str = "renewal_failed";
+
+/// Where a client's access token comes from. Clones share it.
+#[derive(Clone)]
+pub struct Tokens(Source);
+
+#[derive(Clone)]
+enum Source {
+    /// A token somebody typed in.
+    Fixed(SecretString),
+    /// A person's log-in.
+    Stored(Arc<Stored>),
+}
+
+/// Whose log-in it is, and what it takes to renew it.
+#[derive(Clone)]
+pub struct Account {
+    /// Keeps it.
+    pub store: Store,
+    /// Whose.
+    pub person: Person,
+    /// The application it was given to.
+    pub application: Application,
+    /// Seals it.
+    pub keys: Keyring,
+    /// Now.
+    pub clock: Clock,
+    /// Says how it is.
+    pub metrics: Metrics,
+    /// A fixed token for as long as nobody has logged in.
+    pub fallback: Option<SecretString>,
+}
+
+/// A moment of a renewal; what happens when the plug is pulled there is tested.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultPoint {
+    /// The lease is taken.
+    Leased,
+    /// It is noted that the refresh token is about to be sent.
+    Marked,
+    /// Oura has answered.
+    Answered,
+    /// The new pair is stored.
+    Saved,
+    /// A failure is noted.
+    Noted,
+    /// The lease is free.
+    Released,
+}
+
+/// Is told each moment of a renewal.
+pub type Observer = Arc<dyn Fn(FaultPoint) + Send + Sync>;
+
+/// Why a log-in could not be renewed now.
+#[derive(Debug, thiserror::Error)]
+pub enum RenewalError {
+    /// Oura gave no new pair.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// The stored pair does not open.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The database is away.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The last attempt is too recent.
+    #[error("the last attempt failed a moment ago; it is tried again soon")]
+    Paused,
+    /// Another process has the lease.
+    #[error("another process is renewing it and does not finish")]
+    Busy,
+    /// The process ends.
+    #[error("the process is stopping")]
+    Stopping,
+}
+
+impl From<SecretString> for Tokens {
+    fn from(token: SecretString) -> Self {
+        Self(Source::Fixed(token))
+    }
+}
+
+impl From<String> for Tokens {
+    fn from(token: String) -> Self {
+        Self(Source::Fixed(token.into()))
+    }
+}
+
+impl fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Source::Fixed(_) => "Tokens(fixed)",
+            Source::Stored(_) => "Tokens(stored)",
+        })
+    }
+}
+
+impl Tokens {
+    /// The access tokens of a person's log-in, now or as soon as there is one.
+    pub fn stored(account: Account) -> Result<Self, SealError> {
+        Self::observed(account, None)
+    }
+
+    /// The same, with somebody watching.
+    pub fn observed(account: Account, observer: Option<Observer>) -> Result<Self, SealError> {
+        Ok(Self(Source::Stored(Arc::new(Stored::new(account, observer)?))))
+    }
+
+    /// The token that was typed in, if one was.
+    pub(crate) fn typed(&self) -> Option<&SecretString> {
+        match &self.0 {
+            Source::Fixed(token) => Some(token),
+            Source::Stored(stored) => stored.fallback(),
+        }
+    }
+
+    /// An access token that should work.
+    pub(crate) async fn access(&self) -> Result<SecretString, Failure> {
+        match &self.0 {
+            Source::Fixed(token) => Ok(token.clone()),
+            Source::Stored(stored) => match stored.at_hand() {
+                Some(access) => Ok(access),
+                None => stored.clone().settled(None).await,
+            },
+        }
+    }
+
+    /// Another access token after `refused` was refused; `None` when there can be no other.
+    pub(crate) async fn renew(&self, refused: SecretString) -> Result<Option<SecretString>, Failure> {
+        match &self.0 {
+            Source::Fixed(_) => Ok(None),
+            Source::Stored(stored) => {
+                stored.note_refusal(&refused);
+                let access = stored.clone().settled(Some(refused.clone())).await?;
+                Ok((access.expose_secret() != refused.expose_secret()).then_some(access))
+            }
+        }
+    }
+
+    /// Whether nothing can be read until somebody logs in. Also notices a log-in that another process made.
+    pub async fn need_login(&self) -> bool {
+        match &self.0 {
+            Source::Fixed(_) => false,
+            Source::Stored(stored) => stored.needs_login().await,
+        }
+    }
+
+    /// Waits until no renewal is under way in this process; dropping one would lose the log-in.
+    pub async fn finish(&self) {
+        if let Source::Stored(stored) = &self.0 {
+            stored.finish().await;
+        }
+    }
+}
+
+/// Stores the pair of a new consent.
+pub async fn store_login(
+    store: &Store,
+    person: i64,
+    keys: &Keyring,
+    pair: &Pair,
+    now: Timestamp,
+) -> Result<(), RenewalError> {
+    let sealed = pair.seal(&keys.load()?, person)?;
+    store.put_credential(person, &sealed, now).await?;
+    // Whoever has just logged in wants to see it work.
+    store.set_due(person, None).await?;
+    Ok(())
+}
+
+/// Tells Oura to forget a person's log-in, where there are means to, and forgets it here. The first result is Oura's, the
+/// second says whether there was one.
+pub async fn log_out(
+    store: &Store,
+    person: i64,
+    means: Option<(&Application, &Keyring)>,
+) -> Result<(Result<(), RenewalError>, bool), store::Error> {
+    let revoked = match (store.credential(person).await?, means) {
+        (Some(credential), Some((application, keys))) => revoke(person, application, keys, &credential).await,
+        _ => Ok(()),
+    };
+    Ok((revoked, store.forget_credential(person).await?))
+}
+
+async fn revoke(
+    person: i64,
+    application: &Application,
+    keys: &Keyring,
+    credential: &Credential,
+) -> Result<(), RenewalError> {
+    let pair = Pair::open(&keys.load()?, person, &credential.pair)?;
+    Ok(application.revoke(&pair).await?)
+}
+
+impl From<RenewalError> for Failure {
+    fn from(error: RenewalError) -> Self {
+        Self::RenewalFailed(Box::new(error))
+    }
+}

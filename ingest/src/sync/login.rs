@@ -1,0 +1,21 @@
+//! People nobody has logged in for.
+
+use domain::Collection;
+
+use super::Ingest;
+use crate::oauth::LOGIN_REQUIRED;
+use crate::oura::Failure;
+
+impl Ingest {
+    /// Whether nothing can be read until somebody logs in. Says so once, in the log and as every collection's reason.
+    pub(crate) async fn waits_for_login(&self) -> Result<bool, store::Error> {
+        if !self.client.tokens().need_login().await {
+            return Ok(false);
+        }
+        let states = self.store.sync_states(self.person.id).await?;
+        if !states.iter().any(|state| state.failure.as_deref() == Some(LOGIN_REQUIRED)) {
+            self.note(Collection::ALL[0], &Failure::LoginRequired).await?;
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,102 @@
+//! Log-ins: a newer pair is never overwritten by an older one.
+
+use store::{Credential, SealedPair, Store};
+
+use crate::fixtures::{at, me, now};
+
+fn pair(name: &str) -> SealedPair {
+    SealedPair {
+        sealed: format!("sealed {name}"),
+        scopes: "daily heartrate".into(),
+        token_url: "https://api.example/oauth/token".into(),
+        obtained_at: now(),
+        expires_at: at("2026-06-02T08:00:00.123Z"),
+    }
+}
+
+pub(crate) async fn a_log_in_is_kept_renewed_and_forgotten(store: Store) {
+    let person = me(&store).await.id;
+    assert_eq!(store.credential(person).await.unwrap(), None);
+    assert_eq!(store.put_credential(person, &pair("first"), now()).await.unwrap(), 1);
+    let fresh = Credential {
+        generation: 1,
+        pair: pair("first"),
+        logged_in_at: now(),
+        attempted_at: None,
+        failure: None,
+    };
+    assert_eq!(store.credential(person).await.unwrap(), Some(fresh.clone()));
+
+    let later = at("2026-06-01T20:00:00Z");
+    assert!(store.begin_refresh(person, 1, later).await.unwrap());
+    assert_eq!(store.credential(person).await.unwrap().unwrap().attempted_at, Some(later));
+    let second = SealedPair { scopes: "daily".into(), ..pair("second") };
+    assert!(store.finish_refresh(person, 1, &second).await.unwrap());
+    let renewed = Credential { generation: 2, pair: second, ..fresh };
+    assert_eq!(store.credentials().await.unwrap(), [(person, renewed)]);
+
+    assert!(store.forget_credential(person).await.unwrap());
+    assert!(!store.forget_credential(person).await.unwrap());
+    assert_eq!(store.credential(person).await.unwrap(), None);
+    assert_eq!(store.credentials().await.unwrap(), []);
+    assert_eq!(store.put_credential(person, &pair("third"), later).await.unwrap(), 4, "it never goes back");
+}
+
+pub(crate) async fn who_comes_late_changes_nothing(store: Store) {
+    let person = me(&store).await.id;
+    for lost in ["renewed", "logged in again", "logged out"] {
+        let seen = store.put_credential(person, &pair("seen"), now()).await.unwrap();
+        assert!(store.begin_refresh(person, seen, now()).await.unwrap());
+        match lost {
+            "renewed" => assert!(store.finish_refresh(person, seen, &pair("newer")).await.unwrap()),
+            "logged in again" => drop(store.put_credential(person, &pair("newer"), now()).await.unwrap()),
+            _ => assert!(store.forget_credential(person).await.unwrap()),
+        }
+        let before = store.credential(person).await.unwrap();
+        assert!(!store.begin_refresh(person, seen, now()).await.unwrap(), "{lost}");
+        assert!(!store.finish_refresh(person, seen, &pair("stale")).await.unwrap(), "{lost}");
+        assert!(!store.note_credential_failure(person, seen, "login_required", true, now()).await.unwrap());
+        assert_eq!(store.credential(person).await.unwrap(), before, "{lost}");
+    }
+}
+
+pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) {
+    let person = me(&store).await.id;
+    let generation = store.put_credential(person, &pair("first"), now()).await.unwrap();
+    assert!(store.begin_refresh(person, generation, now()).await.unwrap());
+    let later = at("2026-06-01T20:00:00Z");
+    let note = async |answered| {
+        assert!(
+            store
+                .note_credential_failure(person, generation, "renewal_failed", answered, later)
+                .await
+                .unwrap()
+        );
+        store.credential(person).await.unwrap().unwrap()
+    };
+    let unknown = note(false).await;
+    assert_eq!(unknown.attempted_at, Some(now()), "nobody knows what became of it");
+    assert_eq!(unknown.failure, Some(("renewal_failed".into(), later)));
+    assert_eq!(note(true).await.attempted_at, None);
+    store.put_credential(person, &pair("again"), later).await.unwrap();
+    assert_eq!(store.credential(person).await.unwrap().unwrap().failure, None);
+}
+
+pub(crate) async fn of_many_only_one_renews(store: Store) {
+    let person = me(&store).await.id;
+    let seen = store.put_credential(person, &pair("seen"), now()).await.unwrap();
+    let attempts: Vec<_> = (0..8)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(
+                async move { store.finish_refresh(person, seen, &pair(&n.to_string())).await.unwrap() },
+            )
+        })
+        .collect();
+    let mut renewed = 0;
+    for attempt in attempts {
+        renewed += u32::from(attempt.await.unwrap());
+    }
+    assert_eq!(renewed, 1);
+    assert_eq!(store.credential(person).await.unwrap().unwrap().generation, seen + 1);
+}
