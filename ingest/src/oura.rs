@@ -35,6 +35,9 @@ const MAX_BODY: usize = 64 * 1024 * 1024;
 /// The most pages of one window: a token that never ends is a fault, not a long answer.
 const MAX_PAGES: usize = 1_000;
 
+/// How long one answer may take, to its last byte.
+const TIMEOUT: Duration = Duration::from_mins(1);
+
 /// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
 const BUDGET: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
 
@@ -49,6 +52,7 @@ pub struct Client {
     limits: Arc<Limits>,
     /// The pause Oura asked of this token.
     pause: Arc<Pause>,
+    timeout: Duration,
 }
 
 /// What one window of one collection held.
@@ -93,7 +97,6 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_mins(1))
             // A redirect is nothing this API does; following one could carry the token elsewhere.
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
@@ -104,7 +107,7 @@ impl Client {
             .with_max_times(4);
         metrics.set_budget(BUDGET);
         let limits = Arc::new(Limits::new(BUDGET));
-        Ok(Self { http, base, tokens, metrics, retries, limits, pause: Arc::default() })
+        Ok(Self { http, base, tokens, metrics, retries, limits, pause: Arc::default(), timeout: TIMEOUT })
     }
 
     /// The counters this client counts in.
@@ -129,6 +132,13 @@ impl Client {
     /// Where this client's access token comes from.
     pub fn tokens(&self) -> &Tokens {
         &self.tokens
+    }
+
+    /// The same client with other patience: how long one answer may take, to its last byte.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
     }
 
     /// The same client with other pauses between attempts.
@@ -241,7 +251,8 @@ impl Client {
             self.base.path().trim_end_matches('/'),
             collection.path()
         ));
-        let request = self.http.get(url).query(query).bearer_auth(token.expose_secret());
+        let request =
+            self.http.get(url).query(query).bearer_auth(token.expose_secret()).timeout(self.timeout);
         let mut response = request.send().await?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {

@@ -7,3 +7,4 @@ mod crew;
 mod helpers;
 mod oauth;
 mod passes;
+mod storm;
