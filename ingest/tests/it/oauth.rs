@@ -214,18 +214,21 @@ async fn a_token_refused_early_is_renewed_once() {
     world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
     assert!(read(&client).await.unwrap() > 10);
     assert_eq!(world.credential().await.generation, 2);
+    world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
+    read(&client).await.unwrap();
+    assert_eq!(world.credential().await.generation, 3, "it helped, so it may help again");
     // A refusal that renewing does not heal must not burn a rotation with every request.
     world.cloud.faults().always("/v2/usercollection", Fault::Revoked);
     for _ in 0..5 {
         assert_eq!(read(&client).await, Err("unauthorized"));
     }
-    assert_eq!(world.credential().await.generation, 2);
+    assert_eq!(world.credential().await.generation, 4);
     world.cloud.faults().clear();
     read(&client).await.unwrap();
     // What the person did not tick is not mended by renewing either.
     let tags = client.window(Collection::Tag, DayRange::ending(day("2026-03-29"), 3)).await;
     assert!(matches!(tags, Err(Failure::Scope)), "{tags:?}");
-    assert_eq!(world.credential().await.generation, 2);
+    assert_eq!(world.credential().await.generation, 4);
 }
 
 #[tokio::test]
