@@ -94,11 +94,12 @@ impl Oura {
     fn a_day_passes(&self) {
         self.ahead.fetch_add(LIFE + 1, Ordering::Relaxed);
     }
+}
 
-    fn log_in(&self, mut command: Command) -> Output {
-        command.arg("--paste");
-        paste(command, &|link| format!("{}\n", consent(link)))
-    }
+/// Gives the consent by paste.
+fn log_in(mut command: Command) -> Output {
+    command.arg("--paste");
+    paste(command, &|link| format!("{}\n", consent(link)))
 }
 
 /// What the browser is sent to after the consent.
@@ -205,7 +206,7 @@ async fn a_denied_consent_changes_nothing() {
     assert!(page.contains("Consent denied"), "{page}");
     assert_eq!(login.ended().await.code(), Some(1));
     assert!(login.output().contains("denied"), "{}", login.output());
-    let output = oura.log_in(oura.command("login", folder.path()));
+    let output = log_in(oura.command("login", folder.path()));
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).contains("denied"), "{}", said(&output));
     assert_eq!(oura.exchanges(), 0);
@@ -258,7 +259,7 @@ async fn a_service_without_a_log_in_waits_for_one_and_keeps_it() {
     shows("kind=\"login_required\"").await;
     assert!(service.output().contains("run `myhealth login`"), "{}", service.output());
 
-    let output = oura.log_in(oura.command("login", folder.path()));
+    let output = log_in(oura.command("login", folder.path()));
     assert!(output.status.success(), "{}", said(&output));
     shows("oura_newest_day_timestamp_seconds{person=\"me\"").await;
     shows("myhealth_oauth_login_required{person=\"me\"} 0").await;
@@ -284,7 +285,7 @@ async fn a_service_without_a_log_in_waits_for_one_and_keeps_it() {
 async fn killed_before_oura_spends_the_token_the_next_start_renews() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
-    assert!(oura.log_in(oura.command("login", folder.path())).status.success());
+    assert!(log_in(oura.command("login", folder.path())).status.success());
     kill_while_renewing(&oura, folder.path(), &Fault::Hold(Arc::default())).await;
     // The lease of the dead process has to end first.
     let output = finish(oura.command("sync", folder.path()));
@@ -297,7 +298,7 @@ async fn killed_before_oura_spends_the_token_the_next_start_renews() {
 async fn killed_after_oura_spent_the_token_the_next_start_says_that_a_login_is_required() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
-    assert!(oura.log_in(oura.command("login", folder.path())).status.success());
+    assert!(log_in(oura.command("login", folder.path())).status.success());
     kill_while_renewing(&oura, folder.path(), &Fault::HoldAnswer(Arc::default())).await;
     for _ in 0..2 {
         let output = finish(oura.command("sync", folder.path()));
@@ -307,7 +308,7 @@ async fn killed_after_oura_spent_the_token_the_next_start_says_that_a_login_is_r
     assert_eq!(oura.cloud.refresh_reuses(), 1, "tried once more, because nobody could know, and never again");
     let report = said(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("spent or revoked"), "{report}");
-    assert!(oura.log_in(oura.command("login", folder.path())).status.success());
+    assert!(log_in(oura.command("login", folder.path())).status.success());
     assert!(said(&finish(oura.command("sync", folder.path()))).contains("windows read"));
 }
 
@@ -338,7 +339,7 @@ async fn processes_on_one_server_renew_once() {
         command.args(["--database-url", &url, "--secret-key-file", key.to_str().unwrap()]);
         command
     };
-    assert!(oura.log_in(command("login")).status.success());
+    assert!(log_in(command("login")).status.success());
     for round in 1..=2 {
         oura.a_day_passes();
         let mut processes: Vec<Running> = (0..3).map(|_| Running::start(command("sync"))).collect();
@@ -406,7 +407,7 @@ async fn the_most_talkative_log_in_keeps_its_secrets() {
         command.args(["--log.level", "trace"]);
         command
     };
-    let login = oura.log_in(talkative("login"));
+    let login = log_in(talkative("login"));
     oura.a_day_passes();
     let sync = finish(talkative("sync"));
     oura.a_day_passes();

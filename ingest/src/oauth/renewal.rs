@@ -306,7 +306,7 @@ impl Stored {
                 Ok(self.save(renewing).await?)
             }
             Err(error) => {
-                let failure = self.note_failure(renewing, generation, error).await;
+                let failure = self.note_failure(renewing, credential, error).await;
                 self.at(FaultPoint::Noted);
                 Err(failure)
             }
@@ -349,8 +349,14 @@ impl Stored {
         Ok(store.finish_refresh(person.id, generation, &sealed).await?)
     }
 
-    async fn note_failure(&self, renewing: &mut Renewing, generation: i64, error: TokenError) -> Failure {
+    async fn note_failure(
+        &self,
+        renewing: &mut Renewing,
+        credential: &Credential,
+        error: TokenError,
+    ) -> Failure {
         let Account { store, person, metrics, .. } = &self.account;
+        let generation = credential.generation;
         let (kind, answered, outcome) = match &error {
             TokenError::Unreachable(_) | TokenError::Limited => (RENEWAL_FAILED, true, Refresh::Unsent),
             TokenError::Unanswered(_) => (RENEWAL_FAILED, false, Refresh::Unanswered),
@@ -366,7 +372,9 @@ impl Stored {
         } else {
             tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
         }
-        let noted = store.note_credential_failure(person.id, generation, kind, answered, self.now()).await;
+        // What became of an earlier attempt is no clearer when this one did not get through.
+        let known = required || (answered && credential.attempted_at.is_none());
+        let noted = store.note_credential_failure(person.id, generation, kind, known, self.now()).await;
         if let Err(error) = noted {
             tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
         }
