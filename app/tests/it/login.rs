@@ -361,6 +361,11 @@ async fn processes_on_one_server_renew_once() {
     let mut rotated = command("sync");
     rotated.arg("--previous-secret-key-file").arg(&old);
     assert!(said(&finish(rotated)).contains("windows read"));
+    // What cannot be known is not claimed.
+    let mut away = oura.command_on("doctor");
+    away.args(["--database-url", "postgres://nobody@127.0.0.1:1/none", "--secret-key", KEY]);
+    let report = said(&finish(away));
+    assert!(report.contains("cannot be opened") && !report.contains("nobody is logged in"), "{report}");
     std::fs::write(&key, "not a key").unwrap();
     let output = finish(command("sync"));
     assert_eq!(output.status.code(), Some(64));

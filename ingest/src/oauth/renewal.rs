@@ -367,8 +367,12 @@ impl Stored {
         let required = kind == LOGIN_REQUIRED;
         if required {
             renewing.spent = Some(generation);
-            let advice = "run `myhealth login`; until then nothing is read once the access token ends";
-            tracing::error!(person = %person.name, kind, error = causes(&error), advice);
+            tracing::error!(
+                person = %person.name,
+                kind,
+                error = causes(&error),
+                "the log-in is spent; run `myhealth login` before the access token ends"
+            );
         } else {
             tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
         }
