@@ -393,6 +393,16 @@ mod tests {
     }
 
     #[test]
+    fn both_of_ouras_portals_are_known_by_default() {
+        let Ok(Cli { command: Command::Login(login), .. }) = Cli::try_parse_from(["myhealth", "login"])
+        else {
+            panic!("login needs no flag");
+        };
+        assert_eq!((login.login.oura_token_url.len(), login.login.oura_revoke_url.len()), (2, 2));
+        assert!(!login.login.oura_scopes.contains("email"));
+    }
+
+    #[test]
     fn mistakes_are_refused() {
         for line in [
             "serve --history-from 0024-01-01",

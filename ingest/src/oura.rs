@@ -230,13 +230,16 @@ impl Client {
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
         let token = self.tokens.access().await?;
-        match self.get_with(&token, collection, query).await {
-            Err(Failure::Unauthorized) => match self.tokens.renew(token).await? {
-                Some(token) => self.get_with(&token, collection, query).await,
-                None => Err(Failure::Unauthorized),
-            },
-            answer => answer,
+        let answer = self.get_with(&token, collection, query).await;
+        if !matches!(answer, Err(Failure::Unauthorized)) {
+            return answer;
         }
+        let Some(token) = self.tokens.renew(token).await? else { return answer };
+        let answer = self.get_with(&token, collection, query).await;
+        if matches!(answer, Err(Failure::Unauthorized)) {
+            self.tokens.was_useless(&token);
+        }
+        answer
     }
 
     async fn get_with(

@@ -18,7 +18,7 @@ use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -166,12 +166,8 @@ impl Cloud {
         Router::new()
             .route("/v2/usercollection/{collection}", get(list))
             .route("/v2/usercollection/{collection}/{document_id}", get(single))
-            .route("/oauth/authorize", get(oauth::authorize))
-            .route("/oauth/token", post(|s, h, f| oauth::token(FrontEnd::Legacy, s, h, f)))
-            .route("/oauth/revoke", post(|s, h, f| oauth::revoke(FrontEnd::Legacy, s, h, f)))
-            .route("/oauth/v2/ext/oauth-authorize", get(oauth::authorize))
-            .route("/oauth/v2/ext/oauth-token", post(|s, h, f| oauth::token(FrontEnd::Portal, s, h, f)))
-            .route("/oauth/v2/ext/oauth-revoke", post(|s, h, f| oauth::revoke(FrontEnd::Portal, s, h, f)))
+            .merge(oauth::routes(FrontEnd::Legacy, "/oauth/"))
+            .merge(oauth::routes(FrontEnd::Portal, "/oauth/v2/ext/oauth-"))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))

@@ -54,7 +54,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
         }
         (None, _) => {}
     }
-    oura(&args, store.as_ref().zip(person.as_ref()), &clock, &mut findings).await;
+    oura(&args, store.as_ref(), person.as_ref(), &clock, &mut findings).await;
     if let Some(store) = store {
         store.close().await;
     }
@@ -122,8 +122,14 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
     Ok(())
 }
 
-async fn oura(args: &DoctorArgs, known: Option<(&Store, &Person)>, clock: &Clock, findings: &mut Findings) {
-    let client = match client(args, known, clock, findings).await {
+async fn oura(
+    args: &DoctorArgs,
+    store: Option<&Store>,
+    person: Option<&Person>,
+    clock: &Clock,
+    findings: &mut Findings,
+) {
+    let client = match client(args, store, person, clock, findings).await {
         Ok(Some(client)) => client,
         Ok(None) => return,
         Err(error) => {
@@ -146,17 +152,20 @@ async fn oura(args: &DoctorArgs, known: Option<(&Store, &Person)>, clock: &Clock
 /// A client with whatever opens Oura; `None` when nothing does, which has been said.
 async fn client(
     args: &DoctorArgs,
-    known: Option<(&Store, &Person)>,
+    store: Option<&Store>,
+    person: Option<&Person>,
     clock: &Clock,
     findings: &mut Findings,
 ) -> Result<Option<Client>, Invalid> {
     let metrics = Metrics::register(&mut Registry::default());
     let (client, credentials) = super::client(&args.oura, &args.store.location()?, metrics.clone())?;
+    let known = store.zip(person);
     let credential = match known {
         Some((store, person)) => store.credential(person.id).await?,
         None => None,
     };
-    if let Some(application) = credentials.application()
+    // A database that does not open says nothing about log-ins.
+    if let (Some(_), Some(application)) = (store, credentials.application())
         && (credential.is_some() || !credentials.is_typed())
     {
         log_in::report(credential.as_ref(), application, clock(), findings);

@@ -124,7 +124,7 @@ async fn pasted(consent: &Consent) -> anyhow::Result<SecretString> {
         match consent.code_of_paste(&line) {
             Ok(code) => return Ok(code),
             Err(error @ (ConsentError::Denied | ConsentError::Failed)) => return Err(error.into()),
-            Err(error) if line.trim().is_empty() => drop(error),
+            Err(_) if line.trim().is_empty() => {}
             Err(error) => println!("{error}"),
         }
     }

@@ -5,6 +5,7 @@
 mod commands;
 mod end_to_end;
 mod killed;
+mod login;
 mod process;
 mod refusals;
 mod telemetry;

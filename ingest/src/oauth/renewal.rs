@@ -60,6 +60,8 @@ struct Current {
     pair: Option<(i64, Pair)>,
     /// The generation whose access token Oura refused.
     refused: Option<i64>,
+    /// The generation that came from a refusal and was refused as well: renewing does not help.
+    useless: Option<i64>,
 }
 
 #[derive(Default)]
@@ -68,8 +70,6 @@ struct Renewing {
     unsaved: Option<(i64, Pair)>,
     /// The generation whose refresh token is known to be spent, should noting that have failed.
     spent: Option<i64>,
-    /// The generation that came from a refusal: if it is refused as well, renewing does not help.
-    forced: Option<i64>,
 }
 
 /// What to do with a pair.
@@ -110,12 +110,16 @@ impl Stored {
         (self.now() < renew_at(pair.obtained_at, pair.expires_at)).then(|| pair.access.clone())
     }
 
-    pub(super) fn note_refusal(&self, refused: &SecretString) {
+    pub(super) fn note_refusal(&self, refused: &SecretString, again: bool) {
         let mut current = self.current();
         if let Some((generation, pair)) = &current.pair
             && pair.access.expose_secret() == refused.expose_secret()
         {
-            current.refused = Some(*generation);
+            let generation = Some(*generation);
+            current.refused = generation;
+            if again {
+                current.useless = generation;
+            }
         }
     }
 
@@ -217,7 +221,7 @@ impl Stored {
                 Decision::Fail(failure) => return Err(failure),
                 // What was read before the lease was taken may be old.
                 Decision::Renew if *leased => {
-                    if let Err(error) = self.renew(renewing, &credential, &pair, refused.is_some()).await {
+                    if let Err(error) = self.renew(renewing, &credential, &pair).await {
                         return if self.is_usable(&pair, refused) { Ok(pair.access) } else { Err(error) };
                     }
                 }
@@ -263,7 +267,7 @@ impl Stored {
         if kind(credential) == Some(LOGIN_REQUIRED) || renewing.spent == generation {
             return otherwise(Failure::LoginRequired);
         }
-        if refused.is_some() && renewing.forced == generation {
+        if refused.is_some() && self.current().useless == generation {
             return otherwise(Failure::Unauthorized);
         }
         // A clock that was set back must not make the pause longer.
@@ -284,7 +288,6 @@ impl Stored {
         renewing: &mut Renewing,
         credential: &Credential,
         pair: &Pair,
-        forced: bool,
     ) -> Result<(), Failure> {
         let Account { store, person, application, .. } = &self.account;
         let generation = credential.generation;
@@ -299,14 +302,11 @@ impl Stored {
             Ok(next) => {
                 let missing = scopes::missing(application.scopes(), &next.scopes).join(" ");
                 tracing::info!(person = %person.name, expires_at = %next.expires_at, missing, "log-in renewed");
-                if forced {
-                    renewing.forced = Some(generation + 1);
-                }
                 renewing.unsaved = Some((generation, next));
                 Ok(self.save(renewing).await?)
             }
             Err(error) => {
-                let failure = self.note_failure(renewing, generation, error).await;
+                let failure = self.note_failure(renewing, credential, error).await;
                 self.at(FaultPoint::Noted);
                 Err(failure)
             }
@@ -349,8 +349,14 @@ impl Stored {
         Ok(store.finish_refresh(person.id, generation, &sealed).await?)
     }
 
-    async fn note_failure(&self, renewing: &mut Renewing, generation: i64, error: TokenError) -> Failure {
+    async fn note_failure(
+        &self,
+        renewing: &mut Renewing,
+        credential: &Credential,
+        error: TokenError,
+    ) -> Failure {
         let Account { store, person, metrics, .. } = &self.account;
+        let generation = credential.generation;
         let (kind, answered, outcome) = match &error {
             TokenError::Unreachable(_) | TokenError::Limited => (RENEWAL_FAILED, true, Refresh::Unsent),
             TokenError::Unanswered(_) => (RENEWAL_FAILED, false, Refresh::Unanswered),
@@ -361,12 +367,18 @@ impl Stored {
         let required = kind == LOGIN_REQUIRED;
         if required {
             renewing.spent = Some(generation);
-            let advice = "run `myhealth login`; until then nothing is read once the access token ends";
-            tracing::error!(person = %person.name, kind, error = causes(&error), advice);
+            tracing::error!(
+                person = %person.name,
+                kind,
+                error = causes(&error),
+                "the log-in is spent; run `myhealth login` before the access token ends"
+            );
         } else {
             tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
         }
-        let noted = store.note_credential_failure(person.id, generation, kind, answered, self.now()).await;
+        // What became of an earlier attempt is no clearer when this one did not get through.
+        let known = required || (answered && credential.attempted_at.is_none());
+        let noted = store.note_credential_failure(person.id, generation, kind, known, self.now()).await;
         if let Err(error) = noted {
             tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
         }

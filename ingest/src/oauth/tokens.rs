@@ -152,10 +152,18 @@ impl Tokens {
         match &self.0 {
             Source::Fixed(_) => Ok(None),
             Source::Stored(stored) => {
-                stored.note_refusal(&refused);
+                stored.note_refusal(&refused, false);
                 let access = stored.clone().settled(Some(refused.clone())).await?;
                 Ok((access.expose_secret() != refused.expose_secret()).then_some(access))
             }
+        }
+    }
+
+    /// Notes that the token which [`Tokens::renew`] gave was refused as well, so that it is not renewed again before its
+    /// time: each renewal is a chance to lose the log-in.
+    pub(crate) fn was_useless(&self, renewed: &SecretString) {
+        if let Source::Stored(stored) = &self.0 {
+            stored.note_refusal(renewed, true);
         }
     }
 

@@ -27,6 +27,8 @@ const DAY: i64 = 24 * 60;
 struct World {
     cloud: Arc<Cloud>,
     base: String,
+    /// Where the log-in server is thought to be.
+    token_base: Mutex<String>,
     now: Arc<Mutex<Timestamp>>,
     /// How far the clock of our machine is from Oura's.
     skew: Arc<Mutex<SignedDuration>>,
@@ -63,10 +65,11 @@ impl World {
         let person = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", at).await.unwrap();
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let skew = Arc::default();
+        let (skew, token_base) = (Arc::default(), Mutex::new(base.clone()));
         Self {
             cloud,
             base,
+            token_base,
             now,
             skew,
             store,
@@ -86,7 +89,8 @@ impl World {
     }
 
     fn application(&self, id: &str) -> Application {
-        let url = |path: &str| format!("{}{path}", self.base);
+        let base = self.token_base.lock().unwrap().clone();
+        let url = |path: &str| format!("{base}{path}");
         Application::new(ApplicationSettings {
             client_id: id.into(),
             client_secret: "client-secret".to_owned().into(),
@@ -214,18 +218,21 @@ async fn a_token_refused_early_is_renewed_once() {
     world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
     assert!(read(&client).await.unwrap() > 10);
     assert_eq!(world.credential().await.generation, 2);
+    world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
+    read(&client).await.unwrap();
+    assert_eq!(world.credential().await.generation, 3, "it helped, so it may help again");
     // A refusal that renewing does not heal must not burn a rotation with every request.
     world.cloud.faults().always("/v2/usercollection", Fault::Revoked);
     for _ in 0..5 {
         assert_eq!(read(&client).await, Err("unauthorized"));
     }
-    assert_eq!(world.credential().await.generation, 2);
+    assert_eq!(world.credential().await.generation, 4);
     world.cloud.faults().clear();
     read(&client).await.unwrap();
     // What the person did not tick is not mended by renewing either.
     let tags = client.window(Collection::Tag, DayRange::ending(day("2026-03-29"), 3)).await;
     assert!(matches!(tags, Err(Failure::Scope)), "{tags:?}");
-    assert_eq!(world.credential().await.generation, 2);
+    assert_eq!(world.credential().await.generation, 4);
 }
 
 #[tokio::test]
@@ -258,6 +265,36 @@ async fn a_failing_log_in_server_is_asked_once_and_the_token_used_to_its_end() {
         }
         assert_eq!(world.cloud.refresh_reuses(), u64::from(matches!(fault, Fault::CutBody)), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_log_in_server_that_is_away_costs_nothing_and_clears_no_doubt() {
+    let (world, _folder) = world().await;
+    let away = |is: bool| {
+        let nowhere = || "http://127.0.0.1:1".to_owned();
+        *world.token_base.lock().unwrap() = if is { nowhere() } else { world.base.clone() };
+    };
+    world.later(DAY + 1);
+    away(true);
+    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    assert_eq!(world.credential().await.attempted_at, None, "it was never sent");
+    away(false);
+    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED), "a minute's pause");
+    assert_eq!(world.asked(TOKEN), 1);
+    world.later(1);
+    read(&world.process()).await.unwrap();
+
+    world.later(DAY + 1);
+    world.cloud.faults().next("/oauth", 1, &Fault::Status(503));
+    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    world.later(2);
+    away(true);
+    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    assert!(world.credential().await.attempted_at.is_some(), "the first one may still have been spent");
+    away(false);
+    world.later(2);
+    read(&world.process()).await.unwrap();
+    assert_eq!(world.cloud.refresh_reuses(), 0);
 }
 
 #[tokio::test]

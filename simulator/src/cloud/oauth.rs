@@ -8,9 +8,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::{self, post};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -171,8 +173,24 @@ impl Tokens {
 
 type Parameters = Vec<(String, String)>;
 
-/// `GET /oauth/authorize`: the person is logged in and says yes.
-pub(super) async fn authorize(State(cloud): State<Arc<Cloud>>, Query(query): Query<Parameters>) -> Response {
+/// The addresses of one front end.
+pub(super) fn routes(front_end: FrontEnd, prefix: &str) -> Router<Arc<Cloud>> {
+    type Ask = fn(FrontEnd, &Cloud, &HeaderMap, &Parameters) -> Response;
+    let posted = |ask: Ask| {
+        post(
+            async move |State(cloud): State<Arc<Cloud>>, headers: HeaderMap, Form(form): Form<Parameters>| {
+                ask(front_end, &cloud, &headers, &form)
+            },
+        )
+    };
+    Router::new()
+        .route(&format!("{prefix}authorize"), routing::get(authorize))
+        .route(&format!("{prefix}token"), posted(token))
+        .route(&format!("{prefix}revoke"), posted(revoke))
+}
+
+/// The consent page: the person is logged in and says yes, or no.
+async fn authorize(State(cloud): State<Arc<Cloud>>, Query(query): Query<Parameters>) -> Response {
     let mut applications = cloud.applications.iter().map(|(_, application)| application);
     let application = applications.find(|app| Some(app.id.as_str()) == get(&query, "client_id"));
     let registered = application.filter(|app| Some(app.redirect_uri.as_str()) == get(&query, "redirect_uri"));
@@ -209,18 +227,13 @@ pub(super) async fn authorize(State(cloud): State<Arc<Cloud>>, Query(query): Que
     (StatusCode::FOUND, [(header::LOCATION, location)]).into_response()
 }
 
-/// `POST /oauth/token` and its twin.
-pub(super) async fn token(
-    front_end: FrontEnd,
-    State(cloud): State<Arc<Cloud>>,
-    headers: HeaderMap,
-    Form(form): Form<Parameters>,
-) -> Response {
-    let Some((home, application)) = client(&cloud, &headers, &form) else {
+/// Codes and refresh tokens for pairs.
+fn token(front_end: FrontEnd, cloud: &Cloud, headers: &HeaderMap, form: &Parameters) -> Response {
+    let Some((home, application)) = client(cloud, headers, form) else {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client or wrong secret.");
     };
     let now = cloud.now();
-    let kind = get(&form, "grant_type");
+    let kind = get(form, "grant_type");
     if *home != front_end {
         return match kind {
             Some("refresh_token") => refuse(StatusCode::BAD_REQUEST, "invalid_request", "Not here."),
@@ -229,13 +242,13 @@ pub(super) async fn token(
     }
     let mut tokens = locked(&cloud.tokens);
     let grant = match kind {
-        Some("authorization_code") => get(&form, "code")
+        Some("authorization_code") => get(form, "code")
             .and_then(|code| tokens.codes.remove(code))
             .filter(|code| code.client == application.id && now < code.expires)
-            .filter(|_| get(&form, "redirect_uri") == Some(&application.redirect_uri))
-            .filter(|code| proves(get(&form, "code_verifier"), code.challenge.as_deref()))
+            .filter(|_| get(form, "redirect_uri") == Some(&application.redirect_uri))
+            .filter(|code| proves(get(form, "code_verifier"), code.challenge.as_deref()))
             .map(|code| code.grant),
-        Some("refresh_token") => get(&form, "refresh_token")
+        Some("refresh_token") => get(form, "refresh_token")
             .and_then(|token| tokens.spend(token))
             .filter(|(_, client)| *client == application.id)
             .map(|(grant, _)| grant),
@@ -247,18 +260,13 @@ pub(super) async fn token(
     }
 }
 
-/// `POST /oauth/revoke` and its twin: 200 also for a token nobody knows (RFC 7009, 2.2).
-pub(super) async fn revoke(
-    front_end: FrontEnd,
-    State(cloud): State<Arc<Cloud>>,
-    headers: HeaderMap,
-    Form(form): Form<Parameters>,
-) -> Response {
-    let application = client(&cloud, &headers, &form).filter(|(home, _)| *home == front_end);
+/// The end of a consent: 200 also for a token nobody knows (RFC 7009, 2.2).
+fn revoke(front_end: FrontEnd, cloud: &Cloud, headers: &HeaderMap, form: &Parameters) -> Response {
+    let application = client(cloud, headers, form).filter(|(home, _)| *home == front_end);
     let Some((_, application)) = application else {
         return refuse(StatusCode::UNAUTHORIZED, "invalid_client", "Unknown client or wrong secret.");
     };
-    locked(&cloud.tokens).forget(get(&form, "token").unwrap_or_default(), &application.id);
+    locked(&cloud.tokens).forget(get(form, "token").unwrap_or_default(), &application.id);
     StatusCode::OK.into_response()
 }
 
