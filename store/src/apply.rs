@@ -215,7 +215,12 @@ async fn upsert_documents(
     Ok(())
 }
 
-async fn upsert_rejected(tx: &mut Tx, owner: Owner, rejected: &[Rejected], now: Timestamp) -> Result<()> {
+pub(crate) async fn upsert_rejected(
+    tx: &mut Tx,
+    owner: Owner,
+    rejected: &[Rejected],
+    now: Timestamp,
+) -> Result<()> {
     let unique: BTreeMap<&str, &Rejected> =
         rejected.iter().map(|rejected| (rejected.id.as_str(), rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();

@@ -5,11 +5,13 @@
 mod contract;
 mod fixtures;
 mod schema;
+mod webhooks;
 mod withdrawn;
 
 /// Every case, wherever it stands.
 mod cases {
     pub(crate) use crate::contract::*;
+    pub(crate) use crate::webhooks::*;
     pub(crate) use crate::withdrawn::*;
 }
 
@@ -55,4 +57,13 @@ on_both_databases! {
     a_document_that_comes_back_counts_on
     the_last_document_takes_the_newest_values_with_it
     progress_withdrawn_is_kept_too
+    a_repeated_announcement_waits_once_and_the_newest_counts
+    what_is_announced_during_its_fetch_is_fetched_again
+    a_claim_that_runs_out_is_given_to_another_and_is_worth_nothing_then
+    a_postponed_document_waits_and_only_its_own_failures_count
+    a_document_given_up_is_listed_with_its_reason
+    a_full_queue_takes_no_more_documents_but_news_of_those_it_has
+    what_is_due_longest_is_claimed_first
+    claims_at_the_same_moment_never_share_a_document
+    an_account_is_one_persons_and_the_newest_word_counts
 }
