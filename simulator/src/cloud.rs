@@ -7,6 +7,7 @@ mod faults;
 mod oauth;
 mod page;
 mod query;
+mod webhook;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -18,17 +19,19 @@ use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use faults::{Fault, Faults, Wrong};
 pub use oauth::{Application, SCOPES};
+pub use webhook::Deliveries;
 
 use crate::life::Person;
 use crate::oura::{Collection, Shape, personal_info};
 use oauth::Tokens;
 use query::Params;
+use webhook::{Sender, Webhooks};
 
 /// Requests the log remembers.
 const LOG: usize = 1_000;
@@ -40,6 +43,9 @@ pub struct Cloud {
     applications: Vec<Application>,
     tokens: Mutex<Tokens>,
     lapsed: Mutex<BTreeSet<usize>>,
+    deleted: Mutex<BTreeSet<String>>,
+    webhooks: Mutex<Webhooks>,
+    sender: Option<Sender>,
     faults: Faults,
     page_size: usize,
     row_page_size: usize,
@@ -67,6 +73,9 @@ impl Cloud {
             applications: Vec::new(),
             tokens: Mutex::default(),
             lapsed: Mutex::default(),
+            deleted: Mutex::default(),
+            webhooks: Mutex::default(),
+            sender: None,
             faults: Faults::default(),
             page_size: 100,
             row_page_size: 1_000,
@@ -141,6 +150,12 @@ impl Cloud {
         Router::new()
             .route("/v2/usercollection/{collection}", get(list))
             .route("/v2/usercollection/{collection}/{document_id}", get(single))
+            .route("/v2/webhook/subscription", get(webhook::list).post(webhook::create))
+            .route(
+                "/v2/webhook/subscription/{id}",
+                get(webhook::single).put(webhook::update).delete(webhook::delete),
+            )
+            .route("/v2/webhook/subscription/renew/{id}", put(webhook::renew))
             .route("/oauth/authorize", get(oauth::authorize))
             .route("/oauth/token", post(oauth::token))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
@@ -209,7 +224,8 @@ async fn list(
     let page = match caller.person.synced(now) {
         Some(known) => {
             let size = cloud.page_size(collection.shape);
-            page::answer(collection, caller.person, &params, size, known)?
+            let deleted = locked(&cloud.deleted).clone();
+            page::answer(collection, caller.person, &params, size, known, &deleted)?
         }
         None => page::EMPTY.to_owned(),
     };
@@ -225,7 +241,7 @@ async fn single(
     let caller = cloud.caller(&headers)?;
     let collection = named(&name)?;
     caller.require(collection.scope)?;
-    let known = caller.person.synced(cloud.now());
+    let known = caller.person.synced(cloud.now()).filter(|_| !cloud.is_deleted(&id));
     let document = known.and_then(|known| collection.document(caller.person, &id, known));
     document
         .map(|document| body(document.json))
