@@ -1,5 +1,6 @@
 //! Oura in: the only part of the house that talks to Oura. [`plan`](plan::plan) says what to ask (pure), [`Client`]
-//! asks and reads every page to the end, [`Ingest`] stores each window in one transaction before it counts as read.
+//! asks and reads every page to the end, [`Ingest`] stores each window in one transaction before it counts as read;
+//! [`webhook`] fetches at once what Oura says has changed.
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
@@ -7,7 +8,8 @@ mod metrics;
 mod oura;
 pub mod plan;
 mod sync;
+pub mod webhook;
 
 pub use metrics::Metrics;
-pub use oura::{Client, Failure, InvalidClient, Window};
+pub use oura::{Client, Failure, InvalidClient, Single, Window};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

@@ -14,10 +14,12 @@ use serde_json::value::RawValue;
 use crate::metrics::Metrics;
 
 mod failure;
+mod single;
 
 use failure::MAX_PAUSE;
 
 pub use failure::Failure;
+pub use single::Single;
 
 /// Days asked for around those that are kept. Oura's filters read a bare date as midnight UTC and compare it with
 /// instants that may lie in any offset, so its own answer to "these days" can miss the first or the last; asking wider
@@ -77,24 +79,11 @@ struct Page<'a> {
 impl Client {
     /// A client of the API at `base` (`https://api.ouraring.com`). A TLS provider must be installed in the process.
     pub fn new(base: &str, token: SecretString, metrics: Metrics) -> Result<Self, InvalidClient> {
-        let base: Url = base.parse().map_err(|_| InvalidClient::Malformed(base.to_owned()))?;
-        let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        match base.scheme() {
-            "https" => {}
-            "http" if local => {}
-            "http" => return Err(InvalidClient::Unencrypted(base)),
-            _ => return Err(InvalidClient::Malformed(base.to_string())),
-        }
+        let base = base_url(base)?;
         if header::HeaderValue::from_str(token.expose_secret()).is_err() {
             return Err(InvalidClient::Token);
         }
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_mins(1))
-            // A redirect is nothing this API does; following one could carry the token elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = http()?;
         let retries = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
@@ -193,12 +182,22 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}/v2/usercollection/{}",
-            self.base.path().trim_end_matches('/'),
-            collection.path()
-        ));
+        let (status, retry_after, body) = self.ask(&[collection.path()], query).await?;
+        if status != StatusCode::OK {
+            return Err(Failure::of(status, retry_after.as_deref(), &body));
+        }
+        // Half a page is found here, where it can be asked for again.
+        parse(&body)?;
+        Ok(body)
+    }
+
+    /// Asks once for what lies below `/v2/usercollection`: status, `Retry-After` and the whole body.
+    async fn ask(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, String)],
+    ) -> Result<(StatusCode, Option<String>, Vec<u8>), Failure> {
+        let url = below(&self.base, &[&["v2", "usercollection"], path].concat());
         let request = self.http.get(url).query(query).bearer_auth(self.token.expose_secret());
         let mut response = request.send().await?;
         let mut body = Vec::new();
@@ -208,15 +207,41 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        if response.status() != StatusCode::OK {
-            let retry_after =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            return Err(Failure::of(response.status(), retry_after, &body));
-        }
-        // Half a page is found here, where it can be asked for again.
-        parse(&body)?;
-        Ok(body)
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        Ok((response.status(), retry_after.map(str::to_owned), body))
     }
+}
+
+/// The address of an API that may be told secrets: https, or http on this machine.
+pub(crate) fn base_url(base: &str) -> Result<Url, InvalidClient> {
+    let base: Url = base.parse().map_err(|_| InvalidClient::Malformed(base.to_owned()))?;
+    let local = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+    match base.scheme() {
+        "https" => Ok(base),
+        "http" if local => Ok(base),
+        "http" => Err(InvalidClient::Unencrypted(base)),
+        _ => Err(InvalidClient::Malformed(base.to_string())),
+    }
+}
+
+/// A place below an API's address; segments are escaped.
+pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    let mut path = url.path_segments_mut().expect("BUG: an http address has a path");
+    path.pop_if_empty().extend(segments);
+    drop(path);
+    url
+}
+
+/// The one way to talk to Oura: limits on time, no detours.
+pub(crate) fn http() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(Duration::from_mins(1))
+        // A redirect is nothing this API does; following one could carry the token elsewhere.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {

@@ -15,6 +15,7 @@ use tokio_util::task::AbortOnDropHandle;
 use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
 use crate::plan::{self, Horizon, Plan, Read, Request};
+use crate::webhook::Health;
 
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -61,6 +62,7 @@ pub struct Ingest {
     settings: Settings,
     metrics: Metrics,
     clock: Clock,
+    relaxed: Option<(Health, Duration)>,
 }
 
 /// What to read in a pass.
@@ -108,7 +110,15 @@ impl Ingest {
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
-        Self { store, client, person, settings, metrics, clock }
+        Self { store, client, person, settings, metrics, clock, relaxed: None }
+    }
+
+    /// Lets `interval` pass between two passes while the webhooks are in good health. Time series are not announced, so
+    /// they come as rarely.
+    #[must_use]
+    pub fn with_relaxed_interval(mut self, health: Health, interval: Duration) -> Self {
+        self.relaxed = Some((health, interval));
+        self
     }
 
     /// Passes until `stop`, each `interval` after the last; while history is missing, without a pause. A database that
@@ -116,6 +126,7 @@ impl Ingest {
     pub async fn run(&self, stop: CancellationToken, mut progress: impl FnMut(Step) + Send) {
         while !stop.is_cancelled() {
             let pass = self.pass(Pass::Missing, &stop, Some(self.settings.interval), &mut progress).await;
+            let calm = pass.as_ref().is_ok_and(|report| report.complete && report.failures.is_empty());
             let pause = match pass {
                 // Where Oura asked for a longer pause, it gets it.
                 Ok(report) if report.complete => {
@@ -133,8 +144,22 @@ impl Ingest {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(pause) => {}
+                () = self.rest(pause, calm) => {}
             }
+        }
+    }
+
+    /// Sleeps through a pause, and after a pass without failures as long as announcements can be relied on.
+    async fn rest(&self, pause: Duration, calm: bool) {
+        let began = Instant::now();
+        tokio::time::sleep(pause).await;
+        let Some((health, interval)) = self.relaxed.as_ref().filter(|_| calm) else { return };
+        loop {
+            let left = interval.saturating_sub(began.elapsed());
+            if left.is_zero() || !health.is_good() {
+                return;
+            }
+            tokio::time::sleep(left.min(self.settings.interval)).await;
         }
     }
 

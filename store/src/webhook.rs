@@ -234,6 +234,18 @@ impl Store {
         tx.commit().await
     }
 
+    /// Frees every claim of a person: for the one process of an embedded database, whose claims died with it.
+    pub async fn release_events(&self, person: i64) -> Result<()> {
+        let mut tx = self.backend.begin().await?;
+        with_conn!(&mut tx, conn => {
+            sqlx::query("update webhook_event set claimed_until = null where person = $1 and claimed_until is not null")
+                .bind(person)
+                .execute(conn)
+                .await?;
+        });
+        tx.commit().await
+    }
+
     /// How much waits of one person's.
     pub async fn event_queue(&self, person: i64) -> Result<Queue> {
         let (length, oldest): (i64, Option<jiff_sqlx::Timestamp>) = with_pool!(self, pool => {
