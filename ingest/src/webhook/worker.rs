@@ -83,7 +83,10 @@ impl Worker {
         if self.store.is_embedded()
             && let Err(error) = self.store.release_events(self.person).await
         {
-            tracing::error!(error = causes(&error), "cannot free what an earlier start was fetching; it waits");
+            tracing::error!(
+                error = causes(&error),
+                "cannot free what an earlier start was fetching; it waits"
+            );
         }
         let works = futures_util::future::join_all((0..AT_ONCE).map(|_| self.work(stop)));
         futures_util::join!(works, self.learn(stop), self.watch(stop));
@@ -263,7 +266,7 @@ fn contradicts(change: Change, single: &Single) -> bool {
 
 /// The pause after so many attempts.
 fn pause_after(attempts: i64) -> Duration {
-    let doublings = u32::try_from(attempts - 1).unwrap_or(0).min(16);
+    let doublings = u32::try_from((attempts - 1).clamp(0, 16)).expect("BUG: it was just made small");
     (FIRST_RETRY * 2_u32.pow(doublings)).min(LAST_RETRY)
 }
 
