@@ -1,6 +1,8 @@
 //! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
+pub(crate) mod webhook;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +10,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{Day, Pseudonym};
 use jiff::tz::TimeZone;
+
+use self::webhook::{ApplicationArgs, WebhookArgs, WebhookCommand};
 
 /// Runs an Oura ring like a service: gauges for Prometheus, history in SQL, answers by REST.
 #[derive(Debug, Parser)]
@@ -36,6 +40,9 @@ pub(crate) enum Command {
     Migrate(StoreArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
+    /// Look after the subscriptions by which Oura announces new data; `serve` does so by itself.
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
     /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
     Doctor(DoctorArgs),
     /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
@@ -176,6 +183,10 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
@@ -224,6 +235,10 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
 
@@ -262,6 +277,11 @@ mod tests {
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",
             "demo --since 1",
+            "serve --webhook.listen-address 9874",
+            "serve --webhook.replay-window 1",
+            "serve --oura-client-secret x --oura-client-secret-file y",
+            "webhook",
+            "webhook sync",
             "fly",
         ] {
             let words = std::iter::once("myhealth").chain(line.split(' '));

@@ -4,6 +4,7 @@ mod demo;
 mod doctor;
 mod healthcheck;
 mod sync;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use sync::sync;
+pub(crate) use webhook::webhook;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
@@ -37,8 +39,12 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     } else {
         None
     };
+    let webhook = match &oura {
+        Some(oura) => args.webhook.webhook(&args.application, &oura.url)?,
+        None => None,
+    };
     let person = args.person.who();
-    let service = Service { location, roles, person, oura, listen: args.listen, demo: false };
+    let service = Service { location, roles, person, oura, webhook, listen: args.listen, demo: false };
     Ok(exit(serve::run(service, clock).await?))
 }
 

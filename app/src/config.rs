@@ -24,6 +24,16 @@ pub(crate) enum Invalid {
          To look around without an account run `myhealth demo`; to serve what is stored use --only exporter,api"
     )]
     NoToken,
+    #[error(
+        "webhooks need the application that is registered at Oura: --oura-client-id and --oura-client-secret-file"
+    )]
+    NoApplication,
+    #[error("--oura-client-id and --oura-client-secret-file belong together; one of them is missing")]
+    HalfAnApplication,
+    #[error("say which callback with --webhook.callback-url, or --all to delete")]
+    NoCallback,
+    #[error("--webhook.callback-url: {0}")]
+    Callback(#[from] ingest::webhook::InvalidCallback),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("--oura-url, --oura-token: {0}")]
@@ -35,7 +45,7 @@ pub(crate) enum Invalid {
 }
 
 /// A secret's file without the line end editors add.
-fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
+pub(crate) fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
     let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
         flag,
         path: path.to_owned(),

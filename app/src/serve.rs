@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ingest::plan::Horizon;
+use ingest::webhook::Webhooks;
 use ingest::{Ingest, Settings};
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
@@ -20,6 +21,7 @@ use crate::hosts;
 use crate::progress::Progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
+use crate::webhook::Webhook;
 
 /// What to run.
 pub(crate) struct Service {
@@ -29,6 +31,8 @@ pub(crate) struct Service {
     pub(crate) person: Who,
     /// Present when the ingest role runs.
     pub(crate) oura: Option<Oura>,
+    /// Present when Oura announces news to this process.
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) listen: ListenArgs,
     pub(crate) demo: bool,
 }
@@ -67,12 +71,30 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let api_listener =
         if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
 
+    let webhook = match service.webhook {
+        Some(webhook) => Some((bind(webhook.listen, "--webhook.listen-address").await?, webhook)),
+        None => None,
+    };
+
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
     if let Some((client, metrics, settings)) = reader {
         let person = service.person.ensure(&store, clock()).await?;
-        let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
+        let mut ingest =
+            Ingest::new(store.clone(), client.clone(), person.clone(), settings, metrics, clock.clone());
+        if let Some((listener, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
+            println!("  webhooks  http://{}/ for {}", listener.local_addr()?, settings.callback);
+            let metrics = ingest::webhook::Metrics::register(own);
+            let (store, clock) = (store.clone(), clock.clone());
+            let webhooks = Webhooks::new(store, client, person.id, settings, subscriptions, metrics, clock);
+            if let Some(interval) = poll_interval {
+                ingest = ingest.with_relaxed_interval(webhooks.health(), interval);
+            }
+            listen(&lifecycle, "webhooks", listener, webhooks.router());
+            let stop = lifecycle.stop.clone();
+            lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
+        }
         let stop = lifecycle.stop.clone();
         lifecycle.spawn("ingest", async move {
             let mut progress = Progress::new();

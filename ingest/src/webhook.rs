@@ -72,7 +72,7 @@ impl std::fmt::Display for Callback {
 
 impl Callback {
     /// Whether a subscription's address is this one.
-    fn is(&self, address: &str) -> bool {
+    pub fn is(&self, address: &str) -> bool {
         Url::parse(address).is_ok_and(|url| url == self.0)
     }
 }

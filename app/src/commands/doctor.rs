@@ -1,5 +1,7 @@
 //! Looks at everything that can be wrong and says what to do about it.
 
+mod webhooks;
+
 use std::process::ExitCode;
 
 use domain::{Collection, Day, DayRange};
@@ -41,7 +43,10 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     }
     if let Some(store) = database(&args, &mut findings).await {
         match store.person(args.person.person.as_str()).await? {
-            Some(person) => stored(&store, &person, &mut findings).await?,
+            Some(person) => {
+                stored(&store, &person, &mut findings).await?;
+                webhooks::queue(&store, &person, clock(), &mut findings).await?;
+            }
             None => {
                 println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
             }
@@ -49,6 +54,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
         store.close().await;
     }
     oura(&args, today, &mut findings).await;
+    webhooks::subscriptions(&args, clock(), &mut findings).await;
     match findings.wrong {
         0 => println!("nothing wrong found"),
         n => println!("{n} to mend"),
