@@ -100,6 +100,21 @@ pub struct Step {
     pub applied: Option<Applied>,
 }
 
+/// Sleeps through a pause and then, looking up every `interval`, as long as announcements can be relied on and no
+/// longer than they may stand in for a pass.
+async fn rest(pause: Duration, interval: Duration, relaxed: Option<&(Health, Duration)>) {
+    let began = Instant::now();
+    tokio::time::sleep(pause).await;
+    let Some((health, longest)) = relaxed else { return };
+    loop {
+        let left = longest.saturating_sub(began.elapsed());
+        if left.is_zero() || !health.is_good() {
+            return;
+        }
+        tokio::time::sleep(left.min(interval)).await;
+    }
+}
+
 impl Ingest {
     /// Everything a pass needs.
     pub fn new(
@@ -144,22 +159,8 @@ impl Ingest {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.rest(pause, calm) => {}
+                () = rest(pause, self.settings.interval, self.relaxed.as_ref().filter(|_| calm)) => {}
             }
-        }
-    }
-
-    /// Sleeps through a pause, and after a pass without failures as long as announcements can be relied on.
-    async fn rest(&self, pause: Duration, calm: bool) {
-        let began = Instant::now();
-        tokio::time::sleep(pause).await;
-        let Some((health, interval)) = self.relaxed.as_ref().filter(|_| calm) else { return };
-        loop {
-            let left = interval.saturating_sub(began.elapsed());
-            if left.is_zero() || !health.is_good() {
-                return;
-            }
-            tokio::time::sleep(left.min(self.settings.interval)).await;
         }
     }
 
@@ -308,5 +309,34 @@ impl Ingest {
             self.store.note_failure(self.person.id, *collection, failure.kind(), (self.clock)()).await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    /// Minutes of rest with a pause of ten and, while `health` is good, of sixty.
+    async fn rested(health: &Health, relaxed: bool) -> u64 {
+        let began = Instant::now();
+        let relaxed = relaxed.then(|| (health.clone(), 60 * MINUTE));
+        rest(10 * MINUTE, 10 * MINUTE, relaxed.as_ref()).await;
+        began.elapsed().as_secs() / 60
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn passes_are_fewer_only_while_announcements_can_be_relied_on() {
+        let health = Health::default();
+        assert_eq!(rested(&health, true).await, 10);
+        health.set(true);
+        assert_eq!((rested(&health, true).await, rested(&health, false).await), (60, 10));
+        let ill = health.clone();
+        let falls_ill = async move {
+            tokio::time::sleep(25 * MINUTE).await;
+            ill.set(false);
+        };
+        assert_eq!(futures_util::join!(rested(&health, true), falls_ill).0, 30);
     }
 }

@@ -19,6 +19,9 @@ const TOKEN: &str = "b7f1c0de-simulated-access-token-of-webhooks";
 const SECRET: &str = "5eed9a11-simulated-client-secret-of-webhooks";
 const CALLBACK: &str = "https://health.example.org/oura/webhook";
 
+/// Where the news goes.
+const THERE: [&str; 2] = ["--webhook.callback-url", CALLBACK];
+
 /// The gauge of last night's score.
 const GAUGE: &str = "oura_sleep_score{person=\"me\"}";
 
@@ -58,6 +61,7 @@ struct Cloud {
     /// Where its events really go.
     port: u16,
     night: Date,
+    user: String,
     id: String,
     score: f64,
 }
@@ -69,7 +73,8 @@ impl Cloud {
             TimeZone::UTC.to_timestamp(night.at(0, 0, 0, 0)).unwrap() - SignedDuration::from_hours(2);
         let behind = Arc::new(AtomicI64::new(real().duration_since(before).as_secs()));
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let read = behind.clone();
+        let (read, client) = (behind.clone(), http());
+        let user = Person::new(life.clone()).personal_info(real())["id"].as_str().unwrap().to_owned();
         let cloud =
             simulator::Cloud::new(move || real() - SignedDuration::from_secs(read.load(Ordering::Relaxed)))
                 .with_person(TOKEN, Person::new(life), simulator::SCOPES)
@@ -80,7 +85,7 @@ impl Cloud {
                     expires_in: 86_400,
                     unticked: Vec::new(),
                 })
-                .with_callbacks(move |request| tunnel(request, port));
+                .with_callbacks(move |request| tunnel(client.clone(), request, port));
         let oura = Arc::new(cloud);
         let router = oura.router();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -93,28 +98,19 @@ impl Cloud {
                 axum::serve(tokio::net::TcpListener::from_std(listener).unwrap(), router).await.unwrap();
             });
         });
-        Self { oura, behind, base, port, night, id, score }
+        Self { oura, behind, base, port, night, user, id, score }
     }
 
     /// The flags of the application.
-    fn application(&self) -> [&str; 8] {
-        [
-            "--oura-url",
-            &self.base,
-            "--oura-client-id",
-            "app",
-            "--oura-client-secret",
-            SECRET,
-            "--webhook.callback-url",
-            CALLBACK,
-        ]
+    fn application(&self) -> [&str; 6] {
+        ["--oura-url", &self.base, "--oura-client-id", "app", "--oura-client-secret", SECRET]
     }
 
     /// Serves this cloud's person from a folder, asking unbidden once a day only.
     fn serve(&self, folder: &Path) -> Running {
         let mut command =
             myhealth(&["serve", "--oura-token", TOKEN, "--interval", "86400", "--log.level", "trace"]);
-        command.args(self.application()).arg("--data-dir").arg(folder);
+        command.args(self.application()).args(THERE).arg("--data-dir").arg(folder);
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
         command.args(["--webhook.listen-address", &format!("127.0.0.1:{}", self.port)]);
         command.args(["--time-zone", "Europe/Berlin", "--history-from"]);
@@ -153,12 +149,12 @@ impl Cloud {
 }
 
 /// What stands between Oura and the listener at home.
-async fn tunnel(request: Request<Body>, port: u16) -> Response {
+async fn tunnel(client: reqwest::Client, request: Request<Body>, port: u16) -> Response {
     let (parts, body) = request.into_parts();
     assert_eq!(parts.uri.host(), Some("health.example.org"));
     let url = format!("http://127.0.0.1:{port}{}", parts.uri.path_and_query().unwrap());
     let body = to_bytes(body, usize::MAX).await.unwrap();
-    let request = http().request(parts.method, url).headers(parts.headers).body(body);
+    let request = client.request(parts.method, url).headers(parts.headers).body(body);
     let Ok(answer) = request.send().await else { return StatusCode::BAD_GATEWAY.into_response() };
     let status = answer.status();
     (status, answer.bytes().await.unwrap_or_default()).into_response()
@@ -213,8 +209,7 @@ async fn a_new_night_is_a_gauge_without_a_poll_and_goes_when_it_is_deleted() {
 
     // The most talkative log names neither the person, nor a document, nor a secret.
     let said = running.output();
-    let user = Person::new(life_with_a_night().0).personal_info(real())["id"].as_str().unwrap().to_owned();
-    for secret in [TOKEN, SECRET, &user, &cloud.id] {
+    for secret in [TOKEN, SECRET, &cloud.user, &cloud.id] {
         assert!(!said.contains(secret), "the log holds {secret}");
     }
 }
@@ -261,25 +256,36 @@ async fn operators_see_repair_and_end_the_subscriptions() {
         (output.status.code(), said(&output))
     };
     let data = folder.path().to_str().unwrap();
-    let doctor = ["doctor", "--oura-token", TOKEN, "--data-dir", data];
+    let doctor = ["doctor", "--oura-token", TOKEN, "--data-dir", data, THERE[0], THERE[1]];
     let (code, report) = run(&doctor);
     assert!(code == Some(1) && report.contains("45 subscriptions to https://health.example.org"), "{report}");
-    let (code, report) = run(&["webhook", "sync"]);
+    let (code, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
     assert!(code == Some(1) && report.contains("--webhook.listen-address"), "nobody listens: {report}");
 
     let running = cloud.serve(folder.path());
     let metrics = format!("http://{}/metrics", running.address("gauges").await);
     cloud.ready(&metrics).await;
-    let (code, report) = run(&["webhook", "sync"]);
+    let (code, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
     assert!(code == Some(0) && report.contains("0 made, 0 renewed, 0 removed"), "{report}");
     let (_, report) = run(&doctor);
     assert!(report.contains("Oura announces every kind of news to"), "{report}");
-    cloud.behind.fetch_sub(85 * 86_400, Ordering::Relaxed);
+    let (_, report) = run(&["webhook", "list"]);
+    assert!(report.contains("45 subscriptions") && report.contains("vo2_max"), "{report}");
+    let delete = || {
+        let (code, report) = run(&["webhook", "delete", THERE[0], THERE[1]]);
+        assert!(code == Some(0) && report.contains("45 subscriptions ended"), "{report}");
+    };
+    delete();
+    // Made long ago, they end soon.
+    cloud.behind.store(85 * 86_400, Ordering::Relaxed);
+    let (_, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
+    assert!(report.contains("45 made, 0 renewed, 0 removed"), "{report}");
     let (code, report) = run(&doctor);
     assert!(code == Some(1) && report.contains("45 subscriptions end within a week"), "{report}");
-    let (_, report) = run(&["webhook", "sync"]);
+    cloud.behind.store(0, Ordering::Relaxed);
+    let (_, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
     assert!(report.contains("0 made, 45 renewed, 0 removed"), "{report}");
-    let (code, report) = run(&["webhook", "delete"]);
-    assert!(code == Some(0) && report.contains("45 subscriptions ended"), "{report}");
+    delete();
+    let (_, report) = run(&["webhook", "list"]);
     assert!(!report.contains(SECRET));
 }

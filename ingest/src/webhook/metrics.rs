@@ -52,8 +52,8 @@ impl Metrics {
     ];
 
     /// What becomes of a document that was announced.
-    pub(super) const FETCHED: [&'static str; 6] =
-        ["stored", "unchanged", "withdrawn", "unreadable", "postponed", "rejected"];
+    pub(super) const FETCHED: [&'static str; 7] =
+        ["stored", "unchanged", "withdrawn", "unreadable", "not_consented", "postponed", "rejected"];
 
     /// Registers them; the caller chose the prefix. Known series start at zero.
     pub fn register(registry: &mut Registry) -> Self {

@@ -27,6 +27,9 @@ const POLL: Duration = Duration::from_secs(5);
 /// Pause after a failure that any other document would meet too.
 const PAUSE: Duration = Duration::from_mins(1);
 
+/// Pause after the token was refused: somebody must mend that.
+const REFUSED: Duration = Duration::from_mins(10);
+
 /// Pause after the store failed.
 const STORE_AWAY: Duration = Duration::from_secs(10);
 
@@ -186,10 +189,17 @@ impl Worker {
         let collection = claim.announcement.collection;
         tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot fetch an announced document");
         if failure.ends_pass() || matches!(failure, Failure::RateLimited(_)) {
-            let pause = failure.pause().unwrap_or_default().max(PAUSE);
+            let least = if failure.is_final_for_token() { REFUSED } else { PAUSE };
+            let pause = failure.pause().unwrap_or_default().max(least);
             self.store.postpone_event(claim, (self.clock)() + signed(pause), false).await?;
             self.metrics.count_fetch("postponed");
             return Ok(Done::Pause(pause));
+        }
+        if matches!(failure, Failure::Scope) {
+            // Whoever did not consent to a collection is announced its documents all the same; they are not ours.
+            self.store.finish_event(claim).await?;
+            self.metrics.count_fetch("not_consented");
+            return Ok(Done::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
             let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.kind());

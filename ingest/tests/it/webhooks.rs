@@ -86,12 +86,16 @@ fn webhooks(
 
 impl World {
     async fn new(store: Store) -> Self {
+        Self::with_scopes(store, simulator::SCOPES).await
+    }
+
+    async fn with_scopes(store: Store, scopes: &[&str]) -> Self {
         let (clock, gone) = (Arc::new(AtomicI64::new(0)), Arc::new(AtomicBool::new(false)));
         let synthetic = Synthetic::new(Life::new(SEED, day("2025-12-01").date()));
         let router: Arc<OnceLock<Router>> = Arc::default();
         let (read, callback, answers_gone) = (clock.clone(), router.clone(), gone.clone());
         let cloud = Cloud::new(move || start() + SignedDuration::from_secs(read.load(Ordering::Relaxed)))
-            .with_person(TOKEN, synthetic.clone(), simulator::SCOPES)
+            .with_person(TOKEN, synthetic.clone(), scopes)
             .with_application(Application {
                 id: "app".into(),
                 secret: SECRET.into(),
@@ -121,7 +125,11 @@ impl World {
 
     /// Subscribed, known, and everything so far seen.
     async fn listening(store: Store) -> Self {
-        let world = Self::new(store).await;
+        Self::new(store).await.listen().await
+    }
+
+    async fn listen(self) -> Self {
+        let world = self;
         world.webhooks.worker().learn_once().await.unwrap();
         assert_eq!(world.look().await, Kept { created: ALL, ..Kept::default() });
         world.cloud.deliver().await;
@@ -511,7 +519,7 @@ async fn a_dead_token_or_a_limit_is_not_the_documents_failure() {
     let waiting = world.queued().await;
     let minute = std::time::Duration::from_mins(1);
     for (fault, pause) in [
-        (Fault::Revoked, minute),
+        (Fault::Revoked, 10 * minute),
         (Fault::TooManyRequests { retry_after: 7 }, minute),
         (Fault::TooManyRequests { retry_after: 3_600 }, 60 * minute),
     ] {
@@ -522,6 +530,17 @@ async fn a_dead_token_or_a_limit_is_not_the_documents_failure() {
     world.pass(3_700);
     world.work().await;
     assert_eq!((world.queued().await, world.scores().await), (0, vec![("2026-03-10".to_owned(), score)]));
+}
+
+#[tokio::test]
+async fn what_nobody_consented_to_is_let_go() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let world = World::with_scopes(store, &["workout"]).await.listen().await;
+    world.a_night().await;
+    world.work().await;
+    assert!(world.fetches("not_consented") > 4);
+    assert_eq!((world.queued().await, world.fetches("postponed"), world.scores().await), (0, 0, Vec::new()));
+    assert_eq!(world.store.rejections(world.person.id).await.unwrap(), []);
 }
 
 #[tokio::test]
