@@ -100,18 +100,25 @@ pub struct Step {
     pub applied: Option<Applied>,
 }
 
-/// Sleeps through a pause and then, looking up every `interval`, as long as announcements can be relied on and no
-/// longer than they may stand in for a pass.
+/// Sleeps through a pause, and on as long as announcements can be relied on to stand in for a pass.
 async fn rest(pause: Duration, interval: Duration, relaxed: Option<&(Health, Duration)>) {
     let began = Instant::now();
-    tokio::time::sleep(pause).await;
-    let Some((health, longest)) = relaxed else { return };
     loop {
-        let left = longest.saturating_sub(began.elapsed());
-        if left.is_zero() || !health.is_good() {
+        let longest = relaxed.filter(|(health, _)| health.is_good()).map(|(_, longest)| *longest);
+        let left = left(began.elapsed(), pause, interval, longest);
+        if left.is_zero() {
             return;
         }
-        tokio::time::sleep(left.min(interval)).await;
+        tokio::time::sleep(left).await;
+    }
+}
+
+/// How long to sleep after having `rested`, before looking up: through the pause first, then in steps of `interval` as
+/// far as `longest`, which is there while announcements can be relied on.
+fn left(rested: Duration, pause: Duration, interval: Duration, longest: Option<Duration>) -> Duration {
+    match pause.saturating_sub(rested) {
+        Duration::ZERO => longest.unwrap_or_default().saturating_sub(rested).min(interval),
+        left => left,
     }
 }
 
@@ -316,27 +323,22 @@ impl Ingest {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_mins(1);
-
-    /// Minutes of rest with a pause of ten and, while `health` is good, of sixty.
-    async fn rested(health: &Health, relaxed: bool) -> u64 {
-        let began = Instant::now();
-        let relaxed = relaxed.then(|| (health.clone(), 60 * MINUTE));
-        rest(10 * MINUTE, 10 * MINUTE, relaxed.as_ref()).await;
-        began.elapsed().as_secs() / 60
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn passes_are_fewer_only_while_announcements_can_be_relied_on() {
-        let health = Health::default();
-        assert_eq!(rested(&health, true).await, 10);
-        health.set(true);
-        assert_eq!((rested(&health, true).await, rested(&health, false).await), (60, 10));
-        let ill = health.clone();
-        let falls_ill = async move {
-            tokio::time::sleep(25 * MINUTE).await;
-            ill.set(false);
+    #[test]
+    fn passes_are_fewer_only_while_announcements_can_be_relied_on() {
+        let minutes = |minutes| Duration::from_mins(minutes);
+        let check = |rested, pause, longest: Option<u64>, expected| {
+            let left = left(minutes(rested), minutes(pause), minutes(10), longest.map(minutes));
+            assert_eq!(left, minutes(expected), "{rested} {pause} {longest:?}");
         };
-        assert_eq!(futures_util::join!(rested(&health, true), falls_ill).0, 30);
+        check(0, 10, None, 10);
+        check(10, 10, None, 0);
+        check(4, 10, Some(60), 6);
+        check(10, 10, Some(60), 10);
+        check(55, 10, Some(60), 5);
+        check(60, 10, Some(60), 0);
+        // A pause Oura asked for is kept, and never made shorter.
+        check(0, 90, Some(60), 90);
+        check(90, 90, Some(60), 0);
+        check(10, 10, Some(5), 0);
     }
 }
