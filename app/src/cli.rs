@@ -41,7 +41,13 @@ pub(crate) enum Command {
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
     /// Look after the subscriptions by which Oura announces new data; `serve` does so by itself.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Oura calls an https address of yours when a document changes. How to get one, and an application:\n\
+                      docs/webhooks.md. Then, with MYHEALTH_OURA_CLIENT_ID and MYHEALTH_OURA_CLIENT_SECRET_FILE set:\n  \
+                      myhealth serve --webhook.callback-url https://health.example.org/oura\n  \
+                      myhealth webhook list"
+    )]
     Webhook(WebhookCommand),
     /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
     Doctor(DoctorArgs),
