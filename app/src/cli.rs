@@ -1,6 +1,8 @@
 //! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
+pub(crate) mod webhook;
+
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{Day, Pseudonym};
 use jiff::tz::TimeZone;
+
+use self::webhook::{WebhookArgs, WebhookCommand};
 
 /// Runs an Oura ring like a service: gauges for Prometheus, history in SQL, answers by REST.
 #[derive(Debug, Parser)]
@@ -44,6 +48,15 @@ pub(crate) enum Command {
     Migrate(StoreArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
+    /// Look after the subscriptions by which Oura announces new data; `serve` does so by itself.
+    #[command(
+        subcommand,
+        after_help = "Oura calls an https address of yours when a document changes. How to get one, and an application:\n\
+                      docs/webhooks.md. Then, with MYHEALTH_OURA_CLIENT_ID and MYHEALTH_OURA_CLIENT_SECRET_FILE set:\n  \
+                      myhealth serve --webhook.callback-url https://health.example.org/oura\n  \
+                      myhealth webhook list"
+    )]
+    Webhook(WebhookCommand),
     /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
     Doctor(DoctorArgs),
     /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
@@ -123,25 +136,45 @@ pub(crate) struct PersonArgs {
 const SCOPES: &str =
     "personal daily heartrate workout tag session spo2 stress heart_health ring_configuration";
 
+/// The application that is registered at Oura; not needed to read one's own data by a token from before.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Oura application")]
+pub(crate) struct ApplicationArgs {
+    /// The client id of the application registered at <https://cloud.ouraring.com/oauth/applications> or
+    /// <https://developer.ouraring.com>.
+    #[arg(
+        id = "oura_client_id",
+        long = "oura-client-id",
+        env = "MYHEALTH_OURA_CLIENT_ID",
+        value_name = "ID"
+    )]
+    pub(crate) id: Option<String>,
+    /// The application's client secret; prefer the file, a command line can be read by others.
+    #[arg(
+        id = "oura_client_secret",
+        long = "oura-client-secret",
+        env = "MYHEALTH_OURA_CLIENT_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true,
+        conflicts_with = "oura_client_secret_file"
+    )]
+    pub(crate) secret: Option<String>,
+    /// A file that holds the application's client secret.
+    #[arg(
+        id = "oura_client_secret_file",
+        long = "oura-client-secret-file",
+        env = "MYHEALTH_OURA_CLIENT_SECRET_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) secret_file: Option<PathBuf>,
+}
+
 /// The application registered at Oura, and the key that seals its log-ins.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Log-in (docs/login.md)")]
 pub(crate) struct LoginSettings {
-    /// The client id of the application registered at <https://cloud.ouraring.com/oauth/applications> or
-    /// <https://developer.ouraring.com>.
-    #[arg(long, env = "MYHEALTH_OURA_CLIENT_ID")]
-    pub(crate) oura_client_id: Option<String>,
-    /// A file that holds its client secret.
-    #[arg(long, env = "MYHEALTH_OURA_CLIENT_SECRET_FILE")]
-    pub(crate) oura_client_secret_file: Option<PathBuf>,
-    /// Its client secret; prefer the file, a command line can be read by others.
-    #[arg(
-        long,
-        env = "MYHEALTH_OURA_CLIENT_SECRET",
-        hide_env_values = true,
-        conflicts_with = "oura_client_secret_file"
-    )]
-    pub(crate) oura_client_secret: Option<String>,
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
     /// Its redirect URI, byte for byte as registered.
     #[arg(long, env = "MYHEALTH_OURA_REDIRECT_URI", default_value = "http://localhost:9873/callback")]
     pub(crate) oura_redirect_uri: String,
@@ -254,6 +287,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
@@ -338,6 +373,8 @@ pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    #[command(flatten)]
     pub(crate) store: StoreArgs,
 }
 
@@ -415,6 +452,11 @@ mod tests {
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",
             "demo --since 1",
+            "serve --webhook.listen-address 9874",
+            "serve --webhook.replay-window 1",
+            "serve --oura-client-secret x --oura-client-secret-file y",
+            "webhook",
+            "webhook sync",
             "fly",
         ] {
             let words = std::iter::once("myhealth").chain(line.split(' '));

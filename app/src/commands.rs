@@ -6,6 +6,7 @@ mod healthcheck;
 mod login;
 mod person;
 mod sync;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,7 @@ pub(crate) use healthcheck::healthcheck;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use sync::sync;
+pub(crate) use webhook::webhook;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
@@ -43,8 +45,12 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     } else {
         None
     };
+    let webhook = match &oura {
+        Some(oura) => args.webhook.webhook(&args.oura.login.application, &oura.url)?,
+        None => None,
+    };
     let person = args.person.who();
-    let service = Service { location, roles, person, oura, listen: args.listen, demo: false };
+    let service = Service { location, roles, person, oura, webhook, listen: args.listen, demo: false };
     Ok(exit(serve::run(service, clock).await?))
 }
 

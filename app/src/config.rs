@@ -27,9 +27,15 @@ pub(crate) enum Invalid {
     )]
     NoLogin,
     #[error(
-        "{0} needs the other one as well: --oura-client-id and --oura-client-secret-file belong together"
+        "webhooks need the application that is registered at Oura: --oura-client-id and --oura-client-secret-file"
     )]
-    HalfAnApplication(&'static str),
+    NoApplication,
+    #[error("--oura-client-id and --oura-client-secret-file belong together; one of them is missing")]
+    HalfAnApplication,
+    #[error("say which callback with --webhook.callback-url, or --all to delete")]
+    NoCallback,
+    #[error("--webhook.callback-url: {0}")]
+    Callback(#[from] ingest::webhook::InvalidCallback),
     #[error(
         "log-ins in PostgreSQL are sealed with a key of yours: make one with `openssl rand -hex 32`, keep it in a file \
          and name that with --secret-key-file"

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ingest::oauth::{Account, Application, ApplicationSettings, KeySource, Keyring};
-use ingest::{Access, Client, Metrics, Tokens};
+use ingest::{Access, Client, Metrics, Tokens, webhook};
 use secrecy::SecretString;
 use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{LoginSettings, OuraArgs};
-use crate::config::{Invalid, read_secret};
+use crate::config::Invalid;
 
 /// The key's file beside the embedded database.
 const KEY_FILE: &str = "secret.key";
@@ -27,21 +27,12 @@ pub(crate) struct Credentials {
 impl LoginSettings {
     /// The application; `None` when none is named.
     pub(crate) fn application(&self) -> Result<Option<Application>, Invalid> {
-        let id = self.oura_client_id.as_deref().map(str::trim).filter(|id| !id.is_empty());
-        let secret = match (&self.oura_client_secret, &self.oura_client_secret_file) {
-            (Some(secret), _) if !secret.trim().is_empty() => Some(secret.trim().to_owned()),
-            (_, Some(path)) => Some(read_secret("--oura-client-secret-file", path)?),
-            _ => None,
-        };
-        let (id, secret) = match (id, secret) {
-            (Some(id), Some(secret)) => (id, secret),
-            (None, None) => return Ok(None),
-            (Some(_), None) => return Err(Invalid::HalfAnApplication("--oura-client-id")),
-            (None, Some(_)) => return Err(Invalid::HalfAnApplication("--oura-client-secret-file")),
+        let Some(webhook::Credentials { id, secret }) = self.application.credentials()? else {
+            return Ok(None);
         };
         Ok(Some(Application::new(ApplicationSettings {
-            client_id: id.to_owned(),
-            client_secret: secret.into(),
+            client_id: id,
+            client_secret: secret,
             redirect_uri: self.oura_redirect_uri.clone(),
             scopes: self.oura_scopes.clone(),
             authorize_url: self.oura_authorize_url.clone(),

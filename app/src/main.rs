@@ -13,6 +13,7 @@ mod serve;
 mod shutdown;
 mod telemetry;
 mod web;
+mod webhook;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -73,6 +74,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Person(command) => commands::person(command, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
+            Command::Webhook(command) => commands::webhook(command, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck { .. } => unreachable!("answered above"),

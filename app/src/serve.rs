@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use ingest::plan::Horizon;
+use ingest::webhook::Webhooks;
 use ingest::{Crew, Settings};
 use prometheus_client::registry::Registry;
 use store::{Location, Store};
@@ -21,6 +22,7 @@ use crate::login::Credentials;
 use crate::progress;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
+use crate::webhook::Webhook;
 
 /// What to run.
 pub(crate) struct Service {
@@ -30,6 +32,8 @@ pub(crate) struct Service {
     pub(crate) person: Who,
     /// Present when the ingest role runs.
     pub(crate) oura: Option<Oura>,
+    /// Present when Oura announces news to this process.
+    pub(crate) webhook: Option<Webhook>,
     pub(crate) listen: ListenArgs,
     pub(crate) demo: bool,
 }
@@ -73,23 +77,43 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let api_listener =
         if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
 
+    let webhook = match service.webhook {
+        Some(webhook) => Some((bind(webhook.listen, "--webhook.listen-address").await?, webhook)),
+        None => None,
+    };
+
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
     if let Some((client, oura, metrics, settings)) = reader {
-        let mine = service.person.ensure(&store, clock()).await?;
+        let mine = service.person.ensure(&store, clock()).await?.id;
         // Whoever asked for a restart wants to see it work.
-        store.set_due(mine.id, None).await?;
-        let crew = Crew {
+        store.set_due(mine, None).await?;
+        let mut crew = Crew {
             store: store.clone(),
-            client: oura.credentials.access(client, mine.id, &store, &metrics, &clock),
+            client: oura.credentials.access(client, mine, &store, &metrics, &clock),
             settings,
             metrics,
             clock: clock.clone(),
             workers: oura.workers,
             holder: holder()?,
             hold: Crew::HOLD,
+            relaxed: None,
         };
+        if let Some((listener, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
+            println!("  webhooks  http://{}/ for {}", listener.local_addr()?, settings.callback);
+            let metrics = ingest::webhook::Metrics::register(own);
+            if oura.credentials.is_typed() {
+                // The token may be another account's than before.
+                store.forget_account(mine).await?;
+            }
+            let (store, clock) = (store.clone(), clock.clone());
+            let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
+            crew.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
+            listen(&lifecycle, "webhooks", listener, webhooks.router());
+            let stop = lifecycle.stop.clone();
+            lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
+        }
         let stop = lifecycle.stop.clone();
         lifecycle.spawn("ingest", async move { crew.run(stop, progress::watch()).await });
     }

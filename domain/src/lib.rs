@@ -1,10 +1,11 @@
 //! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
-//! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`]) and how a document
+//! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
 //! becomes numbers ([`derive`]).
 //!
 //! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
 pub mod catalogue;
+pub mod change;
 pub mod collection;
 pub mod day;
 pub mod derive;
@@ -13,6 +14,7 @@ pub mod person;
 pub mod unit;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
+pub use change::Change;
 pub use collection::{Collection, Window};
 pub use day::{Day, DayRange};
 pub use derive::{Daily, Derived, Series};

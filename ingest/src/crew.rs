@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use domain::Collection;
 use jiff::{SignedDuration, Timestamp};
-use store::{Person, Store, causes};
+use store::{Person, Store, SyncState, causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::metrics::Metrics;
 use crate::oura::Client;
 use crate::sync::{Clock, Ingest, Pass, Report, Settings, Step};
+use crate::webhook::Health;
 
 /// How often the store is asked who is due.
 const LOOK: Duration = Duration::from_secs(1);
@@ -47,6 +49,9 @@ pub struct Crew {
     /// How long a turn lasts without a sign of life, of which there are three in that time. Clocks of replicas may
     /// differ by less than this. [`Crew::HOLD`] unless there is a reason.
     pub hold: Duration,
+    /// How old what was read may be while the webhooks are in good health, where they stand in for passes. Time series
+    /// are not announced, so they come as rarely.
+    pub relaxed: Option<(Health, Duration)>,
 }
 
 /// Finds a way to ask Oura for a person.
@@ -138,9 +143,21 @@ impl Crew {
         if ingest.waits_for_login().await? {
             return Ok(LOGIN_LOOK.min(self.settings.interval));
         }
+        if self.can_wait(ingest).await? {
+            return Ok(self.settings.interval);
+        }
         let budget = Some(self.settings.interval);
         let report = ingest.pass(Pass::Missing, stop, budget, |step| watch(ingest.person(), &step)).await?;
         Ok(pause_after(&report, self.settings.interval))
+    }
+
+    /// Whether announcements have kept this person up to date since the last pass.
+    async fn can_wait(&self, ingest: &Ingest) -> Result<bool, store::Error> {
+        let Some((_, longest)) = self.relaxed.as_ref().filter(|(health, _)| health.is_good()) else {
+            return Ok(false);
+        };
+        let states = self.store.sync_states(ingest.person().id).await?;
+        Ok(is_fresh(&states, *longest, (self.clock)()))
     }
 
     /// Reads one person now, due or not, as far as there is something to read; `None` without a way to ask Oura. While
@@ -222,4 +239,42 @@ fn pause_after(report: &Report, interval: Duration) -> Duration {
 fn after(now: Timestamp, pause: Duration) -> Timestamp {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+/// Whether every collection was read to its end less than `longest` ago, and none fails.
+fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
+    let fresh = |state: &SyncState| {
+        let read = state.last_success_at.is_some_and(|at| now < after(at, longest));
+        read && state.failure.is_none() && state.covered.is_some()
+    };
+    states.len() >= Collection::ALL.len() && states.iter().all(fresh)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Day, DayRange};
+
+    use super::*;
+
+    #[test]
+    fn passes_are_fewer_only_while_everything_is_well_and_young() {
+        let now: Timestamp = "2026-03-29T15:00:00Z".parse().unwrap();
+        let state = |collection: &Collection| SyncState {
+            collection: *collection,
+            covered: Some(DayRange::ending(Day::literal(2026, 3, 29), 7)),
+            newest_day: None,
+            last_attempt_at: Some(now),
+            last_success_at: Some(now),
+            failure: None,
+        };
+        let all: Vec<_> = Collection::ALL.iter().map(state).collect();
+        let hour = Duration::from_hours(1);
+        assert!(is_fresh(&all, hour, now));
+        assert!(is_fresh(&all, hour, now + SignedDuration::from_mins(59)));
+        assert!(!is_fresh(&all, hour, now + SignedDuration::from_mins(60)));
+        assert!(!is_fresh(&all[1..], hour, now), "a collection was never read");
+        let mut failing = all.clone();
+        failing[3].failure = Some("server".into());
+        assert!(!is_fresh(&failing, hour, now));
+    }
 }

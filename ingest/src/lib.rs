@@ -1,5 +1,7 @@
 //! Oura in: the only part of the house that talks to Oura. [`plan`](plan::plan) says what to ask (pure), [`Client`]
-//! asks and reads every page to the end with the log-in that [`oauth`] keeps alive, [`Ingest`] stores each window in one transaction before it counts as read.
+//! asks and reads every page to the end with the log-in that [`oauth`] keeps alive, [`Ingest`] stores each window in one
+//! transaction before it counts as read, [`Crew`] does so for everybody who is due, and [`webhook`] fetches at once what
+//! Oura says has changed.
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
@@ -9,9 +11,10 @@ pub mod oauth;
 mod oura;
 pub mod plan;
 mod sync;
+pub mod webhook;
 
 pub use crew::{Access, Crew, Watch};
 pub use metrics::Metrics;
 pub use oauth::Tokens;
-pub use oura::{Client, Failure, InvalidClient, Window};
+pub use oura::{Client, Failure, InvalidClient, Single, Window};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

@@ -18,11 +18,13 @@ use crate::oauth::Tokens;
 
 mod failure;
 mod limits;
+mod single;
 
 use failure::MAX_PAUSE;
 use limits::{Limits, Pause};
 
 pub use failure::Failure;
+pub use single::Single;
 
 /// Days asked for around those that are kept. Oura's filters read a bare date as midnight UTC and compare it with
 /// instants that may lie in any offset, so its own answer to "these days" can miss the first or the last; asking wider
@@ -94,12 +96,7 @@ impl Client {
     pub fn new(base: &str, tokens: Tokens, metrics: Metrics) -> Result<Self, InvalidClient> {
         let base = address(base)?;
         tokens.typed().map_or(Ok(()), fits_a_header)?;
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(Duration::from_secs(10))
-            // A redirect is nothing this API does; following one could carry the token elsewhere.
-            .redirect(reqwest::redirect::Policy::none())
-            .build()?;
+        let http = http()?;
         let retries = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
@@ -213,47 +210,67 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        self.limits.admit(&self.pause, collection, &self.metrics).await?;
-        let answer = self.get(collection, query).await;
-        self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
-        match &answer {
-            Ok(body) => self.metrics.count_answer(collection, body.len()),
-            Err(failure) => self.metrics.count_failure(collection, failure),
-        }
-        answer
+        self.counted(collection, async {
+            let body = self.get(collection, query).await?;
+            let bytes = body.len();
+            Ok((body, bytes))
+        })
+        .await
     }
 
-    /// Asks with the access token of now. One that is refused is renewed once; a missing scope is no refusal.
+    /// Asks when it is allowed, and counts what came: an answer with its bytes, or a failure.
+    async fn counted<T>(
+        &self,
+        collection: Collection,
+        ask: impl Future<Output = Result<(T, usize), Failure>>,
+    ) -> Result<T, Failure> {
+        self.limits.admit(&self.pause, collection, &self.metrics).await?;
+        let answer = ask.await;
+        self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
+        match &answer {
+            Ok((_, bytes)) => self.metrics.count_answer(collection, *bytes),
+            Err(failure) => self.metrics.count_failure(collection, failure),
+        }
+        answer.map(|(answer, _)| answer)
+    }
+
     async fn get(
         &self,
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        let token = self.tokens.access().await?;
-        let answer = self.get_with(&token, collection, query).await;
-        if !matches!(answer, Err(Failure::Unauthorized)) {
-            return answer;
+        let answer = self.ask(&[collection.path()], query).await?;
+        if answer.status != StatusCode::OK {
+            return Err(answer.failure());
         }
-        let Some(token) = self.tokens.renew(token).await? else { return answer };
-        let answer = self.get_with(&token, collection, query).await;
-        if matches!(answer, Err(Failure::Unauthorized)) {
-            self.tokens.was_useless(&token);
-        }
-        answer
+        // Half a page is found here, where it can be asked for again.
+        parse(&answer.body)?;
+        Ok(answer.body)
     }
 
-    async fn get_with(
+    /// Asks once for what lies below `/v2/usercollection`, with the access token of now. One that is refused is renewed
+    /// once; a missing scope is no refusal.
+    async fn ask(&self, path: &[&str], query: &[(&'static str, String)]) -> Result<Answer, Failure> {
+        let token = self.tokens.access().await?;
+        let answer = self.ask_with(&token, path, query).await?;
+        if !answer.refuses_token() {
+            return Ok(answer);
+        }
+        let Some(token) = self.tokens.renew(token).await? else { return Ok(answer) };
+        let answer = self.ask_with(&token, path, query).await?;
+        if answer.refuses_token() {
+            self.tokens.was_useless(&token);
+        }
+        Ok(answer)
+    }
+
+    async fn ask_with(
         &self,
         token: &SecretString,
-        collection: Collection,
+        path: &[&str],
         query: &[(&'static str, String)],
-    ) -> Result<Vec<u8>, Failure> {
-        let mut url = self.base.clone();
-        url.set_path(&format!(
-            "{}/v2/usercollection/{}",
-            self.base.path().trim_end_matches('/'),
-            collection.path()
-        ));
+    ) -> Result<Answer, Failure> {
+        let url = below(&self.base, &[&["v2", "usercollection"], path].concat());
         let request =
             self.http.get(url).query(query).bearer_auth(token.expose_secret()).timeout(self.timeout);
         let mut response = request.send().await?;
@@ -264,22 +281,34 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        if response.status() != StatusCode::OK {
-            let retry_after =
-                response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let failure = Failure::of(response.status(), retry_after, &body);
-            if matches!(failure, Failure::RateLimited(_)) {
-                self.limits.limited(response.headers(), failure.pause(), &self.metrics);
-            }
-            return Err(failure);
+        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let answer = Answer { status: response.status(), retry_after: retry_after.map(str::to_owned), body };
+        if answer.status == StatusCode::TOO_MANY_REQUESTS {
+            self.limits.limited(response.headers(), answer.failure().pause(), &self.metrics);
         }
-        // Half a page is found here, where it can be asked for again.
-        parse(&body)?;
-        Ok(body)
+        Ok(answer)
     }
 }
 
-/// An address that secrets may be sent to.
+/// What Oura answered, whatever that means.
+struct Answer {
+    status: StatusCode,
+    retry_after: Option<String>,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    /// What it means when it is not what was asked for.
+    fn failure(&self) -> Failure {
+        Failure::of(self.status, self.retry_after.as_deref(), &self.body)
+    }
+
+    fn refuses_token(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED && matches!(self.failure(), Failure::Unauthorized)
+    }
+}
+
+/// An address that secrets may be sent to: https, or http on this machine.
 pub(crate) fn address(text: &str) -> Result<Url, InvalidClient> {
     let url: Url = text.parse().map_err(|_| InvalidClient::Malformed(text.to_owned()))?;
     let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
@@ -294,6 +323,26 @@ pub(crate) fn address(text: &str) -> Result<Url, InvalidClient> {
 fn fits_a_header(token: &SecretString) -> Result<(), InvalidClient> {
     let value = header::HeaderValue::from_str(token.expose_secret());
     value.map(drop).map_err(|_| InvalidClient::Token)
+}
+
+/// A place below an API's address; segments are escaped.
+pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    let mut path = url.path_segments_mut().expect("BUG: an http address has a path");
+    path.pop_if_empty().extend(segments);
+    drop(path);
+    url
+}
+
+/// The one way to talk to Oura: limits on time, no detours.
+pub(crate) fn http() -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(Duration::from_secs(10))
+        .timeout(TIMEOUT)
+        // A redirect is nothing this API does; following one could carry the token elsewhere.
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
 }
 
 fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {

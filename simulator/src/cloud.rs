@@ -7,6 +7,7 @@ mod faults;
 mod oauth;
 mod page;
 mod query;
+mod webhook;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -18,17 +19,19 @@ use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use faults::{Fault, Faults, Wrong};
 pub use oauth::{Application, SCOPES};
+pub use webhook::Deliveries;
 
 use crate::life::Person;
 use crate::oura::{Collection, Shape, personal_info};
 use oauth::{FrontEnd, Tokens};
 use query::Params;
+use webhook::{Sender, Webhooks};
 
 /// Requests the log remembers.
 const LOG: usize = 1_000;
@@ -41,6 +44,9 @@ pub struct Cloud {
     denies: AtomicBool,
     tokens: Mutex<Tokens>,
     lapsed: Mutex<BTreeSet<usize>>,
+    deleted: Mutex<BTreeSet<String>>,
+    webhooks: Mutex<Webhooks>,
+    sender: Option<Sender>,
     faults: Faults,
     page_size: usize,
     row_page_size: usize,
@@ -69,6 +75,9 @@ impl Cloud {
             denies: AtomicBool::new(false),
             tokens: Mutex::default(),
             lapsed: Mutex::default(),
+            deleted: Mutex::default(),
+            webhooks: Mutex::default(),
+            sender: None,
             faults: Faults::default(),
             page_size: 100,
             row_page_size: 1_000,
@@ -168,6 +177,12 @@ impl Cloud {
             .route("/v2/usercollection/{collection}/{document_id}", get(single))
             .merge(oauth::routes(FrontEnd::Legacy, "/oauth/"))
             .merge(oauth::routes(FrontEnd::Portal, "/oauth/v2/ext/oauth-"))
+            .route("/v2/webhook/subscription", get(webhook::list).post(webhook::create))
+            .route(
+                "/v2/webhook/subscription/{id}",
+                get(webhook::single).put(webhook::update).delete(webhook::delete),
+            )
+            .route("/v2/webhook/subscription/renew/{id}", put(webhook::renew))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))
@@ -234,7 +249,8 @@ async fn list(
     let page = match caller.person.synced(now) {
         Some(known) => {
             let size = cloud.page_size(collection.shape);
-            page::answer(collection, caller.person, &params, size, known)?
+            let deleted = locked(&cloud.deleted).clone();
+            page::answer(collection, caller.person, &params, size, known, &deleted)?
         }
         None => page::EMPTY.to_owned(),
     };
@@ -250,7 +266,7 @@ async fn single(
     let caller = cloud.caller(&headers)?;
     let collection = named(&name)?;
     caller.require(collection.scope)?;
-    let known = caller.person.synced(cloud.now());
+    let known = caller.person.synced(cloud.now()).filter(|_| !cloud.is_deleted(&id));
     let document = known.and_then(|known| collection.document(caller.person, &id, known));
     document
         .map(|document| body(document.json))

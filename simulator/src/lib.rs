@@ -3,7 +3,7 @@
 //! ```text
 //! life    what happened: nights, trips, illnesses, workouts, when the ring was worn, when the phone synced
 //! oura    what Oura makes of it: scores and documents, on the wire, as known at an instant
-//! cloud   how it is asked: HTTP, ranges, pages, tokens, faults
+//! cloud   how it is asked: HTTP, ranges, pages, tokens, faults, webhooks
 //! ```
 //!
 //! What belongs here: everything Oura does that a client has to survive. What does not: any word of our other crates.
@@ -24,6 +24,6 @@ mod life;
 mod math;
 mod oura;
 
-pub use cloud::{Application, Cloud, Fault, Faults, Request, SCOPES, Wrong};
+pub use cloud::{Application, Cloud, Deliveries, Fault, Faults, Request, SCOPES, Wrong};
 pub use life::{Life, Person};
 pub use oura::{COLLECTIONS, Collection, Shape};

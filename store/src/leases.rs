@@ -57,11 +57,12 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends every lease: only where no other living process can have one.
+    /// Ends every lease and claim: only where no other living process can have one.
     pub(crate) async fn end_all_leases(&self) -> Result<()> {
         let mut tx = self.backend.begin().await?;
         with_conn!(&mut tx, conn => {
-            sqlx::query("delete from lease").execute(conn).await?;
+            sqlx::query("delete from lease").execute(&mut *conn).await?;
+            sqlx::query("update webhook_event set claimed_until = null").execute(conn).await?;
         });
         tx.commit().await
     }

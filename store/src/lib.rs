@@ -20,6 +20,8 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod turns;
+mod webhook;
+mod withdraw;
 
 use std::sync::Arc;
 
@@ -30,6 +32,7 @@ pub use error::{Error, Result, causes};
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
+pub use webhook::{Announcement, Claim, Queue, Queued};
 
 use crate::backend::Backend;
 use crate::changes::Changes;

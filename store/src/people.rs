@@ -110,5 +110,7 @@ pub(crate) const REMOVALS: &[&str] = &[
     "delete from sync_state where person = $1",
     "delete from lease where person = $1",
     "delete from credential where person = $1",
+    "delete from oura_account where person = $1",
+    "delete from webhook_event where person = $1",
     "delete from person where id = $1",
 ];

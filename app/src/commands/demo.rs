@@ -49,6 +49,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
         person: Who { name: "demo".parse().expect("BUG: a plain word is a pseudonym"), zone, told: true },
         oura: Some(oura),
+        webhook: None,
         listen: args.listen,
         demo: true,
     };

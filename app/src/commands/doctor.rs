@@ -1,5 +1,7 @@
 //! Looks at everything that can be wrong and says what to do about it.
 
+mod webhooks;
+
 use std::process::ExitCode;
 
 use domain::{Collection, Day, DayRange};
@@ -48,7 +50,10 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
         None => None,
     };
     match (&store, &person) {
-        (Some(store), Some(person)) => stored(store, person, &mut findings).await?,
+        (Some(store), Some(person)) => {
+            stored(store, person, &mut findings).await?;
+            webhooks::queue(store, person, clock(), &mut findings).await?;
+        }
         (Some(_), None) => {
             println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
         }
@@ -58,6 +63,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     if let Some(store) = store {
         store.close().await;
     }
+    webhooks::subscriptions(&args, clock(), &mut findings).await;
     match findings.wrong {
         0 => println!("nothing wrong found"),
         n => println!("{n} to mend"),

@@ -38,6 +38,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         workers: 1,
         holder: serve::holder()?,
         hold: Crew::HOLD,
+        relaxed: None,
     };
     let stop = CancellationToken::new();
     let interrupt = stop.clone();

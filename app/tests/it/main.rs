@@ -9,3 +9,4 @@ mod login;
 mod process;
 mod refusals;
 mod telemetry;
+mod webhooks;

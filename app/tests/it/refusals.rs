@@ -43,6 +43,25 @@ fn configuration_is_refused_before_anything_is_opened() {
     check("serve --only exporter --database-url-file {}/none", 64, "--database-url-file");
     check("sync --data-dir {} --oura-token t --from 2026-02-01 --to 2026-01-01", 64, "swap the two");
     check("sync --data-dir {} --oura-token t --to 2026-01-01", 64, "--from");
+    let webhook = "--webhook.callback-url https://health.example.org/oura";
+    check(&format!("serve --data-dir {{}} --oura-token t {webhook}"), 64, "--oura-client-id");
+    check(
+        &format!("serve --data-dir {{}} --oura-token t --oura-client-id a {webhook}"),
+        64,
+        "one of them is missing",
+    );
+    check(
+        &format!("serve --data-dir {{}} --oura-token t --oura-client-secret-file {{}}/none {webhook}"),
+        64,
+        "cannot read --oura-client-secret-file",
+    );
+    check(
+        "serve --data-dir {} --oura-token t --webhook.callback-url http://health.example.org",
+        64,
+        "https://NAME",
+    );
+    check("webhook list", 64, "--oura-client-id");
+    check("webhook delete --oura-client-id a --oura-client-secret b", 64, "--all");
     check("healthcheck nonsense", 64, "http://127.0.0.1:9872/-/ready");
     check("fly", 64, "fly");
 }

@@ -193,6 +193,8 @@ pub async fn store_login(
 ) -> Result<(), RenewalError> {
     let sealed = pair.seal(&keys.load()?, person)?;
     store.put_credential(person, &sealed, now).await?;
+    // It may be another account's now.
+    store.forget_account(person).await?;
     // Whoever has just logged in wants to see it work.
     store.set_due(person, None).await?;
     Ok(())

@@ -45,6 +45,7 @@ fn crew(store: &Store, base: &str, name: &str, time: &Time) -> Crew {
         workers: 8,
         holder: name.to_owned(),
         hold: Crew::HOLD,
+        relaxed: None,
     }
 }
 

@@ -8,3 +8,4 @@ mod helpers;
 mod oauth;
 mod passes;
 mod storm;
+mod webhooks;

@@ -124,6 +124,7 @@ impl World {
             workers: 1,
             holder: "one".to_owned(),
             hold: Crew::HOLD,
+            relaxed: None,
         }
     }
 

@@ -151,20 +151,26 @@ struct Page {
 /// The same answer with one day's documents malformed; the others keep every byte.
 async fn misshape(answer: Response, day: Date, wrong: Wrong) -> Response {
     let (mut parts, bytes) = read(answer).await;
-    let Ok(mut page) = serde_json::from_slice::<Page>(&bytes) else {
-        return Response::from_parts(parts, Body::from(bytes));
-    };
     let wanted = day.to_string();
-    for raw in &mut page.data {
-        let Ok(Value::Object(mut document)) = serde_json::from_str(raw.get()) else { continue };
-        if document.get("day").is_none_or(|day| *day != wanted) {
-            continue;
-        }
+    let misshapen = |raw: &RawValue| {
+        let Ok(Value::Object(mut document)) = serde_json::from_str(raw.get()) else { return None };
+        document.get("day").filter(|day| **day == wanted)?;
         match wrong {
             Wrong::Text(field) => drop(document.insert(field.to_owned(), json!("not a number"))),
             Wrong::Missing(field) => drop(document.remove(field)),
         }
-        *raw = to_raw_value(&document).expect("BUG: a JSON object is JSON");
+        Some(to_raw_value(&document).expect("BUG: a JSON object is JSON"))
+    };
+    let Ok(mut page) = serde_json::from_slice::<Page>(&bytes) else {
+        let single = serde_json::from_slice::<Box<RawValue>>(&bytes).ok().and_then(|raw| misshapen(&raw));
+        let bytes = single.map_or(bytes, |raw| raw.get().as_bytes().to_vec());
+        parts.headers.remove(CONTENT_LENGTH);
+        return Response::from_parts(parts, Body::from(bytes));
+    };
+    for raw in &mut page.data {
+        if let Some(wrong) = misshapen(raw) {
+            *raw = wrong;
+        }
     }
     parts.headers.remove(CONTENT_LENGTH);
     let body = serde_json::to_vec(&page).expect("BUG: raw JSON is JSON");

@@ -3,6 +3,8 @@
 //! What belongs here: cutting a stream of documents into pages, naming the place where a page ended, and picking
 //! fields. Pages are oldest first and each document is in exactly one, as long as the answer itself does not change.
 
+use std::collections::BTreeSet;
+
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -37,6 +39,7 @@ pub(super) fn answer(
     params: &Params,
     size: usize,
     known: Timestamp,
+    deleted: &BTreeSet<String>,
 ) -> Result<String, Problem> {
     if params.latest {
         let newest: Vec<_> = latest_heart_rate(collection, person, known).into_iter().collect();
@@ -49,6 +52,7 @@ pub(super) fn answer(
     };
     let Some(place) = place else { return Ok(EMPTY.to_owned()) };
     let rest = collection.between(person, place.at, place.to, known);
+    let rest = rest.filter(|document| !deleted.contains(&document.id));
     let mut skip = place.sent;
     let mut rest = rest.filter(|document| {
         let again = document.instant == place.at && skip > 0;

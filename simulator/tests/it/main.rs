@@ -8,3 +8,4 @@ mod http;
 mod oauth;
 mod schema;
 mod support;
+mod webhook;

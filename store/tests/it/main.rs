@@ -9,6 +9,8 @@ mod leases;
 mod people;
 mod schema;
 mod turns;
+mod webhooks;
+mod withdrawn;
 
 /// Every case, wherever it stands.
 mod cases {
@@ -17,6 +19,8 @@ mod cases {
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::turns::*;
+    pub(crate) use crate::webhooks::*;
+    pub(crate) use crate::withdrawn::*;
 }
 
 /// Registers each case under `sqlite::` and `postgres::`.
@@ -65,4 +69,18 @@ on_both_databases! {
     who_comes_late_changes_nothing
     a_failure_says_whether_the_token_may_be_spent
     of_many_only_one_renews
+    a_withdrawn_document_leaves_its_day_and_stays_as_a_revision
+    withdrawing_again_changes_nothing
+    a_document_that_comes_back_counts_on
+    the_last_document_takes_the_newest_values_with_it
+    progress_withdrawn_is_kept_too
+    a_repeated_announcement_waits_once_and_the_newest_counts
+    what_is_announced_during_its_fetch_is_fetched_again
+    a_claim_that_runs_out_is_given_to_another_and_is_worth_nothing_then
+    a_postponed_document_waits_and_only_its_own_failures_count
+    a_document_given_up_is_listed_with_its_reason
+    a_full_queue_takes_no_more_documents_but_news_of_those_it_has
+    what_is_due_longest_is_claimed_first
+    claims_at_the_same_moment_never_share_a_document
+    an_account_is_one_persons_and_the_newest_word_counts
 }

@@ -1,0 +1,88 @@
+//! Flags of the webhooks.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::ApplicationArgs;
+
+/// News from Oura within a minute.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Webhooks")]
+pub(crate) struct WebhookArgs {
+    /// The https address at which the internet reaches --webhook.listen-address, for example
+    /// <https://health.example.org/oura>. Without it there are no webhooks and nothing listens.
+    #[arg(long = "webhook.callback-url", env = "MYHEALTH_WEBHOOK_CALLBACK_URL", value_name = "URL")]
+    pub(crate) callback_url: Option<String>,
+    /// Where announcements are received; a proxy or tunnel brings them here. Nothing else answers at this address.
+    #[arg(
+        long = "webhook.listen-address",
+        env = "MYHEALTH_WEBHOOK_LISTEN_ADDRESS",
+        default_value = "127.0.0.1:9874"
+    )]
+    pub(crate) listen: SocketAddr,
+    /// How far a signature's time may be from this machine's clock, in seconds.
+    #[arg(
+        long = "webhook.replay-window",
+        env = "MYHEALTH_WEBHOOK_REPLAY_WINDOW",
+        default_value = "300",
+        value_name = "SECONDS",
+        value_parser = super::seconds
+    )]
+    pub(crate) replay_window: Duration,
+    /// Pause between two looks at Oura while every subscription stands, in seconds. Default: --interval. Heart rate
+    /// and battery are never announced, so they come as rarely.
+    #[arg(
+        long = "webhook.poll-interval",
+        env = "MYHEALTH_WEBHOOK_POLL_INTERVAL",
+        value_name = "SECONDS",
+        value_parser = super::seconds
+    )]
+    pub(crate) poll_interval: Option<Duration>,
+}
+
+/// Look after the subscriptions by which Oura announces new data. `serve` does this by itself; these are for looking,
+/// repairing and turning off.
+#[derive(Debug, Subcommand)]
+pub(crate) enum WebhookCommand {
+    /// List the application's subscriptions: what is announced, where, and until when.
+    List(SubscriptionArgs),
+    /// Make what is missing, renew what ends within a week, remove what is double. The receiver must be running: Oura
+    /// asks the callback before it believes in it.
+    Sync {
+        #[command(flatten)]
+        target: SubscriptionArgs,
+        #[command(flatten)]
+        webhook: CallbackArgs,
+    },
+    /// End the subscriptions of a callback. Start `serve` without --webhook.callback-url, or it makes them again.
+    Delete {
+        #[command(flatten)]
+        target: SubscriptionArgs,
+        /// Those of this callback.
+        #[arg(long = "webhook.callback-url", env = "MYHEALTH_WEBHOOK_CALLBACK_URL", value_name = "URL")]
+        callback_url: Option<String>,
+        /// Those of every callback of the application, whichever is named.
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// Whose subscriptions.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SubscriptionArgs {
+    #[command(flatten)]
+    pub(crate) application: ApplicationArgs,
+    /// Address of the API.
+    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = "https://api.ouraring.com")]
+    pub(crate) oura_url: String,
+}
+
+/// Which callback.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct CallbackArgs {
+    /// The https address at which the internet reaches the receiver.
+    #[arg(long = "webhook.callback-url", env = "MYHEALTH_WEBHOOK_CALLBACK_URL", value_name = "URL")]
+    pub(crate) callback_url: String,
+}

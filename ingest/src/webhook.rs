@@ -1,0 +1,172 @@
+//! News from Oura within a minute. Oura announces which document changed; [`receiver`] checks the signature and puts
+//! the announcement into the store's queue before it answers, [`worker`] fetches what is announced, [`keeper`] keeps
+//! the subscriptions alive. What is lost on the way the ordinary passes find: they go on.
+//!
+//! Not here: the queue itself (`store`), the listener (`app`).
+
+mod event;
+mod keeper;
+mod metrics;
+mod receiver;
+mod signature;
+mod subscriptions;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use domain::{Collection, Window};
+use jiff::SignedDuration;
+use reqwest::Url;
+use secrecy::SecretString;
+use store::Store;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::crew::Access;
+use crate::sync::Clock;
+
+pub use event::{Event, InvalidEvent, parse_event};
+pub use keeper::{Action, Keeper, Kept, plan};
+pub use metrics::Metrics;
+pub use receiver::Receiver;
+pub use signature::{Refused, verify};
+pub use subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
+pub use worker::{Done, Worker};
+
+/// How an application proves to Oura that it is itself, and Oura to it.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`: also the key of every signature.
+    pub secret: SecretString,
+}
+
+/// Where Oura announces changes: an https address that the internet reaches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callback(Url);
+
+/// The address cannot be a callback.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} cannot be a callback: it must be https://NAME/PATH, without user, query and fragment")]
+pub struct InvalidCallback(String);
+
+impl std::str::FromStr for Callback {
+    type Err = InvalidCallback;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text.trim()).ok().filter(|url| {
+            let plain = url.username().is_empty() && url.password().is_none();
+            url.scheme() == "https" && plain && url.query().is_none() && url.fragment().is_none()
+        });
+        url.map(Self).ok_or_else(|| InvalidCallback(text.to_owned()))
+    }
+}
+
+impl std::fmt::Display for Callback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str())
+    }
+}
+
+impl Callback {
+    /// Whether a subscription's address is this one.
+    pub fn is(&self, address: &str) -> bool {
+        Url::parse(address).is_ok_and(|url| url == self.0)
+    }
+}
+
+/// Whether Oura announces changes of a collection. Time series it does not; they come with the passes.
+pub fn is_announced(collection: Collection) -> bool {
+    collection.window() == Window::Days
+}
+
+/// Whether announcements can be relied on at the moment: every subscription was there when last looked.
+#[derive(Clone, Debug, Default)]
+pub struct Health(Arc<AtomicBool>);
+
+impl Health {
+    /// Whether they can.
+    pub fn is_good(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Says whether they can.
+    pub fn set(&self, good: bool) {
+        self.0.store(good, Ordering::Relaxed);
+    }
+}
+
+/// How announcements are received.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The application that subscribes.
+    pub credentials: Credentials,
+    /// Where Oura reaches the receiver.
+    pub callback: Callback,
+    /// How far a signature's time may be from this machine's.
+    pub replay_window: SignedDuration,
+}
+
+/// What receiver and worker of one process share.
+#[derive(Clone, Debug, Default)]
+struct Shared {
+    /// Something was queued.
+    wake: Arc<Notify>,
+    /// It is known which Oura users the people here are.
+    known: Arc<AtomicBool>,
+}
+
+/// The whole: a receiver to serve, and the tasks behind it.
+pub struct Webhooks {
+    receiver: Receiver,
+    worker: Worker,
+    keeper: Keeper,
+    health: Health,
+}
+
+impl Webhooks {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        client: Access,
+        settings: Settings,
+        subscriptions: Subscriptions,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Self {
+        let (shared, health) = (Shared::default(), Health::default());
+        let worker = Worker::new(store.clone(), client, shared.clone(), metrics.clone(), clock.clone());
+        let callback = settings.callback.clone();
+        let keeper = Keeper::new(subscriptions, callback, health.clone(), metrics.clone(), clock.clone());
+        let receiver = Receiver::new(store, settings, shared, metrics, clock);
+        Self { receiver, worker, keeper, health }
+    }
+
+    /// What Oura talks to. Every path of its listener is the callback, so that a proxy may rewrite it.
+    pub fn router(&self) -> axum::Router {
+        self.receiver.clone().router()
+    }
+
+    /// Who fetches.
+    pub fn worker(&self) -> &Worker {
+        &self.worker
+    }
+
+    /// Who keeps the subscriptions.
+    pub fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// Whether the passes may be fewer.
+    pub fn health(&self) -> Health {
+        self.health.clone()
+    }
+
+    /// Fetches what is announced and keeps the subscriptions, until `stop`. The router must be served by then: Oura
+    /// asks the callback before it believes in it.
+    pub async fn run(&self, stop: CancellationToken) {
+        futures_util::join!(self.worker.run(&stop), self.keeper.run(&stop));
+    }
+}

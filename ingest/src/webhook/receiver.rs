@@ -1,0 +1,190 @@
+//! The callback: what Oura talks to, and whoever else finds it. Nothing is believed before its signature; nothing is
+//! acknowledged before it is stored; nothing waits for Oura's API. Each outcome is a status and a counter, and no log
+//! ever names a document or a person.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::json;
+use store::{Announcement, Queued, Store, causes};
+use tokio::sync::Semaphore;
+
+use super::event::{Event, parse_event};
+use super::metrics::Metrics;
+use super::signature::{Refused, is_verification_token, verify};
+use super::{Settings, Shared};
+use crate::sync::Clock;
+
+/// The largest announcement read; one has some 200 bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The longest challenge repeated.
+const MAX_CHALLENGE: usize = 1024;
+
+/// Requests worked on at a time: bounds memory and the burst at the database.
+const MAX_REQUESTS: usize = 64;
+
+/// How long a sender may take for its body, and the database for a row; Oura waits ten seconds in all.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Documents that may wait for a person: years of announcements of every collection. Beyond it Oura is asked to come
+/// again.
+const ROOM: i64 = 20_000;
+
+/// Answers the callback.
+#[derive(Clone)]
+pub struct Receiver {
+    store: Store,
+    settings: Arc<Settings>,
+    shared: Shared,
+    metrics: Metrics,
+    clock: Clock,
+    requests: Arc<Semaphore>,
+}
+
+/// What was asked when Oura verifies the callback.
+#[derive(Deserialize)]
+struct Verification {
+    #[serde(default)]
+    verification_token: String,
+    #[serde(default)]
+    challenge: String,
+}
+
+/// What becomes of an announcement: a status for Oura and a word for the counter.
+struct Outcome(StatusCode, &'static str);
+
+impl Receiver {
+    pub(super) fn new(
+        store: Store,
+        settings: Settings,
+        shared: Shared,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> Self {
+        let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
+        Self { store, settings: Arc::new(settings), shared, metrics, clock, requests }
+    }
+
+    /// The routes: any path is the callback, because a proxy may rewrite it; `/-/healthy` answers a load balancer.
+    pub fn router(self) -> Router {
+        Router::new()
+            .route("/-/healthy", get(|| async { "healthy\n" }))
+            .fallback_service(get(challenged).post(announced).with_state(self))
+    }
+
+    async fn receive(&self, headers: &HeaderMap, body: Body) -> Outcome {
+        let Ok(_permit) = self.requests.try_acquire() else {
+            return Outcome(StatusCode::SERVICE_UNAVAILABLE, "busy");
+        };
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let (Some(timestamp), Some(signature)) = (header("x-oura-timestamp"), header("x-oura-signature"))
+        else {
+            return Outcome(StatusCode::UNAUTHORIZED, "forged");
+        };
+        let length = header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
+        if length.is_some_and(|length| length > MAX_BODY) {
+            return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+        }
+        let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+            Ok(Ok(body)) => body,
+            Ok(Err(_)) => return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Err(_) => return Outcome(StatusCode::REQUEST_TIMEOUT, "malformed"),
+        };
+        let now = (self.clock)();
+        let Settings { credentials, replay_window, .. } = &*self.settings;
+        match verify(&credentials.secret, timestamp, signature, &body, now, *replay_window) {
+            Ok(()) => {}
+            Err(Refused::Forged) => return Outcome(StatusCode::UNAUTHORIZED, "forged"),
+            Err(Refused::Expired) => {
+                tracing::warn!(
+                    "refused an announcement whose signature is too old; is this machine's clock right?"
+                );
+                return Outcome(StatusCode::UNAUTHORIZED, "expired");
+            }
+        }
+        let event = match parse_event(&body) {
+            Ok(event) => event,
+            Err(error) => {
+                tracing::warn!(%error, "refused an announcement that Oura signed");
+                return Outcome(StatusCode::BAD_REQUEST, "malformed");
+            }
+        };
+        // Oura's sender waits ten seconds; an insert that hangs is as good as none.
+        match tokio::time::timeout(PATIENCE, self.queue(event)).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error = causes(&error),
+                    "cannot store an announcement; Oura will send it again"
+                );
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+            Err(_) => {
+                tracing::error!("the database is too slow for an announcement; Oura will send it again");
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            }
+        }
+    }
+
+    async fn queue(&self, event: Event) -> Result<Outcome, store::Error> {
+        let Event { change, collection, object, event_at, user } = event;
+        let Some(collection) = collection else { return Ok(Outcome(StatusCode::OK, "unsupported")) };
+        let Some(person) = self.store.account_owner(&user).await? else {
+            // Before the token's owner is known, nobody can be told a stranger.
+            return Ok(if self.shared.known.load(Ordering::Relaxed) {
+                Outcome(StatusCode::OK, "unknown_person")
+            } else {
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+            });
+        };
+        let now = (self.clock)();
+        // Where Oura's clock is ahead, its next announcement must not look older than this one.
+        let event_at = event_at.min(now);
+        let announcement = Announcement { person, collection, id: object, change, event_at };
+        Ok(match self.store.enqueue(&announcement, ROOM, now).await? {
+            Queued::New => {
+                self.shared.wake.notify_one();
+                Outcome(StatusCode::OK, "queued")
+            }
+            Queued::Merged => {
+                self.shared.wake.notify_one();
+                Outcome(StatusCode::OK, "repeated")
+            }
+            Queued::Old => Outcome(StatusCode::OK, "repeated"),
+            Queued::Full => Outcome(StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+        })
+    }
+}
+
+/// Oura announces something, or somebody pretends to be Oura.
+async fn announced(State(receiver): State<Receiver>, request: Request) -> StatusCode {
+    let (parts, body) = request.into_parts();
+    let Outcome(status, result) = receiver.receive(&parts.headers, body).await;
+    receiver.metrics.count_event(result);
+    status
+}
+
+/// Oura asks whether this is the callback of whoever subscribed.
+async fn challenged(
+    State(receiver): State<Receiver>,
+    asked: Result<Query<Verification>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Ok(Query(Verification { verification_token, challenge })) = asked else {
+        return StatusCode::UNAUTHORIZED.into_response();
+    };
+    let Settings { credentials, callback, .. } = &*receiver.settings;
+    let ours = is_verification_token(&credentials.secret, &callback.to_string(), &verification_token);
+    if !ours || challenge.is_empty() || challenge.len() > MAX_CHALLENGE {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    axum::Json(json!({ "challenge": challenge })).into_response()
+}

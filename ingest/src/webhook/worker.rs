@@ -1,0 +1,332 @@
+//! Fetches what is announced. An announcement is a reason to look, not the truth: what Oura answers now is stored, and
+//! what it says it has no longer is taken back. A document leaves the queue when it is stored, or after many failures of
+//! its own; a dead token or network is nobody's failure but a reason to wait.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use domain::Change;
+use jiff::SignedDuration;
+use store::{Batch, Claim, Store, causes};
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use super::metrics::Metrics;
+use crate::crew::Access;
+use crate::oura::{Client, Failure, Single};
+use crate::sync::Clock;
+
+/// Documents fetched at a time.
+const AT_ONCE: usize = 3;
+
+/// How long a document is its worker's: longer than a fetch and storing it may take.
+const LEASE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How often the queue is looked at unasked: another process may have filled it, a postponed document may be due.
+const POLL: Duration = Duration::from_secs(5);
+
+/// Pause after a failure that any other document would meet too.
+const PAUSE: Duration = Duration::from_mins(1);
+
+/// Pause after the token was refused: somebody must mend that.
+const REFUSED: Duration = Duration::from_mins(10);
+
+/// Pause after the store failed.
+const STORE_AWAY: Duration = Duration::from_secs(10);
+
+/// How often people are looked for whose Oura user is not known.
+const LEARN: Duration = Duration::from_mins(1);
+
+/// The first pause before a document is tried again; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_secs(10);
+
+/// The longest one.
+const LAST_RETRY: Duration = Duration::from_hours(1);
+
+/// Failures of its own after which a document is given up: half a day of trying. The passes read it if it is there.
+const MAX_ATTEMPTS: i64 = 20;
+
+/// How often an answer that contradicts the announcement is asked for again, before it is believed: Oura may answer from
+/// a copy that has not heard yet.
+const DOUBTED: i64 = 3;
+
+/// What one step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Nothing is due.
+    Nothing,
+    /// A document was fetched, postponed or given up.
+    One,
+    /// Oura cannot be asked for a while.
+    Pause(Duration),
+}
+
+/// Works the queue of everybody.
+#[derive(Clone)]
+pub struct Worker {
+    store: Store,
+    client: Access,
+    shared: Shared,
+    metrics: Metrics,
+    clock: Clock,
+}
+
+impl Worker {
+    pub(super) fn new(store: Store, client: Access, shared: Shared, metrics: Metrics, clock: Clock) -> Self {
+        Self { store, client, shared, metrics, clock }
+    }
+
+    /// Works until `stop`.
+    pub async fn run(&self, stop: &CancellationToken) {
+        let works = futures_util::future::join_all((0..AT_ONCE).map(|_| self.work(stop)));
+        futures_util::join!(works, self.learn(stop), self.watch(stop));
+    }
+
+    async fn work(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            let pause = match self.step(stop).await {
+                Ok(Done::One) => continue,
+                Ok(Done::Nothing) => POLL,
+                Ok(Done::Pause(pause)) => pause,
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "cannot work the queue of announcements");
+                    STORE_AWAY
+                }
+            };
+            // A pause Oura asked for is kept, whatever is announced.
+            let woken = async {
+                if pause == POLL {
+                    self.shared.wake.notified().await;
+                } else {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+                () = woken => {}
+            }
+        }
+    }
+
+    /// Fetches one document that is due, if any. A failure of the store leaves the claim to run out.
+    pub async fn step(&self, stop: &CancellationToken) -> Result<Done, store::Error> {
+        let now = (self.clock)();
+        let Some(person) = self.store.next_event(now).await? else { return Ok(Done::Nothing) };
+        let Some(claim) = self.store.claim_event(person.id, now + LEASE, now).await? else {
+            // Another worker was quicker; there may be more.
+            return Ok(Done::One);
+        };
+        let announcement = &claim.announcement;
+        let Some(client) = (self.client)(&person) else {
+            return self.wait_for_log_in(&claim).await;
+        };
+        let answer = tokio::select! {
+            answer = client.document(announcement.collection, &announcement.id) => answer,
+            () = stop.cancelled() => {
+                self.store.postpone_event(&claim, (self.clock)(), false).await?;
+                return Ok(Done::Nothing);
+            }
+        };
+        match answer {
+            Ok(single) if claim.attempts <= DOUBTED && contradicts(announcement.change, &single) => {
+                self.postpone(&claim).await
+            }
+            Ok(single) => self.settle(&claim, &client, single).await,
+            Err(failure) => self.fail(&claim, &failure).await,
+        }
+    }
+
+    /// Stores what Oura answered, then takes the document out of the queue. Killed in between, it is fetched again.
+    async fn settle(&self, claim: &Claim, client: &Client, single: Single) -> Result<Done, store::Error> {
+        let announcement = &claim.announcement;
+        let (person, collection) = (announcement.person, announcement.collection);
+        let now = (self.clock)();
+        let result = match single {
+            Single::Found(found) => {
+                let (documents, rejected) = match found {
+                    Ok(document) => (vec![document], Vec::new()),
+                    Err(rejected) => {
+                        tracing::warn!(%collection, reason = rejected.reason, "put aside what cannot be read; `myhealth doctor` lists it");
+                        (Vec::new(), vec![rejected])
+                    }
+                };
+                let batch = Batch { person, collection, covered: None, documents, rejected };
+                let applied = match self.store.apply(&batch, now).await {
+                    Ok(applied) => applied,
+                    Err(error @ store::Error::Database(_)) => {
+                        return self.fail(claim, &Failure::Store(error)).await;
+                    }
+                    Err(error) => return Err(error),
+                };
+                client.metrics().count_documents(collection.name(), applied);
+                match applied {
+                    store::Applied { rejected: 1.., .. } => "unreadable",
+                    store::Applied { unchanged: 1.., .. } => "unchanged",
+                    _ => "stored",
+                }
+            }
+            Single::Gone => {
+                self.store.withdraw(person, collection, &[&announcement.id], now).await?;
+                "withdrawn"
+            }
+        };
+        self.metrics.count_fetch(result);
+        self.metrics.observe_lag(announcement.event_at, (self.clock)());
+        self.store.finish_event(claim).await?;
+        Ok(Done::One)
+    }
+
+    async fn fail(&self, claim: &Claim, failure: &Failure) -> Result<Done, store::Error> {
+        let collection = claim.announcement.collection;
+        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot fetch an announced document");
+        if failure.is_final_for_token() {
+            return self.wait_for_log_in(claim).await;
+        }
+        if let Failure::Resting { pause, .. } = failure {
+            return self.put_off(claim, *pause).await;
+        }
+        if failure.ends_pass() || matches!(failure, Failure::RateLimited(_)) {
+            let pause = failure.pause().unwrap_or_default().max(PAUSE);
+            self.put_off(claim, pause).await?;
+            return Ok(Done::Pause(pause));
+        }
+        if matches!(failure, Failure::Scope) {
+            // Whoever did not consent to a collection is announced its documents all the same; they are not ours.
+            self.store.finish_event(claim).await?;
+            self.metrics.count_fetch("not_consented");
+            return Ok(Done::One);
+        }
+        if claim.attempts >= MAX_ATTEMPTS {
+            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.kind());
+            self.store.reject_event(claim, &reason, (self.clock)()).await?;
+            self.metrics.count_fetch("rejected");
+            return Ok(Done::One);
+        }
+        self.postpone(claim).await
+    }
+
+    /// This person's documents wait until somebody has logged in; everybody else's go on.
+    async fn wait_for_log_in(&self, claim: &Claim) -> Result<Done, store::Error> {
+        self.put_off(claim, REFUSED).await
+    }
+
+    /// Puts a document off that is not to blame.
+    async fn put_off(&self, claim: &Claim, pause: Duration) -> Result<Done, store::Error> {
+        self.store.postpone_event(claim, (self.clock)() + signed(pause), false).await?;
+        self.metrics.count_fetch("postponed");
+        Ok(Done::One)
+    }
+
+    async fn postpone(&self, claim: &Claim) -> Result<Done, store::Error> {
+        let not_before = (self.clock)() + signed(jittered(pause_after(claim.attempts)));
+        self.store.postpone_event(claim, not_before, true).await?;
+        self.metrics.count_fetch("postponed");
+        Ok(Done::One)
+    }
+
+    /// Learns which Oura users the people here are; until all are known nobody can be told a stranger. People come and
+    /// log in while this runs, so it never ends.
+    async fn learn(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            match self.learn_once().await {
+                Ok(known) => self.shared.known.store(known, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(LEARN) => {}
+            }
+        }
+    }
+
+    /// Asks Oura who each person is who is not known yet; says whether all are known now who have logged in.
+    pub async fn learn_once(&self) -> Result<bool, store::Error> {
+        let mut all = true;
+        for person in self.store.people_without_account().await? {
+            let Some(client) = (self.client)(&person) else { continue };
+            if client.tokens().need_login().await {
+                continue;
+            }
+            match client.account().await {
+                Ok(user) => self.store.learn_account(person.id, &user).await?,
+                Err(failure) => {
+                    all = false;
+                    tracing::warn!(
+                        person = %person.name, kind = failure.kind(),
+                        "cannot ask Oura who this person is; announcements wait at Oura"
+                    );
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// Shows how much waits.
+    async fn watch(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            // A database that is away is said by whoever needs it.
+            if let Ok(queue) = self.store.event_queue(None).await {
+                self.metrics.set_queue(queue, (self.clock)());
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+}
+
+/// Whether Oura answers otherwise than it announced.
+fn contradicts(change: Change, single: &Single) -> bool {
+    matches!(single, Single::Gone) != (change == Change::Delete)
+}
+
+/// The pause after so many attempts.
+fn pause_after(attempts: i64) -> Duration {
+    let doublings = u32::try_from((attempts - 1).clamp(0, 16)).expect("BUG: it was just made small");
+    (FIRST_RETRY * 2_u32.pow(doublings)).min(LAST_RETRY)
+}
+
+/// Up to half as long again, so that what failed together does not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let mut random = [0];
+    // Without chance the pause is merely regular.
+    let _ = getrandom::fill(&mut random);
+    pause + pause * u32::from(random[0]) / 512
+}
+
+fn signed(pause: Duration) -> SignedDuration {
+    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour() {
+        let seconds = |attempts| pause_after(attempts).as_secs();
+        assert_eq!([1, 2, 3, 9, 10, 20, i64::MAX].map(seconds), [10, 20, 40, 2_560, 3_600, 3_600, 3_600]);
+        assert_eq!(seconds(i64::MIN + 1), 10);
+        for _ in 0..100 {
+            let pause = jittered(Duration::from_secs(100)).as_secs_f64();
+            assert!((100.0..150.0).contains(&pause), "{pause}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_doubted_when_it_is_not_what_was_announced() {
+        let found = || {
+            Single::Found(Err(domain::Rejected {
+                id: String::new(),
+                reason: String::new(),
+                body: String::new(),
+            }))
+        };
+        assert!(contradicts(Change::Delete, &found()) && contradicts(Change::Create, &Single::Gone));
+        assert!(!contradicts(Change::Delete, &Single::Gone) && !contradicts(Change::Update, &found()));
+    }
+}

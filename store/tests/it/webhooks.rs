@@ -1,0 +1,170 @@
+//! The queue of announced documents, one rule a case.
+
+use domain::{Change, Collection};
+use jiff::{SignedDuration, Timestamp};
+use store::{Announcement, Claim, Queue, Queued, Store};
+
+use crate::fixtures::{me, now};
+
+const ROOM: i64 = 3;
+
+fn later(seconds: i64) -> Timestamp {
+    now() + SignedDuration::from_secs(seconds)
+}
+
+async fn announced(store: &Store, id: &str, change: Change, seconds: i64) -> Queued {
+    let person = me(store).await.id;
+    let event = Announcement {
+        person,
+        collection: Collection::Sleep,
+        id: id.into(),
+        change,
+        event_at: later(seconds),
+    };
+    store.enqueue(&event, ROOM, now()).await.unwrap()
+}
+
+/// Claims at `seconds` for a minute.
+async fn claimed(store: &Store, seconds: i64) -> Option<Claim> {
+    let person = me(store).await.id;
+    store.claim_event(person, later(seconds + 60), later(seconds)).await.unwrap()
+}
+
+async fn length(store: &Store) -> i64 {
+    store.event_queue(Some(me(store).await.id)).await.unwrap().length
+}
+
+pub(crate) async fn a_repeated_announcement_waits_once_and_the_newest_counts(store: Store) {
+    assert_eq!(announced(&store, "a", Change::Create, 0).await, Queued::New);
+    assert_eq!(announced(&store, "a", Change::Delete, 5).await, Queued::Merged);
+    assert_eq!(announced(&store, "a", Change::Update, 4).await, Queued::Old);
+    let queue = store.event_queue(None).await.unwrap();
+    assert_eq!(queue, Queue { length: 1, oldest: Some(now()) });
+    let claim = claimed(&store, 10).await.unwrap();
+    assert_eq!((claim.announcement.change, claim.announcement.event_at), (Change::Delete, later(5)));
+    assert!(store.finish_event(&claim).await.unwrap());
+    assert_eq!(length(&store).await, 0);
+}
+
+pub(crate) async fn what_is_announced_during_its_fetch_is_fetched_again(store: Store) {
+    announced(&store, "a", Change::Create, 0).await;
+    let claim = claimed(&store, 1).await.unwrap();
+    announced(&store, "a", Change::Update, 0).await;
+    assert_eq!(claimed(&store, 2).await, None, "one fetch at a time");
+    assert!(!store.finish_event(&claim).await.unwrap(), "something newer waits");
+    let again = claimed(&store, 3).await.unwrap();
+    assert_eq!((again.announcement.change, again.attempts), (Change::Update, 1));
+    assert!(store.finish_event(&again).await.unwrap());
+    assert_eq!(claimed(&store, 4).await, None);
+}
+
+pub(crate) async fn a_claim_that_runs_out_is_given_to_another_and_is_worth_nothing_then(store: Store) {
+    announced(&store, "a", Change::Create, 0).await;
+    let dead = claimed(&store, 0).await.unwrap();
+    assert_eq!(claimed(&store, 59).await, None);
+    let alive = claimed(&store, 60).await.unwrap();
+    assert_eq!(alive.attempts, 2);
+    assert!(!store.finish_event(&dead).await.unwrap());
+    store.postpone_event(&dead, later(0), true).await.unwrap();
+    store.reject_event(&dead, "late", later(61)).await.unwrap();
+    assert_eq!(claimed(&store, 62).await, None, "the claim of the living stands");
+    assert!(store.finish_event(&alive).await.unwrap());
+    assert_eq!(store.rejections(me(&store).await.id).await.unwrap(), []);
+}
+
+pub(crate) async fn a_postponed_document_waits_and_only_its_own_failures_count(store: Store) {
+    announced(&store, "a", Change::Create, 0).await;
+    let claim = claimed(&store, 0).await.unwrap();
+    store.postpone_event(&claim, later(100), true).await.unwrap();
+    assert_eq!(claimed(&store, 99).await, None);
+    let claim = claimed(&store, 100).await.unwrap();
+    assert_eq!(claim.attempts, 2);
+    store.postpone_event(&claim, later(100), false).await.unwrap();
+    let claim = claimed(&store, 100).await.unwrap();
+    assert_eq!(claim.attempts, 2);
+    // News in the meantime is due at once, whatever was planned.
+    announced(&store, "a", Change::Update, 100).await;
+    store.postpone_event(&claim, later(9_000), true).await.unwrap();
+    assert_eq!(claimed(&store, 101).await.unwrap().attempts, 1);
+}
+
+pub(crate) async fn a_document_given_up_is_listed_with_its_reason(store: Store) {
+    announced(&store, "a", Change::Create, 0).await;
+    let claim = claimed(&store, 0).await.unwrap();
+    store.reject_event(&claim, "not fetched: scope", later(1)).await.unwrap();
+    assert_eq!(length(&store).await, 0);
+    let rejections = store.rejections(me(&store).await.id).await.unwrap();
+    assert_eq!(rejections, [("sleep".to_owned(), "not fetched: scope".to_owned(), 1)]);
+}
+
+pub(crate) async fn a_full_queue_takes_no_more_documents_but_news_of_those_it_has(store: Store) {
+    for id in ["a", "b", "c"] {
+        assert_eq!(announced(&store, id, Change::Create, 0).await, Queued::New);
+    }
+    assert_eq!(announced(&store, "d", Change::Create, 0).await, Queued::Full);
+    assert_eq!(announced(&store, "c", Change::Update, 1).await, Queued::Merged);
+    assert_eq!(length(&store).await, ROOM);
+}
+
+pub(crate) async fn what_is_due_longest_is_claimed_first(store: Store) {
+    announced(&store, "b", Change::Create, 0).await;
+    announced(&store, "a", Change::Create, 0).await;
+    let first = claimed(&store, 0).await.unwrap();
+    store.postpone_event(&first, later(5), true).await.unwrap();
+    let mut ids = Vec::new();
+    while let Some(claim) = claimed(&store, 6).await {
+        ids.push(claim.announcement.id);
+    }
+    assert_eq!(ids, ["b", "a"]);
+}
+
+pub(crate) async fn claims_at_the_same_moment_never_share_a_document(store: Store) {
+    let person = me(&store).await.id;
+    for n in 0..24 {
+        let event = Announcement {
+            person,
+            collection: Collection::Sleep,
+            id: n.to_string(),
+            change: Change::Create,
+            event_at: now(),
+        };
+        store.enqueue(&event, 100, now()).await.unwrap();
+    }
+    let workers = (0..4).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            let mut ids = Vec::new();
+            while let Some(claim) = store.claim_event(person, later(60), later(1)).await.unwrap() {
+                ids.push(claim.announcement.id);
+            }
+            ids
+        })
+    });
+    let mut all = Vec::new();
+    for worker in workers.collect::<Vec<_>>() {
+        all.extend(worker.await.unwrap());
+    }
+    assert_eq!(all.len(), 24);
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), 24);
+}
+
+pub(crate) async fn an_account_is_one_persons_and_the_newest_word_counts(store: Store) {
+    let ann = me(&store).await.id;
+    let bob = store.ensure_person(&"bob".parse().unwrap(), "UTC", now()).await.unwrap().id;
+    let strangers = async || -> Vec<i64> {
+        store.people_without_account().await.unwrap().iter().map(|person| person.id).collect()
+    };
+    assert_eq!(strangers().await, [ann, bob]);
+    store.learn_account(ann, "u1").await.unwrap();
+    store.learn_account(ann, "u1").await.unwrap();
+    assert_eq!(store.account_owner("u1").await.unwrap(), Some(ann));
+    store.learn_account(ann, "u2").await.unwrap();
+    assert_eq!(store.account_owner("u1").await.unwrap(), None, "ann has another account now");
+    store.learn_account(bob, "u2").await.unwrap();
+    assert_eq!(store.account_owner("u2").await.unwrap(), Some(bob));
+    assert_eq!(strangers().await, [ann]);
+    store.forget_account(bob).await.unwrap();
+    assert_eq!(strangers().await, [ann, bob]);
+}
