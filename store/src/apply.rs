@@ -14,6 +14,7 @@ use crate::error::Result;
 use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::sync;
+use crate::withdraw;
 
 /// What one reading of one collection of one person brought.
 #[derive(Clone, Debug)]
@@ -57,9 +58,9 @@ pub(crate) const ROWS: usize = 500;
 
 /// What is stored of a document that has come again.
 #[derive(Clone, Copy)]
-struct Known {
+pub(crate) struct Known {
     fingerprint: i64,
-    day: Day,
+    pub(crate) day: Day,
     changed_at: Timestamp,
 }
 
@@ -88,7 +89,10 @@ impl Store {
 
         let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known));
         keep_revisions(&mut tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
-        upsert_documents(&mut tx, owner, &fresh, &prints, now).await?;
+        let unseen: Vec<&str> =
+            fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
+        let kept = withdraw::last_revisions(&mut tx, owner, &unseen).await?;
+        upsert_documents(&mut tx, owner, &fresh, &prints, &kept, now).await?;
         upsert_rejected(&mut tx, owner, &batch.rejected, now).await?;
         forget_rejected(&mut tx, owner, incoming.keys().copied()).await?;
 
@@ -115,7 +119,11 @@ fn is_settled(collection: Collection, known: Known) -> bool {
 }
 
 /// Narrows a statement to documents by their ids.
-fn these<'q, Db>(query: &'q mut QueryBuilder<Db>, owner: Owner, ids: &[&str]) -> &'q mut QueryBuilder<Db>
+pub(crate) fn these<'q, Db>(
+    query: &'q mut QueryBuilder<Db>,
+    owner: Owner,
+    ids: &[&str],
+) -> &'q mut QueryBuilder<Db>
 where
     Db: sqlx::Database,
     i64: for<'t> Encode<'t, Db> + Type<Db>,
@@ -130,7 +138,7 @@ where
     query.push(")")
 }
 
-async fn known<'a>(
+pub(crate) async fn known<'a>(
     tx: &mut Tx,
     owner: Owner,
     ids: impl Iterator<Item = &'a str>,
@@ -149,7 +157,7 @@ async fn known<'a>(
     Ok(known)
 }
 
-async fn keep_revisions<'a>(
+pub(crate) async fn keep_revisions<'a>(
     tx: &mut Tx,
     owner: Owner,
     ids: impl Iterator<Item = &'a str>,
@@ -176,6 +184,7 @@ async fn upsert_documents(
     owner: Owner,
     documents: &[&Document],
     prints: &HashMap<&str, i64>,
+    kept: &HashMap<String, i64>,
     now: Timestamp,
 ) -> Result<()> {
     for documents in documents.chunks(ROWS) {
@@ -191,7 +200,7 @@ async fn upsert_documents(
                     .push_bind(document.day.date().to_sqlx())
                     .push_bind(&document.body)
                     .push_bind(prints[document.id.as_str()])
-                    .push_bind(1_i64)
+                    .push_bind(kept.get(&document.id).map_or(1, |last| last + 1))
                     .push_bind(now.to_sqlx())
                     .push_bind(now.to_sqlx());
             });

@@ -16,6 +16,7 @@ mod rebuild;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod withdraw;
 
 use std::sync::Arc;
 

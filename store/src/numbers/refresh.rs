@@ -39,11 +39,15 @@ pub(crate) async fn refresh(
         let derived = days.iter().map(|day| (*day, derived.get(day)));
         rewrite(tx, owner, derived).await?;
     }
-    if let Some(newest) = newest
-        && days.last().is_some_and(|last| *last >= newest.plus(-LOOK_BACK))
-    {
-        let derived = derive_days(tx, owner, newest.plus(-LOOK_BACK), newest).await?;
-        write_latest(tx, owner, &derived, now).await?;
+    let Some(last) = days.last() else { return Ok(newest) };
+    match newest {
+        Some(newest) if *last >= newest.plus(-LOOK_BACK) => {
+            let derived = derive_days(tx, owner, newest.plus(-LOOK_BACK), newest).await?;
+            write_latest(tx, owner, &derived, now).await?;
+        }
+        Some(_) => {}
+        // The last document is gone, and with it every newest value.
+        None => write_latest(tx, owner, &BTreeMap::new(), now).await?,
     }
     Ok(newest)
 }

@@ -5,6 +5,13 @@
 mod contract;
 mod fixtures;
 mod schema;
+mod withdrawn;
+
+/// Every case, wherever it stands.
+mod cases {
+    pub(crate) use crate::contract::*;
+    pub(crate) use crate::withdrawn::*;
+}
 
 /// Registers each case under `sqlite::` and `postgres::`.
 macro_rules! on_both_databases {
@@ -13,13 +20,13 @@ macro_rules! on_both_databases {
             $(#[tokio::test]
             async fn $case() {
                 let (store, _folder) = store::testing::sqlite().await;
-                super::contract::$case(store).await;
+                super::cases::$case(store).await;
             })+
         }
         mod postgres {
             $(#[tokio::test]
             async fn $case() {
-                super::contract::$case(store::testing::postgres().await).await;
+                super::cases::$case(store::testing::postgres().await).await;
             })+
         }
     };
@@ -43,4 +50,9 @@ on_both_databases! {
     rebuild_gives_the_same_numbers
     people_are_kept_apart
     changes_are_announced
+    a_withdrawn_document_leaves_its_day_and_stays_as_a_revision
+    withdrawing_again_changes_nothing
+    a_document_that_comes_back_counts_on
+    the_last_document_takes_the_newest_values_with_it
+    progress_withdrawn_is_kept_too
 }
