@@ -32,6 +32,16 @@ pub struct Rejected {
     pub body: String,
 }
 
+/// How the id of something whose own id cannot be read begins.
+const NAMELESS: &str = "content-";
+
+impl Rejected {
+    /// Whether its own id could not be read, so that it may be any document.
+    pub fn is_nameless(&self) -> bool {
+        self.id.starts_with(NAMELESS)
+    }
+}
+
 /// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
 const MAX_ID: usize = 256;
 
@@ -101,6 +111,18 @@ impl Document {
         }
         (documents, rejected)
     }
+}
+
+impl Document {
+    /// How many rows it gathers; 0 for a document that is none of a time series.
+    pub fn rows(&self) -> usize {
+        rows(&self.body)
+    }
+}
+
+/// How many rows a gathered body has; 0 for any other.
+pub fn rows(body: &str) -> usize {
+    serde_json::from_str::<Vec<serde::de::IgnoredAny>>(body).map_or(0, |rows| rows.len())
 }
 
 /// The time and kind that tell a row from every other.
@@ -183,7 +205,7 @@ fn fingerprint(body: &str) -> String {
     let hash = body.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("content-{hash:016x}")
+    format!("{NAMELESS}{hash:016x}")
 }
 
 #[cfg(test)]

@@ -45,6 +45,8 @@ pub struct Client {
 pub struct Window {
     /// What parsed and belongs to the days asked for.
     pub documents: Vec<Document>,
+    /// What parsed and lies around them, because the question is wider.
+    pub nearby: Vec<Document>,
     /// What did not parse, whatever day it claims.
     pub rejected: Vec<Rejected>,
 }
@@ -143,7 +145,9 @@ impl Client {
                     let gathered = Document::gather(collection, rows.iter().map(String::as_str));
                     (window.documents, window.rejected) = gathered;
                 }
-                window.documents.retain(|document| range.contains(document.day));
+                let documents = std::mem::take(&mut window.documents);
+                (window.documents, window.nearby) =
+                    documents.into_iter().partition(|document| range.contains(document.day));
                 return Ok(window);
             };
             match query.last_mut() {

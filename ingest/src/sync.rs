@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{Collection, Day, DayRange};
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
-use store::{Applied, Batch, Person, Store, causes};
+use store::{Applied, Batch, Origin, Person, Store, causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -262,7 +262,9 @@ impl Ingest {
             person: self.person.id,
             collection,
             covered: DayRange::new(range.first(), known).ok(),
+            origin: Origin::Api,
             documents: window.documents,
+            nearby: window.nearby,
             rejected: window.rejected,
         };
         match self.store.apply(&batch, (self.clock)()).await {

@@ -3,6 +3,7 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
+mod absent;
 mod apply;
 mod backend;
 mod changes;
@@ -11,6 +12,7 @@ mod fingerprint;
 mod migrate;
 mod newest;
 mod numbers;
+mod origin;
 mod people;
 mod rebuild;
 mod sync;
@@ -20,10 +22,12 @@ mod withdraw;
 
 use std::sync::Arc;
 
+pub use absent::Doubt;
 pub use apply::{Applied, Batch};
 pub use backend::Location;
 pub use error::{Error, Result, causes};
 pub use numbers::{DailyValue, Latest, StoredSeries};
+pub use origin::Origin;
 pub use people::Person;
 pub use sync::{SyncState, Totals};
 

@@ -274,3 +274,51 @@ async fn a_document_of_the_wrong_shape_is_put_aside_until_it_is_right() {
     assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
     assert_eq!(world.totals().await, calm.totals().await);
 }
+
+#[tokio::test]
+async fn a_deleted_day_is_taken_back_at_the_next_pass() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    let before = world.totals().await;
+    world.later(2);
+    let mut trailing = DayRange::ending(day("2026-03-28"), 5).days();
+    let scored = |day: &Day| !world.synthetic.documents("daily_readiness", day.date(), world.at()).is_empty();
+    let deleted = trailing.find(scored).unwrap();
+    world.cloud.faults().always("/v2/usercollection/daily_readiness", Fault::Lacks(deleted.date()));
+    assert_eq!(world.pass().await.applied.withdrawn, 1);
+    let scores = Metric::by_key("readiness_score").unwrap();
+    let left = world.store.daily(world.person.id, scores, DayRange::ending(deleted, 1)).await.unwrap();
+    assert_eq!(left, []);
+    assert_eq!(world.pass().await.applied.withdrawn, 0, "once");
+    world.cloud.faults().clear();
+    assert_eq!(world.pass().await.applied.new, 1, "restored in the app, restored here");
+    let after = world.totals().await;
+    assert_eq!((after.documents, after.daily), (before.documents, before.daily));
+}
+
+#[tokio::test]
+async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    world.later(2);
+    let before = world.numbers().await;
+    world.cloud.faults().always("/v2/usercollection", Fault::Empty);
+    let applied = world.pass().await.applied;
+    assert!(applied.doubted > 50 && applied.withdrawn == 0, "{applied:?}");
+    assert_eq!(difference(&world.numbers().await, &before), Vec::<String>::new());
+    world.cloud.faults().clear();
+    assert_eq!(world.pass().await.applied.doubted, 0);
+    assert_eq!(world.store.doubts(world.person.id).await.unwrap(), []);
+    world.later(1);
+    world.cloud.faults().always("/v2/usercollection", Fault::Empty);
+    world.pass().await;
+    world.later(1);
+    let applied = world.pass().await.applied;
+    assert!(applied.withdrawn > 50 && applied.doubted == 0, "{applied:?}");
+    world.cloud.faults().clear();
+    world.pass().await;
+    let (calm, _folder) = self::world().await;
+    calm.later(4);
+    calm.pass().await;
+    assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+}

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod absent;
 mod contract;
 mod fixtures;
 mod schema;
@@ -9,6 +10,7 @@ mod withdrawn;
 
 /// Every case, wherever it stands.
 mod cases {
+    pub(crate) use crate::absent::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::withdrawn::*;
 }
@@ -55,4 +57,13 @@ on_both_databases! {
     a_document_that_comes_back_counts_on
     the_last_document_takes_the_newest_values_with_it
     progress_withdrawn_is_kept_too
+    what_a_complete_answer_lacks_is_withdrawn
+    an_empty_answer_is_believed_after_an_hour
+    an_answer_that_lacks_most_is_believed_after_an_hour
+    what_is_seen_again_is_missed_no_longer
+    only_what_the_api_has_said_can_be_missing
+    an_answer_with_a_nameless_document_proves_no_absence
+    a_document_that_came_a_moment_ago_is_not_missed
+    a_document_that_moved_out_of_the_window_follows_its_day
+    a_day_of_rows_that_shrinks_is_believed_after_an_hour
 }
