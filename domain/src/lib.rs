@@ -10,6 +10,8 @@ pub mod day;
 pub mod derive;
 pub mod document;
 pub mod person;
+pub mod reason;
+pub mod ring;
 pub mod unit;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
@@ -18,4 +20,6 @@ pub use day::{Day, DayRange};
 pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};
 pub use person::Pseudonym;
+pub use reason::Reason;
+pub use ring::Ring;
 pub use unit::Unit;

@@ -117,7 +117,8 @@ impl Client {
         self
     }
 
-    /// Reads every document of `collection` whose day lies in `range`, to the last page.
+    /// Reads every document of `collection` whose day lies in `range`, to the last page. What has no past is filed
+    /// under the last day of `range`.
     #[tracing::instrument(name = "oura.window", skip_all, fields(%collection, first = %range.first(), last = %range.last()))]
     pub async fn window(&self, collection: Collection, range: DayRange) -> Result<Window, Failure> {
         let mut query = bounds(collection, range);
@@ -125,7 +126,7 @@ impl Client {
         let mut rows = Vec::new();
         for _ in 0..MAX_PAGES {
             let body = self.page(collection, &query).await?;
-            let page: Page<'_> = parse(&body)?;
+            let page = parse(collection, &body)?;
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
@@ -136,14 +137,21 @@ impl Client {
                     }
                 }
                 // Rows of one day may stand on two pages, so they are gathered at the end.
-                collection::Window::Instants => {
+                collection::Window::Instants | collection::Window::Whole => {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
             let Some(token) = page.next_token else {
-                if collection.window() == collection::Window::Instants {
-                    let gathered = Document::gather(collection, rows.iter().map(String::as_str));
-                    (window.documents, window.rejected) = gathered;
+                let rows = rows.iter().map(String::as_str);
+                match collection.window() {
+                    collection::Window::Days => {}
+                    collection::Window::Instants => {
+                        (window.documents, window.rejected) = Document::gather(collection, rows);
+                    }
+                    collection::Window::Whole => {
+                        let (document, rejected) = Document::observe(collection, range.last(), rows);
+                        (window.documents, window.rejected) = (document.into_iter().collect(), rejected);
+                    }
                 }
                 let documents = std::mem::take(&mut window.documents);
                 (window.documents, window.nearby) =
@@ -218,15 +226,20 @@ impl Client {
             return Err(Failure::of(response.status(), retry_after, &body));
         }
         // Half a page is found here, where it can be asked for again.
-        parse(&body)?;
+        parse(collection, &body)?;
         Ok(body)
     }
 }
 
-fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
+fn parse(collection: Collection, body: &[u8]) -> Result<Page<'_>, Failure> {
+    let broken = |error: serde_json::Error| {
         Failure::Malformed(format!("no page of documents (line {}, column {})", error.line(), error.column()))
-    })
+    };
+    if collection.is_single() {
+        let object: &RawValue = serde_json::from_slice(body).map_err(broken)?;
+        return Ok(Page { data: vec![object], next_token: None });
+    }
+    serde_json::from_slice(body).map_err(broken)
 }
 
 /// The query for a window, wider than the days wanted.
@@ -242,5 +255,6 @@ fn bounds(collection: Collection, range: DayRange) -> Vec<(&'static str, String)
             let minute_before = format!("{}T23:59:00Z", range.first().plus(-1));
             vec![("start_datetime", minute_before), ("end_datetime", midnight(range.last().plus(1)))]
         }
+        collection::Window::Whole => Vec::new(),
     }
 }

@@ -98,7 +98,8 @@ type ExpectedRow = (String, String, jiff_sqlx::Timestamp, Option<jiff_sqlx::Time
 pub(crate) async fn expected(tx: &mut Tx, owner: Owner, batch: &Batch) -> Result<Vec<Stored>> {
     // A document without a readable id may be any of them.
     let nameless = batch.rejected.iter().any(Rejected::is_nameless);
-    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api && !nameless) else {
+    let lists_days = owner.collection.window() != Window::Whole;
+    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api && lists_days && !nameless) else {
         return Ok(Vec::new());
     };
     let rows: Vec<ExpectedRow> = with_conn!(tx, conn => {

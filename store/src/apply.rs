@@ -91,7 +91,9 @@ impl Store {
         tx.lock(batch.person, batch.collection.name()).await?;
         let written = write(&mut tx, owner, batch, now).await?;
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
-        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, now).await?;
+        let rejected = !batch.rejected.is_empty();
+        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
+            .await?;
         tx.commit().await?;
         self.changes.notify();
         Ok(written.applied)

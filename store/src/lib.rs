@@ -3,6 +3,7 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
+mod absence;
 mod absent;
 mod apply;
 mod backend;
@@ -15,6 +16,7 @@ mod numbers;
 mod origin;
 mod people;
 mod rebuild;
+mod rings;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -22,6 +24,7 @@ mod withdraw;
 
 use std::sync::Arc;
 
+pub use absence::absences;
 pub use absent::Doubt;
 pub use apply::{Applied, Batch};
 pub use backend::Location;

@@ -77,11 +77,13 @@ impl World {
         self.store.totals(self.person.id).await.unwrap()
     }
 
-    /// Every number stored, to the last bit.
+    /// Every number stored, to the last bit. What has no past depends on when it was observed, and is left out.
     async fn numbers(&self) -> Numbers {
         let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
         let mut numbers = BTreeMap::new();
-        for metric in domain::METRICS {
+        for metric in
+            domain::METRICS.iter().filter(|metric| metric.collection.window() != domain::Window::Whole)
+        {
             for (day, value) in self.store.daily(self.person.id, metric, range).await.unwrap() {
                 numbers.insert((metric.key, day.to_string()), value.to_bits());
             }
@@ -282,8 +284,9 @@ async fn a_deleted_day_is_taken_back_at_the_next_pass() {
     let before = world.totals().await;
     world.later(2);
     let mut trailing = DayRange::ending(day("2026-03-28"), 5).days();
-    let scored = |day: &Day| !world.synthetic.documents("daily_readiness", day.date(), world.at()).is_empty();
-    let deleted = trailing.find(scored).unwrap();
+    let measured =
+        |day: &Day| !world.synthetic.documents("daily_readiness", day.date(), world.at()).is_empty();
+    let deleted = trailing.find(measured).unwrap();
     world.cloud.faults().always("/v2/usercollection/daily_readiness", Fault::Lacks(deleted.date()));
     assert_eq!(world.pass().await.applied.withdrawn, 1);
     let scores = Metric::by_key("readiness_score").unwrap();
@@ -321,4 +324,29 @@ async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
     calm.later(4);
     calm.pass().await;
     assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_has_no_past_is_observed_once_a_day() {
+    let (world, _folder) = world().await;
+    for _ in 0..4 {
+        world.pass().await;
+        world.later(12);
+    }
+    let asked = |path: &str| world.cloud.log().iter().filter(|request| request.path.ends_with(path)).count();
+    assert_eq!((asked("/personal_info"), asked("/ring_configuration")), (3, 3), "two passes a day");
+    let weight = Metric::by_key("body_weight").unwrap();
+    let range = DayRange::new(day("2026-03-01"), day("2026-04-30")).unwrap();
+    let observed = world.store.daily(world.person.id, weight, range).await.unwrap();
+    let days: Vec<String> = observed.iter().map(|(day, _)| day.to_string()).collect();
+    assert_eq!(days, ["2026-03-29", "2026-03-30", "2026-03-31"]);
+    let kilograms = world.synthetic.personal_info(world.at())["weight"].as_f64().unwrap();
+    assert!((observed[0].1 - kilograms * 1000.0).abs() < 1e-6);
+    let rings = world.store.rings().await.unwrap();
+    assert_eq!(rings.len(), 1);
+    assert_eq!(
+        (rings[0].0, rings[0].1.hardware_type.as_str()),
+        (world.person.id, "gen3"),
+        "not the one of 1970"
+    );
 }
