@@ -138,6 +138,18 @@ impl Document {
         (body.map(|body| Self { id: day.to_string(), day, body }), rejected)
     }
 
+    /// The UTC day a row of a time series belongs to, be the row usable or not.
+    pub fn row_day(row: &str) -> Option<Day> {
+        let value: Value = serde_json::from_str(row).ok()?;
+        Some(Day::at(row_time(&value)?, &TimeZone::UTC))
+    }
+
+    /// The rows or rings a gathered body is made of; none for any other.
+    pub fn items(body: &str) -> Vec<&str> {
+        let items: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
+        items.into_iter().map(RawValue::get).collect()
+    }
+
     /// How many rows it gathers; 0 for a document that is none of a time series.
     pub fn rows(&self) -> usize {
         rows(&self.body)

@@ -9,6 +9,7 @@ pub mod collection;
 pub mod day;
 pub mod derive;
 pub mod document;
+pub mod drift;
 pub mod person;
 pub mod reason;
 pub mod ring;
@@ -16,7 +17,7 @@ pub mod unit;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
 pub use collection::{Collection, Window};
-pub use day::{Day, DayRange};
+pub use day::{Day, DayRange, TRAILING_DAYS};
 pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};
 pub use person::Pseudonym;

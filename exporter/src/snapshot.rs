@@ -12,6 +12,8 @@ pub(crate) struct Snapshot {
     pub(crate) people: Vec<(Person, Vec<SyncState>)>,
     pub(crate) latest: Vec<Latest>,
     pub(crate) rings: HashMap<i64, Ring>,
+    /// Collection, pointer, documents.
+    pub(crate) drift: Vec<(String, String, i64)>,
 }
 
 impl Snapshot {
@@ -23,6 +25,7 @@ impl Snapshot {
             people: people.map(|(states, person)| (person, states)).collect(),
             latest: store.latest().await?,
             rings: store.rings().await?.into_iter().collect(),
+            drift: store.drift_counts().await?,
         })
     }
 

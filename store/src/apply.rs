@@ -11,10 +11,12 @@ use sqlx::{Encode, QueryBuilder, Type};
 use crate::Store;
 use crate::absent;
 use crate::backend::{Tx, with_conn};
+use crate::drift;
 use crate::error::Result;
 use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::origin::Origin;
+use crate::rejected;
 use crate::sync;
 use crate::withdraw;
 
@@ -136,6 +138,7 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
     let kept = withdraw::last_revisions(tx, owner, &unseen).await?;
     upsert_documents(tx, owner, batch.origin, &fresh, &prints, &kept, now).await?;
+    drift::note(tx, owner, &fresh, now).await?;
     if batch.origin.is_oura() {
         let noted = |id: &&str| {
             let seen = known.get(*id).filter(|_| !differs(incoming[*id]));
@@ -146,6 +149,7 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     }
     upsert_rejected(tx, owner, &batch.rejected, now).await?;
     forget_rejected(tx, owner, incoming.keys().copied()).await?;
+    rejected::forget_mended(tx, owner, batch).await?;
 
     days.extend(fresh.iter().map(|document| document.day));
     days.extend(replaced.iter().map(|(_, known)| known.day));

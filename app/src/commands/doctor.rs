@@ -11,6 +11,8 @@ use store::{Person, Store, causes};
 use crate::Clock;
 use crate::cli::DoctorArgs;
 
+mod truth;
+
 fn good(text: &str) {
     println!("  ok    {text}");
 }
@@ -41,7 +43,10 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     }
     if let Some(store) = database(&args, &mut findings).await {
         match store.person(args.person.person.as_str()).await? {
-            Some(person) => stored(&store, &person, &mut findings).await?,
+            Some(person) => {
+                stored(&store, &person, &mut findings).await?;
+                truth::tell(&store, &person, clock()).await?;
+            }
             None => {
                 println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
             }
@@ -107,7 +112,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
         let line = format!("{collection:<16} {count} documents put aside: {reason}");
         findings.wrong(
             &line,
-            "they are kept with their bodies in the table `rejected` until a version can read them",
+            "they are kept with their bodies; after an update `myhealth rebuild` reads them again",
         );
     }
     Ok(())

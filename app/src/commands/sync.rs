@@ -41,8 +41,8 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     let report = report?;
     let applied = report.applied;
     println!(
-        "{} windows read: {} new documents, {} changed, {} unchanged, {} rejected",
-        report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected
+        "{} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} gone",
+        report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected, applied.withdrawn
     );
     for (collection, failure) in &report.failures {
         println!("{collection}: {}", store::causes(failure));

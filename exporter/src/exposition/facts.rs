@@ -1,4 +1,5 @@
-//! What is said in words: the ring in use, and why a collection has nothing of today.
+//! What is said in words: the ring in use, why a collection has nothing of today, and what Oura says that this version
+//! does not know.
 
 use std::collections::HashMap;
 
@@ -11,6 +12,20 @@ use crate::snapshot::Snapshot;
 pub(super) fn render(text: &mut Text, snapshot: &Snapshot, now: Timestamp) {
     rings(text, snapshot);
     absences(text, snapshot, now);
+    drift(text, snapshot);
+}
+
+/// Pointers are made of plain names by [`domain::drift`], and the store bounds how many there are.
+fn drift(text: &mut Text, snapshot: &Snapshot) {
+    const NAME: &str = "myhealth_oura_drift_documents";
+    if !snapshot.drift.is_empty() {
+        text.head(NAME, "Documents with a field or word of Oura's that this version does not know.");
+    }
+    for (collection, pointer, documents) in &snapshot.drift {
+        #[expect(clippy::cast_precision_loss, reason = "a count far below 2^53")]
+        let documents = *documents as f64;
+        text.sample(NAME, &[("collection", collection), ("pointer", pointer)], documents);
+    }
 }
 
 /// The labels are words of Oura's, made safe and short by [`domain::Ring`]: one series a person.

@@ -57,6 +57,7 @@ fn household() -> Snapshot {
             latest(2, "heart_rate_sleep", "2026-03-29", 51.0),
         ],
         rings: [(2, ring())].into(),
+        drift: vec![("sleep".into(), "/episodes/*/mood".into(), 3)],
     }
 }
 

@@ -5,6 +5,7 @@
 mod absent;
 mod contract;
 mod fixtures;
+mod put_aside;
 mod schema;
 mod withdrawn;
 
@@ -12,6 +13,7 @@ mod withdrawn;
 mod cases {
     pub(crate) use crate::absent::*;
     pub(crate) use crate::contract::*;
+    pub(crate) use crate::put_aside::*;
     pub(crate) use crate::withdrawn::*;
 }
 
@@ -66,4 +68,12 @@ on_both_databases! {
     a_document_that_came_a_moment_ago_is_not_missed
     a_document_that_moved_out_of_the_window_follows_its_day
     a_day_of_rows_that_shrinks_is_believed_after_an_hour
+    a_rebuild_reads_again_what_was_put_aside
+    what_was_put_aside_does_not_replace_what_is_newer
+    rows_put_aside_join_their_day
+    rows_put_aside_are_forgotten_when_their_day_comes_whole
+    a_profile_put_aside_is_filed_under_the_day_it_held
+    what_is_unknown_is_counted_once_a_change
+    a_peer_gone_mad_does_not_fill_the_table
+    many_metrics_are_answered_in_the_order_asked
 }
