@@ -54,6 +54,8 @@ on_both_databases! {
     rebuild_gives_the_same_numbers
     people_are_kept_apart
     changes_are_announced
+    a_nap_confirmed_days_later_joins_its_day
+    a_night_in_progress_counts_once_it_has_ended
     a_withdrawn_document_leaves_its_day_and_stays_as_a_revision
     withdrawing_again_changes_nothing
     a_document_that_comes_back_counts_on
