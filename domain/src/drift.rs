@@ -6,9 +6,11 @@
 
 mod known;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use serde_json::Value;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::catalogue::{Metric, Pick, Source};
 use crate::collection::Collection;
@@ -75,51 +77,120 @@ impl Watch {
         Self { fields: known::fields(collection), sets }
     }
 
-    /// What of a stored body is not known.
+    /// What of a stored body is not known; nothing of a body that is no JSON.
     pub fn look(&self, body: &str) -> BTreeSet<Drift> {
-        let mut found = BTreeSet::new();
-        if let Ok(value) = serde_json::from_str::<Value>(body) {
-            self.walk(&value, &mut String::new(), &mut found);
-        }
+        let (mut path, mut found) = (String::new(), BTreeSet::new());
+        let walk = Walk { watch: self, path: &mut path, found: &mut found };
+        // Read as a stream: a day of rows as a tree costs ten times as much.
+        drop(walk.deserialize(&mut serde_json::Deserializer::from_str(body)));
         found
     }
 
-    fn walk(&self, value: &Value, path: &mut String, found: &mut BTreeSet<Drift>) {
-        let here = path.len();
-        match value {
-            Value::Object(fields) => {
-                for (name, value) in fields {
-                    path.push('/');
-                    path.push_str(name);
-                    if self.fields.binary_search(&path.as_str()).is_ok() {
-                        self.walk(value, path, found);
-                    } else if found.len() < MOST {
-                        path.truncate(here + 1);
-                        path.push_str(if is_name(name) { name } else { "?" });
-                        found.insert(Drift { pointer: path.clone(), word: String::new() });
-                    }
-                    path.truncate(here);
-                }
-            }
-            Value::Array(items) => {
-                // The rows of a gathered body are documents themselves.
-                if !path.is_empty() {
-                    path.push_str("/*");
-                }
-                for item in items.iter().filter(|item| item.is_object() || item.is_array()) {
-                    self.walk(item, path, found);
-                }
-                path.truncate(here);
-            }
-            Value::String(word) => {
-                let unknown = self.sets.get(path.as_str()).is_some_and(|set| !set.contains(word.as_str()));
-                if unknown && found.len() < MOST {
-                    let word = if is_word(word) { word } else { "?" };
-                    found.insert(Drift { pointer: path.clone(), word: word.to_owned() });
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    fn knows(&self, path: &str) -> bool {
+        self.fields.binary_search(&path).is_ok()
+    }
+
+    /// Whether there is anything to see behind a known field: fields of its own, or a word of a closed set. The numbers
+    /// of a series are most of a body, and the catalogue watches their type.
+    fn leads_on(&self, path: &str) -> bool {
+        let next = self.fields.binary_search(&path).ok().and_then(|at| self.fields.get(at + 1));
+        let has_fields =
+            next.and_then(|next| next.strip_prefix(path)).is_some_and(|rest| rest.starts_with('/'));
+        has_fields || self.sets.contains_key(path)
+    }
+}
+
+/// One value on the way through a body.
+struct Walk<'a> {
+    watch: &'a Watch,
+    path: &'a mut String,
+    found: &'a mut BTreeSet<Drift>,
+}
+
+impl Walk<'_> {
+    fn child(&mut self) -> Walk<'_> {
+        Walk { watch: self.watch, path: self.path, found: self.found }
+    }
+
+    fn note(&mut self, word: &str) {
+        if self.found.len() < MOST {
+            self.found.insert(Drift { pointer: self.path.clone(), word: word.to_owned() });
         }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Walk<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Walk<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut fields: A) -> Result<(), A::Error> {
+        let here = self.path.len();
+        while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
+            self.path.push('/');
+            self.path.push_str(&name);
+            if self.watch.leads_on(self.path) {
+                fields.next_value_seed(self.child())?;
+                self.path.truncate(here);
+                continue;
+            }
+            fields.next_value::<IgnoredAny>()?;
+            if !self.watch.knows(self.path) {
+                self.path.truncate(here + 1);
+                self.path.push_str(if is_name(&name) { &name } else { "?" });
+                self.note("");
+            }
+            self.path.truncate(here);
+        }
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        let here = self.path.len();
+        // The rows of a gathered body are documents themselves.
+        if here > 0 {
+            self.path.push_str("/*");
+        }
+        while items.next_element_seed(self.child())?.is_some() {}
+        self.path.truncate(here);
+        Ok(())
+    }
+
+    fn visit_str<E>(mut self, word: &str) -> Result<(), E> {
+        if self.watch.sets.get(self.path.as_str()).is_some_and(|set| !set.contains(word)) {
+            self.note(if is_word(word) { word } else { "?" });
+        }
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 }
 

@@ -270,6 +270,13 @@ impl Ingest {
         match self.store.apply(&batch, (self.clock)()).await {
             Ok(applied) => {
                 self.metrics.count_documents(collection.name(), applied);
+                let Applied { withdrawn, doubted, .. } = applied;
+                if withdrawn > 0 {
+                    tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");
+                }
+                if doubted > 0 {
+                    tracing::warn!(%collection, doubted, "Oura's answer lacks what it had; not believed before it has lasted an hour");
+                }
                 Ok(Ok(applied))
             }
             Err(error @ store::Error::Database(_)) => Ok(Err(Failure::Store(error))),

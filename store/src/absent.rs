@@ -148,9 +148,8 @@ pub(crate) async fn compare(
         !came && now.duration_since(stored.changed_at) >= AN_HOUR
     };
     let missing: Vec<&Stored> = expected.iter().filter(lacks).collect();
-    let received = incoming.len() + batch.rejected.len();
     // A day of a time series is many rows, and nobody deletes them by hand.
-    let suspicious = whole_days || is_suspicious(expected.len(), missing.len(), received);
+    let suspicious = whole_days || is_suspicious(expected.len(), missing.len(), incoming.len());
     for stored in missing {
         if absent.judge(&stored.id, suspicious, stored.missing_since, now) == Verdict::Gone {
             absent.gone.push(stored.id.clone());
