@@ -239,7 +239,7 @@ pub(crate) struct OuraArgs {
     #[arg(long, env = "MYHEALTH_HISTORY_FROM", default_value = "2015-01-01")]
     pub(crate) history_from: Day,
     /// Days before the newest that are read again every time, because Oura changes past days.
-    #[arg(long, env = "MYHEALTH_TRAILING_DAYS", default_value_t = 7, value_parser = clap::value_parser!(u16).range(2..=365))]
+    #[arg(long, env = "MYHEALTH_TRAILING_DAYS", default_value_t = domain::TRAILING_DAYS, value_parser = clap::value_parser!(u16).range(2..=365))]
     pub(crate) trailing_days: u16,
 }
 

@@ -70,12 +70,18 @@ pub(crate) async fn migrate(args: StoreArgs) -> anyhow::Result<ExitCode> {
 pub(crate) async fn rebuild(args: StoreArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let store = open(&args).await?;
     for person in store.people().await? {
+        let mut read = 0;
         for &collection in Collection::ALL {
             let bar = progress::days(&format!("{} {collection}", person.name));
-            store.rebuild(&person, collection, clock(), |done, all| progress::set(&bar, done, all)).await?;
+            read += store
+                .rebuild(&person, collection, clock(), |done, all| progress::set(&bar, done, all))
+                .await?;
             bar.finish_and_clear();
         }
-        println!("{}: every number derived again", person.name);
+        println!(
+            "{}: every number derived again; {read} documents read that had been put aside",
+            person.name
+        );
     }
     let removed = store.forget_unknown_metrics().await?;
     println!("{removed} values of metrics that no longer exist were removed");

@@ -49,6 +49,8 @@ pub enum Pick {
     Counted,
     /// Every document of the day.
     All,
+    /// The ring in use: of all the rings an observation lists, the one set up last.
+    Newest,
     /// Every document of the day in which this pointer holds this word.
     Each(&'static str, &'static str),
 }

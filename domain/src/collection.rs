@@ -40,6 +40,10 @@ pub enum Collection {
     Tag,
     /// Days on which the wearer asked Oura for less; filed under the day they start.
     RestModePeriod,
+    /// Every ring the wearer ever set up.
+    RingConfiguration,
+    /// Age, weight and height, as the wearer entered them.
+    PersonalInfo,
 }
 
 /// How a collection is asked for a window, and what comes back.
@@ -49,6 +53,9 @@ pub enum Window {
     Days,
     /// `start_datetime`/`end_datetime`; bare rows with a `timestamp`, gathered here into one document per UTC day.
     Instants,
+    /// Nothing: the answer is what holds at the moment, without a day and without a past. It is filed here as one
+    /// document of the UTC day it was observed on, so that history shows what changed and when.
+    Whole,
 }
 
 impl Collection {
@@ -71,6 +78,8 @@ impl Collection {
         Self::EnhancedTag,
         Self::Tag,
         Self::RestModePeriod,
+        Self::RingConfiguration,
+        Self::PersonalInfo,
     ];
 
     /// The name Oura gives it, in lower case: label value and SQL key.
@@ -93,6 +102,8 @@ impl Collection {
             Self::EnhancedTag => "enhanced_tag",
             Self::Tag => "tag",
             Self::RestModePeriod => "rest_mode_period",
+            Self::RingConfiguration => "ring_configuration",
+            Self::PersonalInfo => "personal_info",
         }
     }
 
@@ -124,6 +135,7 @@ impl Collection {
     pub const fn window(self) -> Window {
         match self {
             Self::HeartRate | Self::RingBatteryLevel => Window::Instants,
+            Self::RingConfiguration | Self::PersonalInfo => Window::Whole,
             _ => Window::Days,
         }
     }
@@ -133,7 +145,13 @@ impl Collection {
         match self.window() {
             Window::Days => 30,
             Window::Instants => 7,
+            Window::Whole => 1,
         }
+    }
+
+    /// Whether the answer is the bare object, without the list and the token of the others.
+    pub const fn is_single(self) -> bool {
+        matches!(self, Self::PersonalInfo)
     }
 
     /// Whether a document of this collection grows while its day goes on. Its states before the day has ended are

@@ -73,6 +73,17 @@ impl Day {
     }
 }
 
+/// How many days back Oura is known to change what it has said: bedtimes are edited, naps confirmed, phones sync late.
+/// So many days are read again at every pass unless told otherwise.
+pub const TRAILING_DAYS: u16 = 7;
+
+impl Day {
+    /// Whether Oura will most likely leave this day as it is. Later corrections happen, and are stored when they come.
+    pub fn is_settled(self, today: Self) -> bool {
+        self < today.plus(-i64::from(TRAILING_DAYS))
+    }
+}
+
 impl FromStr for Day {
     type Err = InvalidDay;
 

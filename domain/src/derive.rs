@@ -11,6 +11,7 @@ use crate::catalogue::{Metric, Pick, Source, Until};
 use crate::collection::Collection;
 use crate::day::Day;
 use crate::document::row_time;
+use crate::ring::newest_ring;
 use crate::unit::Unit;
 
 /// What the documents of one collection say about one day.
@@ -137,6 +138,7 @@ struct Picks<'a> {
     night: Vec<&'a Value>,
     naps: Vec<&'a Value>,
     counted: Vec<&'a Value>,
+    newest: Vec<&'a Value>,
 }
 
 impl<'a> Picks<'a> {
@@ -154,6 +156,7 @@ impl<'a> Picks<'a> {
             night: night.into_iter().collect(),
             naps: counted.iter().copied().filter(|d| !night.is_some_and(|n| std::ptr::eq(n, *d))).collect(),
             counted,
+            newest: documents.last().and_then(newest_ring).into_iter().collect(),
         }
     }
 
@@ -174,6 +177,7 @@ impl<'a> Picks<'a> {
             Pick::Naps => Cow::Borrowed(&self.naps),
             Pick::Counted => Cow::Borrowed(&self.counted),
             Pick::All => self.all.iter().collect(),
+            Pick::Newest => Cow::Borrowed(&self.newest),
             Pick::Each(pointer, word) => {
                 let holds =
                     |document: &&Value| document.pointer(pointer).and_then(Value::as_str) == Some(word);

@@ -1,23 +1,26 @@
 //! One thing Oura returned, kept as it came. Parsing checks only what the house relies on (an id, a day, the types of
 //! the numbers in the catalogue); everything else, known or not, rides along in the body.
 
+use std::collections::BTreeMap;
+
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::catalogue::{Metric, Source};
 use crate::collection::{Collection, Window};
 use crate::day::Day;
 use crate::unit::Unit;
 
-/// A document, or for a time series the rows of one UTC day.
+/// A document, or for a time series the rows of one UTC day, or for a collection without a past what was observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Oura's id; for a time series the UTC day.
+    /// Oura's id; where many rows or observations make one document, the UTC day.
     pub id: String,
     /// The civil day it belongs to; for a time series the UTC day.
     pub day: Day,
-    /// The JSON text as Oura sent it; for a time series the array of its rows.
+    /// The JSON text as Oura sent it; for a time series the array of its rows. The profile goes without its e-mail.
     pub body: String,
 }
 
@@ -30,6 +33,16 @@ pub struct Rejected {
     pub reason: String,
     /// What came.
     pub body: String,
+}
+
+/// How the id of something whose own id cannot be read begins.
+const NAMELESS: &str = "content-";
+
+impl Rejected {
+    /// Whether its own id could not be read, so that it may be any document.
+    pub fn is_nameless(&self) -> bool {
+        self.id.starts_with(NAMELESS)
+    }
 }
 
 /// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
@@ -73,8 +86,7 @@ impl Document {
     ) -> (Vec<Self>, Vec<Rejected>) {
         debug_assert_eq!(collection.window(), Window::Instants, "only time series are gathered");
         let mut rejected = Vec::new();
-        let mut known: std::collections::BTreeMap<(Timestamp, String), &str> =
-            std::collections::BTreeMap::new();
+        let mut known: BTreeMap<(Timestamp, String), &str> = BTreeMap::new();
         for body in rows {
             match parse_row(collection, body) {
                 Ok(key) => {
@@ -101,6 +113,70 @@ impl Document {
         }
         (documents, rejected)
     }
+}
+
+impl Document {
+    /// Files what a [`Window::Whole`] collection says on `day`. An item that cannot be used is put aside and the rest
+    /// stays; the profile has one item.
+    pub fn observe<'a>(
+        collection: Collection,
+        day: Day,
+        items: impl IntoIterator<Item = &'a str>,
+    ) -> (Option<Self>, Vec<Rejected>) {
+        debug_assert_eq!(collection.window(), Window::Whole, "only what has no past is observed");
+        let mut rejected = Vec::new();
+        let mut kept = Vec::new();
+        for item in items {
+            let item =
+                if collection == Collection::PersonalInfo { without_email(item) } else { item.to_owned() };
+            match check_item(collection, &item, day) {
+                Ok(()) => kept.push(item),
+                Err(reason) => rejected.push(Rejected { id: fingerprint(&item), reason, body: item }),
+            }
+        }
+        let body = if collection.is_single() { kept.pop() } else { Some(format!("[{}]", kept.join(","))) };
+        (body.map(|body| Self { id: day.to_string(), day, body }), rejected)
+    }
+
+    /// The UTC day a row of a time series belongs to, be the row usable or not.
+    pub fn row_day(row: &str) -> Option<Day> {
+        let value: Value = serde_json::from_str(row).ok()?;
+        Some(Day::at(row_time(&value)?, &TimeZone::UTC))
+    }
+
+    /// The rows or rings a gathered body is made of; none for any other.
+    pub fn items(body: &str) -> Vec<&str> {
+        let items: Vec<&RawValue> = serde_json::from_str(body).unwrap_or_default();
+        items.into_iter().map(RawValue::get).collect()
+    }
+
+    /// How many rows it gathers; 0 for a document that is none of a time series.
+    pub fn rows(&self) -> usize {
+        rows(&self.body)
+    }
+}
+
+/// How many rows a gathered body has; 0 for any other.
+pub fn rows(body: &str) -> usize {
+    serde_json::from_str::<Vec<serde::de::IgnoredAny>>(body).map_or(0, |rows| rows.len())
+}
+
+/// Whether an item has an id and the types the catalogue relies on.
+fn check_item(collection: Collection, item: &str, day: Day) -> Result<(), String> {
+    let value: Value = serde_json::from_str(item).map_err(|error| format!("no JSON: {}", place(&error)))?;
+    value.get("id").and_then(Value::as_str).ok_or("/id: expected a text")?;
+    Metric::of(collection).try_for_each(|metric| check(metric, &value, day))
+}
+
+/// The profile without what names its owner; every other field keeps its bytes. What is no object is dropped whole,
+/// because nothing can be taken out of it.
+fn without_email(item: &str) -> String {
+    let fields: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(item).ok();
+    let kept = fields.map(|mut fields| {
+        fields.retain(|name, _| !name.to_ascii_lowercase().contains("mail"));
+        serde_json::to_string(&fields).expect("BUG: raw JSON under text keys is JSON")
+    });
+    kept.unwrap_or_else(|| "null".to_owned())
 }
 
 /// The time and kind that tell a row from every other.
@@ -183,7 +259,7 @@ fn fingerprint(body: &str) -> String {
     let hash = body.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("content-{hash:016x}")
+    format!("{NAMELESS}{hash:016x}")
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What kind of number a metric is: how Oura writes it, which values mean "not measured", and the base unit it is
 //! stored, exported and answered in.
 
+use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
 use jiff::fmt::temporal::DateTimeParser;
 use serde_json::Value;
@@ -24,7 +25,7 @@ pub enum Unit {
     State,
     /// A duration or signed offset, in seconds.
     Seconds,
-    /// An instant written as RFC 3339; seconds since 1970 UTC.
+    /// An instant written as RFC 3339; seconds since 1970 UTC. 1970 itself is Oura's mark for "unknown".
     Timestamp,
     /// An instant written as RFC 3339; seconds on its own wall clock since the midnight that began its `day`.
     /// Negative before midnight. A night that starts at 23:00 is −3600.
@@ -48,6 +49,8 @@ pub enum Unit {
     Meters,
     /// Multiples of the resting metabolic rate.
     Met,
+    /// A weight: kilograms in Oura's documents, grams here.
+    Kilograms,
     /// Years of age.
     Years,
     /// Speed.
@@ -77,6 +80,7 @@ impl Unit {
             Self::Kilocalories => "joules",
             Self::Meters => "meters",
             Self::Met => "met",
+            Self::Kilograms => "grams",
             Self::Years => "years",
             Self::MetersPerSecond => "meters_per_second",
             Self::MetMinutes => "met_seconds",
@@ -103,6 +107,7 @@ impl Unit {
             Self::Meters => "meters",
             Self::Met => "MET",
             Self::MetMinutes => "MET-seconds",
+            Self::Kilograms => "grams",
             Self::Years => "years",
             Self::MetersPerSecond => "meters per second",
             Self::OxygenUptake => "mL/kg/min",
@@ -116,6 +121,7 @@ impl Unit {
             Self::Percent | Self::Saturation => ", percent / 100",
             Self::Hrv => ", milliseconds / 1000",
             Self::Kilocalories => ", kcal * 4184",
+            Self::Kilograms => ", kilograms * 1000",
             Self::MetMinutes => ", MET-minutes * 60",
             Self::WallClock => ", as seconds on the wall clock since midnight of its day",
             Self::Timestamp => ", as Unix time",
@@ -138,7 +144,8 @@ impl Unit {
                 let parser = DateTimeParser::new();
                 let at = value.as_str().and_then(|text| parser.parse_timestamp(text).ok());
                 #[expect(clippy::cast_precision_loss, reason = "milliseconds of this era fit 53 bits")]
-                at.map(|at| Some(at.as_millisecond() as f64 / 1000.0)).ok_or("an RFC 3339 time")
+                at.map(|at| (at > Timestamp::UNIX_EPOCH).then_some(at.as_millisecond() as f64 / 1000.0))
+                    .ok_or("an RFC 3339 time")
             }
             Self::WallClock => match value.as_str().filter(|text| is_instant(text)) {
                 Some(text) => Ok(wall_clock(text, day)),
@@ -153,7 +160,7 @@ impl Unit {
         let measured = match self {
             Self::Score => number > 0.0 && number <= 100.0,
             Self::BeatsPerMinute => number > 0.0 && number < 255.0,
-            Self::BreathsPerMinute | Self::Hrv | Self::Saturation => number > 0.0,
+            Self::BreathsPerMinute | Self::Hrv | Self::Saturation | Self::Kilograms => number > 0.0,
             _ => number.is_finite(),
         };
         let base = match self {
@@ -161,6 +168,7 @@ impl Unit {
             Self::Hrv => number / 1000.0,
             Self::Kilocalories => number * 4184.0,
             Self::MetMinutes => number * 60.0,
+            Self::Kilograms => number * 1000.0,
             _ => number,
         };
         // Oura writes -0.0 at times; not every database keeps the sign of nothing.
@@ -200,6 +208,7 @@ mod tests {
         check(Unit::Timestamp, json!("2026-03-28T23:20:00.500+01:00"), Ok(Some(1_774_736_400.5)));
         check(Unit::Flag, json!(true), Ok(Some(1.0)));
         check(Unit::Meters, json!(-1200), Ok(Some(-1200.0)));
+        check(Unit::Kilograms, json!(61.5), Ok(Some(61_500.0)));
         check(Unit::Celsius, json!(-0.12), Ok(Some(-0.12)));
     }
 
@@ -214,6 +223,8 @@ mod tests {
         check(Unit::BeatsPerMinute, json!(255), Ok(None));
         check(Unit::Hrv, json!(-102), Ok(None));
         check(Unit::Saturation, json!(0.0), Ok(None));
+        check(Unit::Timestamp, json!("1970-01-01T00:00:00+00:00"), Ok(None));
+        check(Unit::Kilograms, json!(0), Ok(None));
     }
 
     #[test]

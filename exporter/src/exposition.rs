@@ -10,6 +10,8 @@ use jiff::Timestamp;
 
 use crate::snapshot::Snapshot;
 
+mod facts;
+
 /// The health series at `now`, without an end marker.
 pub(crate) fn render(snapshot: &Snapshot, now: Timestamp) -> String {
     let names: HashMap<i64, &str> = snapshot.people.iter().map(|(p, _)| (p.id, p.name.as_str())).collect();
@@ -36,6 +38,7 @@ pub(crate) fn render(snapshot: &Snapshot, now: Timestamp) -> String {
         }
     }
     freshness(&mut text, snapshot);
+    facts::render(&mut text, snapshot, now);
     text.0
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{Collection, Day};
+use domain::{Collection, Day, Ring};
 use jiff::{SignedDuration, Timestamp};
 use store::{Latest, Person, Store, SyncState};
 
@@ -11,16 +11,22 @@ use store::{Latest, Person, Store, SyncState};
 pub(crate) struct Snapshot {
     pub(crate) people: Vec<(Person, Vec<SyncState>)>,
     pub(crate) latest: Vec<Latest>,
+    pub(crate) rings: HashMap<i64, Ring>,
+    /// Collection, pointer, documents.
+    pub(crate) drift: Vec<(String, String, i64)>,
 }
 
 impl Snapshot {
     pub(crate) async fn read(store: &Store) -> Result<Self, store::Error> {
-        let mut people = Vec::new();
-        for person in store.people().await? {
-            let states = store.sync_states(person.id).await?;
-            people.push((person, states));
-        }
-        Ok(Self { people, latest: store.latest().await? })
+        let mut states = store.all_sync_states().await?;
+        let people = store.people().await?.into_iter();
+        let people = people.map(|person| (states.remove(&person.id).unwrap_or_default(), person));
+        Ok(Self {
+            people: people.map(|(states, person)| (person, states)).collect(),
+            latest: store.latest().await?,
+            rings: store.rings().await?.into_iter().collect(),
+            drift: store.drift_counts().await?,
+        })
     }
 
     /// The values that are still "now".

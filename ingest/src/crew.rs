@@ -266,6 +266,7 @@ mod tests {
             last_attempt_at: Some(now),
             last_success_at: Some(now),
             failure: None,
+            rejected_at: None,
         };
         let all: Vec<_> = Collection::ALL.iter().map(state).collect();
         let hour = Duration::from_hours(1);

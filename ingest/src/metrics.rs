@@ -157,6 +157,8 @@ impl Metrics {
         count("changed", applied.changed);
         count("unchanged", applied.unchanged);
         count("rejected", applied.rejected);
+        count("withdrawn", applied.withdrawn);
+        count("doubted", applied.doubted);
     }
 
     pub(crate) fn set_circuit(&self, collection: domain::Collection, open: bool) {

@@ -62,6 +62,8 @@ pub struct Client {
 pub struct Window {
     /// What parsed and belongs to the days asked for.
     pub documents: Vec<Document>,
+    /// What parsed and lies around them, because the question is wider.
+    pub nearby: Vec<Document>,
     /// What did not parse, whatever day it claims.
     pub rejected: Vec<Rejected>,
 }
@@ -145,7 +147,8 @@ impl Client {
         self
     }
 
-    /// Reads every document of `collection` whose day lies in `range`, to the last page.
+    /// Reads every document of `collection` whose day lies in `range`, to the last page. What has no past is filed
+    /// under the last day of `range`.
     #[tracing::instrument(name = "oura.window", skip_all, fields(%collection, first = %range.first(), last = %range.last()))]
     pub async fn window(&self, collection: Collection, range: DayRange) -> Result<Window, Failure> {
         let mut query = bounds(collection, range);
@@ -153,7 +156,7 @@ impl Client {
         let mut rows = Vec::new();
         for _ in 0..MAX_PAGES {
             let body = self.page(collection, &query).await?;
-            let page: Page<'_> = parse(&body)?;
+            let page = parse(collection, &body)?;
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
@@ -164,16 +167,25 @@ impl Client {
                     }
                 }
                 // Rows of one day may stand on two pages, so they are gathered at the end.
-                collection::Window::Instants => {
+                collection::Window::Instants | collection::Window::Whole => {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
             let Some(token) = page.next_token else {
-                if collection.window() == collection::Window::Instants {
-                    let gathered = Document::gather(collection, rows.iter().map(String::as_str));
-                    (window.documents, window.rejected) = gathered;
+                let rows = rows.iter().map(String::as_str);
+                match collection.window() {
+                    collection::Window::Days => {}
+                    collection::Window::Instants => {
+                        (window.documents, window.rejected) = Document::gather(collection, rows);
+                    }
+                    collection::Window::Whole => {
+                        let (document, rejected) = Document::observe(collection, range.last(), rows);
+                        (window.documents, window.rejected) = (document.into_iter().collect(), rejected);
+                    }
                 }
-                window.documents.retain(|document| range.contains(document.day));
+                let documents = std::mem::take(&mut window.documents);
+                (window.documents, window.nearby) =
+                    documents.into_iter().partition(|document| range.contains(document.day));
                 return Ok(window);
             };
             match query.last_mut() {
@@ -244,7 +256,7 @@ impl Client {
             return Err(answer.failure());
         }
         // Half a page is found here, where it can be asked for again.
-        parse(&answer.body)?;
+        parse(collection, &answer.body)?;
         Ok(answer.body)
     }
 
@@ -345,10 +357,15 @@ pub(crate) fn http() -> reqwest::Result<reqwest::Client> {
         .build()
 }
 
-fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
+fn parse(collection: Collection, body: &[u8]) -> Result<Page<'_>, Failure> {
+    let broken = |error: serde_json::Error| {
         Failure::Malformed(format!("no page of documents (line {}, column {})", error.line(), error.column()))
-    })
+    };
+    if collection.is_single() {
+        let object: &RawValue = serde_json::from_slice(body).map_err(broken)?;
+        return Ok(Page { data: vec![object], next_token: None });
+    }
+    serde_json::from_slice(body).map_err(broken)
 }
 
 /// The query for a window, wider than the days wanted.
@@ -364,5 +381,6 @@ fn bounds(collection: Collection, range: DayRange) -> Vec<(&'static str, String)
             let minute_before = format!("{}T23:59:00Z", range.first().plus(-1));
             vec![("start_datetime", minute_before), ("end_datetime", midnight(range.last().plus(1)))]
         }
+        collection::Window::Whole => Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 //! Days are read newest first, so that a first sync shows last night at once and the years behind it stream in. What
 //! has been read is always one unbroken range, so a stop at any moment loses nothing and repeats at most one window.
 
-use domain::{Collection, Day, DayRange};
+use domain::{Collection, Day, DayRange, Window};
 
 /// One window of one collection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,13 @@ pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Day, horizon: Hori
     for &collection in Collection::ALL {
         let days = collection.window_days();
         let read = read(collection);
+        if collection.window() == Window::Whole {
+            // It has no past to ask for, and once a day shows every change.
+            if read.is_none_or(|read| read.covered.last() != today) {
+                recent.push(Request { collection, range: DayRange::ending(today, 1) });
+            }
+            continue;
+        }
         let first = match read {
             // The days missed since the last pass, and the trailing ones again; in order of time, because what has
             // been read must stay unbroken. Days that were empty when they were read may have filled since.
@@ -81,10 +88,11 @@ pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Day, horizon: Hori
     Plan { requests: recent, recent: count }
 }
 
-/// The requests that read exactly these days again, newest first.
+/// The requests that read exactly these days again, newest first. What has no past cannot be asked for days.
 pub fn exactly(range: DayRange) -> Plan {
     let mut requests: Vec<Request> = Collection::ALL
         .iter()
+        .filter(|collection| collection.window() != Window::Whole)
         .flat_map(|&collection| {
             range.chunks(collection.window_days()).into_iter().map(move |range| Request { collection, range })
         })
@@ -179,6 +187,24 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_past_is_asked_for_once_a_day() {
+        let asked_on = |last: &str| {
+            let covered = DayRange::new(day("2026-01-01"), day(last)).unwrap();
+            let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
+            asked(&requests, Collection::PersonalInfo)
+        };
+        assert_eq!(asked_on("2026-03-14"), ranges(&[("2026-03-15", "2026-03-15")]));
+        assert_eq!(asked_on("2026-03-15"), ranges(&[]));
+        assert_eq!(
+            asked_on("2031-01-01"),
+            ranges(&[("2026-03-15", "2026-03-15")]),
+            "a clock that was ahead once"
+        );
+        let again = exactly(DayRange::new(day("2026-03-01"), day("2026-03-15")).unwrap());
+        assert_eq!(asked(&again.requests, Collection::RingConfiguration), ranges(&[]));
+    }
+
+    #[test]
     fn a_clock_set_back_asks_for_nothing_odd() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
         let requests = plan(|_| Some(read(covered)), day("2025-06-01"), horizon("2025-01-01")).requests;
@@ -210,7 +236,7 @@ mod tests {
                     prop_assert!(request.range.len() <= request.collection.window_days());
                 }
             }
-            for collection in Collection::ALL {
+            for collection in Collection::ALL.iter().filter(|c| c.window() != Window::Whole) {
                 let read = covered[collection];
                 prop_assert!(read.first() <= horizon.history_from && read.last() == today.plus(1));
             }

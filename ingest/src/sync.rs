@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{Collection, Day, DayRange};
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
-use store::{Applied, Batch, Person, Store, causes};
+use store::{Applied, Batch, Origin, Person, Store, causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -243,12 +243,21 @@ impl Ingest {
             person: self.person.id,
             collection,
             covered: DayRange::new(range.first(), known).ok(),
+            origin: Origin::Api,
             documents: window.documents,
+            nearby: window.nearby,
             rejected: window.rejected,
         };
         match self.store.apply(&batch, (self.clock)()).await {
             Ok(applied) => {
                 self.metrics.count_documents(collection.name(), applied);
+                let Applied { withdrawn, doubted, .. } = applied;
+                if withdrawn > 0 {
+                    tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");
+                }
+                if doubted > 0 {
+                    tracing::warn!(%collection, doubted, "Oura's answer lacks what it had; not believed before it has lasted an hour");
+                }
                 Ok(Ok(applied))
             }
             Err(error @ store::Error::Database(_)) => Ok(Err(Failure::Store(error))),

@@ -194,7 +194,7 @@ impl Cloud {
 
     fn page_size(&self, shape: Shape) -> usize {
         match shape {
-            Shape::Documents => self.page_size,
+            Shape::Documents | Shape::Whole => self.page_size,
             Shape::Series => self.row_page_size,
         }
     }

@@ -12,6 +12,7 @@ mod heart_rate;
 mod measure;
 mod personal;
 mod readiness;
+mod ring;
 mod sleep;
 mod sleep_time;
 mod stress;
@@ -88,6 +89,12 @@ pub const COLLECTIONS: &[Collection] = &[
         shape: Shape::Documents,
         of_day: events::rest_modes,
     },
+    Collection {
+        name: "ring_configuration",
+        scope: "ring_configuration",
+        shape: Shape::Whole,
+        of_day: ring::documents,
+    },
 ];
 
 /// A collection the simulated cloud serves.
@@ -109,6 +116,8 @@ pub enum Shape {
     Documents,
     /// By `start_datetime` and `end_datetime`; rows without ids, `latest`.
     Series,
+    /// By nothing: every document there is, whatever dates are sent.
+    Whole,
 }
 
 /// One document or row, ready to send.

@@ -9,10 +9,14 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
+use crate::absent;
 use crate::backend::{Tx, with_conn};
+use crate::drift;
 use crate::error::Result;
 use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
+use crate::origin::Origin;
+use crate::rejected;
 use crate::sync;
 use crate::withdraw;
 
@@ -23,10 +27,16 @@ pub struct Batch {
     pub person: i64,
     /// Of which collection.
     pub collection: Collection,
-    /// The days that have now been read completely; `None` when the documents came another way.
+    /// The days that have now been read completely; `None` when the documents came another way. From [`Origin::Api`],
+    /// what is stored of these days and does not stand in the batch is gone at Oura.
     pub covered: Option<DayRange>,
+    /// How the documents came.
+    pub origin: Origin,
     /// What parsed. An id that stands twice counts once, the last one winning.
     pub documents: Vec<Document>,
+    /// Documents around `covered` that came along: only those count that are stored under one of its days, because
+    /// Oura moved them.
+    pub nearby: Vec<Document>,
     /// What did not.
     pub rejected: Vec<Rejected>,
 }
@@ -42,6 +52,10 @@ pub struct Applied {
     pub unchanged: usize,
     /// Documents put aside with a reason.
     pub rejected: usize,
+    /// Documents taken back, because Oura no longer has them.
+    pub withdrawn: usize,
+    /// Documents that Oura's answer lacks, or has much less of, and that are kept until it has said so for an hour.
+    pub doubted: usize,
 }
 
 impl std::ops::AddAssign for Applied {
@@ -50,6 +64,8 @@ impl std::ops::AddAssign for Applied {
         self.changed += more.changed;
         self.unchanged += more.unchanged;
         self.rejected += more.rejected;
+        self.withdrawn += more.withdrawn;
+        self.doubted += more.doubted;
     }
 }
 
@@ -62,6 +78,8 @@ pub(crate) struct Known {
     fingerprint: i64,
     pub(crate) day: Day,
     changed_at: Timestamp,
+    is_oura: bool,
+    pub(crate) missing_since: Option<Timestamp>,
 }
 
 impl Store {
@@ -73,42 +91,77 @@ impl Store {
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let mut tx = self.backend.begin().await?;
         tx.lock(batch.person, batch.collection.name()).await?;
-        let incoming: BTreeMap<&str, &Document> =
-            batch.documents.iter().map(|d| (d.id.as_str(), d)).collect();
-        let known = known(&mut tx, owner, incoming.keys().copied()).await?;
-        let prints: HashMap<&str, i64> = incoming.iter().map(|(id, d)| (*id, fingerprint(&d.body))).collect();
-        let fresh: Vec<&Document> = incoming
-            .values()
-            .copied()
-            .filter(|document| {
-                known.get(&document.id).is_none_or(|known| known.fingerprint != prints[document.id.as_str()])
-            })
-            .collect();
-        let replaced: Vec<(&Document, Known)> =
-            fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
-
-        let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known));
-        keep_revisions(&mut tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
-        let unseen: Vec<&str> =
-            fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
-        let kept = withdraw::last_revisions(&mut tx, owner, &unseen).await?;
-        upsert_documents(&mut tx, owner, &fresh, &prints, &kept, now).await?;
-        upsert_rejected(&mut tx, owner, &batch.rejected, now).await?;
-        forget_rejected(&mut tx, owner, incoming.keys().copied()).await?;
-
-        let mut days: BTreeSet<Day> = fresh.iter().map(|document| document.day).collect();
-        days.extend(replaced.iter().map(|(_, known)| known.day));
-        let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
-        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, now).await?;
+        let written = write(&mut tx, owner, batch, now).await?;
+        let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
+        let rejected = !batch.rejected.is_empty();
+        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
+            .await?;
         tx.commit().await?;
         self.changes.notify();
-        Ok(Applied {
-            new: fresh.len() - replaced.len(),
-            changed: replaced.len(),
-            unchanged: incoming.len() - fresh.len(),
-            rejected: batch.rejected.len(),
-        })
+        Ok(written.applied)
     }
+}
+
+/// What [`write`] did.
+pub(crate) struct Written {
+    pub(crate) applied: Applied,
+    /// The days that must be derived again.
+    pub(crate) days: BTreeSet<Day>,
+}
+
+/// Brings the documents up to date, and leaves the numbers and the notes about reading to the caller.
+pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<Written> {
+    let expected = absent::expected(tx, owner, batch).await?;
+    let moved = absent::moved(&expected, batch);
+    let mut incoming: BTreeMap<&str, &Document> =
+        moved.chain(&batch.documents).map(|document| (document.id.as_str(), document)).collect();
+    let known = known(tx, owner, incoming.keys().copied()).await?;
+    let prints: HashMap<&str, i64> = incoming.iter().map(|(id, d)| (*id, fingerprint(&d.body))).collect();
+    let differs = |document: &Document| {
+        known.get(&document.id).is_none_or(|known| known.fingerprint != prints[document.id.as_str()])
+    };
+    let mut fresh: Vec<&Document> = incoming.values().copied().filter(|document| differs(document)).collect();
+    let mut replaced: Vec<(&Document, Known)> =
+        fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
+
+    let absent = absent::compare(tx, owner, batch, &expected, &incoming, &replaced, now).await?;
+    incoming.retain(|id, _| !absent.kept_back.contains(*id));
+    fresh.retain(|document| !absent.kept_back.contains(&document.id));
+    replaced.retain(|(document, _)| !absent.kept_back.contains(&document.id));
+    absent::note_doubts(tx, owner, &absent, now).await?;
+    let gone: Vec<&str> = absent.gone.iter().map(String::as_str).collect();
+    let (withdrawn, mut days) = withdraw::take_back(tx, owner, &gone, now).await?;
+
+    let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known));
+    keep_revisions(tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
+    let unseen: Vec<&str> =
+        fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
+    let kept = withdraw::last_revisions(tx, owner, &unseen).await?;
+    upsert_documents(tx, owner, batch.origin, &fresh, &prints, &kept, now).await?;
+    drift::note(tx, owner, &fresh, now).await?;
+    if batch.origin.is_oura() {
+        let noted = |id: &&str| {
+            let seen = known.get(*id).filter(|_| !differs(incoming[*id]));
+            seen.is_some_and(|known| known.missing_since.is_some() || !known.is_oura)
+        };
+        let seen: Vec<&str> = incoming.keys().copied().filter(noted).collect();
+        absent::note_seen(tx, owner, batch.origin, &seen).await?;
+    }
+    upsert_rejected(tx, owner, &batch.rejected, now).await?;
+    forget_rejected(tx, owner, incoming.keys().copied()).await?;
+    rejected::forget_mended(tx, owner, batch).await?;
+
+    days.extend(fresh.iter().map(|document| document.day));
+    days.extend(replaced.iter().map(|(_, known)| known.day));
+    let applied = Applied {
+        new: fresh.len() - replaced.len(),
+        changed: replaced.len(),
+        unchanged: incoming.len() - fresh.len(),
+        rejected: batch.rejected.len(),
+        withdrawn,
+        doubted: absent.waiting,
+    };
+    Ok(Written { applied, days })
 }
 
 /// Whether a stored body was final when it was stored, so that replacing it is a correction worth keeping. A document
@@ -138,6 +191,8 @@ where
     query.push(")")
 }
 
+type KnownRow = (String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp, String, Option<jiff_sqlx::Timestamp>);
+
 pub(crate) async fn known<'a>(
     tx: &mut Tx,
     owner: Owner,
@@ -146,12 +201,21 @@ pub(crate) async fn known<'a>(
     let ids: Vec<&str> = ids.collect();
     let mut known = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS) {
-        let rows: Vec<(String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp)> = with_conn!(&mut *tx, conn, Db => {
-            let mut query = QueryBuilder::<Db>::new("select id, fingerprint, day, changed_at from document");
+        let rows: Vec<KnownRow> = with_conn!(&mut *tx, conn, Db => {
+            let mut query = QueryBuilder::<Db>::new(
+                "select id, fingerprint, day, changed_at, origin, missing_since from document",
+            );
             these(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
         });
-        for (id, fingerprint, day, changed_at) in rows {
-            known.insert(id, Known { fingerprint, day: sync::day(day)?, changed_at: changed_at.to_jiff() });
+        for (id, fingerprint, day, changed_at, origin, since) in rows {
+            let known_document = Known {
+                fingerprint,
+                day: sync::day(day)?,
+                changed_at: changed_at.to_jiff(),
+                is_oura: Origin::names_oura(&origin),
+                missing_since: since.map(jiff_sqlx::Timestamp::to_jiff),
+            };
+            known.insert(id, known_document);
         }
     }
     Ok(known)
@@ -182,6 +246,7 @@ pub(crate) async fn keep_revisions<'a>(
 async fn upsert_documents(
     tx: &mut Tx,
     owner: Owner,
+    origin: Origin,
     documents: &[&Document],
     prints: &HashMap<&str, i64>,
     kept: &HashMap<String, i64>,
@@ -191,7 +256,7 @@ async fn upsert_documents(
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into document
-                     (person, collection, id, day, body, fingerprint, revision, first_seen_at, changed_at) ",
+                     (person, collection, id, day, body, fingerprint, origin, revision, first_seen_at, changed_at) ",
             );
             query.push_values(documents, |mut row, document| {
                 row.push_bind(owner.person)
@@ -200,6 +265,7 @@ async fn upsert_documents(
                     .push_bind(document.day.date().to_sqlx())
                     .push_bind(&document.body)
                     .push_bind(prints[document.id.as_str()])
+                    .push_bind(origin.name())
                     .push_bind(kept.get(&document.id).map_or(1, |last| last + 1))
                     .push_bind(now.to_sqlx())
                     .push_bind(now.to_sqlx());
@@ -207,7 +273,10 @@ async fn upsert_documents(
             query.push(
                 " on conflict (person, collection, id) do update
                   set day = excluded.day, body = excluded.body, fingerprint = excluded.fingerprint,
-                      revision = document.revision + 1, changed_at = excluded.changed_at",
+                      revision = document.revision + 1, changed_at = excluded.changed_at, missing_since = null,
+                      -- What Oura's API has said once stays Oura's.
+                      origin = case when document.origin in ('api', 'webhook') then document.origin
+                                    else excluded.origin end",
             );
             query.build().persistent(false).execute(conn).await?;
         });

@@ -3,19 +3,25 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
+mod absence;
+mod absent;
 mod alive;
 mod apply;
 mod backend;
 mod changes;
 mod credentials;
+mod drift;
 mod error;
 mod fingerprint;
 mod leases;
 mod migrate;
 mod newest;
 mod numbers;
+mod origin;
 mod people;
 mod rebuild;
+mod rejected;
+mod rings;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -25,11 +31,15 @@ mod withdraw;
 
 use std::sync::Arc;
 
+pub use absence::absences;
+pub use absent::Doubt;
 pub use apply::{Applied, Batch};
 pub use backend::Location;
 pub use credentials::{Credential, SealedPair};
+pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use numbers::{DailyValue, Latest, StoredSeries};
+pub use origin::Origin;
 pub use people::Person;
 pub use sync::{SyncState, Totals};
 pub use webhook::{Announcement, Claim, Queue, Queued};

@@ -11,6 +11,7 @@ use crate::error::Result;
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first schema", include_str!("../migrations/0001_first_schema.sql")),
     (2, "credentials", include_str!("../migrations/0002_credentials.sql")),
+    (3, "truth", include_str!("../migrations/0003_truth.sql")),
     (4, "webhooks", include_str!("../migrations/0004_webhooks.sql")),
     (6, "people come and go", include_str!("../migrations/0006_people.sql")),
 ];

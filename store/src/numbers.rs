@@ -2,9 +2,12 @@
 
 mod refresh;
 
+use std::collections::HashMap;
+
 use domain::{Day, DayRange, Derived, Metric, Series, derive::Spacing};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
+use sqlx::AssertSqlSafe;
 
 use crate::Store;
 use crate::backend::with_pool;
@@ -107,12 +110,34 @@ impl Store {
         metrics: &[&'static Metric],
         range: DayRange,
     ) -> Result<Vec<DailyValue>> {
-        let mut values = Vec::new();
-        for metric in metrics {
-            let days = self.daily(person.id, metric, range).await?;
-            values.extend(days.into_iter().map(|(day, value)| DailyValue { metric, day, value }));
+        if metrics.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(values)
+        let place: HashMap<&str, usize> =
+            metrics.iter().enumerate().map(|(i, metric)| (metric.key, i)).collect();
+        let list: Vec<String> = (0..metrics.len()).map(|i| format!("${}", i + 4)).collect();
+        let sql = format!(
+            "select metric, day, value from daily
+             where person = $1 and day between $2 and $3 and metric in ({})",
+            list.join(", ")
+        );
+        let rows: Vec<(String, jiff_sqlx::Date, f64)> = with_pool!(self, pool => {
+            let mut query = sqlx::query_as(AssertSqlSafe(sql.as_str()))
+                .bind(person.id)
+                .bind(range.first().date().to_sqlx())
+                .bind(range.last().date().to_sqlx());
+            for metric in metrics {
+                query = query.bind(metric.key);
+            }
+            query.fetch_all(pool).await?
+        });
+        let mut values = Vec::with_capacity(rows.len());
+        for (key, date, value) in rows {
+            let place = place.get(key.as_str()).copied().ok_or(Error::Corrupt { what: "metric" })?;
+            values.push((place, DailyValue { metric: metrics[place], day: sync::day(date)?, value }));
+        }
+        values.sort_by_key(|(place, value)| (*place, value.day));
+        Ok(values.into_iter().map(|(_, value)| value).collect())
     }
 
     /// The points of one metric whose documents belong to a range of days, in order of day and start.

@@ -108,6 +108,7 @@ pub(crate) const REMOVALS: &[&str] = &[
     "delete from series where person = $1",
     "delete from latest where person = $1",
     "delete from sync_state where person = $1",
+    "delete from drift where person = $1",
     "delete from lease where person = $1",
     "delete from credential where person = $1",
     "delete from oura_account where person = $1",

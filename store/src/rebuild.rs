@@ -10,24 +10,30 @@ use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::people::Person;
+use crate::rejected;
 use crate::sync::{self, DateColumn};
+use crate::withdraw;
 
 /// Days derived at a time: bounds the memory.
 const DAYS: i64 = 60;
 
 impl Store {
     /// Drops the numbers of one collection of one person, from its first to its last document, and derives them again
-    /// in one transaction, so that readers see the old numbers until the new ones are complete. `progress` is told the days done and in all.
+    /// in one transaction, so that readers see the old numbers until the new ones are complete. Before that, what was
+    /// put aside is read again by this version's parser. `progress` is told the days done and in all. Returns how many
+    /// things were put aside no longer.
     pub async fn rebuild(
         &self,
         person: &Person,
         collection: Collection,
         now: Timestamp,
         mut progress: impl FnMut(i64, i64),
-    ) -> Result<()> {
+    ) -> Result<usize> {
+        let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let owner = Owner { person: person.id, collection };
         let mut tx = self.backend.begin().await?;
         tx.lock(person.id, collection.name()).await?;
+        let (_, read) = rejected::retry(&mut tx, owner, now).await?;
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
             for chunk in range.chunks(DAYS) {
@@ -37,9 +43,13 @@ impl Store {
                 progress(done, range.len());
             }
         }
+        if read > 0 {
+            let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
+            withdraw::note_newest(&mut tx, owner, newest).await?;
+        }
         tx.commit().await?;
         self.changes.notify();
-        Ok(())
+        Ok(read)
     }
 
     /// Removes the numbers of metrics that the catalogue no longer has.

@@ -1,6 +1,8 @@
 //! How far each collection has been read, and how the last attempt went.
 
-use domain::{Collection, Day, DayRange};
+use std::collections::HashMap;
+
+use domain::{Collection, Day, DayRange, Window};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
@@ -23,6 +25,8 @@ pub struct SyncState {
     pub last_success_at: Option<Timestamp>,
     /// Kind of the failure that came after the last success.
     pub failure: Option<String>,
+    /// When a reading last brought something that had to be put aside.
+    pub rejected_at: Option<Timestamp>,
 }
 
 /// How much is stored about one person.
@@ -40,15 +44,16 @@ pub struct Totals {
 
 pub(crate) type DateColumn = Option<jiff_sqlx::Date>;
 type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row = (String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>);
+type Row =
+    (i64, String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>, TimeColumn);
 
 /// A stored date as a day.
 pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
     Day::new(date.to_jiff()).map_err(|_| Error::Corrupt { what: "day" })
 }
 
-fn state(row: Row) -> Result<Option<SyncState>> {
-    let (collection, first, last, newest, attempt, success, failure) = row;
+fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
+    let (person, collection, first, last, newest, attempt, success, failure, rejected) = row;
     // A collection of a newer version of this program is none of our business.
     let Ok(collection) = collection.parse() else { return Ok(None) };
     let (first, last) = (first.map(day).transpose()?, last.map(day).transpose()?);
@@ -58,14 +63,16 @@ fn state(row: Row) -> Result<Option<SyncState>> {
         }
         _ => None,
     };
-    Ok(Some(SyncState {
+    let state = SyncState {
         collection,
         covered,
         newest_day: newest.map(day).transpose()?,
         last_attempt_at: attempt.map(jiff_sqlx::Timestamp::to_jiff),
         last_success_at: success.map(jiff_sqlx::Timestamp::to_jiff),
         failure,
-    }))
+        rejected_at: rejected.map(jiff_sqlx::Timestamp::to_jiff),
+    };
+    Ok(Some((person, state)))
 }
 
 impl Store {
@@ -73,14 +80,36 @@ impl Store {
     pub async fn sync_states(&self, person: i64) -> Result<Vec<SyncState>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
-                "select collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure
+                "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
+                        failure, rejected_at
                  from sync_state where person = $1 order by collection",
             )
             .bind(person)
             .fetch_all(pool)
             .await?
         });
-        rows.into_iter().filter_map(|row| state(row).transpose()).collect()
+        let states = rows.into_iter().filter_map(|row| state(row).transpose());
+        states.map(|state| state.map(|(_, state)| state)).collect()
+    }
+
+    /// The same of everyone, by person.
+    pub async fn all_sync_states(&self) -> Result<HashMap<i64, Vec<SyncState>>> {
+        let rows: Vec<Row> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
+                        failure, rejected_at
+                 from sync_state order by person, collection",
+            )
+            .fetch_all(pool)
+            .await?
+        });
+        let mut states: HashMap<i64, Vec<SyncState>> = HashMap::new();
+        for row in rows {
+            if let Some((person, state)) = state(row)? {
+                states.entry(person).or_default().push(state);
+            }
+        }
+        Ok(states)
     }
 
     /// Notes a failed attempt; what was read before stays read.
@@ -153,6 +182,7 @@ pub(crate) async fn note_success(
     collection: Collection,
     covered: Option<DayRange>,
     newest: Option<Day>,
+    rejected: bool,
     now: Timestamp,
 ) -> Result<()> {
     let before: Option<(DateColumn, DateColumn)> = with_conn!(&mut *tx, conn => {
@@ -166,16 +196,24 @@ pub(crate) async fn note_success(
         Some((Some(first), Some(last))) => DayRange::new(day(first)?, day(last)?).ok(),
         _ => None,
     };
-    let range = join(before, covered);
+    let range = match (collection.window(), before, covered) {
+        // What has no past has no holes either: from the first observation to the last one.
+        (Window::Whole, Some(before), Some(read)) => {
+            DayRange::new(before.first().min(read.first()), read.last()).ok()
+        }
+        _ => join(before, covered),
+    };
     let date = |day: Option<Day>| day.map(|day| day.date().to_sqlx());
     with_conn!(tx, conn => {
         sqlx::query(
             "insert into sync_state
-                 (person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure)
-             values ($1, $2, $3, $4, $5, $6, $6, null)
+                 (person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure,
+                  rejected_at)
+             values ($1, $2, $3, $4, $5, $6, $6, null, $7)
              on conflict (person, collection) do update
              set first_day = excluded.first_day, last_day = excluded.last_day, newest_day = excluded.newest_day,
-                 last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at, failure = null",
+                 last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at, failure = null,
+                 rejected_at = coalesce(excluded.rejected_at, sync_state.rejected_at)",
         )
         .bind(person)
         .bind(collection.name())
@@ -183,6 +221,7 @@ pub(crate) async fn note_success(
         .bind(date(range.map(DayRange::last)))
         .bind(date(newest))
         .bind(now.to_sqlx())
+        .bind(rejected.then(|| now.to_sqlx()))
         .execute(conn)
         .await?;
     });

@@ -78,7 +78,7 @@ pub(crate) async fn last_revisions(tx: &mut Tx, owner: Owner, ids: &[&str]) -> R
 }
 
 /// The newest day may have gone with its document.
-async fn note_newest(tx: &mut Tx, owner: Owner, newest: Option<Day>) -> Result<()> {
+pub(crate) async fn note_newest(tx: &mut Tx, owner: Owner, newest: Option<Day>) -> Result<()> {
     with_conn!(tx, conn => {
         sqlx::query("update sync_state set newest_day = $1 where person = $2 and collection = $3")
             .bind(newest.map(|day| day.date().to_sqlx()))

@@ -16,6 +16,8 @@ mod layers;
 mod postgres;
 mod programs;
 mod provision;
+#[cfg(test)]
+mod quirks;
 mod run;
 mod test;
 

@@ -105,6 +105,10 @@ struct DailyValues {
     /// Which day.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
     day: Date,
+    /// Whether Oura will most likely leave the day as it is. It changes days of the last week: bedtimes are edited, naps
+    /// confirmed, phones sync late; today's activity is still running.
+    #[schema(example = false)]
+    settled: bool,
     /// What was measured, by metric id, in the metric's unit; a state as the index into its `states`.
     #[schema(example = json!({"sleep_score": 82.0, "sleep_duration": 27_300.0}))]
     values: BTreeMap<&'static str, f64>,
@@ -117,8 +121,8 @@ async fn answer(
     collections: &[Collection],
 ) -> Result<Json<DailyPage>, Error> {
     let person = params::person(&state.store, query.person.as_deref()).await?;
-    let range =
-        params::range(query.from.as_deref(), query.to.as_deref(), state.today(&person)?, DEFAULT_DAYS)?;
+    let today = state.today(&person)?;
+    let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;
     let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
     let after = params::day("after", query.after.as_deref())?;
     let metrics: Vec<&'static Metric> =
@@ -133,6 +137,10 @@ async fn answer(
         person: name.to_string(),
         from,
         to,
-        days: page.days.into_iter().map(|(day, values)| DailyValues { day: day.date(), values }).collect(),
+        days: page
+            .days
+            .into_iter()
+            .map(|(day, values)| DailyValues { day: day.date(), settled: day.is_settled(today), values })
+            .collect(),
     }))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::Collection;
+use domain::{Collection, Reason};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use store::{Latest, SyncState};
@@ -77,6 +77,9 @@ struct CollectionState {
     /// Why the last attempt failed; null when it did not.
     #[schema(required = true, example = "scope")]
     failure: Option<String>,
+    /// Why it has nothing of today; null when it has.
+    #[schema(required = true, example = "phone_not_synced")]
+    absence: Option<&'static str>,
 }
 
 impl From<Latest> for NewestValue {
@@ -86,19 +89,20 @@ impl From<Latest> for NewestValue {
 }
 
 impl CollectionState {
-    fn new(collection: Collection, state: Option<&SyncState>) -> Self {
+    fn new(collection: Collection, state: Option<&SyncState>, absence: Option<Reason>) -> Self {
         Self {
             collection: collection.name(),
             newest_day: state.and_then(|state| state.newest_day).map(domain::Day::date),
             last_success_at: state.and_then(|state| state.last_success_at),
             failure: state.and_then(|state| state.failure.clone()),
+            absence: absence.map(Reason::word),
         }
     }
 }
 
 /// One person at a glance: the newest values, and how far each collection has been read.
 ///
-/// A metric without a newest value is not in `values`; `collections` says why that may be.
+/// A metric without a newest value is not in `values`; `absence` in `collections` says why.
 #[utoipa::path(
     get, path = "/dashboard", operation_id = "get_dashboard", tag = "days", params(Params),
     responses((status = 200, description = "The newest of everything.", body = Dashboard), Unknown, Failures),
@@ -109,14 +113,20 @@ async fn get_dashboard(
 ) -> Result<Json<Dashboard>, Error> {
     let person = params::person(&state.store, query.person.as_deref()).await?;
     let today = state.today(&person)?.date();
-    let mine = state.store.latest_of(person.id).await?.into_iter();
+    let mine = state.store.latest_of(person.id).await?;
     let states = state.store.sync_states(person.id).await?;
-    let of = |collection| states.iter().find(|state| state.collection == collection);
+    let ring = state.store.ring(person.id).await?;
+    let absences = store::absences(&person, &states, &mine, ring.as_ref(), (state.now)());
+    let collection = |collection| {
+        let read = states.iter().find(|state| state.collection == collection);
+        let absence = absences.iter().find(|(absent, _)| *absent == collection);
+        CollectionState::new(collection, read, absence.map(|(_, reason)| *reason))
+    };
     Ok(Json(Dashboard {
         person: person.name.to_string(),
         time_zone: person.time_zone,
         today,
-        values: mine.map(|latest| (latest.metric.key, latest.into())).collect(),
-        collections: Collection::ALL.iter().map(|each| CollectionState::new(*each, of(*each))).collect(),
+        values: mine.into_iter().map(|latest| (latest.metric.key, latest.into())).collect(),
+        collections: Collection::ALL.iter().copied().map(collection).collect(),
     }))
 }

@@ -39,7 +39,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     let oura = Oura {
         url: format!("http://{address}"),
         credentials: Credentials::fixed(TOKEN.to_owned().into()),
-        horizon: Horizon { history_from: args.since, trailing_days: 7 },
+        horizon: Horizon { history_from: args.since, trailing_days: i64::from(domain::TRAILING_DAYS) },
         interval: INTERVAL,
         budget: NonZeroU32::MAX,
         workers: 1,

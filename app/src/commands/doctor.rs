@@ -15,6 +15,7 @@ use crate::cli::DoctorArgs;
 use crate::config::Invalid;
 
 mod log_in;
+mod truth;
 
 fn good(text: &str) {
     println!("  ok    {text}");
@@ -52,6 +53,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     match (&store, &person) {
         (Some(store), Some(person)) => {
             stored(store, person, &mut findings).await?;
+            truth::tell(store, person, clock()).await?;
             webhooks::queue(store, person, clock(), &mut findings).await?;
         }
         (Some(_), None) => {
@@ -122,7 +124,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
         let line = format!("{collection:<16} {count} documents put aside: {reason}");
         findings.wrong(
             &line,
-            "they are kept with their bodies in the table `rejected` until a version can read them",
+            "they are kept with their bodies; after an update `myhealth rebuild` reads them again",
         );
     }
     Ok(())

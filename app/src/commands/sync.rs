@@ -69,8 +69,14 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
 fn say(person: &Person, report: &Report) -> bool {
     let applied = report.applied;
     println!(
-        "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected",
-        person.name, report.windows, applied.new, applied.changed, applied.unchanged, applied.rejected
+        "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} gone",
+        person.name,
+        report.windows,
+        applied.new,
+        applied.changed,
+        applied.unchanged,
+        applied.rejected,
+        applied.withdrawn
     );
     for (collection, failure) in &report.failures {
         println!("{collection}: {}", store::causes(failure));

@@ -18,6 +18,7 @@ async fn sync_reads_once_and_doctor_says_how_things_are() {
     assert!(output.status.success(), "{report}");
     assert!(report.contains("accepts the token") && report.contains("nothing wrong found"), "{report}");
     assert!(report.contains("daily_sleep      read from"), "{report}");
+    assert!(report.contains("nothing of today (phone_not_synced): "), "{report}");
 
     cloud.revoke();
     let output = finish(cloud.command("doctor", folder.path()));

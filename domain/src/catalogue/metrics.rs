@@ -1,13 +1,13 @@
 //! The table. Rows of a family stand together and share their help; the laws of the table are tests next door.
 
-use super::Pick::{All, Counted, Each, Naps, Night, Only};
+use super::Pick::{All, Counted, Each, Naps, Newest, Night, Only};
 use super::Source::{Codes, Count, Number, Rows, Samples, Span, State};
 use super::Until::{self, Last};
 use super::{Label, Metric, Source};
 use crate::collection::Collection::{
     self, DailyActivity, DailyCardiovascularAge, DailyReadiness, DailyResilience, DailySleep, DailySpo2,
-    DailyStress, EnhancedTag, HeartRate, RestModePeriod, RingBatteryLevel, Session, Sleep, SleepTime, Tag,
-    Vo2Max, Workout,
+    DailyStress, EnhancedTag, HeartRate, PersonalInfo, RestModePeriod, RingBatteryLevel, RingConfiguration,
+    Session, Sleep, SleepTime, Tag, Vo2Max, Workout,
 };
 use crate::unit::Unit;
 
@@ -269,4 +269,14 @@ pub const METRICS: &[Metric] = &[
         "Rest-mode periods that start on the day; many real ones have no length."),
     one("rest_mode_duration", RestModePeriod, Span(All, "/start_time", "/end_time"), Unit::Seconds,
         "Length of the rest-mode periods that start on the day, once they have ended."),
+
+    // --- ring_configuration, personal_info: what held on the day they were observed
+    one("ring_set_up", RingConfiguration, Number(Newest, "/set_up_at"), Unit::Timestamp,
+        "When the ring in use was set up; a step in other series may be a new ring."),
+    one("age", PersonalInfo, Number(Only, "/age"), Unit::Years,
+        "The wearer's age."),
+    one("body_weight", PersonalInfo, Number(Only, "/weight"), Unit::Kilograms,
+        "The wearer's weight as entered in the Oura app."),
+    one("body_height", PersonalInfo, Number(Only, "/height"), Unit::Meters,
+        "The wearer's height as entered in the Oura app."),
 ];

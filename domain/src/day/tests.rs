@@ -42,6 +42,14 @@ fn ranges_include_both_ends() {
     assert!(DayRange::new(day("2026-03-02"), day("2026-03-01")).is_err());
 }
 
+#[test]
+fn a_day_is_settled_once_it_is_read_no_more() {
+    let today = day("2026-03-29");
+    assert!(!day("2026-03-22").is_settled(today), "the trailing days reach here");
+    assert!(day("2026-03-21").is_settled(today));
+    assert!(!day("2026-03-30").is_settled(today), "a day to come");
+}
+
 fn any_day() -> impl Strategy<Value = Day> {
     (0..73_000_i64).prop_map(|n| Day::FIRST.plus(n))
 }

@@ -205,3 +205,19 @@ proptest! {
         prop_assert_eq!(value(&of(&documents), "sleep_nap_duration"), value(&derived, "sleep_nap_duration"));
     }
 }
+
+#[test]
+fn the_ring_in_use_and_the_profile_are_what_was_observed() {
+    let rings: Value = serde_json::from_str(include_str!("../../fixtures/ring_configuration.json")).unwrap();
+    let derived = derive(Collection::RingConfiguration, day(), [rings["data"].to_string().as_str()]);
+    assert_eq!(value(&derived, "ring_set_up"), Some(Some(1_789_406_400.0)));
+    let unknown = r#"[{"set_up_at":"1970-01-01T00:00:00+00:00"}]"#;
+    let derived = derive(Collection::RingConfiguration, day(), [unknown]);
+    assert_eq!(value(&derived, "ring_set_up"), Some(None), "1970 is no date");
+    assert_eq!(value(&derive(Collection::RingConfiguration, day(), ["[]"]), "ring_set_up"), None);
+    let profile = include_str!("../../fixtures/personal_info.json");
+    let derived = derive(Collection::PersonalInfo, day(), [profile]);
+    for (key, expected) in [("age", 41.0), ("body_weight", 71_500.0), ("body_height", 1.78)] {
+        assert_eq!(value(&derived, key), Some(Some(expected)), "{key}");
+    }
+}

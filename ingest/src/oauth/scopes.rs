@@ -42,7 +42,8 @@ pub fn collections_of(scope: &str) -> Vec<Collection> {
         C::DailyResilience => "stress",
         C::DailySpo2 => "spo2",
         C::DailyCardiovascularAge | C::Vo2Max => "heart_health",
-        C::RingBatteryLevel => "ring_configuration",
+        C::RingBatteryLevel | C::RingConfiguration => "ring_configuration",
+        C::PersonalInfo => "personal",
         C::Workout => "workout",
         C::Session => "session",
         C::EnhancedTag | C::Tag => "tag",
@@ -73,7 +74,8 @@ mod tests {
 
     #[test]
     fn every_collection_is_opened_by_one_scope() {
-        let scopes = "daily heartrate workout tag session spo2 stress heart_health ring_configuration";
+        let scopes =
+            "daily heartrate workout tag session spo2 stress heart_health ring_configuration personal";
         let mut all: Vec<_> = scopes.split(' ').flat_map(collections_of).collect();
         all.sort_unstable();
         let mut expected = Collection::ALL.to_vec();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::Change;
 use jiff::SignedDuration;
-use store::{Batch, Claim, Store, causes};
+use store::{Batch, Claim, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -151,7 +151,15 @@ impl Worker {
                         (Vec::new(), vec![rejected])
                     }
                 };
-                let batch = Batch { person, collection, covered: None, documents, rejected };
+                let batch = Batch {
+                    person,
+                    collection,
+                    covered: None,
+                    documents,
+                    rejected,
+                    origin: Origin::Webhook,
+                    nearby: Vec::new(),
+                };
                 let applied = match self.store.apply(&batch, now).await {
                     Ok(applied) => applied,
                     Err(error @ store::Error::Database(_)) => {

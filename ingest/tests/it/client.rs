@@ -1,6 +1,6 @@
 //! What the client asks, and what it makes of the answers.
 
-use domain::Collection::{DailySleep, HeartRate};
+use domain::Collection::{DailySleep, HeartRate, PersonalInfo, RingConfiguration};
 use ingest::{Client, Failure, InvalidClient, Metrics};
 
 use crate::helpers::{Answer, Script, answer, day, page, range, serve};
@@ -164,4 +164,35 @@ async fn an_address_that_would_show_the_token_is_refused() {
     assert!(matches!(refused("ftp://api.example"), InvalidClient::Malformed(_)));
     assert!(matches!(refused("api.example"), InvalidClient::Malformed(_)));
     assert!(matches!(refused(""), InvalidClient::Malformed(_)));
+}
+
+#[tokio::test]
+async fn what_has_no_past_is_asked_without_dates_and_filed_under_the_day() {
+    let ring = |id: &str| format!(r#"{{"id":"{id}","size":9,"set_up_at":"2026-01-01T10:00:00.000Z"}}"#);
+    let (script, client) =
+        Script::start([page(&[&ring("a")], Some("more")), page(&["7", &ring("b")], None)]).await;
+    let window = client.window(RingConfiguration, range("2026-03-10", "2026-03-10")).await.unwrap();
+    let filed: Vec<(&str, String)> =
+        window.documents.iter().map(|document| (document.id.as_str(), document.body.clone())).collect();
+    assert_eq!(filed, [("2026-03-10", format!("[{},{}]", ring("a"), ring("b")))]);
+    assert_eq!(window.rejected.len(), 1, "what is no ring is put aside");
+    let asked: Vec<String> = script.asked().into_iter().map(|(uri, _)| uri).collect();
+    let path = "/v2/usercollection/ring_configuration";
+    assert_eq!(asked, [path.to_owned(), format!("{path}?next_token=more")]);
+}
+
+#[tokio::test]
+async fn the_profile_is_kept_without_its_email() {
+    let profile =
+        r#"{"id":"u","weight":71.50,"email":"wearer@example.org","E-Mail":"x@example.org","height":null}"#;
+    let (_, client) = Script::start([answer(200, profile)]).await;
+    let window = client.window(PersonalInfo, range("2026-03-10", "2026-03-10")).await.unwrap();
+    assert_eq!(window.documents[0].body, r#"{"height":null,"id":"u","weight":71.50}"#);
+    let wrong = r#"{"id":"u","weight":"71","email":"wearer@example.org"}"#;
+    for body in [wrong, r#"["wearer@example.org"]"#, r#"{"data":[],"email":"wearer@example.org"}"#] {
+        let (_, client) = Script::start([answer(200, body)]).await;
+        let window = client.window(PersonalInfo, range("2026-03-10", "2026-03-10")).await.unwrap();
+        assert_eq!((window.documents.len(), window.rejected.len()), (0, 1), "{body}");
+        assert!(!window.rejected[0].body.contains("example.org"), "{}", window.rejected[0].body);
+    }
 }

@@ -77,11 +77,13 @@ impl World {
         self.store.totals(self.person.id).await.unwrap()
     }
 
-    /// Every number stored, to the last bit.
+    /// Every number stored, to the last bit. What has no past depends on when it was observed, and is left out.
     async fn numbers(&self) -> Numbers {
         let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
         let mut numbers = BTreeMap::new();
-        for metric in domain::METRICS {
+        for metric in
+            domain::METRICS.iter().filter(|metric| metric.collection.window() != domain::Window::Whole)
+        {
             for (day, value) in self.store.daily(self.person.id, metric, range).await.unwrap() {
                 numbers.insert((metric.key, day.to_string()), value.to_bits());
             }
@@ -273,4 +275,78 @@ async fn a_document_of_the_wrong_shape_is_put_aside_until_it_is_right() {
     world.ingest().pass(Pass::Exactly(again), &CancellationToken::new(), None, |_| ()).await.unwrap();
     assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
     assert_eq!(world.totals().await, calm.totals().await);
+}
+
+#[tokio::test]
+async fn a_deleted_day_is_taken_back_at_the_next_pass() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    let before = world.totals().await;
+    world.later(2);
+    let mut trailing = DayRange::ending(day("2026-03-28"), 5).days();
+    let measured =
+        |day: &Day| !world.synthetic.documents("daily_readiness", day.date(), world.at()).is_empty();
+    let deleted = trailing.find(measured).unwrap();
+    world.cloud.faults().always("/v2/usercollection/daily_readiness", Fault::Lacks(deleted.date()));
+    assert_eq!(world.pass().await.applied.withdrawn, 1);
+    let scores = Metric::by_key("readiness_score").unwrap();
+    let left = world.store.daily(world.person.id, scores, DayRange::ending(deleted, 1)).await.unwrap();
+    assert_eq!(left, []);
+    assert_eq!(world.pass().await.applied.withdrawn, 0, "once");
+    world.cloud.faults().clear();
+    assert_eq!(world.pass().await.applied.new, 1, "restored in the app, restored here");
+    let after = world.totals().await;
+    assert_eq!((after.documents, after.daily), (before.documents, before.daily));
+}
+
+#[tokio::test]
+async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
+    let (world, _folder) = world().await;
+    world.pass().await;
+    world.later(2);
+    let before = world.numbers().await;
+    world.cloud.faults().always("/v2/usercollection", Fault::Empty);
+    let applied = world.pass().await.applied;
+    assert!(applied.doubted > 50 && applied.withdrawn == 0, "{applied:?}");
+    assert_eq!(difference(&world.numbers().await, &before), Vec::<String>::new());
+    world.cloud.faults().clear();
+    assert_eq!(world.pass().await.applied.doubted, 0);
+    assert_eq!(world.store.doubts(world.person.id).await.unwrap(), []);
+    world.later(1);
+    world.cloud.faults().always("/v2/usercollection", Fault::Empty);
+    world.pass().await;
+    world.later(1);
+    let applied = world.pass().await.applied;
+    assert!(applied.withdrawn > 50 && applied.doubted == 0, "{applied:?}");
+    world.cloud.faults().clear();
+    world.pass().await;
+    let (calm, _folder) = self::world().await;
+    calm.later(4);
+    calm.pass().await;
+    assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_has_no_past_is_observed_once_a_day() {
+    let (world, _folder) = world().await;
+    for _ in 0..4 {
+        world.pass().await;
+        world.later(12);
+    }
+    let asked = |path: &str| world.cloud.log().iter().filter(|request| request.path.ends_with(path)).count();
+    assert_eq!((asked("/personal_info"), asked("/ring_configuration")), (3, 3), "two passes a day");
+    let weight = Metric::by_key("body_weight").unwrap();
+    let range = DayRange::new(day("2026-03-01"), day("2026-04-30")).unwrap();
+    let observed = world.store.daily(world.person.id, weight, range).await.unwrap();
+    let days: Vec<String> = observed.iter().map(|(day, _)| day.to_string()).collect();
+    assert_eq!(days, ["2026-03-29", "2026-03-30", "2026-03-31"]);
+    let kilograms = world.synthetic.personal_info(world.at())["weight"].as_f64().unwrap();
+    assert!((observed[0].1 - kilograms * 1000.0).abs() < 1e-6);
+    let rings = world.store.rings().await.unwrap();
+    assert_eq!(rings.len(), 1);
+    assert_eq!(
+        (rings[0].0, rings[0].1.hardware_type.as_str()),
+        (world.person.id, "gen3"),
+        "not the one of 1970"
+    );
 }

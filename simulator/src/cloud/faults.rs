@@ -8,16 +8,17 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
+use super::page::EMPTY;
 use super::{locked, problem};
 
 /// One way to go wrong.
@@ -36,6 +37,10 @@ pub enum Fault {
     Garbage,
     /// The right answer, but the documents of one day have the wrong shape.
     WrongShape(Date, Wrong),
+    /// The right answer without the documents of one day, as after they were deleted in the app.
+    Lacks(Date),
+    /// 200 and no documents, whatever was asked.
+    Empty,
     /// The right answer, once the notification comes. Notify with `notify_one`, which also counts in advance.
     Hold(Arc<Notify>),
     /// The right answer, made at once and sent once the notification comes: what it spends is spent, and whoever asked
@@ -105,6 +110,13 @@ impl Fault {
             Self::CutBody => cut(answer.await).await,
             Self::Garbage => "?{]".into_response(),
             Self::WrongShape(day, wrong) => misshape(answer.await, day, wrong).await,
+            Self::Lacks(day) => edit(answer.await, day, |_| None).await,
+            Self::Empty => {
+                let mut empty = Response::new(Body::from(EMPTY));
+                let json = HeaderValue::from_static("application/json");
+                empty.headers_mut().insert(CONTENT_TYPE, json);
+                empty
+            }
             Self::Hold(release) => {
                 release.notified().await;
                 answer.await
@@ -148,31 +160,43 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The same answer with one day's documents malformed; the others keep every byte.
+/// The same answer with one day's documents malformed.
 async fn misshape(answer: Response, day: Date, wrong: Wrong) -> Response {
-    let (mut parts, bytes) = read(answer).await;
-    let wanted = day.to_string();
-    let misshapen = |raw: &RawValue| {
-        let Ok(Value::Object(mut document)) = serde_json::from_str(raw.get()) else { return None };
-        document.get("day").filter(|day| **day == wanted)?;
+    let misshapen = |mut document: Map<String, Value>| {
         match wrong {
             Wrong::Text(field) => drop(document.insert(field.to_owned(), json!("not a number"))),
             Wrong::Missing(field) => drop(document.remove(field)),
         }
-        Some(to_raw_value(&document).expect("BUG: a JSON object is JSON"))
+        Some(document)
     };
-    let Ok(mut page) = serde_json::from_slice::<Page>(&bytes) else {
-        let single = serde_json::from_slice::<Box<RawValue>>(&bytes).ok().and_then(|raw| misshapen(&raw));
-        let bytes = single.map_or(bytes, |raw| raw.get().as_bytes().to_vec());
-        parts.headers.remove(CONTENT_LENGTH);
-        return Response::from_parts(parts, Body::from(bytes));
-    };
-    for raw in &mut page.data {
-        if let Some(wrong) = misshapen(raw) {
-            *raw = wrong;
-        }
-    }
+    edit(answer, day, misshapen).await
+}
+
+/// The same answer with one day's documents changed or left out; the others keep every byte.
+async fn edit(
+    answer: Response,
+    day: Date,
+    change: impl Fn(Map<String, Value>) -> Option<Map<String, Value>>,
+) -> Response {
+    let (mut parts, bytes) = read(answer).await;
     parts.headers.remove(CONTENT_LENGTH);
+    let wanted = day.to_string();
+    let Ok(mut page) = serde_json::from_slice::<Page>(&bytes) else {
+        let single = serde_json::from_slice(&bytes).ok();
+        let single =
+            single.filter(|document: &Map<String, Value>| document.get("day") == Some(&json!(wanted)));
+        let changed = single.and_then(change).map(|document| Value::from(document).to_string().into_bytes());
+        return Response::from_parts(parts, Body::from(changed.unwrap_or(bytes)));
+    };
+    page.data.retain_mut(|raw| {
+        let Ok(Value::Object(document)) = serde_json::from_str(raw.get()) else { return true };
+        if document.get("day").is_none_or(|day| *day != wanted) {
+            return true;
+        }
+        let Some(changed) = change(document) else { return false };
+        *raw = to_raw_value(&changed).expect("BUG: a JSON object is JSON");
+        true
+    });
     let body = serde_json::to_vec(&page).expect("BUG: raw JSON is JSON");
     Response::from_parts(parts, Body::from(body))
 }

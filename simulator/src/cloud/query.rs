@@ -43,6 +43,7 @@ impl Params {
             },
         };
         let window = match shape {
+            Shape::Whole => Some((Timestamp::MIN, Timestamp::MAX)),
             Shape::Documents => {
                 let (start, end) = (instant("start_date", true)?, instant("end_date", true)?);
                 Some((start.unwrap_or(Timestamp::MIN), end.unwrap_or(now)))

@@ -232,3 +232,39 @@ pub(crate) async fn changes_are_announced(store: Store) {
     assert!(changes.has_changed().unwrap());
     assert_eq!(store.watermark().await.unwrap(), Some(now()));
 }
+
+pub(crate) async fn a_nap_confirmed_days_later_joins_its_day(store: Store) {
+    let nap = |delta: serde_json::Value| {
+        let value = serde_json::json!({
+            "id": "nap", "day": "2026-03-01", "type": "sleep", "sleep_score_delta": delta,
+            "bedtime_start": "2026-03-01T14:00:00+00:00", "bedtime_end": "2026-03-01T15:00:00+00:00",
+            "time_in_bed": 3600, "total_sleep_duration": 3000,
+        });
+        crate::fixtures::document(Collection::Sleep, &value)
+    };
+    let night = |on: &str| sleep(on, on, "long_sleep", (0, 7), &[]);
+    put(&store, Collection::Sleep, vec![night("2026-03-01"), nap(serde_json::Value::Null)]).await;
+    put(&store, Collection::Sleep, vec![night("2026-03-04")]).await;
+    assert_eq!(values(&store, "sleep_naps").await, said(&[("2026-03-01", 0.0), ("2026-03-04", 0.0)]));
+    let applied = put(&store, Collection::Sleep, vec![nap(2.into())]).await;
+    assert_eq!(applied, Applied { changed: 1, ..Applied::default() });
+    assert_eq!(values(&store, "sleep_naps").await, said(&[("2026-03-01", 1.0), ("2026-03-04", 0.0)]));
+    assert_eq!(
+        newest(&store, "sleep_naps").await,
+        Some(("2026-03-04".into(), 0.0)),
+        "it is no news of today"
+    );
+}
+
+pub(crate) async fn a_night_in_progress_counts_once_it_has_ended(store: Store) {
+    let running = serde_json::json!({
+        "id": "tonight", "day": "2026-03-02", "type": "long_sleep", "bedtime_start": "2026-03-02T01:00:00+00:00",
+        "bedtime_end": null, "time_in_bed": 3600,
+    });
+    let running = crate::fixtures::document(Collection::Sleep, &running);
+    put(&store, Collection::Sleep, vec![sleep("last", "2026-03-01", "long_sleep", (0, 8), &[]), running])
+        .await;
+    assert_eq!(newest(&store, "sleep_time_in_bed").await, Some(("2026-03-01".into(), 28_800.0)));
+    put(&store, Collection::Sleep, vec![sleep("tonight", "2026-03-02", "long_sleep", (1, 7), &[])]).await;
+    assert_eq!(newest(&store, "sleep_time_in_bed").await, Some(("2026-03-02".into(), 21_600.0)));
+}

@@ -2,11 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod absent;
 mod contract;
 mod credentials;
 mod fixtures;
 mod leases;
 mod people;
+mod put_aside;
 mod schema;
 mod turns;
 mod webhooks;
@@ -14,10 +16,12 @@ mod withdrawn;
 
 /// Every case, wherever it stands.
 mod cases {
+    pub(crate) use crate::absent::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::credentials::*;
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
+    pub(crate) use crate::put_aside::*;
     pub(crate) use crate::turns::*;
     pub(crate) use crate::webhooks::*;
     pub(crate) use crate::withdrawn::*;
@@ -69,6 +73,8 @@ on_both_databases! {
     who_comes_late_changes_nothing
     a_failure_says_whether_the_token_may_be_spent
     of_many_only_one_renews
+    a_nap_confirmed_days_later_joins_its_day
+    a_night_in_progress_counts_once_it_has_ended
     a_withdrawn_document_leaves_its_day_and_stays_as_a_revision
     withdrawing_again_changes_nothing
     a_document_that_comes_back_counts_on
@@ -83,4 +89,21 @@ on_both_databases! {
     what_is_due_longest_is_claimed_first
     claims_at_the_same_moment_never_share_a_document
     an_account_is_one_persons_and_the_newest_word_counts
+    what_a_complete_answer_lacks_is_withdrawn
+    an_empty_answer_is_believed_after_an_hour
+    an_answer_that_lacks_most_is_believed_after_an_hour
+    what_is_seen_again_is_missed_no_longer
+    only_what_the_api_has_said_can_be_missing
+    an_answer_with_a_nameless_document_proves_no_absence
+    a_document_that_came_a_moment_ago_is_not_missed
+    a_document_that_moved_out_of_the_window_follows_its_day
+    a_day_of_rows_that_shrinks_is_believed_after_an_hour
+    a_rebuild_reads_again_what_was_put_aside
+    what_was_put_aside_does_not_replace_what_is_newer
+    rows_put_aside_join_their_day
+    rows_put_aside_are_forgotten_when_their_day_comes_whole
+    a_profile_put_aside_is_filed_under_the_day_it_held
+    what_is_unknown_is_counted_once_a_change
+    a_peer_gone_mad_does_not_fill_the_table
+    many_metrics_are_answered_in_the_order_asked
 }

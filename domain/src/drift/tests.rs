@@ -1,0 +1,117 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::collection::Window;
+use crate::document::Document;
+
+/// The documents of a collection's fixture.
+fn fixture(collection: Collection) -> Vec<Value> {
+    let path = format!("{}/fixtures/{collection}.json", env!("CARGO_MANIFEST_DIR"));
+    let page: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    if collection.is_single() { vec![page] } else { page["data"].as_array().unwrap().clone() }
+}
+
+fn look(collection: Collection, body: &Value) -> Vec<(String, String)> {
+    let found = Watch::new(collection).look(&body.to_string());
+    found.into_iter().map(|drift| (drift.pointer, drift.word)).collect()
+}
+
+fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let path = format!("{path}/{name}");
+                fields(value, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| fields(item, &format!("{path}/*"), found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn what_is_known_is_what_the_fixtures_have() {
+    for &collection in Collection::ALL {
+        let mut found = BTreeSet::new();
+        for document in fixture(collection) {
+            fields(&document, "", &mut found);
+        }
+        let known: Vec<&str> = known::fields(collection).to_vec();
+        assert_eq!(
+            known,
+            found.iter().map(String::as_str).collect::<Vec<_>>(),
+            "{collection}: domain/src/drift/known.rs"
+        );
+    }
+}
+
+#[test]
+fn the_fixtures_hold_nothing_unknown() {
+    for &collection in Collection::ALL {
+        let documents = fixture(collection);
+        // One word is unknown on purpose, to show where its row goes.
+        let unknown = |body: &Value| {
+            let mut found = look(collection, body);
+            found.retain(|(_, word)| word != "underwater");
+            found
+        };
+        for document in &documents {
+            assert_eq!(unknown(document), [], "{collection}");
+        }
+        if collection.window() != Window::Days && !collection.is_single() {
+            assert_eq!(unknown(&Value::from(documents)), [], "{collection}, gathered");
+        }
+    }
+}
+
+#[test]
+fn unknown_fields_are_named_where_they_stand_and_never_with_a_value() {
+    let mut night = fixture(Collection::Sleep).remove(0);
+    night["snoring"] = json!({"index": 7});
+    night["readiness"]["contributors"]["age"] = 41.into();
+    night["Dear diary, today"] = "private".into();
+    let field = |pointer: &str| (pointer.to_owned(), String::new());
+    assert_eq!(
+        look(Collection::Sleep, &night),
+        [field("/?"), field("/readiness/contributors/age"), field("/snoring")]
+    );
+    let rest = json!({"id": "r", "start_day": "2026-03-01", "episodes": [{"mood": "x"}, {"mood": "y"}]});
+    assert_eq!(look(Collection::RestModePeriod, &rest), [field("/episodes/*/mood")]);
+}
+
+#[test]
+fn unknown_words_are_named_only_where_words_are_a_closed_set() {
+    let word = |pointer: &str, word: &str| (pointer.to_owned(), word.to_owned());
+    let workout =
+        json!({"id": "w", "activity": "underwater_chess", "intensity": "insane", "label": "with Ann"});
+    assert_eq!(look(Collection::Workout, &workout), [word("/intensity", "insane")]);
+    let stress = json!({"id": "s", "day_summary": "Ann was ill"});
+    assert_eq!(look(Collection::DailyStress, &stress), [word("/day_summary", "?")]);
+    let rows =
+        json!([{"timestamp": "2026-03-01T00:00:00Z", "bpm": 60, "source": "underwater"}, {"source": "rest"}]);
+    assert_eq!(look(Collection::HeartRate, &rows), [word("/source", "underwater")]);
+    assert_eq!(look(Collection::Sleep, &json!({"type": "siesta"})), [word("/type", "siesta")]);
+    assert_eq!(look(Collection::Sleep, &json!({"type": null})), [], "null is no word");
+}
+
+#[test]
+fn unknown_things_do_not_fail_a_document_and_are_bounded() {
+    let mut document = fixture(Collection::DailySleep).remove(0);
+    for n in 0..1_000 {
+        document[format!("field_{n}")] = n.into();
+    }
+    assert!(Document::parse(Collection::DailySleep, &document.to_string()).is_ok());
+    assert_eq!(look(Collection::DailySleep, &document).len(), MOST);
+}
+
+proptest! {
+    #[test]
+    fn what_is_reported_is_always_a_name(name in ".{0,60}", word in ".{0,60}") {
+        for (pointer, word) in look(Collection::DailyStress, &json!({name: 1, "day_summary": word})) {
+            prop_assert!(pointer.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_?".contains(&b)), "{pointer}");
+            prop_assert!(word == "?" || word.is_empty() || is_word(&word), "{word}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::*;
+use Collection::{
+    DailyActivity, DailyReadiness, DailyResilience, DailySleep, DailySpo2, HeartRate, PersonalInfo,
+    RingBatteryLevel, Vo2Max, Workout,
+};
+
+fn day(text: &str) -> Day {
+    text.parse().unwrap()
+}
+
+/// A collection read without a failure, with its newest day in March 2026; 0 is none.
+fn read(collection: Collection, newest: i64) -> Reading<'static> {
+    let newest_day = (newest > 0).then(|| day("2026-02-28").plus(newest));
+    Reading { collection, succeeded: true, failure: None, newest_day, rejected: false }
+}
+
+/// What a person looks like on 29 March at this UTC time, in Berlin.
+struct Case {
+    at: &'static str,
+    readings: Vec<Reading<'static>>,
+    non_wear: Option<(i64, f64)>,
+    lacks_oxygen_sensor: bool,
+}
+
+/// The afternoon of a day on which everything has come.
+fn all_well() -> Case {
+    let readings = Collection::ALL.iter().map(|collection| read(*collection, 29)).collect();
+    Case { at: "15:00", readings, non_wear: None, lacks_oxygen_sensor: false }
+}
+
+impl Case {
+    fn at(mut self, time: &'static str) -> Self {
+        self.at = time;
+        self
+    }
+
+    fn with(mut self, changed: Reading<'static>) -> Self {
+        *self.readings.iter_mut().find(|reading| reading.collection == changed.collection).unwrap() = changed;
+        self
+    }
+
+    fn all_read(mut self, newest: i64) -> Self {
+        self.readings = Collection::ALL.iter().map(|collection| read(*collection, newest)).collect();
+        self
+    }
+
+    fn reason(&self, collection: Collection) -> Option<Reason> {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let evidence = Evidence {
+            now: format!("2026-03-29T{}:00Z", self.at).parse().unwrap(),
+            zone: &zone,
+            readings: &self.readings,
+            non_wear: self.non_wear.map(|(newest, seconds)| (day("2026-02-28").plus(newest), seconds)),
+            lacks_oxygen_sensor: self.lacks_oxygen_sensor,
+        };
+        absence(&evidence, collection)
+    }
+}
+
+#[test]
+fn every_reason_has_its_circumstances() {
+    let failing = |kind| Reading { failure: Some(kind), ..read(DailySleep, 28) };
+    let cases = [
+        (Reason::NeverRead, Case { readings: Vec::new(), ..all_well() }, DailySleep),
+        (Reason::NeverRead, all_well().with(Reading { succeeded: false, ..read(DailySleep, 0) }), DailySleep),
+        (Reason::Unauthorized, all_well().with(failing("unauthorized")), DailySleep),
+        (Reason::Scope, all_well().with(failing("scope")), DailySleep),
+        (Reason::Membership, all_well().with(failing("forbidden")), DailySleep),
+        (Reason::AppTooOld, all_well().with(failing("app_too_old")), DailySleep),
+        (Reason::OuraDown, all_well().with(failing("server")), DailySleep),
+        (Reason::OuraDown, all_well().with(failing("network")), DailySleep),
+        (Reason::RateLimited, all_well().with(failing("rate_limited")), DailySleep),
+        (Reason::ReadFailed, all_well().with(failing("a kind of tomorrow")), DailySleep),
+        (Reason::Rejected, all_well().with(Reading { rejected: true, ..read(DailySleep, 28) }), DailySleep),
+        (
+            Reason::RingCannot,
+            Case { lacks_oxygen_sensor: true, ..all_well() }.with(read(DailySpo2, 0)),
+            DailySpo2,
+        ),
+        (Reason::NoData, all_well().all_read(0), DailySleep),
+        (Reason::NeverMeasured, all_well().with(read(Vo2Max, 0)), Vo2Max),
+        (Reason::NeverMeasured, all_well().with(read(DailySpo2, 0)), DailySpo2),
+        (Reason::NoEvent, all_well().with(read(Workout, 20)), Workout),
+        (Reason::NoEvent, all_well().with(read(Workout, 0)), Workout),
+        (Reason::Irregular, all_well().with(read(Vo2Max, 10)), Vo2Max),
+        (Reason::NotYet, all_well().at("06:00").with(read(DailySleep, 28)), DailySleep),
+        (Reason::NotYet, all_well().with(read(PersonalInfo, 28)), PersonalInfo),
+        (Reason::PhoneNotSynced, all_well().all_read(28), DailySleep),
+        (Reason::PhoneNotSynced, all_well().all_read(27).at("06:00"), DailyActivity),
+        (Reason::PhoneNotSynced, all_well().all_read(27), Workout),
+        (
+            Reason::RingNotWorn,
+            Case { non_wear: Some((29, 30_000.0)), ..all_well() }.with(read(DailySleep, 28)),
+            DailySleep,
+        ),
+        (Reason::RingNotWorn, all_well().with(read(HeartRate, 27)).with(read(DailySleep, 28)), DailySleep),
+        (Reason::RingNotWorn, all_well().with(read(HeartRate, 27)), HeartRate),
+        (Reason::AppNotOpened, all_well().with(read(DailyReadiness, 28)), DailyReadiness),
+        (
+            Reason::AppNotOpened,
+            Case { non_wear: Some((28, 30_000.0)), ..all_well() }.with(read(DailySleep, 28)),
+            DailySleep,
+        ),
+        (Reason::NotComputed, all_well().with(read(DailyResilience, 27)), DailyResilience),
+    ];
+    for (expected, case, collection) in &cases {
+        assert_eq!(case.reason(*collection), Some(*expected), "{collection}");
+    }
+    let tried: BTreeSet<Reason> = cases.iter().map(|(reason, ..)| *reason).collect();
+    assert_eq!(tried, Reason::ALL.iter().copied().collect(), "a reason without a case");
+}
+
+#[test]
+fn what_is_there_needs_no_reason() {
+    for collection in Collection::ALL {
+        assert_eq!(all_well().reason(*collection), None, "{collection}");
+    }
+    let down = Reading { failure: Some("server"), ..read(DailySleep, 29) };
+    assert_eq!(all_well().with(down).reason(DailySleep), None, "today came before Oura went down");
+}
+
+#[test]
+fn a_row_of_utc_days_is_not_late_because_the_calendar_is_ahead() {
+    let zone = TimeZone::get("Pacific/Kiritimati").unwrap();
+    let readings = [read(RingBatteryLevel, 29), read(DailySleep, 30)];
+    let evidence = Evidence {
+        now: "2026-03-29T23:00:00Z".parse().unwrap(),
+        zone: &zone,
+        readings: &readings,
+        non_wear: None,
+        lacks_oxygen_sensor: false,
+    };
+    assert_eq!(absence(&evidence, RingBatteryLevel), None);
+    assert_eq!(absence(&evidence, DailySleep), None);
+}
+
+#[test]
+fn words_are_unique_and_fit_for_labels() {
+    let words: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+    assert_eq!(words.len(), Reason::ALL.len());
+    assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
+    assert!(Reason::ALL.iter().all(|reason| !reason.advice().is_empty()));
+}
+
+proptest! {
+    /// Whatever is known, an absence has one reason and a presence none.
+    #[test]
+    fn an_absence_always_has_a_reason(
+        newest in proptest::collection::vec(0_i64..31, Collection::ALL.len()),
+        failing in proptest::collection::vec(proptest::option::of(0_usize..4), Collection::ALL.len()),
+        hour in 0_u8..24,
+        non_wear in proptest::option::of((1_i64..31, 0.0_f64..90_000.0)),
+    ) {
+        let kinds = ["scope", "server", "unauthorized", "store"];
+        let readings: Vec<Reading<'_>> = Collection::ALL
+            .iter()
+            .zip(newest.iter().zip(&failing))
+            .map(|(collection, (newest, failing))| Reading {
+                failure: failing.map(|kind| kinds[kind]),
+                ..read(*collection, *newest)
+            })
+            .collect();
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        let evidence = Evidence {
+            now: format!("2026-03-29T{hour:02}:30:00Z").parse().unwrap(),
+            zone: &zone,
+            readings: &readings,
+            non_wear: non_wear.map(|(newest, seconds)| (day("2026-02-28").plus(newest), seconds)),
+            lacks_oxygen_sensor: false,
+        };
+        for reading in &readings {
+            let there = reading.newest_day.is_some_and(|newest| newest >= evidence.today(reading.collection));
+            prop_assert_eq!(absence(&evidence, reading.collection).is_none(), there);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Fields and words of Oura's that this version does not know, counted as documents come.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Document;
+use domain::drift::{Drift, Watch};
+use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
+use sqlx::QueryBuilder;
+
+use crate::Store;
+use crate::backend::{Tx, with_conn, with_pool};
+use crate::error::Result;
+use crate::numbers::Owner;
+
+/// One unknown field or word of one person's documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenDrift {
+    /// Oura's name of the collection.
+    pub collection: String,
+    /// Where it stands.
+    pub drift: Drift,
+    /// When it was first seen.
+    pub first_seen_at: Timestamp,
+    /// When it was last seen in a new or changed document.
+    pub last_seen_at: Timestamp,
+    /// New and changed documents that had it.
+    pub documents: i64,
+}
+
+/// The most kept of one collection of one person: a peer gone mad fills a page, not the table.
+const MOST: usize = 64;
+
+/// The most pointers in all that are shown to whoever counts them.
+const MOST_SHOWN: i64 = 200;
+
+/// Counts what is unknown in documents that are new or have changed.
+pub(crate) async fn note(tx: &mut Tx, owner: Owner, documents: &[&Document], now: Timestamp) -> Result<()> {
+    let watch = Watch::new(owner.collection);
+    let mut found: BTreeMap<Drift, i64> = BTreeMap::new();
+    for document in documents {
+        for drift in watch.look(&document.body) {
+            *found.entry(drift).or_default() += 1;
+        }
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<(String, String)> = with_conn!(&mut *tx, conn => {
+        sqlx::query_as("select pointer, word from drift where person = $1 and collection = $2")
+            .bind(owner.person)
+            .bind(owner.collection.name())
+            .fetch_all(conn)
+            .await?
+    });
+    let known: BTreeSet<Drift> = known.into_iter().map(|(pointer, word)| Drift { pointer, word }).collect();
+    let room = MOST.saturating_sub(known.len());
+    let beyond: BTreeSet<Drift> =
+        found.keys().filter(|drift| !known.contains(drift)).skip(room).cloned().collect();
+    found.retain(|drift, _| !beyond.contains(drift));
+    if found.is_empty() {
+        return Ok(());
+    }
+    with_conn!(tx, conn, Db => {
+        let mut query = QueryBuilder::<Db>::new(
+            "insert into drift (person, collection, pointer, word, first_seen_at, last_seen_at, documents) ",
+        );
+        query.push_values(&found, |mut row, (drift, documents)| {
+            row.push_bind(owner.person)
+                .push_bind(owner.collection.name())
+                .push_bind(&drift.pointer)
+                .push_bind(&drift.word)
+                .push_bind(now.to_sqlx())
+                .push_bind(now.to_sqlx())
+                .push_bind(*documents);
+        });
+        query.push(
+            " on conflict (person, collection, pointer, word) do update
+              set last_seen_at = excluded.last_seen_at, documents = drift.documents + excluded.documents",
+        );
+        query.build().persistent(false).execute(conn).await?;
+    });
+    Ok(())
+}
+
+type Row = (String, String, String, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp, i64);
+
+impl Store {
+    /// What one person's documents have that this version does not know, newest first.
+    pub async fn drift(&self, person: i64) -> Result<Vec<SeenDrift>> {
+        let rows: Vec<Row> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select collection, pointer, word, first_seen_at, last_seen_at, documents from drift
+                 where person = $1 order by first_seen_at desc, collection, pointer, word",
+            )
+            .bind(person)
+            .fetch_all(pool)
+            .await?
+        });
+        let seen = |(collection, pointer, word, first, last, documents): Row| SeenDrift {
+            collection,
+            drift: Drift { pointer, word },
+            first_seen_at: first.to_jiff(),
+            last_seen_at: last.to_jiff(),
+            documents,
+        };
+        Ok(rows.into_iter().map(seen).collect())
+    }
+
+    /// How many of everyone's documents had something unknown, by collection and pointer; the words stay here.
+    pub async fn drift_counts(&self) -> Result<Vec<(String, String, i64)>> {
+        Ok(with_pool!(self, pool => {
+            sqlx::query_as(
+                "select collection, pointer, cast(sum(documents) as bigint) from drift
+                 group by collection, pointer order by collection, pointer limit $1",
+            )
+            .bind(MOST_SHOWN)
+            .fetch_all(pool)
+            .await?
+        }))
+    }
+}

@@ -1,0 +1,36 @@
+//! How a document came to be known.
+
+/// Where a document was last seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a list of Oura's API.
+    Api,
+    /// Fetched from Oura's API one by one, after a webhook.
+    Webhook,
+    /// In an account export.
+    Import,
+    /// Sent to us by another program.
+    Push,
+}
+
+impl Origin {
+    /// The word in the database.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Webhook => "webhook",
+            Self::Import => "import",
+            Self::Push => "push",
+        }
+    }
+
+    /// Whether Oura's API has said it, so that an answer without it means something.
+    pub(crate) const fn is_oura(self) -> bool {
+        matches!(self, Self::Api | Self::Webhook)
+    }
+
+    /// Whether a word in the database is one of those.
+    pub(crate) fn names_oura(word: &str) -> bool {
+        [Self::Api, Self::Webhook].iter().any(|origin| origin.name() == word)
+    }
+}

@@ -1,0 +1,144 @@
+//! What could not be read, and what is not known.
+
+use domain::drift::Drift;
+use domain::{Collection, Day, DayRange, Document, Metric, Rejected};
+use serde_json::json;
+use store::{Batch, Store};
+
+use crate::fixtures::{at, batch, day, document, me, newest, now, put, score, values};
+
+fn aside(id: &str, body: &str) -> Rejected {
+    Rejected { id: id.into(), reason: "of a version that knew less".into(), body: body.into() }
+}
+
+async fn put_aside(store: &Store, collection: Collection, rejected: Vec<Rejected>) {
+    let batch = Batch { rejected, ..batch(&me(store).await, collection, Vec::new()) };
+    store.apply(&batch, at("2026-03-10T12:00:00Z")).await.unwrap();
+}
+
+async fn rebuild(store: &Store, collection: Collection) -> usize {
+    store.rebuild(&me(store).await, collection, now(), |_, _| ()).await.unwrap()
+}
+
+async fn left(store: &Store) -> i64 {
+    store.totals(me(store).await.id).await.unwrap().rejected
+}
+
+pub(crate) async fn a_rebuild_reads_again_what_was_put_aside(store: Store) {
+    let body = score("2026-03-09", 77).body;
+    let broken = r#"{"id": "x", "day": "2026-03-09", "score": "high"}"#;
+    put_aside(&store, Collection::DailySleep, vec![aside("score-2026-03-09", &body), aside("x", broken)])
+        .await;
+    assert_eq!(rebuild(&store, Collection::DailySleep).await, 1);
+    assert_eq!(values(&store, "sleep_score").await, [("2026-03-09".to_owned(), 77.0)]);
+    assert_eq!(newest(&store, "sleep_score").await, Some(("2026-03-09".into(), 77.0)));
+    let state = &store.sync_states(me(&store).await.id).await.unwrap()[0];
+    assert_eq!(state.newest_day, Some(day("2026-03-09")));
+    assert_eq!(state.last_success_at, Some(at("2026-03-10T12:00:00Z")), "a rebuild has not asked Oura");
+    assert_eq!(left(&store).await, 1, "what still cannot be read stays");
+    assert_eq!(rebuild(&store, Collection::DailySleep).await, 0);
+}
+
+pub(crate) async fn what_was_put_aside_does_not_replace_what_is_newer(store: Store) {
+    put_aside(&store, Collection::DailySleep, vec![aside("content-1", &score("2026-03-09", 60).body)]).await;
+    put(&store, Collection::DailySleep, vec![score("2026-03-09", 77)]).await;
+    assert_eq!(rebuild(&store, Collection::DailySleep).await, 0);
+    assert_eq!(values(&store, "sleep_score").await, [("2026-03-09".to_owned(), 77.0)]);
+    assert_eq!(left(&store).await, 1);
+}
+
+fn row(minute: u8, bpm: impl Into<serde_json::Value>) -> String {
+    let bpm = bpm.into();
+    json!({"timestamp": format!("2026-03-09T10:{minute:02}:00Z"), "bpm": bpm, "source": "rest"}).to_string()
+}
+
+async fn points(store: &Store) -> Vec<f64> {
+    let metric = Metric::by_key("heart_rate_rest").unwrap();
+    let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
+    let series = store.series(me(store).await.id, metric, range).await.unwrap();
+    series.iter().flat_map(|stored| stored.series.points().map(|(_, bpm)| bpm).collect::<Vec<_>>()).collect()
+}
+
+fn gathered(rows: &[String]) -> Vec<Document> {
+    Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+}
+
+pub(crate) async fn rows_put_aside_join_their_day(store: Store) {
+    let stored = [row(0, 50), row(2, 52)];
+    put(&store, Collection::HeartRate, gathered(&stored)).await;
+    let rejected = [row(1, 51), row(2, 99), row(3, "high")];
+    let rejected = rejected.iter().enumerate().map(|(n, row)| aside(&format!("content-{n}"), row)).collect();
+    put_aside(&store, Collection::HeartRate, rejected).await;
+    assert_eq!(rebuild(&store, Collection::HeartRate).await, 2);
+    assert_eq!(points(&store).await, [50.0, 51.0, 52.0], "what was stored wins");
+    assert_eq!(left(&store).await, 1);
+    assert_eq!(store.totals(me(&store).await.id).await.unwrap().documents, 1);
+}
+
+pub(crate) async fn rows_put_aside_are_forgotten_when_their_day_comes_whole(store: Store) {
+    let bad = [row(3, "high"), r#"{"timestamp": "2026-03-08T10:00:00Z", "bpm": []}"#.to_owned()];
+    let (_, rejected) = Document::gather(Collection::HeartRate, bad.iter().map(String::as_str));
+    put_aside(&store, Collection::HeartRate, rejected.clone()).await;
+    let mut again = batch(&me(&store).await, Collection::HeartRate, gathered(&[row(3, 53)]));
+    again.covered = DayRange::new(day("2026-03-09"), day("2026-03-10")).ok();
+    again.rejected = vec![rejected[0].clone()];
+    store.apply(&again, now()).await.unwrap();
+    assert_eq!(left(&store).await, 2, "it came again as bad as it was");
+    again.rejected.clear();
+    store.apply(&again, now()).await.unwrap();
+    assert_eq!(left(&store).await, 1, "the other day has not come");
+}
+
+pub(crate) async fn a_profile_put_aside_is_filed_under_the_day_it_held(store: Store) {
+    let profile = json!({"id": "u", "weight": 70.5}).to_string();
+    put_aside(&store, Collection::PersonalInfo, vec![aside("content-1", &profile)]).await;
+    assert_eq!(rebuild(&store, Collection::PersonalInfo).await, 1);
+    assert_eq!(values(&store, "body_weight").await, [("2026-03-10".to_owned(), 70_500.0)]);
+}
+
+pub(crate) async fn what_is_unknown_is_counted_once_a_change(store: Store) {
+    let night = |snoring: i64, kind: &str| {
+        let body = json!({"id": "n", "day": "2026-03-01", "type": kind, "snoring": snoring});
+        vec![document(Collection::Sleep, &body)]
+    };
+    put(&store, Collection::Sleep, night(7, "long_sleep")).await;
+    put(&store, Collection::Sleep, night(7, "long_sleep")).await;
+    put(&store, Collection::Sleep, night(8, "siesta")).await;
+    let person = me(&store).await.id;
+    let seen: Vec<(Drift, i64)> =
+        store.drift(person).await.unwrap().into_iter().map(|seen| (seen.drift, seen.documents)).collect();
+    let drift = |pointer: &str, word: &str| Drift { pointer: pointer.into(), word: word.into() };
+    assert_eq!(seen, [(drift("/snoring", ""), 2), (drift("/type", "siesta"), 1)]);
+    let counts = store.drift_counts().await.unwrap();
+    assert_eq!(counts, [("sleep".into(), "/snoring".into(), 2), ("sleep".into(), "/type".into(), 1)]);
+}
+
+pub(crate) async fn a_peer_gone_mad_does_not_fill_the_table(store: Store) {
+    for n in 0..100 {
+        let field = |m: i64| (format!("field_{n}_{m}"), json!(m));
+        let mut body = (0..10).map(field).collect::<serde_json::Map<_, _>>();
+        body.extend([("id".to_owned(), json!("s")), ("day".to_owned(), json!("2026-03-01"))]);
+        put(&store, Collection::DailySleep, vec![document(Collection::DailySleep, &body.into())]).await;
+    }
+    assert_eq!(store.drift(me(&store).await.id).await.unwrap().len(), 64);
+}
+
+pub(crate) async fn many_metrics_are_answered_in_the_order_asked(store: Store) {
+    put(&store, Collection::DailySleep, vec![score("2026-03-02", 80), score("2026-03-01", 70)]).await;
+    let metrics =
+        ["sleep_contributor_timing", "sleep_naps", "sleep_score"].map(|key| Metric::by_key(key).unwrap());
+    let range = DayRange::ending(day("2026-03-31"), 31);
+    let found = store.daily_of(&me(&store).await, &metrics, range).await.unwrap();
+    let found: Vec<(&str, String)> =
+        found.iter().map(|value| (value.metric.key, value.day.to_string())).collect();
+    let expected = [
+        ("sleep_contributor_timing", "2026-03-01"),
+        ("sleep_contributor_timing", "2026-03-02"),
+        ("sleep_score", "2026-03-01"),
+        ("sleep_score", "2026-03-02"),
+    ];
+    assert_eq!(found, expected.map(|(key, day)| (key, day.to_owned())));
+    assert_eq!(store.daily_of(&me(&store).await, &[], range).await.unwrap(), []);
+    let all = store.all_sync_states().await.unwrap();
+    assert_eq!(all[&me(&store).await.id], store.sync_states(me(&store).await.id).await.unwrap());
+}
