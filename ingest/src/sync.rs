@@ -7,7 +7,7 @@ use std::time::Duration;
 use domain::{Collection, Day, DayRange};
 use futures_util::{StreamExt, stream};
 use jiff::{Timestamp, tz::TimeZone};
-use store::{Applied, Batch, Person, Store, causes};
+use store::{Applied, Batch, Existing, Person, Store, causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
@@ -264,6 +264,7 @@ impl Ingest {
             covered: DayRange::new(range.first(), known).ok(),
             documents: window.documents,
             rejected: window.rejected,
+            existing: Existing::Replace,
         };
         match self.store.apply(&batch, (self.clock)()).await {
             Ok(applied) => {

@@ -15,6 +15,8 @@ use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::sync;
 
+mod precedence;
+
 /// What one reading of one collection of one person brought.
 #[derive(Clone, Debug)]
 pub struct Batch {
@@ -28,6 +30,19 @@ pub struct Batch {
     pub documents: Vec<Document>,
     /// What did not.
     pub rejected: Vec<Rejected>,
+    /// What becomes of a stored document under the same id.
+    pub existing: Existing,
+}
+
+/// What becomes of a document that is stored already when another body comes under its id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// The new body is Oura's newest word: it replaces the old one, which is kept as a revision.
+    #[default]
+    Replace,
+    /// The new body comes from an archive and may be older: it only fills what is missing, which is a document nobody
+    /// has, or one that it repeats in full and adds to. Such a batch says nothing about how reading Oura goes.
+    Keep,
 }
 
 /// What a batch changed.
@@ -76,26 +91,34 @@ impl Store {
             batch.documents.iter().map(|d| (d.id.as_str(), d)).collect();
         let known = known(&mut tx, owner, incoming.keys().copied()).await?;
         let prints: HashMap<&str, i64> = incoming.iter().map(|(id, d)| (*id, fingerprint(&d.body))).collect();
-        let fresh: Vec<&Document> = incoming
+        let mut fresh: Vec<&Document> = incoming
             .values()
             .copied()
             .filter(|document| {
                 known.get(&document.id).is_none_or(|known| known.fingerprint != prints[document.id.as_str()])
             })
             .collect();
+        precedence::settle(&mut tx, owner, batch.existing, &mut fresh, |id| known.contains_key(id)).await?;
         let replaced: Vec<(&Document, Known)> =
             fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
 
         let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known));
         keep_revisions(&mut tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
         upsert_documents(&mut tx, owner, &fresh, &prints, now).await?;
-        upsert_rejected(&mut tx, owner, &batch.rejected, now).await?;
+        let rejected = precedence::rejected(&mut tx, owner, batch).await?;
+        upsert_rejected(&mut tx, owner, &rejected, now).await?;
         forget_rejected(&mut tx, owner, incoming.keys().copied()).await?;
 
         let mut days: BTreeSet<Day> = fresh.iter().map(|document| document.day).collect();
         days.extend(replaced.iter().map(|(_, known)| known.day));
         let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
-        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, now).await?;
+        match batch.existing {
+            Existing::Replace => {
+                sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, now)
+                    .await?;
+            }
+            Existing::Keep => sync::note_newest(&mut tx, batch.person, batch.collection, newest).await?,
+        }
         tx.commit().await?;
         self.changes.notify();
         Ok(Applied {
@@ -206,9 +229,9 @@ async fn upsert_documents(
     Ok(())
 }
 
-async fn upsert_rejected(tx: &mut Tx, owner: Owner, rejected: &[Rejected], now: Timestamp) -> Result<()> {
+async fn upsert_rejected(tx: &mut Tx, owner: Owner, rejected: &[&Rejected], now: Timestamp) -> Result<()> {
     let unique: BTreeMap<&str, &Rejected> =
-        rejected.iter().map(|rejected| (rejected.id.as_str(), rejected)).collect();
+        rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();
     for rejected in rejected.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {

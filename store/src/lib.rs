@@ -19,7 +19,7 @@ pub mod testing;
 
 use std::sync::Arc;
 
-pub use apply::{Applied, Batch};
+pub use apply::{Applied, Batch, Existing};
 pub use backend::Location;
 pub use error::{Error, Result, causes};
 pub use numbers::{DailyValue, Latest, StoredSeries};

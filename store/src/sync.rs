@@ -189,6 +189,27 @@ pub(crate) async fn note_success(
     Ok(())
 }
 
+/// Notes the newest day that has a document, without a word about how reading Oura goes.
+pub(crate) async fn note_newest(
+    tx: &mut Tx,
+    person: i64,
+    collection: Collection,
+    newest: Option<Day>,
+) -> Result<()> {
+    with_conn!(tx, conn => {
+        sqlx::query(
+            "insert into sync_state (person, collection, newest_day) values ($1, $2, $3)
+             on conflict (person, collection) do update set newest_day = excluded.newest_day",
+        )
+        .bind(person)
+        .bind(collection.name())
+        .bind(newest.map(|day| day.date().to_sqlx()))
+        .execute(conn)
+        .await?;
+    });
+    Ok(())
+}
+
 /// The range read so far and the one just read, as one range. A range that does not touch leaves a hole between, and
 /// the hole must not count as read: the old range stays.
 fn join(before: Option<DayRange>, read: Option<DayRange>) -> Option<DayRange> {

@@ -3,7 +3,7 @@
 use domain::{Collection, Day, Document};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{Applied, Batch, Person, Store};
+use store::{Applied, Batch, Existing, Person, Store};
 
 pub(crate) fn day(text: &str) -> Day {
     text.parse().unwrap()
@@ -44,7 +44,14 @@ pub(crate) fn sleep(id: &str, on: &str, kind: &str, hours: (u8, u8), hrv: &[Opti
 }
 
 pub(crate) fn batch(person: &Person, collection: Collection, documents: Vec<Document>) -> Batch {
-    Batch { person: person.id, collection, covered: None, documents, rejected: Vec::new() }
+    Batch {
+        person: person.id,
+        collection,
+        covered: None,
+        documents,
+        rejected: Vec::new(),
+        existing: Existing::Replace,
+    }
 }
 
 pub(crate) async fn put(store: &Store, collection: Collection, documents: Vec<Document>) -> Applied {
