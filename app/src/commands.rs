@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod healthcheck;
+mod import;
 mod sync;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use crate::shutdown::Ending;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use healthcheck::healthcheck;
+pub(crate) use import::import;
 pub(crate) use sync::sync;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {

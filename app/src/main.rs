@@ -67,6 +67,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Serve(args) => commands::serve(args, clock).await,
             Command::Demo(args) => commands::demo(args, clock).await,
             Command::Sync(args) => commands::sync(args, clock).await,
+            Command::Import(args) => commands::import(args, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,

@@ -3,6 +3,7 @@
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
+pub mod import;
 mod metrics;
 mod oura;
 pub mod plan;
