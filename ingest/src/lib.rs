@@ -10,5 +10,5 @@ pub mod plan;
 mod sync;
 
 pub use metrics::Metrics;
-pub use oura::{Client, Failure, InvalidClient, Window};
+pub use oura::{Client, Failure, InvalidClient, Window, page};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

@@ -127,10 +127,7 @@ impl Client {
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
-                        match Document::parse(collection, raw.get()) {
-                            Ok(document) => window.documents.push(document),
-                            Err(rejected) => window.rejected.push(rejected),
-                        }
+                        window.keep(Document::parse(collection, raw.get()));
                     }
                 }
                 // Rows of one day may stand on two pages, so they are gathered at the end.
@@ -223,6 +220,28 @@ fn parse(body: &[u8]) -> Result<Page<'_>, Failure> {
     serde_json::from_slice(body).map_err(|error| {
         Failure::Malformed(format!("no page of documents (line {}, column {})", error.line(), error.column()))
     })
+}
+
+/// One answer of the API as a window of its own: the way from bytes to documents without a connection.
+pub fn page(collection: Collection, body: &[u8]) -> Result<Window, Failure> {
+    let bodies = parse(body)?.data.into_iter().map(RawValue::get);
+    let mut window = Window::default();
+    match collection.window() {
+        collection::Window::Days => bodies.for_each(|body| window.keep(Document::parse(collection, body))),
+        collection::Window::Instants => {
+            (window.documents, window.rejected) = Document::gather(collection, bodies);
+        }
+    }
+    Ok(window)
+}
+
+impl Window {
+    fn keep(&mut self, parsed: Result<Document, Rejected>) {
+        match parsed {
+            Ok(document) => self.documents.push(document),
+            Err(rejected) => self.rejected.push(rejected),
+        }
+    }
 }
 
 /// The query for a window, wider than the days wanted.

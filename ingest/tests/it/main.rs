@@ -4,5 +4,6 @@
 
 mod client;
 mod export;
+mod fuzzed;
 mod helpers;
 mod passes;
