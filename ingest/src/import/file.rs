@@ -173,6 +173,9 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
                 Err(Stop::Damaged(_)) if missing.len() < before => {}
                 other => other?,
             }
+            if missing.len() == before {
+                return Err(io::Error::other("it changed while it was read").into());
+            }
         }
         counted
     }

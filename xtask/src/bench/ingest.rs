@@ -50,13 +50,14 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let sync = |database: &Database| sync(&binary, &cloud.address, &args.since, database);
     eprintln!("warming the cloud (its first answers are computed)");
     sync(&Database::embedded(0)?)?;
-    let downloads: Vec<(Duration, u64)> = (0..args.runs).map(|_| cloud.download()).collect::<Result<_>>()?;
-    let download = median(downloads.iter().map(|(time, _)| time.as_secs_f64()));
+    let downloads: Vec<Download> = (0..args.runs).map(|_| cloud.download()).collect::<Result<_>>()?;
+    let seconds = || downloads.iter().map(|download| download.time.as_secs_f64());
+    let download = median(seconds());
     println!(
         "download  {} answers, {:.0} MB: {}",
-        cloud.recorded()?.len(),
-        megabytes(downloads[0].1),
-        spread(downloads.iter().map(|(time, _)| time.as_secs_f64()), "s")
+        downloads[0].answers,
+        megabytes(downloads[0].bytes),
+        spread(seconds(), "s")
     );
     for backend in ["sqlite", "postgres"] {
         let (mut first, mut again) = (Vec::new(), Vec::new());
@@ -71,15 +72,20 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             }
         }
         let seconds = || first.iter().map(|run| run.time.as_secs_f64());
-        let documents = first[0].documents()?;
+        let (documents, points) = (first[0].documents()?, downloads[0].points);
         println!(
             "{backend:<9} first sync {}, {:.2} x download",
             spread(seconds(), "s"),
             median(seconds()) / download
         );
         println!(
-            "          {documents} documents, {:.0} a second; peak {}",
+            "          {documents} documents, {:.0} a second; {points} heart-rate points, {:.0} a second",
             documents / median(seconds()),
+            points / median(seconds())
+        );
+        println!(
+            "          processor time of the sync alone {}; peak {}",
+            spread(first.iter().map(|run| run.processor), "s"),
             spread(first.iter().map(|run| megabytes(run.peak)), "MB")
         );
         println!(
@@ -126,15 +132,21 @@ impl Cloud {
     }
 
     /// Reads every answer again over one connection and does nothing with it.
-    fn download(&self) -> Result<(Duration, u64)> {
+    fn download(&self) -> Result<Download> {
         let paths = self.recorded()?;
-        let started = Instant::now();
         let mut connection = Connection::open(&self.address)?;
-        let mut bytes = 0;
-        for path in paths {
-            bytes += connection.get(&path)?.len() as u64;
-        }
-        Ok((started.elapsed(), bytes))
+        let started = Instant::now();
+        let bodies: Vec<Vec<u8>> = paths.iter().map(|path| connection.get(path)).collect::<Result<_>>()?;
+        let time = started.elapsed();
+        let points = bodies.iter().flat_map(|body| body.windows(6)).filter(|bytes| *bytes == b"\"bpm\":");
+        #[expect(clippy::cast_precision_loss, reason = "some millions")]
+        let points = points.count() as f64;
+        Ok(Download {
+            time,
+            answers: bodies.len(),
+            bytes: bodies.iter().map(|body| body.len() as u64).sum(),
+            points,
+        })
     }
 }
 
@@ -143,6 +155,14 @@ impl Drop for Cloud {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// All answers, read by a client that does nothing with them.
+struct Download {
+    time: Duration,
+    answers: usize,
+    bytes: u64,
+    points: f64,
 }
 
 /// As little of HTTP/1.1 as our own server needs.
@@ -217,6 +237,8 @@ impl Drop for Database {
 /// A finished `myhealth sync`.
 struct Sync {
     time: Duration,
+    /// Seconds that processors worked for it, which a busy machine hardly changes.
+    processor: f64,
     /// Bytes.
     peak: u64,
     said: String,
@@ -224,7 +246,7 @@ struct Sync {
 
 impl Sync {
     fn documents(&self) -> Result<f64> {
-        let words = self.said.split(' ').collect::<Vec<_>>();
+        let words = self.said.split_whitespace().collect::<Vec<_>>();
         let at =
             words.iter().position(|word| *word == "new").context("a sync says how many documents are new")?;
         Ok(words[at - 1].parse()?)
@@ -241,10 +263,11 @@ fn sync(binary: &Path, cloud: &str, since: &str, database: &Database) -> Result<
     command.args(["--log.level", "warn"]).args(&database.arguments);
     let started = Instant::now();
     let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
-    let status_file = format!("/proc/{}/status", process.id());
-    let mut peak = 0;
+    let facts = PathBuf::from(format!("/proc/{}", process.id()));
+    let (mut peak, mut processor) = (0, 0.0);
     let status = loop {
-        peak = peak_of(&status_file).unwrap_or(peak);
+        peak = peak_of(&facts).unwrap_or(peak);
+        processor = processor_of(&facts).unwrap_or(processor);
         if let Some(status) = process.try_wait()? {
             break status;
         }
@@ -256,14 +279,25 @@ fn sync(binary: &Path, cloud: &str, since: &str, database: &Database) -> Result<
     if !status.success() {
         bail!("`{}` failed: {status}\n{said}", run::command_line(&command));
     }
-    Ok(Sync { time, peak, said })
+    Ok(Sync { time, processor, peak, said })
 }
 
 /// The most memory a process ever had, in bytes.
-fn peak_of(status: &str) -> Option<u64> {
-    let text = fs::read_to_string(status).ok()?;
+fn peak_of(facts: &Path) -> Option<u64> {
+    let text = fs::read_to_string(facts.join("status")).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// The seconds a process has worked, by itself and in the kernel.
+fn processor_of(facts: &Path) -> Option<f64> {
+    // Linux counts in hundredths on every machine it runs on.
+    const TICKS: f64 = 100.0;
+    let text = fs::read_to_string(facts.join("stat")).ok()?;
+    // The name in parentheses may hold anything; the fields after it are numbered from 3.
+    let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |field: usize| fields.get(field - 3)?.parse::<f64>().ok();
+    Some((ticks(14)? + ticks(15)?) / TICKS).filter(|seconds| *seconds > 0.0)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "megabytes for people")]
@@ -296,6 +330,6 @@ mod tests {
 
     #[test]
     fn the_peak_of_a_process_is_known() {
-        assert!(peak_of("/proc/self/status").is_some_and(|peak| peak > 1 << 20));
+        assert!(peak_of(Path::new("/proc/self")).is_some_and(|peak| peak > 1 << 20));
     }
 }
