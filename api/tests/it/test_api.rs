@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use domain::{Collection, Document};
 use jiff::Timestamp;
 use serde_json::Value;
-use store::{Batch, Person, Store};
+use store::{Batch, Existing, Person, Store};
 use tower::ServiceExt as _;
 
 use crate::conforms::conforms;
@@ -69,7 +69,14 @@ impl TestApi {
 
     pub(crate) async fn put(&self, name: &str, collection: Collection, documents: Vec<Document>) {
         let person = self.person(name).await.id;
-        let batch = Batch { person, collection, covered: None, documents, rejected: Vec::new() };
+        let batch = Batch {
+            person,
+            collection,
+            covered: None,
+            documents,
+            rejected: Vec::new(),
+            existing: Existing::Replace,
+        };
         self.store.apply(&batch, now()).await.unwrap();
     }
 

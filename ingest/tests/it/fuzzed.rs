@@ -64,7 +64,9 @@ fn mutated(seed: &[u8], edits: &[Edit]) -> Vec<u8> {
 fn holds(name: &str) {
     let (_, target) = targets::TARGETS.into_iter().find(|(target, _)| *target == name).unwrap();
     let seeds = seeds(name);
-    seeds.iter().for_each(|seed| target(seed));
+    for seed in &seeds {
+        target(seed);
+    }
     let edit = (any::<prop::sample::Index>(), 0_usize..24, prop::option::of(0..SPLICES.len()), any::<bool>());
     let edits = prop::collection::vec(edit, 1..6);
     let config = ProptestConfig { cases: MUTANTS, failure_persistence: None, ..ProptestConfig::default() };
