@@ -44,6 +44,8 @@ pub(crate) enum Command {
     /// Say who lives here, add somebody, or remove somebody with everything stored about them.
     #[command(subcommand)]
     Person(PersonCommand),
+    /// Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends.
+    Import(ImportArgs),
     /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
     Migrate(StoreArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
@@ -367,6 +369,23 @@ pub(crate) struct LogoutArgs {
 }
 
 #[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "What the API has said stays: an export fills in documents that nobody has. It can be stopped and \
+                        repeated at any time. Rows that cannot be read are put aside one by one, with file, line and \
+                        reason. Where you were (rawlocation) and billing are not opened.\n\
+                        Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
+)]
+pub(crate) struct ImportArgs {
+    /// The ZIP file, or a folder with its CSV files.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) person: PersonArgs,
@@ -451,6 +470,7 @@ mod tests {
             "serve --web.listen-address 9872",
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",
+            "import",
             "demo --since 1",
             "serve --webhook.listen-address 9874",
             "serve --webhook.replay-window 1",

@@ -3,6 +3,7 @@
 mod demo;
 mod doctor;
 mod healthcheck;
+mod import;
 mod login;
 mod person;
 mod sync;
@@ -24,6 +25,7 @@ use crate::shutdown::Ending;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use healthcheck::healthcheck;
+pub(crate) use import::import;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use sync::sync;

@@ -54,6 +54,8 @@ pub(crate) enum Invalid {
     Oura(#[from] ingest::InvalidClient),
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
+    #[error(transparent)]
+    Export(#[from] ingest::import::Unreadable),
     #[error("{0}")]
     Logs(String),
 }

@@ -72,6 +72,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Logout(args) => commands::logout(args).await,
             Command::Sync(args) => commands::sync(args, clock).await,
             Command::Person(command) => commands::person(command, clock).await,
+            Command::Import(args) => commands::import(args, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
             Command::Webhook(command) => commands::webhook(command, clock).await,

@@ -78,6 +78,15 @@ pub(crate) fn days(what: &str) -> ProgressBar {
     bar
 }
 
+/// A bar over the bytes of a file; hidden where nobody watches.
+pub(crate) fn bytes(what: &str, all: u64) -> ProgressBar {
+    let watched = std::io::stderr().is_terminal();
+    let bar = if watched { ProgressBar::new(all) } else { ProgressBar::hidden() };
+    bar.set_style(style("{prefix} {bar:30} {percent:>3} %  {bytes} of {total_bytes}, {eta} left"));
+    bar.set_prefix(what.to_owned());
+    bar
+}
+
 /// Moves a bar over days.
 pub(crate) fn set(bar: &ProgressBar, done: i64, all: i64) {
     bar.set_length(u64::try_from(all).unwrap_or_default());

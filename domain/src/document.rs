@@ -48,6 +48,13 @@ impl Rejected {
 /// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
 const MAX_ID: usize = 256;
 
+impl Rejected {
+    /// Something without a readable id: its name is made of its content.
+    pub fn unnamed(reason: String, body: String) -> Self {
+        Self { id: fingerprint(&body), reason, body }
+    }
+}
+
 impl Document {
     /// Reads one document of a [`Window::Days`] collection.
     pub fn parse(collection: Collection, body: &str) -> Result<Self, Rejected> {
@@ -93,7 +100,7 @@ impl Document {
                     known.insert(key, body);
                 }
                 Err(reason) => {
-                    rejected.push(Rejected { id: fingerprint(body), reason, body: body.to_owned() });
+                    rejected.push(Rejected::unnamed(reason, body.to_owned()));
                 }
             }
         }

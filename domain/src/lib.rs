@@ -7,6 +7,7 @@
 pub mod catalogue;
 pub mod change;
 pub mod collection;
+pub mod compare;
 pub mod day;
 pub mod derive;
 pub mod document;

@@ -6,6 +6,7 @@
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
 mod crew;
+pub mod import;
 mod metrics;
 pub mod oauth;
 mod oura;
@@ -16,5 +17,5 @@ pub mod webhook;
 pub use crew::{Access, Crew, Watch};
 pub use metrics::Metrics;
 pub use oauth::Tokens;
-pub use oura::{Client, Failure, InvalidClient, Single, Window};
+pub use oura::{Client, Failure, InvalidClient, Single, Window, page};
 pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};

@@ -160,10 +160,7 @@ impl Client {
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
-                        match Document::parse(collection, raw.get()) {
-                            Ok(document) => window.documents.push(document),
-                            Err(rejected) => window.rejected.push(rejected),
-                        }
+                        window.keep(Document::parse(collection, raw.get()));
                     }
                 }
                 // Rows of one day may stand on two pages, so they are gathered at the end.
@@ -173,16 +170,7 @@ impl Client {
             }
             let Some(token) = page.next_token else {
                 let rows = rows.iter().map(String::as_str);
-                match collection.window() {
-                    collection::Window::Days => {}
-                    collection::Window::Instants => {
-                        (window.documents, window.rejected) = Document::gather(collection, rows);
-                    }
-                    collection::Window::Whole => {
-                        let (document, rejected) = Document::observe(collection, range.last(), rows);
-                        (window.documents, window.rejected) = (document.into_iter().collect(), rejected);
-                    }
-                }
+                window.gather(collection, range.last(), rows);
                 let documents = std::mem::take(&mut window.documents);
                 (window.documents, window.nearby) =
                     documents.into_iter().partition(|document| range.contains(document.day));
@@ -366,6 +354,41 @@ fn parse(collection: Collection, body: &[u8]) -> Result<Page<'_>, Failure> {
         return Ok(Page { data: vec![object], next_token: None });
     }
     serde_json::from_slice(body).map_err(broken)
+}
+
+/// One answer of the API as a window of its own, asked for on `today`: the way from bytes to documents without a
+/// connection.
+pub fn page(collection: Collection, today: Day, body: &[u8]) -> Result<Window, Failure> {
+    let bodies = parse(collection, body)?.data.into_iter().map(RawValue::get);
+    let mut window = Window::default();
+    match collection.window() {
+        collection::Window::Days => bodies.for_each(|body| window.keep(Document::parse(collection, body))),
+        _ => window.gather(collection, today, bodies),
+    }
+    Ok(window)
+}
+
+impl Window {
+    fn keep(&mut self, parsed: Result<Document, Rejected>) {
+        match parsed {
+            Ok(document) => self.documents.push(document),
+            Err(rejected) => self.rejected.push(rejected),
+        }
+    }
+
+    /// Makes documents of rows that belong together, where a collection has such.
+    fn gather<'a>(&mut self, collection: Collection, today: Day, rows: impl Iterator<Item = &'a str>) {
+        match collection.window() {
+            collection::Window::Days => {}
+            collection::Window::Instants => {
+                (self.documents, self.rejected) = Document::gather(collection, rows);
+            }
+            collection::Window::Whole => {
+                let (document, rejected) = Document::observe(collection, today, rows);
+                (self.documents, self.rejected) = (document.into_iter().collect(), rejected);
+            }
+        }
+    }
 }
 
 /// The query for a window, wider than the days wanted.

@@ -4,6 +4,7 @@
 //! life    what happened: nights, trips, illnesses, workouts, when the ring was worn, when the phone synced
 //! oura    what Oura makes of it: scores and documents, on the wire, as known at an instant
 //! cloud   how it is asked: HTTP, ranges, pages, tokens, faults, webhooks
+//! export  how it is downloaded: the account export
 //! ```
 //!
 //! What belongs here: everything Oura does that a client has to survive. What does not: any word of our other crates.
@@ -20,6 +21,7 @@
 
 mod chance;
 mod cloud;
+mod export;
 mod life;
 mod math;
 mod oura;

@@ -16,9 +16,10 @@ use crate::error::Result;
 use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::origin::Origin;
-use crate::rejected;
 use crate::sync;
 use crate::withdraw;
+
+mod precedence;
 
 /// What one reading of one collection of one person brought.
 #[derive(Clone, Debug)]
@@ -93,9 +94,14 @@ impl Store {
         tx.lock(batch.person, batch.collection.name()).await?;
         let written = write(&mut tx, owner, batch, now).await?;
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
-        let rejected = !batch.rejected.is_empty();
-        sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
-            .await?;
+        if batch.origin.is_archive() {
+            // It says nothing about how reading Oura goes.
+            sync::note_newest(&mut tx, owner, newest).await?;
+        } else {
+            let rejected = !batch.rejected.is_empty();
+            sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
+                .await?;
+        }
         tx.commit().await?;
         self.changes.notify();
         Ok(written.applied)
@@ -121,6 +127,7 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         known.get(&document.id).is_none_or(|known| known.fingerprint != prints[document.id.as_str()])
     };
     let mut fresh: Vec<&Document> = incoming.values().copied().filter(|document| differs(document)).collect();
+    precedence::settle(tx, owner, batch.origin, &mut fresh, |id| known.contains_key(id)).await?;
     let mut replaced: Vec<(&Document, Known)> =
         fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
 
@@ -140,16 +147,18 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     upsert_documents(tx, owner, batch.origin, &fresh, &prints, &kept, now).await?;
     drift::note(tx, owner, &fresh, now).await?;
     if batch.origin.is_oura() {
+        let written: BTreeSet<&str> = fresh.iter().map(|document| document.id.as_str()).collect();
         let noted = |id: &&str| {
-            let seen = known.get(*id).filter(|_| !differs(incoming[*id]));
+            let seen = known.get(*id).filter(|_| !written.contains(id));
             seen.is_some_and(|known| known.missing_since.is_some() || !known.is_oura)
         };
         let seen: Vec<&str> = incoming.keys().copied().filter(noted).collect();
         absent::note_seen(tx, owner, batch.origin, &seen).await?;
     }
-    upsert_rejected(tx, owner, &batch.rejected, now).await?;
+    let rejected = precedence::rejected(tx, owner, batch).await?;
+    upsert_rejected(tx, owner, &rejected, now).await?;
     forget_rejected(tx, owner, incoming.keys().copied()).await?;
-    rejected::forget_mended(tx, owner, batch).await?;
+    crate::rejected::forget_mended(tx, owner, batch).await?;
 
     days.extend(fresh.iter().map(|document| document.day));
     days.extend(replaced.iter().map(|(_, known)| known.day));
@@ -287,11 +296,11 @@ async fn upsert_documents(
 pub(crate) async fn upsert_rejected(
     tx: &mut Tx,
     owner: Owner,
-    rejected: &[Rejected],
+    rejected: &[&Rejected],
     now: Timestamp,
 ) -> Result<()> {
     let unique: BTreeMap<&str, &Rejected> =
-        rejected.iter().map(|rejected| (rejected.id.as_str(), rejected)).collect();
+        rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();
     for rejected in rejected.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {

@@ -7,7 +7,8 @@ pub enum Origin {
     Api,
     /// Fetched from Oura's API one by one, after a webhook.
     Webhook,
-    /// In an account export.
+    /// In an account export, which may be older than what is stored: it only fills what is missing, which is a document
+    /// nobody has, or one that it repeats in full and adds to.
     Import,
     /// Sent to us by another program.
     Push,
@@ -27,6 +28,11 @@ impl Origin {
     /// Whether Oura's API has said it, so that an answer without it means something.
     pub(crate) const fn is_oura(self) -> bool {
         matches!(self, Self::Api | Self::Webhook)
+    }
+
+    /// Whether it may be older than what is stored.
+    pub(crate) const fn is_archive(self) -> bool {
+        matches!(self, Self::Import)
     }
 
     /// Whether a word in the database is one of those.

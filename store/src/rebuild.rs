@@ -12,7 +12,6 @@ use crate::numbers::{self, Owner};
 use crate::people::Person;
 use crate::rejected;
 use crate::sync::{self, DateColumn};
-use crate::withdraw;
 
 /// Days derived at a time: bounds the memory.
 const DAYS: i64 = 60;
@@ -45,7 +44,7 @@ impl Store {
         }
         if read > 0 {
             let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
-            withdraw::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest).await?;
         }
         tx.commit().await?;
         self.changes.notify();

@@ -9,6 +9,7 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::{Tx, with_conn, with_pool};
 use crate::error::{Error, Result};
+use crate::numbers::Owner;
 
 /// The state of one collection of one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,6 +223,22 @@ pub(crate) async fn note_success(
         .bind(date(newest))
         .bind(now.to_sqlx())
         .bind(rejected.then(|| now.to_sqlx()))
+        .execute(conn)
+        .await?;
+    });
+    Ok(())
+}
+
+/// Notes the newest day that has a document, without a word about how reading Oura goes.
+pub(crate) async fn note_newest(tx: &mut Tx, owner: Owner, newest: Option<Day>) -> Result<()> {
+    with_conn!(tx, conn => {
+        sqlx::query(
+            "insert into sync_state (person, collection, newest_day) values ($1, $2, $3)
+             on conflict (person, collection) do update set newest_day = excluded.newest_day",
+        )
+        .bind(owner.person)
+        .bind(owner.collection.name())
+        .bind(newest.map(|day| day.date().to_sqlx()))
         .execute(conn)
         .await?;
     });

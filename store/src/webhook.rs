@@ -257,7 +257,7 @@ impl Store {
         if remove(&mut tx, claim).await? {
             let owner = Owner { person: *person, collection: *collection };
             let rejected = Rejected { id: id.clone(), reason: reason.to_owned(), body: String::new() };
-            upsert_rejected(&mut tx, owner, &[rejected], rounded(now)).await?;
+            upsert_rejected(&mut tx, owner, &[&rejected], rounded(now)).await?;
         }
         tx.commit().await
     }

@@ -4,7 +4,6 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::{Collection, Day};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
@@ -12,6 +11,7 @@ use crate::apply::{self, ROWS, these};
 use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
+use crate::sync;
 
 impl Store {
     /// Takes back documents that Oura no longer has: each body moves to `document_revision`, and the days are derived
@@ -35,7 +35,8 @@ impl Store {
             return Ok(0);
         }
         let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
-        note_newest(&mut tx, owner, newest).await?;
+        // The newest day may have gone with its document.
+        sync::note_newest(&mut tx, owner, newest).await?;
         tx.commit().await?;
         self.changes.notify();
         Ok(withdrawn)
@@ -75,17 +76,4 @@ pub(crate) async fn last_revisions(tx: &mut Tx, owner: Owner, ids: &[&str]) -> R
         last.extend(rows);
     }
     Ok(last)
-}
-
-/// The newest day may have gone with its document.
-pub(crate) async fn note_newest(tx: &mut Tx, owner: Owner, newest: Option<Day>) -> Result<()> {
-    with_conn!(tx, conn => {
-        sqlx::query("update sync_state set newest_day = $1 where person = $2 and collection = $3")
-            .bind(newest.map(|day| day.date().to_sqlx()))
-            .bind(owner.person)
-            .bind(owner.collection.name())
-            .execute(conn)
-            .await?;
-    });
-    Ok(())
 }

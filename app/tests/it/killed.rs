@@ -12,8 +12,8 @@ use store::{Location, Store};
 use crate::process::{Running, finish, get, myhealth, said, until};
 
 /// The moment at which that cloud stands still.
-const NOW: &str = "2026-03-29T15:00:00Z";
-const SINCE: &str = "2025-09-01";
+pub(crate) const NOW: &str = "2026-03-29T15:00:00Z";
+pub(crate) const SINCE: &str = "2025-09-01";
 /// Long enough to be found wherever it leaks.
 pub(crate) const TOKEN: &str = "b7f1c0de-simulated-access-token-5eed9a11e5";
 
@@ -75,7 +75,7 @@ pub(crate) fn secrets() -> Vec<String> {
 }
 
 /// Everything stored, in words: documents by their totals, numbers one by one.
-async fn rows(folder: &Path) -> Vec<String> {
+pub(crate) async fn rows(folder: &Path) -> Vec<String> {
     let store = Store::open(&Location::Sqlite(folder.join("myhealth.db"))).await.unwrap();
     let me = store.person("me").await.unwrap().unwrap();
     let mut rows = vec![format!("{:?}", store.totals(me.id).await.unwrap())];

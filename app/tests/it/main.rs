@@ -4,6 +4,7 @@
 
 mod commands;
 mod end_to_end;
+mod import;
 mod killed;
 mod login;
 mod process;

@@ -4,6 +4,8 @@
 
 mod client;
 mod crew;
+mod export;
+mod fuzzed;
 mod helpers;
 mod oauth;
 mod passes;

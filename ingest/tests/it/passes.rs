@@ -17,13 +17,13 @@ use crate::helpers::{client, day, serve};
 const TOKEN: &str = "simulated";
 
 /// A cloud, a store, and the clock both look at.
-struct World {
+pub(crate) struct World {
     cloud: Arc<Cloud>,
-    synthetic: Synthetic,
+    pub(crate) synthetic: Synthetic,
     now: Arc<Mutex<Timestamp>>,
     base: String,
-    store: Store,
-    person: Person,
+    pub(crate) store: Store,
+    pub(crate) person: Person,
 }
 
 impl World {
@@ -43,7 +43,7 @@ impl World {
         Self { cloud, synthetic, now, base, store, person }
     }
 
-    fn at(&self) -> Timestamp {
+    pub(crate) fn at(&self) -> Timestamp {
         *self.now.lock().unwrap()
     }
 
@@ -69,39 +69,42 @@ impl World {
         )
     }
 
-    async fn pass(&self) -> Report {
+    pub(crate) async fn pass(&self) -> Report {
         self.ingest().pass(Pass::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
     }
 
-    async fn totals(&self) -> Totals {
+    pub(crate) async fn totals(&self) -> Totals {
         self.store.totals(self.person.id).await.unwrap()
     }
 
-    /// Every number stored, to the last bit. What has no past depends on when it was observed, and is left out.
-    async fn numbers(&self) -> Numbers {
-        let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
-        let mut numbers = BTreeMap::new();
-        for metric in
-            domain::METRICS.iter().filter(|metric| metric.collection.window() != domain::Window::Whole)
-        {
-            for (day, value) in self.store.daily(self.person.id, metric, range).await.unwrap() {
-                numbers.insert((metric.key, day.to_string()), value.to_bits());
-            }
-            for stored in self.store.series(self.person.id, metric, range).await.unwrap() {
-                for (at, value) in stored.series.points() {
-                    numbers.insert((metric.key, format!("{} {at}", stored.day)), value.to_bits());
-                }
-            }
-        }
-        numbers
+    pub(crate) async fn numbers(&self) -> Numbers {
+        numbers(&self.store, self.person.id).await
     }
 }
 
+/// Every number stored, to the last bit. What has no past depends on when it was observed, and is left out.
+pub(crate) async fn numbers(store: &Store, person: i64) -> Numbers {
+    let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
+    let mut numbers = BTreeMap::new();
+    let with_past = |metric: &&Metric| metric.collection.window() != domain::Window::Whole;
+    for metric in domain::METRICS.iter().filter(with_past) {
+        for (day, value) in store.daily(person, metric, range).await.unwrap() {
+            numbers.insert((metric.key, day.to_string()), value.to_bits());
+        }
+        for stored in store.series(person, metric, range).await.unwrap() {
+            for (at, value) in stored.series.points() {
+                numbers.insert((metric.key, format!("{} {at}", stored.day)), value.to_bits());
+            }
+        }
+    }
+    numbers
+}
+
 /// Metric, day or day and instant; the value's bits.
-type Numbers = BTreeMap<(&'static str, String), u64>;
+pub(crate) type Numbers = BTreeMap<(&'static str, String), u64>;
 
 /// What stands in one and not, or otherwise, in the other.
-fn difference(left: &Numbers, right: &Numbers) -> Vec<String> {
+pub(crate) fn difference(left: &Numbers, right: &Numbers) -> Vec<String> {
     let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
     keys.into_iter()
         .filter(|key| left.get(key) != right.get(key))
@@ -110,7 +113,7 @@ fn difference(left: &Numbers, right: &Numbers) -> Vec<String> {
         .collect()
 }
 
-async fn world() -> (World, impl Sized) {
+pub(crate) async fn world() -> (World, impl Sized) {
     let (store, folder) = store::testing::sqlite().await;
     (World::new(store).await, folder)
 }

@@ -1,9 +1,10 @@
 //! One rule a case.
 
 use domain::{Collection, DayRange, Document, Metric, Rejected};
-use store::{Applied, Store, Totals};
+use serde_json::{Value, json};
+use store::{Applied, Batch, Origin, Store, SyncState, Totals};
 
-use crate::fixtures::{at, batch, day, me, newest, now, put, put_at, score, sleep, values};
+use crate::fixtures::{at, batch, day, document, me, newest, now, put, put_at, score, sleep, values};
 
 fn metric(key: &str) -> &'static Metric {
     Metric::by_key(key).unwrap()
@@ -118,6 +119,84 @@ pub(crate) async fn rejected_documents_are_kept_until_they_parse(store: Store) {
     assert_eq!(rejections, [("daily_sleep".to_owned(), "/score: expected a number".to_owned(), 1)]);
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     assert_eq!(totals(&store).await.rejected, 0);
+}
+
+pub(crate) async fn an_archive_fills_what_is_missing_and_replaces_nothing(store: Store) {
+    let person = me(&store).await;
+    let body = |id: &str, score: Value, more: Value| {
+        let on = format!("2026-03-0{}", "abcd".find(id).unwrap() + 1);
+        let mut value = json!({"id": id, "day": on, "score": score});
+        value.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        document(Collection::DailyReadiness, &value)
+    };
+    let readiness = |documents| batch(&person, Collection::DailyReadiness, documents);
+    let mut read = readiness(vec![
+        body("a", json!(80), json!({})),
+        body("b", json!(null), json!({})),
+        body("c", json!(70), json!({})),
+    ]);
+    read.covered = Some(DayRange::ending(day("2026-03-01"), 3));
+    store.apply(&read, now()).await.unwrap();
+    let failed = at("2026-06-02T00:00:00Z");
+    store.note_failure(person.id, Collection::DailyReadiness, "scope", failed).await.unwrap();
+    let states = store.sync_states(person.id).await.unwrap();
+
+    let reject =
+        |id: &str| Rejected { id: id.into(), reason: "/score: expected a number".into(), body: "{}".into() };
+    let archive = Batch {
+        origin: Origin::Import,
+        rejected: vec![reject("c"), reject("e")],
+        ..readiness(vec![
+            body("a", json!(60), json!({"temperature_deviation": 0.5})),
+            body("b", json!(60), json!({})),
+            body("c", json!(70.0), json!({"temperature_deviation": 0.25})),
+            body("d", json!(50), json!({})),
+        ])
+    };
+    let later = at("2026-06-03T00:00:00Z");
+    let applied = store.apply(&archive, later).await.unwrap();
+    assert_eq!(applied, Applied { new: 1, changed: 1, unchanged: 2, rejected: 2, ..Applied::default() });
+    assert_eq!(totals(&store).await, Totals { documents: 4, revisions: 1, rejected: 1, daily: 4 });
+    let scores = said(&[("2026-03-01", 80.0), ("2026-03-03", 70.0), ("2026-03-04", 50.0)]);
+    assert_eq!(values(&store, "readiness_score").await, scores);
+    let held = values(&store, "temperature_deviation").await;
+    assert_eq!(held, said(&[("2026-03-03", 0.25)]), "only what contradicts nothing was added");
+    let states: Vec<SyncState> =
+        states.into_iter().map(|state| SyncState { newest_day: Some(day("2026-03-04")), ..state }).collect();
+    assert_eq!(store.sync_states(person.id).await.unwrap(), states, "an archive is no answer of Oura");
+
+    let again = store.apply(&archive, later).await.unwrap();
+    assert_eq!(again, Applied { unchanged: 4, rejected: 2, ..Applied::default() });
+    assert_eq!(totals(&store).await.rejected, 1);
+    // Oura's own word replaces what the archive filled in.
+    store.apply(&readiness(vec![body("d", json!(55), json!({}))]), later).await.unwrap();
+    assert_eq!(totals(&store).await.revisions, 2);
+}
+
+pub(crate) async fn an_archive_of_a_person_never_read_leaves_the_cursor_open(store: Store) {
+    let person = me(&store).await;
+    let archive = Batch {
+        origin: Origin::Import,
+        ..batch(&person, Collection::DailySleep, vec![score("2026-03-01", 80)])
+    };
+    store.apply(&archive, now()).await.unwrap();
+    let state = store.sync_states(person.id).await.unwrap().remove(0);
+    assert_eq!((state.covered, state.last_attempt_at, state.last_success_at), (None, None, None));
+    assert_eq!(state.newest_day, Some(day("2026-03-01")));
+}
+
+pub(crate) async fn another_spelling_of_a_document_is_no_change(store: Store) {
+    let person = me(&store).await;
+    let spelled = |body: &str| {
+        let document = Document::parse(Collection::DailySleep, body).unwrap();
+        batch(&person, Collection::DailySleep, vec![document])
+    };
+    store.apply(&spelled(r#"{"id":"a","day":"2026-03-01","score":80}"#), now()).await.unwrap();
+    let again = spelled(r#"{ "score": 80.0, "day": "2026-03-01", "id": "a", "contributors": null }"#);
+    let applied = store.apply(&again, at("2026-07-01T00:00:00Z")).await.unwrap();
+    assert_eq!(applied, Applied { unchanged: 1, ..Applied::default() });
+    assert_eq!(totals(&store).await.revisions, 0);
+    assert_eq!(store.watermark().await.unwrap(), Some(now()));
 }
 
 pub(crate) async fn only_the_days_read_without_a_hole_count_as_read(store: Store) {

@@ -56,6 +56,9 @@ on_both_databases! {
     the_newest_value_is_not_hidden_by_a_nap
     a_failed_batch_leaves_nothing
     rejected_documents_are_kept_until_they_parse
+    an_archive_fills_what_is_missing_and_replaces_nothing
+    an_archive_of_a_person_never_read_leaves_the_cursor_open
+    another_spelling_of_a_document_is_no_change
     only_the_days_read_without_a_hole_count_as_read
     a_failure_keeps_what_was_read
     ranges_are_inclusive
