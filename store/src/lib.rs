@@ -10,6 +10,7 @@ mod error;
 mod fingerprint;
 mod migrate;
 mod newest;
+mod now;
 mod numbers;
 mod people;
 mod rebuild;
@@ -20,8 +21,9 @@ pub mod testing;
 use std::sync::Arc;
 
 pub use apply::{Applied, Batch};
-pub use backend::Location;
+pub use backend::{Location, PoolUse};
 pub use error::{Error, Result, causes};
+pub use now::Named;
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
@@ -51,6 +53,11 @@ impl Store {
     /// Whether this is the embedded database of one process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.backend, Backend::Sqlite { .. })
+    }
+
+    /// How the connections are used right now; asks nobody.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        self.backend.pools()
     }
 
     /// Closes the pools after running statements have finished.

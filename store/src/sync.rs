@@ -39,15 +39,15 @@ pub struct Totals {
 }
 
 pub(crate) type DateColumn = Option<jiff_sqlx::Date>;
-type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row = (String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>);
+pub(crate) type TimeColumn = Option<jiff_sqlx::Timestamp>;
+pub(crate) type Row = (String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>);
 
 /// A stored date as a day.
 pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
     Day::new(date.to_jiff()).map_err(|_| Error::Corrupt { what: "day" })
 }
 
-fn state(row: Row) -> Result<Option<SyncState>> {
+pub(crate) fn state(row: Row) -> Result<Option<SyncState>> {
     let (collection, first, last, newest, attempt, success, failure) = row;
     // A collection of a newer version of this program is none of our business.
     let Ok(collection) = collection.parse() else { return Ok(None) };

@@ -43,4 +43,6 @@ on_both_databases! {
     rebuild_gives_the_same_numbers
     people_are_kept_apart
     changes_are_announced
+    the_exporter_reads_only_whom_it_asks_for
+    only_writes_since_the_mark_count_as_changes
 }
