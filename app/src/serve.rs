@@ -1,10 +1,12 @@
 //! Puts the roles together: opens the store, binds every listener, then starts. Nothing runs before all is bound.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::{Ingest, Settings};
 use prometheus_client::registry::Registry;
@@ -17,7 +19,10 @@ use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
 use crate::hosts;
+use crate::listen::{self, Limits, Listener, Sockets, Web};
+use crate::pools::Pools;
 use crate::progress::Progress;
+use crate::requests::Requests;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
 
@@ -30,6 +35,8 @@ pub(crate) struct Service {
     /// Present when the ingest role runs.
     pub(crate) oura: Option<Oura>,
     pub(crate) listen: ListenArgs,
+    /// Whose gauges are exported here.
+    pub(crate) shard: Shard,
     pub(crate) demo: bool,
 }
 
@@ -60,16 +67,28 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
         }
         None => None,
     };
+    let rules = Listening::read(&service, own, &clock)?;
+    let requests = Requests::register(own);
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
-    let web_listener = bind(service.listen.web, "--web.listen-address").await?;
-    let api_listener =
-        if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
+    let web_sockets = if service.listen.web_systemd {
+        Sockets::Systemd
+    } else {
+        Sockets::Bind(service.listen.web.clone(), "--web.listen-address")
+    };
+    let web_sockets = web_sockets.open().await?;
+    let api_sockets = if runs(Role::Api) {
+        Sockets::Bind(service.listen.api.clone(), "--api.listen-address").open().await?
+    } else {
+        Vec::new()
+    };
 
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
-    let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
+    let exporter = runs(Role::Exporter)
+        .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
+    registry.register_collector(Box::new(Pools(store.clone())));
     if let Some((client, metrics, settings)) = reader {
         let person = service.person.ensure(&store, clock()).await?;
         let ingest = Ingest::new(store.clone(), client, person, settings, metrics, clock.clone());
@@ -86,15 +105,19 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let api = runs(Role::Api).then(|| {
         api::router(api::State { store: store.clone(), now: clock.clone(), version: build::VERSION })
     });
-    let web = web_listener.local_addr()?;
-    let docs = api_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    if let (Some(listener), Some(api)) = (api_listener, api.clone()) {
-        listen(&lifecycle, "api", listener, hosts::guard(api, &service.listen.hosts));
+    let web = web_sockets[0].local_addr()?;
+    let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
+    if let Some(api) = api.clone() {
+        let router = hosts::guard(requests.count(api), &service.listen.hosts);
+        listen(&lifecycle, "api", api_sockets, &router, &rules.api);
     }
-    let metrics = exporter::router(exporter, Arc::new(registry));
-    let router = web::router(metrics, api, readiness, service.demo);
-    listen(&lifecycle, "web", web_listener, hosts::guard(router, &service.listen.hosts));
-    announce(web, docs, service.demo);
+    let metrics = exporter::router(exporter, Arc::new(registry), &service.listen.telemetry_path);
+    let own = web::Own { readiness, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
+    let router = web::router(metrics, api, own, &service.listen.telemetry_path);
+    let router = hosts::guard(requests.count(router), &service.listen.hosts);
+    listen(&lifecycle, "web", web_sockets, &router, &rules.web);
+    rules.keep(&lifecycle, &clock);
+    announce(web, docs, &service, &rules);
     drop(latch);
 
     let ending = lifecycle.run().await?;
@@ -114,37 +137,90 @@ pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::
     bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another address with {flag}"))
+/// What `--config.check` looks at: everything that can be known to be wrong before anything is opened.
+pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
+    if let Some(oura) = &service.oura {
+        let metrics = ingest::Metrics::register(&mut Registry::default());
+        ingest::Client::new(&oura.url, oura.token.clone(), metrics)?;
+    }
+    let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+    Listening::read(service, &mut Registry::default(), &no_time).map(drop)
 }
 
-fn listen(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, router: axum::Router) {
-    let stop = lifecycle.stop.clone();
-    lifecycle.spawn(name, async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = served.await {
-            tracing::error!(listener = name, %error, "cannot accept connections");
+/// The rules of both listeners.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    web: Arc<Web>,
+    api: Arc<Web>,
+}
+
+impl Listening {
+    fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
+        let metrics = listen::Metrics::register(registry, clock());
+        let read = |flag, path: &Option<PathBuf>| {
+            let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
+            Web::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
+        };
+        let args = &service.listen;
+        Ok(Self {
+            web: read("--web.config.file", &args.web_config)?,
+            api: read("--api.config.file", &args.api_config)?,
+        })
+    }
+
+    /// Reads both files again; the first mistake is told, and what is wrong leaves the old rules in force.
+    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listen::Invalid> {
+        let (web, api) = (self.web.reload(now).await, self.api.reload(now).await);
+        web.and(api)
+    }
+
+    /// Keeps the rules those of the files: when they change, and when told to by SIGHUP.
+    fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
+        for web in [self.web.clone(), self.api.clone()] {
+            let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
+            lifecycle.spawn("web configuration", async move { web.watch(clock, stop).await });
         }
-    });
+        let (rules, clock) = (self.clone(), clock.clone());
+        lifecycle.on_hangup(move || {
+            let (rules, now) = (rules.clone(), clock());
+            // Said and counted where it happens.
+            async move { drop(rules.reload(now).await) }
+        });
+    }
+}
+
+fn listen(
+    lifecycle: &Lifecycle,
+    name: &'static str,
+    sockets: Vec<TcpListener>,
+    router: &axum::Router,
+    web: &Arc<Web>,
+) {
+    for socket in sockets {
+        let listener = Listener { router: router.clone(), web: web.clone(), limits: Limits::default() };
+        lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
+    }
 }
 
 /// Tells where to look; the only thing a service prints besides its log.
-fn announce(web: SocketAddr, api: Option<SocketAddr>, demo: bool) {
-    println!("  page      http://{web}/");
-    println!("  gauges    http://{web}/metrics");
-    println!("  ready     http://{web}/-/ready");
-    if let Some(api) = api {
-        println!("  api       http://{api}/api/v1/health");
-        println!("  api docs  http://{api}/api/docs");
+fn announce(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &Listening) {
+    let scheme = |web: &Web| if web.rules().tls.is_some() { "https" } else { "http" };
+    let web = format!("{}://{web}", scheme(&rules.web));
+    let api = api.map(|api| format!("{}://{api}", scheme(&rules.api)));
+    let gauges = format!("{web}{}", service.listen.telemetry_path);
+    println!("  page      {web}/");
+    println!("  gauges    {gauges}");
+    println!("  ready     {web}/-/ready");
+    if let Some(api) = &api {
+        println!("  api       {api}/api/v1/health");
+        println!("  api docs  {api}/api/docs");
     }
-    if demo {
+    if service.demo {
         println!("Try:");
-        println!("  curl -s http://{web}/metrics | grep oura_sleep_score");
-        if let Some(api) = api {
+        println!("  curl -s {gauges} | grep oura_sleep_score");
+        if let Some(api) = &api {
             println!(
-                "  curl -s 'http://{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
+                "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
             );
         }
         println!("Stop with Ctrl-C. The next start goes on where this one ended.");

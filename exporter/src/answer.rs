@@ -42,7 +42,7 @@ impl Answer {
         let frames = if gzip { &self.gzip } else { &self.plain };
         let body = match &**frames {
             [one] => Body::from(one.clone()),
-            _ => Body::new(Parts { parts: frames.clone(), next: 0, left: length(frames) }),
+            _ => Body::new(Chain { frames: frames.clone(), next: 0, left: length(frames) }),
         };
         let mut response = body.into_response();
         let headers = response.headers_mut();
@@ -64,13 +64,13 @@ fn length(frames: &[Bytes]) -> u64 {
 }
 
 /// A body of ready parts.
-struct Parts {
-    parts: Arc<[Bytes]>,
+struct Chain {
+    frames: Arc<[Bytes]>,
     next: usize,
     left: u64,
 }
 
-impl http_body::Body for Parts {
+impl http_body::Body for Chain {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -78,7 +78,7 @@ impl http_body::Body for Parts {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = self.parts.get(self.next).cloned();
+        let frame = self.frames.get(self.next).cloned();
         self.next += 1;
         self.left -= frame.as_ref().map_or(0, Bytes::len) as u64;
         Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))

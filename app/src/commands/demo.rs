@@ -46,6 +46,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         person: Who { name: "demo".parse().expect("BUG: a plain word is a pseudonym"), zone, told: true },
         oura: Some(oura),
         listen: args.listen,
+        shard: exporter::Shard::WHOLE,
         demo: true,
     };
     let ending = serve::run(service, clock).await;
