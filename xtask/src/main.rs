@@ -16,6 +16,7 @@ mod layers;
 mod postgres;
 mod programs;
 mod provision;
+mod python;
 mod run;
 mod test;
 
