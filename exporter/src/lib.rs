@@ -8,6 +8,8 @@
 //! in their places, `body` is what stands ready, `answer` sends it.
 
 mod answer;
+#[cfg(feature = "bench")]
+pub mod bench;
 mod block;
 mod body;
 mod freshness;
