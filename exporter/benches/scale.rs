@@ -1,6 +1,6 @@
 //! One household, a thousand persons, and ten thousand: what each series costs, and what one person's change does.
 
-#![expect(clippy::print_stdout, missing_docs, reason = "a bench talks to people")]
+#![expect(clippy::print_stdout, reason = "a bench talks to people")]
 #![expect(clippy::cast_precision_loss, reason = "figures for people")]
 
 fn main() {

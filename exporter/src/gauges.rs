@@ -28,6 +28,8 @@ pub(crate) struct Gauges {
     /// What a scrape may ask for by name; shared until people come or go.
     names: Arc<HashMap<Pseudonym, Place>>,
     names_are_old: bool,
+    /// Room for lines, kept because freed room between long-lived texts is lost.
+    spare: Vec<Cells>,
     /// The pieces of the last body by where their first frame lies.
     pieces: HashMap<usize, Arc<Piece>>,
 }
@@ -48,8 +50,8 @@ impl Gauges {
         let mut changes: BTreeMap<usize, Vec<(usize, Cells)>> = BTreeMap::new();
         for record in records {
             let place = self.places.get(&record.id).copied().unwrap_or_else(|| self.settle(record.id));
+            let mut cells = self.room();
             let person = Person::new(record);
-            let mut cells = Cells::starting_at(0);
             let expiry = person.write_values(now, &mut cells);
             write_freshness(record, &mut cells);
             let known = &mut self.blocks[place.block].people[place.slot];
@@ -83,13 +85,14 @@ impl Gauges {
             self.expiries[index] = None;
             let mut changes = Vec::with_capacity(PEOPLE);
             for slot in 0..self.blocks[index].people.len() {
+                let mut cells = self.room();
                 let Some(person) = &self.blocks[index].people[slot] else { continue };
-                let mut cells = Cells::starting_at(0);
                 let expiry = person.write_values(now, &mut cells);
                 self.expires(index, expiry);
                 changes.push((slot, cells));
             }
             self.blocks[index].apply(&changes);
+            self.put_away(changes);
         }
     }
 
@@ -131,7 +134,17 @@ impl Gauges {
         for (block, mut changes) in changes {
             changes.sort_unstable_by_key(|(slot, _)| *slot);
             self.blocks[block].apply(&changes);
+            self.put_away(changes);
         }
+    }
+
+    fn room(&mut self) -> Cells {
+        self.spare.pop().map_or_else(|| Cells::starting_at(0), |cells| cells.again(0))
+    }
+
+    fn put_away(&mut self, changes: Vec<(usize, Cells)>) {
+        let free = PEOPLE.saturating_sub(self.spare.len());
+        self.spare.extend(changes.into_iter().take(free).map(|(_, cells)| cells));
     }
 
     fn expires(&mut self, block: usize, at: Option<Timestamp>) {

@@ -8,7 +8,7 @@
 //! in their places, `body` is what stands ready, `answer` sends it.
 
 mod answer;
-#[cfg(feature = "bench")]
+#[cfg(all(feature = "bench", target_os = "linux"))]
 pub mod bench;
 mod block;
 mod body;

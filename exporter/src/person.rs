@@ -120,6 +120,14 @@ impl Cells {
         Self { text: Vec::with_capacity(16 * 1024), first, ends: Vec::with_capacity(TABLE.columns.len()) }
     }
 
+    /// The same room for other cells.
+    pub(crate) fn again(mut self, first: usize) -> Self {
+        self.text.clear();
+        self.ends.clear();
+        self.first = first;
+        self
+    }
+
     /// Nothing in any cell: somebody who is gone.
     pub(crate) fn none() -> Self {
         Self { text: Vec::new(), first: 0, ends: vec![0; TABLE.columns.len()] }

@@ -77,7 +77,9 @@ fn plain(body: &Body) -> String {
 
 fn unzipped(body: &Body) -> String {
     let mut stream = gzip::HEAD.to_vec();
-    body.pieces.iter().for_each(|piece| stream.extend_from_slice(&piece.deflated.bytes));
+    for piece in &body.pieces {
+        stream.extend_from_slice(&piece.deflated.bytes);
+    }
     stream.extend_from_slice(&gzip::tail(body.pieces.iter().map(|piece| &piece.deflated)));
     let mut text = String::new();
     flate2::read::GzDecoder::new(stream.as_slice()).read_to_string(&mut text).unwrap();
