@@ -3,16 +3,17 @@
 
 pub(crate) mod webhook;
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use domain::{Day, Pseudonym};
+use exporter::Shard;
 use jiff::tz::TimeZone;
 
 use self::webhook::{WebhookArgs, WebhookCommand};
+use crate::listen::Address;
 
 /// Runs an Oura ring like a service: gauges for Prometheus, history in SQL, answers by REST.
 #[derive(Debug, Parser)]
@@ -32,7 +33,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Read Oura, export gauges and answer questions, until stopped.
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// The same against a simulated Oura cloud with years of a synthetic person: try everything without an account.
     Demo(DemoArgs),
     /// Log in at Oura: give the consent in a browser, once; it is renewed from then on.
@@ -249,20 +250,41 @@ pub(crate) struct OuraArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Listeners")]
 pub(crate) struct ListenArgs {
-    /// Gauges, probes and the page. Loopback unless told otherwise: these are health data.
+    /// Gauges, probes and the page; may be repeated; `:9872` means every interface. Loopback unless told otherwise:
+    /// these are health data.
     #[arg(
         long = "web.listen-address",
         env = "MYHEALTH_WEB_LISTEN_ADDRESS",
+        value_delimiter = ',',
         default_value = "127.0.0.1:9872"
     )]
-    pub(crate) web: SocketAddr,
-    /// The API and its documentation.
+    pub(crate) web: Vec<Address>,
+    /// Take the sockets of gauges, probes and the page from systemd instead.
+    #[arg(long = "web.systemd-socket", env = "MYHEALTH_WEB_SYSTEMD_SOCKET")]
+    pub(crate) web_systemd: bool,
+    /// Path of the gauges.
+    #[arg(
+        long = "web.telemetry-path",
+        env = "MYHEALTH_WEB_TELEMETRY_PATH",
+        default_value = "/metrics",
+        value_parser = telemetry_path
+    )]
+    pub(crate) telemetry_path: String,
+    /// TLS, passwords and headers of gauges, probes and the page: the file that Prometheus exporters share. It is read
+    /// again when it changes, on SIGHUP and on POST /-/reload.
+    #[arg(long = "web.config.file", env = "MYHEALTH_WEB_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) web_config: Option<PathBuf>,
+    /// The API and its documentation; may be repeated.
     #[arg(
         long = "api.listen-address",
         env = "MYHEALTH_API_LISTEN_ADDRESS",
+        value_delimiter = ',',
         default_value = "127.0.0.1:8872"
     )]
-    pub(crate) api: SocketAddr,
+    pub(crate) api: Vec<Address>,
+    /// TLS, passwords and headers of the API, in the same format.
+    #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
+    pub(crate) api_config: Option<PathBuf>,
     /// A public name under which people reach this process, for example behind a proxy; may be repeated. Addresses and
     /// private names (localhost, *.local, *.svc …) need not be told.
     #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
@@ -294,6 +316,12 @@ pub(crate) struct ServeArgs {
     pub(crate) store: StoreArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
+    /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
+    #[arg(long, env = "MYHEALTH_SHARD", default_value_t = Shard::WHOLE)]
+    pub(crate) shard: Shard,
+    /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
+    #[arg(long = "config.check")]
+    pub(crate) check: bool,
     /// Pause between two looks at Oura, in seconds.
     #[arg(long, env = "MYHEALTH_INTERVAL_SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) interval: Duration,
@@ -430,6 +458,17 @@ fn time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "no such time zone; use an IANA name such as Europe/Berlin".to_owned())
 }
 
+/// Paths that other routes have are refused, rather than one of the two hidden.
+fn telemetry_path(path: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
+    let taken = path.starts_with("/-/") || path.starts_with("/api/") || path == "/probe" || path.len() < 2;
+    if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
+        Ok(path.to_owned())
+    } else {
+        Err("write a path such as /metrics that nothing else here has".to_owned())
+    }
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse() {
         Ok(seconds @ 10..=86_400) => Ok(Duration::from_secs(seconds)),
@@ -471,6 +510,10 @@ mod tests {
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",
             "import",
+            "serve --web.telemetry-path metrics",
+            "serve --web.telemetry-path /-/ready",
+            "serve --web.telemetry-path /{x}",
+            "serve --shard 3/3",
             "demo --since 1",
             "serve --webhook.listen-address 9874",
             "serve --webhook.replay-window 1",

@@ -52,7 +52,22 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         None => None,
     };
     let person = args.person.who();
-    let service = Service { location, roles, person, oura, webhook, listen: args.listen, demo: false };
+    let check = args.check;
+    let service = Service {
+        location,
+        roles,
+        person,
+        oura,
+        webhook,
+        listen: args.listen,
+        shard: args.shard,
+        demo: false,
+    };
+    if check {
+        serve::check(&service)?;
+        println!("the configuration is usable");
+        return Ok(ExitCode::SUCCESS);
+    }
     Ok(exit(serve::run(service, clock).await?))
 }
 

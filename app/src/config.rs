@@ -52,6 +52,8 @@ pub(crate) enum Invalid {
     Store(#[from] store::Error),
     #[error("--oura-url, --oura-token, --oura-…-url: {0}")]
     Oura(#[from] ingest::InvalidClient),
+    #[error("{flag} {path}")]
+    Web { flag: &'static str, path: PathBuf, source: crate::listen::Invalid },
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
     #[error(transparent)]

@@ -7,8 +7,11 @@ mod cli;
 mod commands;
 mod config;
 mod hosts;
+mod listen;
 mod login;
+mod pools;
 mod progress;
+mod requests;
 mod serve;
 mod shutdown;
 mod telemetry;
@@ -66,7 +69,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => commands::serve(args, clock).await,
+            Command::Serve(args) => commands::serve(*args, clock).await,
             Command::Demo(args) => commands::demo(args, clock).await,
             Command::Login(args) => commands::login(args, clock).await,
             Command::Logout(args) => commands::logout(args).await,

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
+use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
 use ingest::{Crew, Settings};
@@ -18,8 +20,11 @@ use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
 use crate::hosts;
+use crate::listen::{self, Limits, Listener, Sockets, Web};
 use crate::login::Credentials;
+use crate::pools::Pools;
 use crate::progress;
+use crate::requests::Requests;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
 use crate::webhook::Webhook;
@@ -35,6 +40,8 @@ pub(crate) struct Service {
     /// Present when Oura announces news to this process.
     pub(crate) webhook: Option<Webhook>,
     pub(crate) listen: ListenArgs,
+    /// Whose gauges are exported here.
+    pub(crate) shard: Shard,
     pub(crate) demo: bool,
 }
 
@@ -54,7 +61,7 @@ pub(crate) struct Oura {
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs until told to stop.
-pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending> {
+pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<Ending> {
     let mut registry = Registry::default();
     registry.register_collector(Box::new(BuildInfo));
     registry.register_collector(Box::new(exporter::ProcessCollector));
@@ -70,21 +77,35 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
         }
         None => None,
     };
+    let rules = Listening::read(&service, own, &clock)?;
+    let requests = Requests::register(own);
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
-    let web_listener = bind(service.listen.web, "--web.listen-address").await?;
-    let api_listener =
-        if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
+    let web_sockets = if service.listen.web_systemd {
+        Sockets::Systemd
+    } else {
+        Sockets::Bind(service.listen.web.clone(), "--web.listen-address")
+    };
+    let web_sockets = web_sockets.open().await?;
+    let api_sockets = if runs(Role::Api) {
+        Sockets::Bind(service.listen.api.clone(), "--api.listen-address").open().await?
+    } else {
+        Vec::new()
+    };
 
-    let webhook = match service.webhook {
-        Some(webhook) => Some((bind(webhook.listen, "--webhook.listen-address").await?, webhook)),
+    let webhook = match service.webhook.take() {
+        Some(webhook) => {
+            let sockets = Sockets::Bind(vec![webhook.listen.clone()], "--webhook.listen-address");
+            Some((sockets.open().await?, webhook))
+        }
         None => None,
     };
 
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
-    let exporter = runs(Role::Exporter).then(|| exporter::Exporter::new(store.clone(), clock.clone(), own));
+    let exporter = runs(Role::Exporter)
+        .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
     if let Some((client, oura, metrics, settings)) = reader {
         let mine = service.person.ensure(&store, clock()).await?.id;
         // Whoever asked for a restart wants to see it work.
@@ -100,8 +121,8 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
             hold: Crew::HOLD,
             relaxed: None,
         };
-        if let Some((listener, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
-            println!("  webhooks  http://{}/ for {}", listener.local_addr()?, settings.callback);
+        if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
+            println!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
             let metrics = ingest::webhook::Metrics::register(own);
             if oura.credentials.is_typed() {
                 // The token may be another account's than before.
@@ -110,7 +131,7 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
             let (store, clock) = (store.clone(), clock.clone());
             let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
             crew.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
-            listen(&lifecycle, "webhooks", listener, webhooks.router());
+            listen(&lifecycle, "webhooks", sockets, &requests.count(webhooks.router()), &rules.webhooks);
             let stop = lifecycle.stop.clone();
             lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
         }
@@ -124,15 +145,20 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let api = runs(Role::Api).then(|| {
         api::router(api::State { store: store.clone(), now: clock.clone(), version: build::VERSION })
     });
-    let web = web_listener.local_addr()?;
-    let docs = api_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    if let (Some(listener), Some(api)) = (api_listener, api.clone()) {
-        listen(&lifecycle, "api", listener, hosts::guard(api, &service.listen.hosts));
+    let web = web_sockets[0].local_addr()?;
+    let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
+    if let Some(api) = api.clone() {
+        let router = hosts::guard(requests.count(api), &service.listen.hosts);
+        listen(&lifecycle, "api", api_sockets, &router, &rules.api);
     }
-    let metrics = exporter::router(exporter, Arc::new(registry));
-    let router = web::router(metrics, api, readiness, service.demo);
-    listen(&lifecycle, "web", web_listener, hosts::guard(router, &service.listen.hosts));
-    announce(web, docs, service.demo);
+    registry.register_collector(Box::new(Pools(store.clone())));
+    let metrics = exporter::router(exporter, Arc::new(registry), &service.listen.telemetry_path);
+    let own = web::Own { readiness, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
+    let router = web::router(metrics, api, own, &service.listen.telemetry_path);
+    let router = hosts::guard(requests.count(router), &service.listen.hosts);
+    listen(&lifecycle, "web", web_sockets, &router, &rules.web);
+    rules.keep(&lifecycle, &clock);
+    announce(web, docs, &service, &rules);
     drop(latch);
 
     let ending = lifecycle.run().await?;
@@ -159,37 +185,93 @@ pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::
     bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
 }
 
-async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen on {address}; choose another address with {flag}"))
+/// What `--config.check` looks at: everything that can be known to be wrong before anything is opened.
+pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
+    if let Some(oura) = &service.oura {
+        let metrics = ingest::Metrics::register(&mut Registry::default());
+        ingest::Client::new(&oura.url, oura.credentials.typed(), metrics)?;
+    }
+    let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
+    Listening::read(service, &mut Registry::default(), &no_time).map(drop)
 }
 
-fn listen(lifecycle: &Lifecycle, name: &'static str, listener: TcpListener, router: axum::Router) {
-    let stop = lifecycle.stop.clone();
-    lifecycle.spawn(name, async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned());
-        if let Err(error) = served.await {
-            tracing::error!(listener = name, %error, "cannot accept connections");
+/// The rules of both listeners.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    web: Arc<Web>,
+    api: Arc<Web>,
+    /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
+    webhooks: Arc<Web>,
+}
+
+impl Listening {
+    fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
+        let metrics = listen::Metrics::register(registry, clock());
+        let read = |flag, path: &Option<PathBuf>| {
+            let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
+            Web::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
+        };
+        let args = &service.listen;
+        Ok(Self {
+            web: read("--web.config.file", &args.web_config)?,
+            api: read("--api.config.file", &args.api_config)?,
+            webhooks: read("--webhook.listen-address", &None)?,
+        })
+    }
+
+    /// Reads both files again; the first mistake is told, and what is wrong leaves the old rules in force.
+    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listen::Invalid> {
+        let (web, api) = (self.web.reload(now).await, self.api.reload(now).await);
+        web.and(api)
+    }
+
+    /// Keeps the rules those of the files: when they change, and when told to by SIGHUP.
+    fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
+        for web in [self.web.clone(), self.api.clone()] {
+            let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
+            lifecycle.spawn("web configuration", async move { web.watch(clock, stop).await });
         }
-    });
+        let (rules, clock) = (self.clone(), clock.clone());
+        lifecycle.on_hangup(move || {
+            let (rules, now) = (rules.clone(), clock());
+            // Said and counted where it happens.
+            async move { drop(rules.reload(now).await) }
+        });
+    }
+}
+
+fn listen(
+    lifecycle: &Lifecycle,
+    name: &'static str,
+    sockets: Vec<TcpListener>,
+    router: &axum::Router,
+    web: &Arc<Web>,
+) {
+    for socket in sockets {
+        let listener = Listener { router: router.clone(), web: web.clone(), limits: Limits::default() };
+        lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
+    }
 }
 
 /// Tells where to look; the only thing a service prints besides its log.
-fn announce(web: SocketAddr, api: Option<SocketAddr>, demo: bool) {
-    println!("  page      http://{web}/");
-    println!("  gauges    http://{web}/metrics");
-    println!("  ready     http://{web}/-/ready");
-    if let Some(api) = api {
-        println!("  api       http://{api}/api/v1/health");
-        println!("  api docs  http://{api}/api/docs");
+fn announce(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &Listening) {
+    let scheme = |web: &Web| if web.rules().tls.is_some() { "https" } else { "http" };
+    let web = format!("{}://{web}", scheme(&rules.web));
+    let api = api.map(|api| format!("{}://{api}", scheme(&rules.api)));
+    let gauges = format!("{web}{}", service.listen.telemetry_path);
+    println!("  page      {web}/");
+    println!("  gauges    {gauges}");
+    println!("  ready     {web}/-/ready");
+    if let Some(api) = &api {
+        println!("  api       {api}/api/v1/health");
+        println!("  api docs  {api}/api/docs");
     }
-    if demo {
+    if service.demo {
         println!("Try:");
-        println!("  curl -s http://{web}/metrics | grep oura_sleep_score");
-        if let Some(api) = api {
+        println!("  curl -s {gauges} | grep oura_sleep_score");
+        if let Some(api) = &api {
             println!(
-                "  curl -s 'http://{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
+                "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
             );
         }
         println!("Stop with Ctrl-C. The next start goes on where this one ended.");

@@ -67,6 +67,27 @@ impl Lifecycle {
         });
     }
 
+    /// Does something on every SIGHUP, which would otherwise end the process.
+    pub(crate) fn on_hangup<T: Future<Output = ()> + Send>(&self, act: impl Fn() -> T + Send + 'static) {
+        let stop = self.stop.clone();
+        self.spawn("hangup", async move {
+            let mut hangup = match signal(SignalKind::hangup()) {
+                Ok(hangup) => hangup,
+                Err(error) => {
+                    tracing::warn!(%error, "cannot listen for SIGHUP");
+                    return stop.cancelled().await;
+                }
+            };
+            loop {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    // None never comes: the runtime outlives its tasks.
+                    _ = hangup.recv() => act().await,
+                }
+            }
+        });
+    }
+
     /// Waits for a signal or a task that ends by itself, then for the rest.
     pub(crate) async fn run(self) -> std::io::Result<Ending> {
         let mut interrupt = signal(SignalKind::interrupt())?;

@@ -1,37 +1,63 @@
-//! The listener for operators: the page, `/metrics` and the probes. Where the API runs in the same process its router
+//! The listener for operators: the page, the gauges and the probes. Where the API runs in the same process its router
 //! is mounted here too, with all its own rules, because the page draws from it and a browser asks one origin.
+
+use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 
+use crate::Clock;
+use crate::serve::Listening;
 use crate::shutdown::Readiness;
 
 const PAGE: &str = include_str!("page.html");
 
-/// What the page is told.
-#[derive(Clone, Debug)]
-struct Page {
-    demo: bool,
+/// The landing page of a process without an API, from which the other would have nothing to draw.
+const LANDING: &str = include_str!("landing.html");
+
+/// What this process answers itself.
+#[derive(Clone)]
+pub(crate) struct Own {
+    pub(crate) readiness: Readiness,
+    pub(crate) reload: Listening,
+    pub(crate) clock: Clock,
+    pub(crate) demo: bool,
 }
 
-/// Puts the listener's routes together.
-pub(crate) fn router(metrics: Router, api: Option<Router>, readiness: Readiness, demo: bool) -> Router {
-    let page = Router::new().route("/", routing::get(page)).with_state(Page { demo });
-    let probes = Router::new()
+/// Puts the listener's routes together; the gauges are at `telemetry_path`.
+pub(crate) fn router(metrics: Router, api: Option<Router>, own: Own, telemetry_path: &str) -> Router {
+    let page = if api.is_some() { PAGE } else { LANDING };
+    let page = page.replace("__DEMO__", if own.demo { "true" } else { "false" });
+    let page =
+        page.replace("__TELEMETRY_PATH__", telemetry_path).replace("__VERSION__", crate::build::VERSION);
+    let page: Arc<str> = page.into();
+    let router = Router::new()
+        .route("/", routing::get(move || async move { show(&page) }))
         .route("/-/healthy", routing::get(|| async { "healthy\n" }))
         .route("/-/ready", routing::get(ready))
-        .with_state(readiness);
-    let own = page.merge(probes).merge(metrics);
+        .route("/-/reload", routing::post(reload).put(reload))
+        .with_state(own)
+        .merge(metrics);
     match api {
-        Some(api) => own.merge(api),
-        None => own,
+        Some(api) => router.merge(api),
+        None => router,
     }
 }
 
-async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str) {
-    if readiness.is_ready() {
+/// Reads the files of the listeners again.
+async fn reload(State(own): State<Own>) -> (StatusCode, String) {
+    match own.reload.reload((own.clock)()).await {
+        Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()),
+        Err(error) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\nThe old one stays.\n", store::causes(&error)))
+        }
+    }
+}
+
+async fn ready(State(own): State<Own>) -> (StatusCode, &'static str) {
+    if own.readiness.is_ready() {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
@@ -39,7 +65,7 @@ async fn ready(State(readiness): State<Readiness>) -> (StatusCode, &'static str)
 }
 
 /// One page, nothing from outside: the policy admits only what carries this answer's nonce.
-async fn page(State(page): State<Page>) -> Response {
+fn show(page: &str) -> Response {
     let mut random = [0_u8; 16];
     if getrandom::fill(&mut random).is_err() {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
@@ -49,8 +75,7 @@ async fn page(State(page): State<Page>) -> Response {
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
          img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let html =
-        PAGE.replace("__NONCE__", &nonce).replace("__DEMO__", if page.demo { "true" } else { "false" });
+    let html = page.replace("__NONCE__", &nonce);
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
         (header::CONTENT_SECURITY_POLICY, policy),

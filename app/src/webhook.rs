@@ -1,6 +1,5 @@
 //! From flags to settings of the webhooks. Nothing is opened or bound here.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use ingest::webhook::{Callback, Credentials, Settings, Subscriptions};
@@ -9,12 +8,13 @@ use jiff::SignedDuration;
 use crate::cli::ApplicationArgs;
 use crate::cli::webhook::{SubscriptionArgs, WebhookArgs};
 use crate::config::{Invalid, read_secret};
+use crate::listen::Address;
 
 /// What a process needs to be told news.
 pub(crate) struct Webhook {
     pub(crate) settings: Settings,
     pub(crate) subscriptions: Subscriptions,
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Address,
     /// Pause between passes while all is well, where it differs from the usual one.
     pub(crate) poll_interval: Option<Duration>,
 }
@@ -64,7 +64,12 @@ impl WebhookArgs {
         let subscriptions = Subscriptions::new(oura_url, credentials.clone())?;
         let replay_window = SignedDuration::try_from(self.replay_window).unwrap_or(SignedDuration::MAX);
         let settings = Settings { credentials, callback, replay_window };
-        Ok(Some(Webhook { settings, subscriptions, listen: self.listen, poll_interval: self.poll_interval }))
+        Ok(Some(Webhook {
+            settings,
+            subscriptions,
+            listen: self.listen.clone(),
+            poll_interval: self.poll_interval,
+        }))
     }
 }
 

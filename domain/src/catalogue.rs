@@ -3,6 +3,9 @@
 //!
 //! Not here: how documents are read (`derive`), how units convert (`unit`).
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::collection::Collection;
 use crate::unit::Unit;
 
@@ -101,7 +104,9 @@ pub enum Until {
 impl Metric {
     /// The row with this key.
     pub fn by_key(key: &str) -> Option<&'static Self> {
-        METRICS.iter().find(|metric| metric.key == key)
+        static ROWS: LazyLock<HashMap<&str, &Metric>> =
+            LazyLock::new(|| METRICS.iter().map(|metric| (metric.key, metric)).collect());
+        ROWS.get(key).copied()
     }
 
     /// The rows one collection fills.

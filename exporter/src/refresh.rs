@@ -1,19 +1,25 @@
-//! Keeps the ready body true: rebuilt when the store changed, and when a value's time is up.
+//! Keeps the gauges true: persons that changed are read again, and values go when their time is up.
+//!
+//! Three looks, each cheaper and rarer than the last is complete: writes of this process are told at once; writes of
+//! others show within a second in the time `latest` was written; and in turn everyone is read again, which finds
+//! what the other two miss: failures to sync, writers whose clocks are behind, persons who were removed.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use bytes::Bytes;
+use domain::Ring;
 use jiff::Timestamp;
-use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
-use store::Store;
+use store::{Person, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::exposition;
-use crate::snapshot::Snapshot;
+use crate::body::Body;
+use crate::gauges::Gauges;
+use crate::metrics::Metrics;
+use crate::person::Record;
+use crate::shard::Shard;
 
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -23,9 +29,9 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Exporter {
     store: Store,
     clock: Clock,
-    body: Arc<ArcSwap<Bytes>>,
-    up: Gauge,
-    rebuilds: Counter,
+    shard: Shard,
+    body: Arc<ArcSwap<Body>>,
+    metrics: Metrics,
 }
 
 /// A first sync commits many times a second; gauges need not follow each commit.
@@ -34,86 +40,162 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// How often another process's writes are looked for, where the database is shared.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long the database may take to say the newest values.
+/// How long the database may take to answer one question.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Pause after the store failed.
 const AWAY: Duration = Duration::from_secs(5);
 
-/// The longest sleep: bounds what a clock set forward can do to expiry.
+/// The longest sleep: bounds what a clock set forward can do to expiry, and how late a removed person is noticed.
 const LONGEST: Duration = Duration::from_mins(1);
+
+/// Everyone is read again within this time.
+const TURN: Duration = Duration::from_mins(5);
+
+/// Persons read at a time: bounds the memory of a reading and the length of its statements.
+const CHUNK: usize = 256;
+
+/// How far reading has come.
+#[derive(Default)]
+struct Cursor {
+    /// The newest write that has been read.
+    seen: Option<Timestamp>,
+    /// When the list of persons was last read.
+    listed: Option<Instant>,
+    /// Everyone in the order of their turn, and whose is next.
+    everyone: Vec<Person>,
+    next: usize,
+    /// When somebody last had his turn.
+    turned: Option<Instant>,
+    /// When it was last asked what Oura says that nobody here knows.
+    drifted: Option<Instant>,
+}
 
 impl Exporter {
     /// An exporter with an empty body; [`Exporter::run`] fills it. Its own metrics are registered with the prefix the
     /// caller chose.
-    pub fn new(store: Store, clock: Clock, registry: &mut Registry) -> Self {
-        let exporter =
-            Self { store, clock, body: Arc::default(), up: Gauge::default(), rebuilds: Counter::default() };
-        registry.register(
-            "store_up",
-            "Whether the last look at the database succeeded; while it is 0 the newest known values are shown until \
-             their time is up",
-            exporter.up.clone(),
-        );
-        registry.register(
-            "exporter_rebuilds",
-            "How often the body of a scrape was made anew",
-            exporter.rebuilds.clone(),
-        );
-        exporter
+    pub fn new(store: Store, clock: Clock, shard: Shard, registry: &mut Registry) -> Self {
+        Self { store, clock, shard, body: Arc::default(), metrics: Metrics::register(registry) }
     }
 
     /// The health series, ready to send.
-    pub(crate) fn body(&self) -> Arc<Bytes> {
+    pub(crate) fn body(&self) -> Arc<Body> {
         self.body.load_full()
     }
 
-    /// Keeps the body true until `stop`; `ready` is called once the first body stands.
+    /// Keeps the body true until `stop`; `ready` is called once everybody's values are in it.
     pub async fn run(&self, stop: CancellationToken, ready: impl FnOnce() + Send) {
         let mut changes = self.store.subscribe();
         let mut ready = Some(ready);
-        let mut snapshot = Snapshot::default();
-        let mut seen = None;
+        let gauges = Arc::new(Mutex::new(Gauges::default()));
+        let mut cursor = Cursor::default();
         loop {
             changes.mark_unchanged();
-            // A database that hangs must not keep a value alive past its time, nor this task past the end.
+            let started = Instant::now();
             let read = tokio::select! {
                 () = stop.cancelled() => return,
-                read = tokio::time::timeout(PATIENCE, self.read(&mut snapshot, &mut seen)) => match read {
-                    Ok(read) => read.map_err(|error| store::causes(&error)),
-                    Err(_) => Err("the database does not answer in time".to_owned()),
-                },
+                read = self.read(&gauges, &mut cursor) => read,
             };
-            self.up.set(i64::from(read.is_ok()));
+            self.metrics.up.set(i64::from(read.is_ok()));
             let now = (self.clock)();
-            self.body.store(Arc::new(exposition::render(&snapshot, now).into()));
-            self.rebuilds.inc();
+            let (expiry, many) = self.publish(&gauges, now).await;
             match &read {
                 Ok(()) => {
+                    self.metrics.read(started.elapsed(), now);
                     if let Some(ready) = ready.take() {
                         ready();
                     }
                 }
                 Err(error) => tracing::warn!(error, "cannot read the newest values"),
             }
-            let expiry = snapshot.next_expiry(now).map_or(LONGEST, |at| {
-                let until = at.duration_since(now);
-                Duration::try_from(until).unwrap_or_default().clamp(SETTLE, LONGEST)
-            });
+            let until =
+                expiry.map_or(LONGEST, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+            let longest = if many { LOOK } else { LONGEST };
+            let pause = if read.is_ok() { until.clamp(SETTLE, longest) } else { until.clamp(SETTLE, AWAY) };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = self.changed(&mut changes, seen) => {}
-                () = tokio::time::sleep(if read.is_ok() { expiry } else { AWAY }) => {}
+                () = self.changed(&mut changes, cursor.seen), if read.is_ok() => {}
+                () = tokio::time::sleep(pause) => {}
             }
             tokio::time::sleep(SETTLE).await;
         }
     }
 
-    async fn read(&self, snapshot: &mut Snapshot, seen: &mut Option<Timestamp>) -> Result<(), store::Error> {
+    /// Reads who changed and whose turn it is. What was read before a failure stays.
+    async fn read(&self, gauges: &Arc<Mutex<Gauges>>, cursor: &mut Cursor) -> Result<(), String> {
         // The mark is taken first: a write between the two reads is then seen again, not missed.
-        *seen = self.store.watermark().await?;
-        *snapshot = Snapshot::read(&self.store).await?;
+        let mark = in_time(self.store.watermark()).await?;
+        if cursor.everyone.len() <= CHUNK || cursor.listed.is_none_or(|at| at.elapsed() >= LONGEST) {
+            let mut everyone = in_time(self.store.people()).await?;
+            everyone.retain(|person| self.shard.holds(&person.name));
+            cursor.everyone = everyone;
+            cursor.listed = Some(Instant::now());
+        }
+        let here: HashSet<i64> = cursor.everyone.iter().map(|person| person.id).collect();
+        let (known, gone): (HashSet<i64>, Vec<i64>) = with(gauges, |gauges| {
+            let (known, gone) = gauges.people().partition::<Vec<_>, _>(|id| here.contains(id));
+            (known.into_iter().collect(), gone)
+        });
+        if !gone.is_empty() {
+            with(gauges, |gauges| gauges.remove(&gone));
+        }
+        let mut due: Vec<Person> =
+            cursor.everyone.iter().filter(|person| !known.contains(&person.id)).cloned().collect();
+        if mark != cursor.seen && !known.is_empty() && cursor.everyone.len() > CHUNK {
+            let changed = in_time(self.store.changed_since(cursor.seen)).await?;
+            due.extend(changed.into_iter().filter(|person| self.shard.holds(&person.name)));
+        }
+        due.extend(cursor.turn());
+        let mut asked = HashSet::new();
+        due.retain(|person| asked.insert(person.id));
+        for some in due.chunks(CHUNK) {
+            let records = self.records(some).await?;
+            let (gauges, now) = (gauges.clone(), (self.clock)());
+            blocking(move || with(&gauges, |gauges| gauges.set(&records, now))).await;
+        }
+        if cursor.drifted.is_none_or(|at| at.elapsed() >= LONGEST) {
+            self.metrics.drifted(&in_time(self.store.drift_counts()).await?);
+            cursor.drifted = Some(Instant::now());
+        }
+        cursor.seen = mark;
         Ok(())
+    }
+
+    /// What the store says of these persons.
+    async fn records(&self, people: &[Person]) -> Result<Vec<Record>, String> {
+        let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
+        let mut latest = in_time(self.store.latest_of_each(&ids)).await?.into_iter().peekable();
+        let mut states = in_time(self.store.sync_states_of_each(&ids)).await?.into_iter().peekable();
+        let mut rings: HashMap<i64, Ring> =
+            in_time(self.store.rings_of_each(&ids)).await?.into_iter().collect();
+        let mut people = people.to_vec();
+        people.sort_unstable_by_key(|person| person.id);
+        let records = people.into_iter().map(|person| Record {
+            latest: std::iter::from_fn(|| latest.next_if(|latest| latest.person == person.id)).collect(),
+            states: std::iter::from_fn(|| states.next_if(|(whose, _)| *whose == person.id))
+                .map(|(_, state)| state)
+                .collect(),
+            ring: rings.remove(&person.id),
+            person,
+        });
+        Ok(records.collect())
+    }
+
+    /// Takes out what is too old and shows the rest. Returns when that changes by itself, and whether there are so many
+    /// persons that they are read in turn.
+    async fn publish(&self, gauges: &Arc<Mutex<Gauges>>, now: Timestamp) -> (Option<Timestamp>, bool) {
+        let gauges = gauges.clone();
+        let started = Instant::now();
+        let (body, expiry, many) = blocking(move || {
+            with(&gauges, |gauges| {
+                gauges.expire(now);
+                (gauges.body(), gauges.next_expiry(), gauges.len() > CHUNK)
+            })
+        })
+        .await;
+        self.metrics.rebuilt(started.elapsed(), &body);
+        self.body.store(Arc::new(body));
+        (expiry, many)
     }
 
     /// Waits for a write of this process or, where the database is shared, of another.
@@ -133,5 +215,51 @@ impl Exporter {
                 }
             }
         }
+    }
+}
+
+impl Cursor {
+    /// Whose turn it is to be read again, changed or not: everyone where they are few, otherwise as many as keep the
+    /// promise of [`TURN`].
+    fn turn(&mut self) -> Vec<Person> {
+        let since = self.turned.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
+        let all = self.everyone.len();
+        if all <= CHUNK {
+            return self.everyone.clone();
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            clippy::cast_sign_loss,
+            reason = "a share of a count of persons"
+        )]
+        let share = (all as f64 * since.as_secs_f64() / TURN.as_secs_f64()).ceil() as usize;
+        let turn: Vec<Person> =
+            self.everyone.iter().cycle().skip(self.next % all).take(share.min(all)).cloned().collect();
+        self.next = (self.next + turn.len()) % all;
+        turn
+    }
+}
+
+/// A database that hangs must not keep a value alive past its time.
+async fn in_time<T>(question: impl Future<Output = Result<T, store::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(PATIENCE, question).await {
+        Ok(answer) => answer.map_err(|error| store::causes(&error)),
+        Err(_) => Err("the database does not answer in time".to_owned()),
+    }
+}
+
+/// One task works on the gauges; a thread that failed with them has ended the process's task, too.
+fn with<T>(gauges: &Mutex<Gauges>, work: impl FnOnce(&mut Gauges) -> T) -> T {
+    work(&mut gauges.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Work that would hold up the tasks of this thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The runtime is going down, and this task with it.
+        Err(_) => std::future::pending().await,
     }
 }

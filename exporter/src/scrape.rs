@@ -1,124 +1,183 @@
-//! One scrape: the ready health series, then this process's own metrics.
+//! One scrape: the ready health series, then this process's own metrics; or the series of one person.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use arc_swap::ArcSwapOption;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
-use prometheus_client::encoding::text::encode;
+use bytes::Bytes;
+use domain::{Collection, Pseudonym};
 use prometheus_client::registry::Registry;
 
+use crate::answer::Answer;
+use crate::body::{Body, Piece};
+use crate::negotiate::{Format, accepts_gzip};
+use crate::own;
 use crate::refresh::Exporter;
 
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// How long an answer may be given again. Reading `/proc` and writing the own metrics costs more than all the rest of a
+/// scrape, and no scraper asks ten times a second.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// A text longer than this is compressed on a thread where that holds nobody up.
+const LONG: usize = 64 * 1024;
+
+/// Words of a query that are repeated back, at most.
+const ECHO: usize = 64;
 
 struct Scrape {
     exporter: Option<Exporter>,
     registry: Arc<Registry>,
+    text: ArcSwapOption<Kept>,
+    openmetrics: ArcSwapOption<Kept>,
 }
 
-/// `/metrics`: the services' own metrics, and the health series where this process exports them.
-pub fn router(exporter: Option<Exporter>, registry: Arc<Registry>) -> Router {
-    Router::new().route("/metrics", routing::get(metrics)).with_state(Arc::new(Scrape { exporter, registry }))
+/// The last answer and what it was made of.
+struct Kept {
+    made: Instant,
+    body: Arc<Body>,
+    answer: Answer,
 }
 
-async fn metrics(State(scrape): State<Arc<Scrape>>, headers: HeaderMap) -> Response {
-    let mut own = String::new();
-    if let Err(error) = encode(&mut own, &scrape.registry) {
-        tracing::error!(%error, "cannot encode this process's own metrics");
-        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+/// The services' own metrics at `path`, with the health series where this process exports them; and those of one
+/// person at `/probe?target=NAME`. Both take `collection[]=NAME`, repeated for several.
+pub fn router(exporter: Option<Exporter>, registry: Arc<Registry>, path: &str) -> Router {
+    let mut router = Router::new().route(path, routing::get(metrics));
+    if exporter.is_some() {
+        router = router.route("/probe", routing::get(probe));
     }
-    let health = scrape.exporter.as_ref().map(Exporter::body).unwrap_or_default();
-    let openmetrics = accepts_openmetrics(&headers);
-    let own = if openmetrics { own } else { classic(&own) };
-    let mut body = Vec::with_capacity(health.len() + own.len());
-    body.extend_from_slice(&health);
-    body.extend_from_slice(own.as_bytes());
-    let content_type = if openmetrics { OPENMETRICS } else { TEXT };
-    ([(header::CONTENT_TYPE, content_type), (header::VARY, "accept")], body).into_response()
+    let scrape =
+        Scrape { exporter, registry, text: ArcSwapOption::empty(), openmetrics: ArcSwapOption::empty() };
+    router.with_state(Arc::new(scrape))
 }
 
-/// Whether a client asks for OpenMetrics, by name and without refusing it. A scraper that knows the format prefers it,
-/// so the order of preference does not matter.
-fn accepts_openmetrics(headers: &HeaderMap) -> bool {
-    let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    accepts.flat_map(|value| value.split(',')).any(|kind| {
-        let mut parts = kind.split(';').map(str::trim);
-        let named =
-            parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/openmetrics-text"));
-        let refused =
-            parts.clone().any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0_f32)));
-        let version = parts.find_map(|part| part.strip_prefix("version=")).unwrap_or("1.0.0");
-        named && !refused && matches!(version, "1.0.0" | "0.0.1")
+type Words = Query<Vec<(String, String)>>;
+
+async fn metrics(State(scrape): State<Arc<Scrape>>, Query(query): Words, headers: HeaderMap) -> Response {
+    let (format, gzip) = (Format::of(&headers), accepts_gzip(&headers));
+    match Wanted::of(&query) {
+        Err(wrong) => wrong.into_response(),
+        Ok(wanted) if wanted.collections.is_empty() => match scrape.everything(format) {
+            Ok(kept) => kept.answer.response(gzip),
+            Err(error) => {
+                tracing::error!(%error, "cannot write this process's own metrics");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        },
+        Ok(wanted) => match &scrape.exporter {
+            Some(exporter) => some(exporter.body().collections(&wanted.collections), format, gzip).await,
+            None => Wrong::NoGauges.into_response(),
+        },
+    }
+}
+
+async fn probe(State(scrape): State<Arc<Scrape>>, Query(query): Words, headers: HeaderMap) -> Response {
+    let wanted = match Wanted::of(&query) {
+        Ok(wanted) => wanted,
+        Err(wrong) => return wrong.into_response(),
+    };
+    let (Some(target), Some(exporter)) = (wanted.target, &scrape.exporter) else {
+        return Wrong::NoTarget.into_response();
+    };
+    match exporter.body().person(&target, &wanted.collections) {
+        Some(lines) => some(lines, Format::of(&headers), accepts_gzip(&headers)).await,
+        None => Wrong::Nobody.into_response(),
+    }
+}
+
+impl Scrape {
+    /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
+    fn everything(&self, format: Format) -> Result<Arc<Kept>, std::fmt::Error> {
+        let kept = match format {
+            Format::Text => &self.text,
+            Format::OpenMetrics => &self.openmetrics,
+        };
+        let body = self.exporter.as_ref().map(Exporter::body).unwrap_or_default();
+        let current = |last: &Arc<Kept>| {
+            last.made.elapsed() < FRESH && (Arc::ptr_eq(&last.body, &body) || self.exporter.is_none())
+        };
+        if let Some(last) = kept.load_full().filter(current) {
+            return Ok(last);
+        }
+        let own = Piece::new(vec![own::text(&self.registry, format)?.into()]);
+        let pieces: Vec<Arc<Piece>> = body.pieces.iter().cloned().chain([Arc::new(own)]).collect();
+        let new = Arc::new(Kept { made: Instant::now(), answer: Answer::new(format, &pieces), body });
+        kept.store(Some(new.clone()));
+        Ok(new)
+    }
+}
+
+/// An answer of some lines, made for this request.
+async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
+    lines.push(Bytes::from_static(format.end().as_bytes()));
+    let length: usize = lines.iter().map(Bytes::len).sum();
+    let make = move || Answer::new(format, &[Arc::new(Piece::new(lines))]).response(gzip);
+    if length < LONG {
+        return make();
+    }
+    tokio::task::spawn_blocking(make).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "cannot compress an answer");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })
 }
 
-/// prometheus-client writes OpenMetrics only. The older text format wants a counter's family to be called like its
-/// sample, knows neither units nor infos, and has no end marker.
-fn classic(openmetrics: &str) -> String {
-    let mut text = String::with_capacity(openmetrics.len());
-    let mut help: Option<(&str, &str)> = None;
-    for line in openmetrics.lines() {
-        let mut words = line.splitn(4, ' ');
-        match (words.next(), words.next(), words.next(), words.next()) {
-            (Some("#"), Some("HELP"), Some(name), Some(words)) => help = Some((name, words)),
-            (Some("#"), Some("TYPE"), Some(name), Some(kind)) => {
-                let (suffix, kind) = match kind {
-                    "counter" => ("_total", "counter"),
-                    "info" => ("_info", "gauge"),
-                    "unknown" => ("", "untyped"),
-                    kind => ("", kind),
-                };
-                if let Some((_, words)) = help.take().filter(|(of, _)| *of == name) {
-                    text.extend(["# HELP ", name, suffix, " ", words, "\n"]);
-                }
-                text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
-            }
-            (Some("#"), ..) => {}
-            _ => {
-                text.push_str(line);
-                text.push('\n');
-            }
-        }
-    }
-    text
+/// What a query asks for.
+#[derive(Debug, Default, PartialEq)]
+struct Wanted {
+    target: Option<Pseudonym>,
+    collections: Vec<Collection>,
 }
 
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn check(accept: &str, expected: bool) {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::ACCEPT, HeaderValue::from_bytes(accept.as_bytes()).unwrap());
-        assert_eq!(accepts_openmetrics(&headers), expected, "{accept}");
+impl Wanted {
+    /// Parameters nobody knows are ignored, as scrapers and proxies add their own.
+    fn of(query: &[(String, String)]) -> Result<Self, Wrong> {
+        let mut wanted = Self::default();
+        for (name, value) in query {
+            match name.as_str() {
+                "target" => wanted.target = Some(value.parse().map_err(|_| Wrong::Nobody)?),
+                "collection[]" => {
+                    let collection = value.parse().map_err(|_| Wrong::Collection(value.clone()))?;
+                    if !wanted.collections.contains(&collection) {
+                        wanted.collections.push(collection);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(wanted)
     }
+}
 
-    #[test]
-    fn openmetrics_is_for_those_who_ask() {
-        check("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", true);
-        check("text/plain, application/openmetrics-text", true);
-        check("APPLICATION/OpenMetrics-Text; version=0.0.1; q=0.75", true);
-        check("application/openmetrics-text;version=2.0.0", false);
-        check("application/openmetrics-text;q=0", false);
-        check("text/plain", false);
-        check("*/*", false);
-        check(";;,,q=;version", false);
-        check("\u{fffd}", false);
-    }
+/// Why a query has no answer.
+#[derive(Debug, PartialEq, thiserror::Error)]
+enum Wrong {
+    #[error("say whose gauges with ?target=NAME, a pseudonym as in the label `person`")]
+    NoTarget,
+    #[error("nobody here is called so; with several shards, ask the one that holds this person")]
+    Nobody,
+    #[error("this process exports no gauges, only its own metrics: it has no exporter role")]
+    NoGauges,
+    #[error("no collection is called {:?}; the names are {}", echo(.0), names())]
+    Collection(String),
+}
 
-    #[test]
-    fn the_older_format_names_counters_by_their_sample() {
-        let new = "# HELP a_requests Requests.\n# TYPE a_requests counter\na_requests_total 1\n\
-                   # HELP a_build Build.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
-                   # HELP a_size_bytes Size.\n# TYPE a_size_bytes gauge\n# UNIT a_size_bytes bytes\na_size_bytes 2\n# EOF\n";
-        let old = "# HELP a_requests_total Requests.\n# TYPE a_requests_total counter\na_requests_total 1\n\
-                   # HELP a_build_info Build.\n# TYPE a_build_info gauge\na_build_info{version=\"1\"} 1\n\
-                   # HELP a_size_bytes Size.\n# TYPE a_size_bytes gauge\na_size_bytes 2\n";
-        assert_eq!(classic(new), old);
+fn echo(word: &str) -> String {
+    word.chars().take(ECHO).collect()
+}
+
+fn names() -> String {
+    Collection::ALL.iter().map(|collection| collection.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl IntoResponse for Wrong {
+    fn into_response(self) -> Response {
+        let status = match self {
+            Self::Nobody => StatusCode::NOT_FOUND,
+            Self::NoTarget | Self::NoGauges | Self::Collection(_) => StatusCode::BAD_REQUEST,
+        };
+        (status, format!("{self}\n")).into_response()
     }
 }

@@ -130,12 +130,42 @@ impl Backend {
         }
     }
 
+    /// How the connections of each pool are used: name, open, idle, most.
+    pub(crate) fn pools(&self) -> Vec<PoolUse> {
+        match self {
+            Self::Postgres(pool) => vec![PoolUse::of("postgres", pool)],
+            Self::Sqlite { read, write, .. } => vec![PoolUse::of("read", read), PoolUse::of("write", write)],
+        }
+    }
+
     /// A writing transaction. SQLite takes its lock at once: a lock taken later can fail in a way no waiting mends.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         Ok(match self {
             Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
             Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
         })
+    }
+}
+
+/// How the connections of a pool are used at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// `postgres`, or for the embedded database `read` and `write`.
+    pub pool: &'static str,
+    /// Connections that wait to be used.
+    pub idle: u64,
+    /// Connections in use.
+    pub used: u64,
+    /// Most connections the pool opens; when all are in use, work waits.
+    pub max: u64,
+}
+
+impl PoolUse {
+    fn of<Db: sqlx::Database>(name: &'static str, pool: &sqlx::Pool<Db>) -> Self {
+        let idle = pool.num_idle() as u64;
+        // Two counters read one after the other: the difference may be off for a moment, never below zero.
+        let used = u64::from(pool.size()).saturating_sub(idle);
+        Self { pool: name, idle, used, max: pool.options().get_max_connections().into() }
     }
 }
 
@@ -186,12 +216,18 @@ impl Tx {
     }
 }
 
-/// Runs one body on the pool for reading.
+/// Runs one body on the pool for reading; a body that builds a statement also names its database.
 macro_rules! with_pool {
-    ($store:expr, $pool:ident => $body:expr) => {
+    ($store:expr, $pool:ident $(, $db:ident)? => $body:expr) => {
         match &$store.backend {
-            $crate::backend::Backend::Postgres($pool) => $body,
-            $crate::backend::Backend::Sqlite { read: $pool, .. } => $body,
+            $crate::backend::Backend::Postgres($pool) => {
+                $(type $db = sqlx::Postgres;)?
+                $body
+            }
+            $crate::backend::Backend::Sqlite { read: $pool, .. } => {
+                $(type $db = sqlx::Sqlite;)?
+                $body
+            }
         }
     };
 }

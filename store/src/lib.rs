@@ -16,6 +16,7 @@ mod fingerprint;
 mod leases;
 mod migrate;
 mod newest;
+mod now;
 mod numbers;
 mod origin;
 mod people;
@@ -34,7 +35,7 @@ use std::sync::Arc;
 pub use absence::absences;
 pub use absent::Doubt;
 pub use apply::{Applied, Batch};
-pub use backend::Location;
+pub use backend::{Location, PoolUse};
 pub use credentials::{Credential, SealedPair};
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
@@ -74,6 +75,11 @@ impl Store {
     /// Whether this is the embedded database of one process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.backend, Backend::Sqlite { .. })
+    }
+
+    /// How the connections are used right now; asks nobody.
+    pub fn pools(&self) -> Vec<PoolUse> {
+        self.backend.pools()
     }
 
     /// Closes the pools after running statements have finished.

@@ -43,16 +43,25 @@ impl Store {
 
     /// Names of the migrations that have not been applied. A server with pending migrations must not start.
     pub async fn pending(&self) -> Result<Vec<&'static str>> {
+        // Only looks, so that a role which may only read can start.
         let applied = match &self.backend {
             Backend::Postgres(pool) => {
                 let mut conn = pool.acquire().await?;
-                conn.ensure_migrations_table(TABLE).await?;
-                conn.list_applied_migrations(TABLE).await?
+                let known = sqlx::query_scalar("select to_regclass($1) is not null").bind(TABLE);
+                if known.fetch_one(&mut *conn).await? {
+                    conn.list_applied_migrations(TABLE).await?
+                } else {
+                    Vec::new()
+                }
             }
-            Backend::Sqlite { write, .. } => {
-                let mut conn = write.acquire().await?;
-                conn.ensure_migrations_table(TABLE).await?;
-                conn.list_applied_migrations(TABLE).await?
+            Backend::Sqlite { read, .. } => {
+                let mut conn = read.acquire().await?;
+                let known = sqlx::query_scalar("select count(*) > 0 from sqlite_master where name = $1");
+                if known.bind(TABLE).fetch_one(&mut *conn).await? {
+                    conn.list_applied_migrations(TABLE).await?
+                } else {
+                    Vec::new()
+                }
             }
         };
         let done = |version: i64| applied.iter().any(|migration| migration.version == version);

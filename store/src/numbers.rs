@@ -52,7 +52,7 @@ pub struct StoredSeries {
     pub series: Series,
 }
 
-type LatestRow = (i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64);
+pub(crate) type LatestRow = (i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64);
 type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
@@ -163,7 +163,7 @@ impl Store {
     }
 }
 
-fn latest(rows: Vec<LatestRow>) -> Result<Vec<Latest>> {
+pub(crate) fn latest(rows: Vec<LatestRow>) -> Result<Vec<Latest>> {
     let mut latest = Vec::with_capacity(rows.len());
     for (person, key, day, observed_at, value) in rows {
         // A metric of a newer version is not ours to show.

@@ -1,7 +1,5 @@
 //! How far each collection has been read, and how the last attempt went.
 
-use std::collections::HashMap;
-
 use domain::{Collection, Day, DayRange, Window};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -45,7 +43,7 @@ pub struct Totals {
 
 pub(crate) type DateColumn = Option<jiff_sqlx::Date>;
 type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row =
+pub(crate) type Row =
     (i64, String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>, TimeColumn);
 
 /// A stored date as a day.
@@ -53,7 +51,7 @@ pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
     Day::new(date.to_jiff()).map_err(|_| Error::Corrupt { what: "day" })
 }
 
-fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
+pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
     let (person, collection, first, last, newest, attempt, success, failure, rejected) = row;
     // A collection of a newer version of this program is none of our business.
     let Ok(collection) = collection.parse() else { return Ok(None) };
@@ -91,26 +89,6 @@ impl Store {
         });
         let states = rows.into_iter().filter_map(|row| state(row).transpose());
         states.map(|state| state.map(|(_, state)| state)).collect()
-    }
-
-    /// The same of everyone, by person.
-    pub async fn all_sync_states(&self) -> Result<HashMap<i64, Vec<SyncState>>> {
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
-                        failure, rejected_at
-                 from sync_state order by person, collection",
-            )
-            .fetch_all(pool)
-            .await?
-        });
-        let mut states: HashMap<i64, Vec<SyncState>> = HashMap::new();
-        for row in rows {
-            if let Some((person, state)) = state(row)? {
-                states.entry(person).or_default().push(state);
-            }
-        }
-        Ok(states)
     }
 
     /// Notes a failed attempt; what was read before stays read.

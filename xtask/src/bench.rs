@@ -1,6 +1,7 @@
 //! Measurements: what a number in the documentation was seen with. One file per bench; none of them is a test, because
 //! how fast a machine is today proves nothing about the code.
 
+mod exporter;
 mod ingest;
 
 use anyhow::Result;
@@ -15,11 +16,13 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    Exporter(exporter::Args),
     Ingest(ingest::Args),
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.bench {
+        Bench::Exporter(args) => exporter::main(args),
         Bench::Ingest(args) => ingest::main(args),
     }
 }

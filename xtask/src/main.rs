@@ -17,6 +17,7 @@ mod layers;
 mod postgres;
 mod programs;
 mod provision;
+mod python;
 #[cfg(test)]
 mod quirks;
 mod run;

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::postgres::{self, Server};
-use crate::{apt, programs};
+use crate::{apt, programs, python};
 
 /// Install and start what the tests need, for running `cargo test` by hand
 ///
@@ -20,6 +20,8 @@ use crate::{apt, programs};
 )]
 pub(crate) struct Args {}
 
+/// A Python that has the strict reader of OpenMetrics.
+const PYTHON: &str = "MYHEALTH_TEST_PYTHON";
 const POSTGRES_URL: &str = "MYHEALTH_TEST_POSTGRES_URL";
 const POSTGRES_PACKAGE: &str = "postgresql";
 
@@ -65,6 +67,8 @@ pub(crate) fn provision() -> Result<Provisioned> {
             .with_context(|| format!("package `{package}` is installed but `{name}` is not on the path"))?;
         variables.push((variable, value));
     }
+    let python = programs::variable(PYTHON).map_or_else(python::with_openmetrics, Ok)?;
+    variables.push((PYTHON, python));
     let (url, postgres) = match programs::variable(POSTGRES_URL) {
         Some(url) => (url, None),
         None => start_postgres()?,
@@ -93,6 +97,9 @@ fn install_missing() -> Result<()> {
         })
         .map(|program| program.package)
         .collect();
+    if programs::variable(PYTHON).is_none() && !python::is_installed() {
+        packages.push(python::PACKAGE);
+    }
     if programs::variable(POSTGRES_URL).is_none() && postgres::find_programs().is_none() {
         packages.push(POSTGRES_PACKAGE);
     }

@@ -1,11 +1,11 @@
 //! Flags of the webhooks.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
 use super::ApplicationArgs;
+use crate::listen::Address;
 
 /// News from Oura within a minute.
 #[derive(Clone, Debug, Args)]
@@ -21,7 +21,7 @@ pub(crate) struct WebhookArgs {
         env = "MYHEALTH_WEBHOOK_LISTEN_ADDRESS",
         default_value = "127.0.0.1:9874"
     )]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Address,
     /// How far a signature's time may be from this machine's clock, in seconds.
     #[arg(
         long = "webhook.replay-window",

@@ -51,6 +51,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         oura: Some(oura),
         webhook: None,
         listen: args.listen,
+        shard: exporter::Shard::WHOLE,
         demo: true,
     };
     let ending = serve::run(service, clock).await;

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::bail;
-use domain::{Day, Pseudonym};
+use domain::{Day, Pseudonym, Window};
 use store::{Person, Store};
 
 use crate::Clock;
@@ -54,7 +54,9 @@ async fn list(store: &Store) -> anyhow::Result<()> {
 async fn line(store: &Store, person: &Person) -> anyhow::Result<String> {
     let totals = store.totals(person.id).await?;
     let states = store.sync_states(person.id).await?;
-    let newest = states.iter().filter_map(|state| state.newest_day).max();
+    // Profile and ring are of the day on which they were asked for.
+    let dated = states.iter().filter(|state| state.collection.window() != Window::Whole);
+    let newest = dated.filter_map(|state| state.newest_day).max();
     let failing: Vec<String> = states
         .iter()
         .filter_map(|state| Some(format!("{} ({})", state.collection, state.failure.as_deref()?)))

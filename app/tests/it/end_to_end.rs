@@ -16,7 +16,7 @@ fn since() -> Date {
     now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(400.days())
 }
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "the demo lives in real time")]
     Timestamp::now()
 }
@@ -94,11 +94,14 @@ impl Demo {
 
 /// A Prometheus that scrapes one address every second.
 fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
+    prometheus_with(&format!("  - job_name: myhealth\n    static_configs: [{{targets: ['{target}']}}]\n"))
+}
+
+/// A Prometheus with these jobs, each once a second.
+pub(crate) fn prometheus_with(jobs: &str) -> (Running, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("prometheus.yml");
-    let text = format!(
-        "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: myhealth\n    static_configs: [{{targets: ['{target}']}}]\n"
-    );
+    let text = format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{jobs}");
     std::fs::write(&config, text).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new(provided("MYHEALTH_TEST_PROMETHEUS"));
@@ -110,7 +113,7 @@ fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
 }
 
 /// The value of an instant query that has exactly one sample.
-async fn ask(prometheus: &str, query: &str) -> Option<f64> {
+pub(crate) async fn ask(prometheus: &str, query: &str) -> Option<f64> {
     let url =
         reqwest::Url::parse_with_params(&format!("{prometheus}/api/v1/query"), [("query", query)]).unwrap();
     let answer: Value = serde_json::from_str(&get(url.as_str()).await?).ok()?;

@@ -10,4 +10,5 @@ mod login;
 mod process;
 mod refusals;
 mod telemetry;
+mod web;
 mod webhooks;

@@ -6,7 +6,7 @@ use crate::killed::{Cloud, TOKEN, secrets};
 use crate::process::{finish, said};
 
 /// A collector that keeps what it is sent.
-fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+pub(crate) fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
     let received = Arc::new(Mutex::new(Vec::new()));
     let keep = received.clone();
     let router = axum::Router::new().route(

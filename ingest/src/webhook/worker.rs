@@ -237,11 +237,8 @@ impl Worker {
     /// log in while this runs, so it never ends.
     async fn learn(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            match self.learn_once().await {
-                Ok(known) => self.shared.known.store(known, Ordering::Relaxed),
-                Err(error) => {
-                    tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
-                }
+            if let Err(error) = self.learn_once().await {
+                tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -269,6 +266,7 @@ impl Worker {
                 }
             }
         }
+        self.shared.known.store(all, Ordering::Relaxed);
         Ok(all)
     }
 

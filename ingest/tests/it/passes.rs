@@ -345,7 +345,7 @@ async fn what_has_no_past_is_observed_once_a_day() {
     assert_eq!(days, ["2026-03-29", "2026-03-30", "2026-03-31"]);
     let kilograms = world.synthetic.personal_info(world.at())["weight"].as_f64().unwrap();
     assert!((observed[0].1 - kilograms * 1000.0).abs() < 1e-6);
-    let rings = world.store.rings().await.unwrap();
+    let rings = world.store.rings_of_each(&[world.person.id]).await.unwrap();
     assert_eq!(rings.len(), 1);
     assert_eq!(
         (rings[0].0, rings[0].1.hardware_type.as_str()),

@@ -347,3 +347,44 @@ pub(crate) async fn a_night_in_progress_counts_once_it_has_ended(store: Store) {
     put(&store, Collection::Sleep, vec![sleep("tonight", "2026-03-02", "long_sleep", (1, 7), &[])]).await;
     assert_eq!(newest(&store, "sleep_time_in_bed").await, Some(("2026-03-02".into(), 21_600.0)));
 }
+
+pub(crate) async fn the_exporter_reads_only_whom_it_asks_for(store: Store) {
+    let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    store.apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-02", 60)]), now()).await.unwrap();
+    let me = me(&store).await;
+    let everyone = [me.id, ann.id];
+    let mut latest = store.latest_of_each(&everyone).await.unwrap();
+    assert_eq!(latest, store.latest().await.unwrap());
+    latest.retain(|latest| latest.person == ann.id);
+    assert!(!latest.is_empty());
+    assert_eq!(store.latest_of_each(&[ann.id]).await.unwrap(), latest);
+    let states = store.sync_states_of_each(&everyone).await.unwrap();
+    assert_eq!(states.len(), 2);
+    let of_ann: Vec<_> = states.into_iter().filter(|(person, _)| *person == ann.id).map(|(_, s)| s).collect();
+    assert_eq!(of_ann, store.sync_states(ann.id).await.unwrap());
+    assert_eq!(store.latest_of_each(&[]).await.unwrap(), []);
+    assert_eq!(store.sync_states_of_each(&[]).await.unwrap(), []);
+    assert_eq!(store.latest_of_each(&[i64::MAX]).await.unwrap(), []);
+    assert_eq!(store.rings_of_each(&everyone).await.unwrap(), []);
+}
+
+pub(crate) async fn only_writes_since_the_mark_count_as_changes(store: Store) {
+    let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
+    assert_eq!(store.changed_since(None).await.unwrap(), [], "nobody has a number yet");
+    put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
+    let later = at("2026-06-01T08:00:01Z");
+    store.apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-01", 60)]), later).await.unwrap();
+    let changed = async |mark| {
+        let people = store.changed_since(mark).await.unwrap();
+        people.iter().map(|person| person.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(changed(None).await, ["ann", "me"]);
+    assert_eq!(
+        changed(Some(now())).await,
+        ["ann", "me"],
+        "a second write in the same instant must not be missed"
+    );
+    assert_eq!(changed(Some(later)).await, ["ann"]);
+    assert_eq!(changed(Some(at("2026-06-01T08:00:02Z"))).await, Vec::<String>::new());
+}

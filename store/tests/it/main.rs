@@ -109,4 +109,6 @@ on_both_databases! {
     what_is_unknown_is_counted_once_a_change
     a_peer_gone_mad_does_not_fill_the_table
     many_metrics_are_answered_in_the_order_asked
+    the_exporter_reads_only_whom_it_asks_for
+    only_writes_since_the_mark_count_as_changes
 }

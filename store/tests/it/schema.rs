@@ -84,3 +84,17 @@ async fn the_file_is_its_owners_alone() {
         assert_eq!(mode, 0o600, "{}", entry.path().display());
     }
 }
+
+/// The exporter only reads, so its role in the database need not be allowed more.
+#[tokio::test]
+async fn looking_for_pending_migrations_creates_nothing() {
+    let url = testing::empty_database_url().await;
+    let read_only = format!("{url}%20-c%20default_transaction_read_only%3Don");
+    let looker = Store::open(&read_only.parse().unwrap()).await.unwrap();
+    assert_eq!(looker.pending().await.unwrap().first(), Some(&"first schema"));
+    let owner = Store::open(&url.parse().unwrap()).await.unwrap();
+    owner.migrate().await.unwrap();
+    assert_eq!(looker.pending().await.unwrap(), Vec::<&str>::new());
+    assert_eq!(looker.people().await.unwrap(), []);
+    assert!(looker.migrate().await.is_err(), "the role is read-only");
+}

@@ -1,0 +1,155 @@
+//! Listeners: plain or TLS, open or with a password, and never at the mercy of who connects. Every connection has a
+//! time for each thing it may do, and there is a most of them.
+
+mod address;
+mod auth;
+mod connections;
+mod file;
+mod rules;
+mod tls;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+
+pub(crate) use address::{Address, Sockets};
+pub(crate) use file::Invalid;
+pub(crate) use rules::{Metrics, Web};
+
+use connections::{Connections, Seat};
+
+/// What a connection may take.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Connections at a time; below the usual limit of 1,024 open files.
+    pub(crate) connections: usize,
+    /// For the TLS handshake, and for a request's head to come, idle time before it included.
+    pub(crate) head: Duration,
+    /// For a reader to take more of an answer.
+    pub(crate) read: Duration,
+}
+
+impl Default for Limits {
+    /// Prometheus keeps its connection from scrape to scrape, usually a minute.
+    fn default() -> Self {
+        Self { connections: 512, head: Duration::from_secs(75), read: Duration::from_secs(30) }
+    }
+}
+
+/// A request's head is a line and some headers; no scraper and no browser needs more.
+const HEAD: usize = 32 * 1024;
+
+/// Pause after a connection could not be accepted, for example because all files are in use.
+const REFUSED: Duration = Duration::from_millis(100);
+
+/// One listener's ways.
+#[derive(Clone)]
+pub(crate) struct Listener {
+    pub(crate) router: Router,
+    pub(crate) web: Arc<Web>,
+    pub(crate) limits: Limits,
+}
+
+impl Listener {
+    /// Serves until `stop`, then lets running requests finish.
+    pub(crate) async fn serve(self, socket: TcpListener, stop: CancellationToken) {
+        let connections = Connections::new(self.limits.connections);
+        let tasks = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                () = stop.cancelled() => break,
+                accepted = socket.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => match connections.enter() {
+                    Some(seat) => drop(tasks.spawn(self.clone().connection(stream, seat, stop.clone()))),
+                    None => self.web.metrics.refuse("connections"),
+                },
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(REFUSED).await;
+                }
+            }
+        }
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    async fn connection(self, stream: TcpStream, seat: Seat, stop: CancellationToken) {
+        // Answers are written whole; waiting to fill packets only delays them.
+        let _ = stream.set_nodelay(true);
+        let evicted = seat.evicted();
+        let talk = async {
+            match self.web.rules().tls.clone() {
+                None => self.talk(stream, seat, stop).await,
+                Some(tls) => match tokio::time::timeout(self.limits.head, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => self.talk(stream, seat, stop).await,
+                    Ok(Err(error)) => {
+                        self.web.metrics.refuse("handshake");
+                        tracing::debug!(%error, "a TLS handshake failed");
+                    }
+                    Err(_) => self.web.metrics.refuse("handshake"),
+                },
+            }
+        };
+        tokio::select! {
+            () = talk => {}
+            () = evicted.cancelled() => self.web.metrics.refuse("connections"),
+        }
+    }
+
+    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Send, seat: Seat, stop: CancellationToken) {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.limits.read));
+        let (listener, seat) = (self.clone(), &seat);
+        let service = service_fn(move |request| {
+            seat.speaks();
+            let listener = listener.clone();
+            async move { Ok::<_, Infallible>(listener.answer(request).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD);
+        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let mut connection = std::pin::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended early");
+        }
+    }
+
+    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
+        let rules = self.web.rules();
+        let mut response = match rules.admit(&request, &self.web).await {
+            Ok(()) => {
+                let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+                response
+            }
+            Err(refusal) => refusal,
+        };
+        rules.dress(response.headers_mut());
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests;

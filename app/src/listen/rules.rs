@@ -1,0 +1,303 @@
+//! The rules of a listener as they are in force, and how they are read again without a restart.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use arc_swap::ArcSwap;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Registry, Unit};
+use tokio_util::sync::CancellationToken;
+
+use super::auth::{Memory, Users};
+use super::file::{File, Invalid, Rate};
+use super::tls::Tls;
+use crate::Clock;
+
+/// How often the files are looked at: a renewed certificate is in use this long after.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Headers that the file may set, as exporters do.
+const HEADERS: [&str; 5] = [
+    "content-security-policy",
+    "strict-transport-security",
+    "x-content-type-options",
+    "x-frame-options",
+    "x-xss-protection",
+];
+
+/// Say one word each and no health value; whoever restarts a process asks them without a password.
+const PROBES: [&str; 2] = ["/-/healthy", "/-/ready"];
+
+/// What is in force.
+pub(crate) struct Rules {
+    pub(crate) tls: Option<Tls>,
+    users: Users,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    bucket: Option<Bucket>,
+}
+
+impl Rules {
+    /// Reads the file and everything it names.
+    pub(crate) fn read(path: &Path) -> Result<Self, Invalid> {
+        let file = File::read(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let tls = file.tls_server_config.as_ref().map(|tls| Tls::new(tls, folder)).transpose()?;
+        let headers = file.http_server_config.headers.iter().filter(|(_, value)| !value.is_empty());
+        let headers = headers.map(|(name, value)| header_of(name, value)).collect::<Result<_, _>>()?;
+        let bucket = file.rate_limit.as_ref().map(Bucket::new).transpose()?.flatten();
+        Ok(Self { tls, users: Users::new(file.basic_auth_users)?, headers, bucket })
+    }
+
+    /// Nothing is asked of anybody.
+    fn open() -> Self {
+        let users = Users::new(std::collections::BTreeMap::new()).expect("BUG: no user has no wrong hash");
+        Self { tls: None, users, headers: Vec::new(), bucket: None }
+    }
+
+    /// Whether a request may be answered; otherwise the refusal.
+    pub(crate) async fn admit<B>(&self, request: &Request<B>, web: &Web) -> Result<(), Response> {
+        if self.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
+            web.metrics.refuse("rate");
+            return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
+        }
+        if self.users.is_empty() || PROBES.contains(&request.uri().path()) {
+            return Ok(());
+        }
+        let credentials = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let basic = credentials.and_then(|text| text.split_first_chunk::<6>());
+        if let Some((scheme, credentials)) = basic
+            && scheme.eq_ignore_ascii_case(b"basic ")
+            && self.users.know(credentials, &web.memory).await
+        {
+            return Ok(());
+        }
+        if credentials.is_some() {
+            web.metrics.refuse("password");
+        }
+        let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"myhealth\", charset=\"UTF-8\"")];
+        Err((StatusCode::UNAUTHORIZED, challenge, "a user and a password are needed\n").into_response())
+    }
+
+    /// Adds the file's headers where the answer has none of its own.
+    pub(crate) fn dress(&self, headers: &mut HeaderMap) {
+        for (name, value) in &self.headers {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Invalid> {
+    let field = || format!("http_server_config.headers.{name}");
+    let lower = name.to_ascii_lowercase();
+    let known = HEADERS.iter().find(|known| **known == lower).ok_or_else(|| {
+        Invalid::field(
+            field(),
+            format!("this header cannot be set; those that can are {}", HEADERS.join(", ")),
+        )
+    })?;
+    match *known {
+        "x-frame-options" if !matches!(value, "deny" | "sameorigin") => {
+            return Err(Invalid::field(field(), "use deny or sameorigin"));
+        }
+        "x-content-type-options" if value != "nosniff" => {
+            return Err(Invalid::field(field(), "use nosniff"));
+        }
+        _ => {}
+    }
+    let value = value.parse().map_err(|_| Invalid::field(field(), "a header's value is plain text"))?;
+    Ok((HeaderName::from_static(known), value))
+}
+
+/// So many requests at once, then one per interval.
+struct Bucket {
+    interval: Duration,
+    burst: f64,
+    level: Mutex<(f64, Instant)>,
+}
+
+impl Bucket {
+    fn new(rate: &Rate) -> Result<Option<Self>, Invalid> {
+        let wrong = || {
+            Invalid::field("rate_limit.interval", "write a duration such as 1s or 200ms, or 0 for no limit")
+        };
+        if rate.interval.trim() == "0" {
+            return Ok(None);
+        }
+        let interval: SignedDuration = rate.interval.trim().parse().map_err(|_| wrong())?;
+        let interval = Duration::try_from(interval).map_err(|_| wrong())?;
+        if interval.is_zero() {
+            return Ok(None);
+        }
+        let burst = f64::from(rate.burst.max(1));
+        Ok(Some(Self { interval, burst, level: Mutex::new((burst, Instant::now())) }))
+    }
+
+    fn take(&self) -> bool {
+        let mut level = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let (tokens, since) = *level;
+        let now = Instant::now();
+        let tokens = (tokens + now.duration_since(since).div_duration_f64(self.interval)).min(self.burst);
+        let taken = tokens >= 1.0;
+        *level = (if taken { tokens - 1.0 } else { tokens }, now);
+        taken
+    }
+}
+
+/// A listener's rules, changed while it runs.
+pub(crate) struct Web {
+    path: Option<PathBuf>,
+    rules: ArcSwap<Rules>,
+    memory: Memory,
+    pub(crate) metrics: Metrics,
+}
+
+impl Web {
+    /// The rules of a file, or none. A mistake in it is a mistake in the configuration.
+    pub(crate) fn new(path: Option<PathBuf>, metrics: Metrics) -> Result<Self, Invalid> {
+        let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), Rules::read)?;
+        let no_chance = |error: getrandom::Error| Invalid::Format(format!("no random numbers: {error}"));
+        Ok(Self {
+            path,
+            rules: ArcSwap::from_pointee(rules),
+            memory: Memory::new().map_err(no_chance)?,
+            metrics,
+        })
+    }
+
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        self.rules.load_full()
+    }
+
+    /// Reads the file again. With a mistake in it, the old rules stay in force.
+    pub(crate) async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
+        let Some(path) = self.path.clone() else {
+            self.metrics.reloaded(true, now);
+            return Ok(());
+        };
+        let read = tokio::task::spawn_blocking(move || Rules::read(&path)).await;
+        let read = read.unwrap_or_else(|error| Err(Invalid::Format(error.to_string())));
+        self.metrics.reloaded(read.is_ok(), now);
+        match read {
+            Ok(rules) => {
+                self.rules.store(Arc::new(rules));
+                tracing::info!("the web configuration was read again");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::error!(
+                    error = store::causes(&error),
+                    "the web configuration is wrong; the old one stays"
+                );
+                Err(error)
+            }
+        }
+    }
+
+    /// Reads the file again whenever it or one of those it names has changed, until `stop`.
+    pub(crate) async fn watch(&self, clock: Clock, stop: CancellationToken) {
+        let mut seen = self.state_of_files().await;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let now = self.state_of_files().await;
+            if now != seen {
+                seen = now;
+                // Said and counted inside.
+                let _ = self.reload(clock()).await;
+            }
+        }
+    }
+
+    /// When each file was last changed, and how long it is.
+    async fn state_of_files(&self) -> Vec<Option<(SystemTime, u64)>> {
+        let Some(path) = self.path.clone() else { return Vec::new() };
+        let look = move || {
+            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+            let tls = File::read(&path).ok().and_then(|file| file.tls_server_config).unwrap_or_default();
+            let named = [tls.cert_file, tls.key_file, tls.client_ca_file].into_iter().flatten();
+            let files = std::iter::once(path).chain(named.map(|file| folder.join(file)));
+            let state = |file: PathBuf| {
+                let about = std::fs::metadata(file).ok()?;
+                Some((about.modified().ok()?, about.len()))
+            };
+            files.map(state).collect()
+        };
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+}
+
+/// What the listeners count.
+#[derive(Clone, Debug)]
+pub(crate) struct Metrics {
+    refused: Family<Reason, Counter>,
+    reload_failures: Counter,
+    reload_worked: Gauge,
+    reloaded_at: Gauge,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
+impl Metrics {
+    const REASONS: [&str; 4] = ["connections", "handshake", "password", "rate"];
+
+    pub(crate) fn register(registry: &mut Registry, now: Timestamp) -> Self {
+        let metrics = Self {
+            refused: Family::default(),
+            reload_failures: Counter::default(),
+            reload_worked: Gauge::default(),
+            reloaded_at: Gauge::default(),
+        };
+        registry.register(
+            "web_refused",
+            "Connections and requests refused before they were answered",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "config_reload_failures",
+            "Readings of the web configuration that found a mistake",
+            metrics.reload_failures.clone(),
+        );
+        registry.register(
+            "config_last_reload_successful",
+            "Whether the web configuration in force is the newest one",
+            metrics.reload_worked.clone(),
+        );
+        registry.register_with_unit(
+            "config_last_reload_success_timestamp",
+            "When the web configuration was last read without a mistake, as Unix time",
+            Unit::Seconds,
+            metrics.reloaded_at.clone(),
+        );
+        for reason in Self::REASONS {
+            drop(metrics.refused.get_or_create(&Reason { reason }));
+        }
+        metrics.reloaded(true, now);
+        metrics
+    }
+
+    pub(crate) fn refuse(&self, reason: &'static str) {
+        debug_assert!(Self::REASONS.contains(&reason), "a reason that starts at nothing");
+        self.refused.get_or_create_owned(&Reason { reason }).inc();
+    }
+
+    fn reloaded(&self, worked: bool, now: Timestamp) {
+        self.reload_worked.set(worked.into());
+        if worked {
+            self.reloaded_at.set(now.as_second());
+        } else {
+            self.reload_failures.inc();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What keeping the gauges costs, measured inside: `cargo bench -p exporter --features bench`.
+
+use std::time::{Duration, Instant};
+
+use domain::{Collection, METRICS};
+use jiff::Timestamp;
+use store::{Latest, SyncState};
+
+use crate::gauges::Gauges;
+use crate::person::Record;
+
+/// What was measured with so many persons.
+#[derive(Clone, Copy, Debug)]
+pub struct Measured {
+    /// Persons.
+    pub people: usize,
+    /// Series about them.
+    pub series: usize,
+    /// Bytes of a scrape, plain and compressed.
+    pub bytes: (usize, usize),
+    /// Writing everybody's lines: time of the processor, in ticks of 10 ms.
+    pub write: Duration,
+    /// Cutting and compressing all of it, likewise.
+    pub compress: Duration,
+    /// One person's change, from the values to the ready body: the middle of many.
+    pub change: Duration,
+    /// Resident memory that everything took, the ready text included.
+    pub memory: usize,
+}
+
+/// Fills gauges with synthetic persons, changes one of them many times, and tells what it took.
+pub fn measure(people: usize) -> Measured {
+    let now: Timestamp = "2026-03-29T12:00:00Z".parse().expect("BUG: a constant");
+    let before = resident();
+    let mut gauges = Gauges::default();
+    let mut write = Duration::ZERO;
+    for first in (0..people).step_by(256) {
+        let records: Vec<Record> = (first..people.min(first + 256)).map(|n| record(n, 0, now)).collect();
+        let started = busy();
+        gauges.set(&records, now);
+        write += busy().saturating_sub(started);
+    }
+    let started = busy();
+    let body = gauges.body();
+    let compress = busy().saturating_sub(started);
+    let memory = resident().saturating_sub(before);
+    let mut changes: Vec<Duration> = (1..=101)
+        .map(|round| {
+            let one = [record(round * people / 102, round, now)];
+            let started = Instant::now();
+            gauges.set(&one, now);
+            drop(gauges.body());
+            started.elapsed()
+        })
+        .collect();
+    changes.sort_unstable();
+    let (_, series) = body.size();
+    Measured { people, series, bytes: body.bytes(), write, compress, change: changes[50], memory }
+}
+
+/// A person with a value of everything; a later round differs in the metrics of one collection, as a sync brings them.
+fn record(person: usize, round: usize, now: Timestamp) -> Record {
+    let id = i64::try_from(person).expect("BUG: a count of persons");
+    let day = domain::Day::at(now, &jiff::tz::TimeZone::UTC);
+    let rows = METRICS.iter().filter(|metric| metric.has_now());
+    let latest = rows.enumerate().map(|(row, metric)| {
+        let changed = if metric.collection == Collection::Sleep { round } else { 0 };
+        // Most of Oura's numbers are whole, some have decimals, few all their digits.
+        let n = (person * 31 + row * 7 + changed) % 997;
+        #[expect(clippy::cast_precision_loss, reason = "small")]
+        let n = n as f64;
+        let value = match row % 20 {
+            0..12 => n,
+            12..17 => n / 100.0,
+            _ => n / 7.0,
+        };
+        let value = if metric.states().is_empty() { value } else { 0.0 };
+        Latest { person: id, metric, day, observed_at: now, value }
+    });
+    let state = |collection: &Collection| SyncState {
+        collection: *collection,
+        covered: None,
+        newest_day: Some(day),
+        last_attempt_at: Some(now),
+        last_success_at: Some(now),
+        failure: None,
+        rejected_at: None,
+    };
+    let name = format!("p-{person:06}").parse().expect("BUG: a plain word is a pseudonym");
+    Record {
+        person: store::Person { id, name, time_zone: "UTC".into() },
+        latest: latest.collect(),
+        states: Collection::ALL.iter().map(state).collect(),
+        ring: None,
+    }
+}
+
+/// The processor's time for this process: waiting for a busy machine does not count.
+fn busy() -> Duration {
+    let ticks = stat(|stat| stat.utime + stat.stime);
+    Duration::from_millis(ticks * 1_000 / procfs::ticks_per_second())
+}
+
+fn resident() -> usize {
+    use procfs::WithCurrentSystemInfo;
+    usize::try_from(stat(|stat| stat.rss_bytes().get())).unwrap_or(usize::MAX)
+}
+
+fn stat(read: impl Fn(&procfs::process::Stat) -> u64) -> u64 {
+    let stat = procfs::process::Process::myself().and_then(|process| process.stat());
+    stat.map_or(0, |stat| read(&stat))
+}

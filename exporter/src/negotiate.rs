@@ -1,0 +1,113 @@
+//! What a scraper understands: which text format, and whether compressed.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// The older Prometheus text format: for people, `curl` and tools.
+    Text,
+    /// OpenMetrics 1.0: counters by their base name, units, exemplars, an end marker.
+    OpenMetrics,
+}
+
+impl Format {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        if accepts_openmetrics(headers) { Self::OpenMetrics } else { Self::Text }
+    }
+
+    pub(crate) const fn content_type(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::Text => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        })
+    }
+
+    /// What ends the text.
+    pub(crate) const fn end(self) -> &'static str {
+        match self {
+            Self::Text => "",
+            Self::OpenMetrics => "# EOF\n",
+        }
+    }
+}
+
+/// Whether a client asks for OpenMetrics, by name and without refusing it. A scraper that knows the format prefers it,
+/// so the order of preference does not matter.
+fn accepts_openmetrics(headers: &HeaderMap) -> bool {
+    items(headers, &header::ACCEPT).any(|item| {
+        let mut parts = item.split(';').map(str::trim);
+        let named =
+            parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/openmetrics-text"));
+        let version = parts.clone().find_map(|part| part.strip_prefix("version=")).unwrap_or("1.0.0");
+        named && !refused(parts) && matches!(version, "1.0.0" | "0.0.1")
+    })
+}
+
+/// Whether a client takes gzip. A named coding wins over `*`.
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let find = |name: &str| {
+        items(headers, &header::ACCEPT_ENCODING).find_map(|item| {
+            let mut parts = item.split(';').map(str::trim);
+            let named = parts.next().is_some_and(|coding| coding.eq_ignore_ascii_case(name));
+            named.then(|| !refused(parts))
+        })
+    };
+    find("gzip").or_else(|| find("*")).unwrap_or(false)
+}
+
+/// The items of a header that may be repeated; what is no text says nothing.
+fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+fn refused<'a>(mut parameters: impl Iterator<Item = &'a str>) -> bool {
+    parameters.any(|part| part.strip_prefix("q=").is_some_and(|q| q.trim().parse() == Ok(0.0_f32)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(name: HeaderName, value: &str) -> HeaderMap {
+        let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        HeaderMap::from_iter([(name, value)])
+    }
+
+    #[test]
+    fn openmetrics_is_for_those_who_ask() {
+        let check = |accept: &str, expected: bool| {
+            assert_eq!(accepts_openmetrics(&headers(header::ACCEPT, accept)), expected, "{accept}");
+        };
+        check("application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", true);
+        check("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;q=0.5", true);
+        check("text/plain, application/openmetrics-text", true);
+        check("APPLICATION/OpenMetrics-Text; version=0.0.1; q=0.75", true);
+        check("application/openmetrics-text;version=2.0.0", false);
+        check("application/openmetrics-text;q=0", false);
+        check("application/openmetrics-text;q=0.0;version=1.0.0", false);
+        check("text/plain", false);
+        check("*/*", false);
+        check(";;,,q=;version", false);
+        check("\u{fffd}", false);
+        assert!(!accepts_openmetrics(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn gzip_is_for_those_who_take_it() {
+        let check = |accept: &str, expected: bool| {
+            assert_eq!(accepts_gzip(&headers(header::ACCEPT_ENCODING, accept)), expected, "{accept}");
+        };
+        check("gzip", true);
+        check("deflate, GZIP;q=0.5", true);
+        check("*", true);
+        check("gzip;q=0, *", false);
+        check("*;q=0", false);
+        check("identity", false);
+        check("x-gzip2", false);
+        check(",;q=,", false);
+        check("", false);
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,171 @@
+//! The columns of the exposition, made once from the catalogue: what each line says besides person and value.
+//!
+//! A family's samples must stand together, so the text is ordered by family; within it by collection, so that a scrape
+//! can ask for some collections only. Family and collection are a column.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use bytes::Bytes;
+use domain::{Collection, METRICS, Metric, Source};
+
+use crate::freshness::{self, FRESHNESS};
+
+/// The one family whose labels are words of Oura's.
+pub(crate) const RING: &str = "oura_ring_info";
+
+/// The one table; the catalogue is constant.
+pub(crate) static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
+
+/// Every column with everything that is the same for all persons.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// HELP and TYPE of each family.
+    pub(crate) heads: Vec<Bytes>,
+    /// In the order of the text.
+    pub(crate) columns: Vec<Column>,
+    /// The first column that says how fresh values are, instead of a value.
+    pub(crate) fresh: usize,
+    /// The last column: the ring in use.
+    pub(crate) ring: usize,
+    rows: Vec<Row>,
+    by_key: HashMap<&'static str, u16>,
+}
+
+/// One family's lines of one collection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Column {
+    /// Index in [`Table::heads`].
+    pub(crate) family: usize,
+    pub(crate) collection: Collection,
+}
+
+/// What the lines of one metric say besides person and value.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) metric: &'static Metric,
+    pub(crate) column: usize,
+    /// Up to the person's name.
+    pub(crate) before: String,
+    /// From the person's name to the value: one for a number, one per word for a state.
+    pub(crate) after: Vec<String>,
+}
+
+impl Table {
+    fn new() -> Self {
+        let mut table = Self {
+            heads: Vec::new(),
+            columns: Vec::new(),
+            fresh: 0,
+            ring: 0,
+            rows: Vec::new(),
+            by_key: HashMap::new(),
+        };
+        let mut open = "";
+        for metric in METRICS.iter().filter(|metric| metric.has_now()) {
+            let name = metric.name();
+            if open != metric.family() {
+                open = metric.family();
+                table.heads.push(head(&name, &metric.help_text()));
+            }
+            let column = table.column(metric.collection);
+            let row = Row { metric, column, before: before(&name), after: after(metric) };
+            let index = u16::try_from(table.rows.len()).expect("BUG: the catalogue has thousands of rows");
+            table.by_key.insert(metric.key, index);
+            table.rows.push(row);
+        }
+        table.fresh = table.columns.len();
+        for freshness in FRESHNESS {
+            table.heads.push(head(freshness.name, freshness.help));
+            for &collection in Collection::ALL {
+                table.column(collection);
+            }
+        }
+        table.heads.push(head(RING, "The ring in use, as Oura lists it; always 1."));
+        table.ring = table.column(Collection::RingConfiguration);
+        table
+    }
+
+    /// The column of the newest family for this collection. Rows of a family are neighbours, those of one collection
+    /// in it too.
+    fn column(&mut self, collection: Collection) -> usize {
+        let family = self.heads.len() - 1;
+        if !self.columns.last().is_some_and(|last| last.family == family && last.collection == collection) {
+            self.columns.push(Column { family, collection });
+        }
+        self.columns.len() - 1
+    }
+
+    /// The row of a metric that has a "now".
+    pub(crate) fn index_of(&self, metric: &Metric) -> Option<u16> {
+        self.by_key.get(metric.key).copied()
+    }
+
+    pub(crate) fn row(&self, index: u16) -> &Row {
+        &self.rows[usize::from(index)]
+    }
+
+    /// The column that says how fresh a collection is: `which` counts [`FRESHNESS`].
+    pub(crate) fn freshness(&self, which: usize, collection: usize) -> usize {
+        self.fresh + which * Collection::ALL.len() + collection
+    }
+}
+
+fn head(name: &str, help: &str) -> Bytes {
+    format!("# HELP {name} {help}\n# TYPE {name} gauge\n").into()
+}
+
+/// A line up to the person's name. Label values are pseudonyms, names of collections and words of the catalogue:
+/// nothing that needs escaping, by their types and by the catalogue's laws.
+pub(crate) fn before(name: &str) -> String {
+    format!("{name}{{person=\"")
+}
+
+fn after(metric: &Metric) -> Vec<String> {
+    match metric.source {
+        Source::State(_, _, states) => {
+            states.iter().map(|state| format!("\",{}=\"{state}\"}} ", Metric::STATE_LABEL)).collect()
+        }
+        _ => match metric.label {
+            Some(label) => vec![format!("\",{}=\"{}\"}} ", label.name, label.value)],
+            None => vec!["\"} ".to_owned()],
+        },
+    }
+}
+
+/// The same for the lines of freshness, ready to be written.
+pub(crate) static FRESH_LINES: LazyLock<Vec<Vec<(String, String)>>> = LazyLock::new(|| {
+    let lines = |freshness: &freshness::Freshness| {
+        let ending = if freshness.label.is_some() { "\"," } else { "\"} " };
+        let line = |collection: &Collection| {
+            let word = freshness.label.map_or(String::new(), |label| format!("{label}=\""));
+            (before(freshness.name), format!("\",collection=\"{}{ending}{word}", collection.name()))
+        };
+        Collection::ALL.iter().map(line).collect()
+    };
+    FRESHNESS.iter().map(lines).collect()
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Samples of a family stand together only if its columns do.
+    #[test]
+    fn columns_are_in_the_order_of_their_families() {
+        assert!(TABLE.columns.is_sorted_by_key(|column| column.family));
+        assert!(TABLE.rows.is_sorted_by_key(|row| row.column));
+        assert_eq!(TABLE.columns.last().map(|column| column.family), Some(TABLE.heads.len() - 1));
+    }
+
+    #[test]
+    fn freshness_columns_are_where_they_are_looked_for() {
+        for (which, _) in FRESHNESS.iter().enumerate() {
+            for (i, collection) in Collection::ALL.iter().enumerate() {
+                let column = TABLE.columns[TABLE.freshness(which, i)];
+                assert_eq!(column.collection, *collection);
+                assert_eq!(column.family, TABLE.heads.len() - 1 - FRESHNESS.len() + which);
+            }
+        }
+    }
+}

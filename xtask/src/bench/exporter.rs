@@ -1,0 +1,375 @@
+//! The exporter beside a web server that does nothing else, and with very many persons.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use domain::{Collection, METRICS};
+
+use crate::postgres::{self, Server};
+use crate::{apt, programs, run};
+
+/// Serve one person beside nginx, then very many persons to a real Prometheus
+///
+/// One core for the server, another for the load. Rounds alternate between the servers, so that what else the machine
+/// does falls on both. Needs Linux and Debian's nginx-light, wrk, prometheus and postgresql; as root they are installed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Rounds per server and encoding
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds a round
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Persons of the large database
+    #[arg(long, default_value_t = 10_000)]
+    people: usize,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+}
+
+/// Longest wait for anything.
+const PATIENCE: Duration = Duration::from_mins(5);
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    let needs = [("nginx", "nginx-light"), ("wrk", "wrk"), ("prometheus", "prometheus")];
+    let missing: Vec<&str> = needs
+        .into_iter()
+        .filter(|(program, _)| find(program).is_none())
+        .map(|(_, package)| package)
+        .collect();
+    if !missing.is_empty() {
+        apt::install(&missing)?;
+    }
+    let advice = "mend the build; `cargo xtask test` says more.";
+    let binary = if let Some(binary) = &args.binary {
+        binary.clone()
+    } else {
+        run::visibly(&mut run::cargo(&["build", "--release", "-p", "app"]), advice)?;
+        run::root().join("target/release/myhealth")
+    };
+    let folder = run::root().join("target/bench-exporter");
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder)?;
+    one_person(args, &binary, &folder)?;
+    many_persons(args, &binary, &folder)
+}
+
+fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
+    let data = folder.join("one");
+    let (demo_web, demo_api) = (free_port()?, free_port()?);
+    let mut demo = Command::new(binary);
+    demo.args(["demo", "--data-dir"]).arg(&data).args(["--since", "2026-09-01"]);
+    demo.arg(format!("--web.listen-address=127.0.0.1:{demo_web}"));
+    demo.arg(format!("--api.listen-address=127.0.0.1:{demo_api}"));
+    let demo = Running::start(&mut demo)?;
+    until("the demo's gauges", || {
+        get(demo_web, "/metrics", "").is_ok_and(|answer| answer.text().contains("oura_readiness_score{"))
+    })?;
+    drop(demo);
+    let database = fs::read_dir(&data)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let database = database.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "db"));
+    let database = format!("sqlite:{}", database.context("the demo made no database")?.display());
+
+    let port = free_port()?;
+    let started = Instant::now();
+    let exporter = exporter(binary, port, &["--database-url", &database])?;
+    until("the first scrape", || {
+        get(port, "/metrics", "").is_ok_and(|answer| answer.text().contains("oura_activity_steps{"))
+    })?;
+    println!("start to first scrape with gauges   {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+    thread::sleep(Duration::from_secs(2));
+    println!("resident, idle, one person          {:.1} MB", exporter.resident()?);
+
+    let plain = get(port, "/metrics", "")?.body;
+    let gzip = get(port, "/metrics", "Accept-Encoding: gzip\r\n")?.body;
+    fs::write(folder.join("plain"), &plain)?;
+    fs::write(folder.join("gzip"), &gzip)?;
+    let nginx_port = free_port()?;
+    let _nginx = nginx(folder, nginx_port)?;
+    until("nginx", || get(nginx_port, "/plain", "").is_ok())?;
+    for (kind, length, header) in
+        [("plain", plain.len(), "Accept-Encoding: identity"), ("gzip", gzip.len(), "Accept-Encoding: gzip")]
+    {
+        let mut rates = [Vec::new(), Vec::new()];
+        let mut tails = [Vec::new(), Vec::new()];
+        for _ in 0..args.rounds {
+            let urls = [(port, "/metrics".to_owned()), (nginx_port, format!("/{kind}"))];
+            for (server, (port, path)) in urls.into_iter().enumerate() {
+                let (rate, tail) = wrk(port, &path, header, args.seconds)?;
+                rates[server].push(rate);
+                tails[server].push(tail);
+            }
+        }
+        println!("{kind}, {length} bytes, {} rounds, server and load on a core each:", args.rounds);
+        for (server, name) in ["myhealth", "nginx"].into_iter().enumerate() {
+            println!(
+                "  {name:<9} {:>7.0} requests/s ({}), p99 {:.2} ms",
+                median(&rates[server]),
+                spread(&rates[server]),
+                median(&tails[server])
+            );
+        }
+        let ratios: Vec<f64> = rates[0].iter().zip(&rates[1]).map(|(ours, theirs)| ours / theirs).collect();
+        println!("  ratio     {:>7.2} ({})", median(&ratios), spread(&ratios));
+    }
+    Ok(())
+}
+
+fn many_persons(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
+    let programs = postgres::find_programs().context("install the package postgresql")?;
+    let server = Server::start(&programs)?;
+    let url = server.url();
+    let psql = |sql: &str| {
+        let mut psql = Command::new(programs.join("psql"));
+        psql.args(["-q", "-v", "ON_ERROR_STOP=1", &url, "-c", sql]);
+        run::quietly(&mut psql, "look at the statement")
+    };
+    run::quietly(Command::new(binary).args(["migrate", "--database-url", &url]), "look at the lines above")?;
+    psql(&people(args.people))?;
+
+    let share = (args.people / 10).max(1);
+    println!("{} persons in PostgreSQL:", args.people);
+    for (name, shard) in [("everybody", "0/1".to_owned()), ("one of ten shards", "0/10".to_owned())] {
+        let port = free_port()?;
+        let exporter = exporter(binary, port, &["--database-url", &url, "--shard", &shard])?;
+        until("readiness", || get(port, "/-/ready", "").is_ok_and(|answer| answer.status == 200))?;
+        let metrics = get(port, "/metrics", "")?.text();
+        let says = |name: &str| number(&metrics, name);
+        let (here, series) = (says("myhealth_exporter_people"), says("myhealth_exporter_series"));
+        let (plain, gzip) =
+            (says("myhealth_exporter_body_bytes"), says("myhealth_exporter_compressed_body_bytes"));
+        let resident = exporter.resident()?;
+        println!(
+            "  {name}: {here:.0} persons, {series:.0} series, {:.1} MB plain, {:.1} MB gzip, {resident:.0} MB resident",
+            plain / 1e6,
+            gzip / 1e6
+        );
+        let read = says("myhealth_exporter_last_read_duration_seconds");
+        println!("    first reading {:.2} s, {:.0} µs a person", read, read * 1e6 / here);
+        if shard == "0/1" {
+            scraped(port, folder)?;
+            changed(port, &psql, share)?;
+        }
+    }
+    Ok(())
+}
+
+/// A real Prometheus for half a minute.
+fn scraped(port: u16, folder: &Path) -> Result<()> {
+    let own = free_port()?;
+    let config = folder.join("prometheus.yml");
+    fs::write(
+        &config,
+        format!(
+            "global: {{scrape_interval: 5s}}\nscrape_configs:\n  - job_name: myhealth\n    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n"
+        ),
+    )?;
+    let mut prometheus = Command::new(find("prometheus").context("install the package prometheus")?);
+    prometheus.arg(format!("--config.file={}", config.display()));
+    prometheus.arg(format!("--storage.tsdb.path={}", folder.join("tsdb").display()));
+    prometheus.arg(format!("--web.listen-address=127.0.0.1:{own}"));
+    let _prometheus = Running::start(&mut prometheus)?;
+    let ask = |query: &str| {
+        let answer = get(own, &format!("/api/v1/query?query={query}"), "").map(|answer| answer.text());
+        let answer = answer.unwrap_or_default();
+        let value = answer.rsplit_once(",\"").and_then(|(_, rest)| rest.split_once('"'));
+        value.and_then(|(value, _)| value.parse::<f64>().ok())
+    };
+    until("a first scrape", || ask("sum(up)") == Some(1.0))?;
+    thread::sleep(Duration::from_secs(30));
+    println!(
+        "    Prometheus: {:?} scrapes in 30 s, all good: {}, {:?} samples each, {:?} s the longest",
+        ask("count_over_time(up[30s])").unwrap_or_default(),
+        ask("min_over_time(up[30s])") == Some(1.0),
+        ask("scrape_samples_scraped").unwrap_or_default(),
+        ask("max_over_time(scrape_duration_seconds[30s])").unwrap_or_default()
+    );
+    Ok(())
+}
+
+/// One person's values change in the database.
+fn changed(port: u16, psql: &dyn Fn(&str) -> Result<String>, person: usize) -> Result<()> {
+    let mut waits = Vec::new();
+    let mut rebuilds = Vec::new();
+    for round in 1..=5 {
+        psql(&format!(
+            "update latest set value = 1000 + {round}, updated_at = clock_timestamp() where person = {person} and metric = 'activity_steps'"
+        ))?;
+        let written = Instant::now();
+        let line = format!("oura_activity_steps{{person=\"p-{person:06}\"}} {}\n", 1000 + round);
+        until("the change", || {
+            let path = format!("/probe?target=p-{person:06}");
+            get(port, &path, "").is_ok_and(|answer| answer.text().contains(&line))
+        })?;
+        waits.push(written.elapsed().as_secs_f64());
+        rebuilds.push(number(
+            &get(port, "/metrics", "")?.text(),
+            "myhealth_exporter_last_rebuild_duration_seconds",
+        ));
+    }
+    println!(
+        "    one person changes: shown after {:.2} s ({}), rebuild {:.2} ms ({})",
+        median(&waits),
+        spread(&waits),
+        median(&rebuilds) * 1e3,
+        spread(&rebuilds)
+    );
+    Ok(())
+}
+
+/// Persons with a value of everything, and every collection read.
+fn people(count: usize) -> String {
+    let list = |words: Vec<&str>| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(",");
+    let keys = list(METRICS.iter().filter(|metric| metric.has_now()).map(|metric| metric.key).collect());
+    let collections = list(Collection::ALL.iter().map(|collection| collection.name()).collect());
+    format!(
+        "insert into person select n, 'p-' || lpad(n::text, 6, '0'), 'UTC', now() from generate_series(1, {count}) n;
+         insert into latest select n, key, current_date, date_trunc('hour', now()), (n * 31 + length(key) * 7) % 997 / 4.0, now()
+             from generate_series(1, {count}) n, unnest(array[{keys}]) key;
+         insert into sync_state (person, collection, newest_day, last_attempt_at, last_success_at)
+             select n, name, current_date, now(), now() from generate_series(1, {count}) n, unnest(array[{collections}]) name;
+         analyze"
+    )
+}
+
+/// The exporter on the first core.
+fn exporter(binary: &Path, port: u16, words: &[&str]) -> Result<Running> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(binary).args(["serve", "--only", "exporter"]).args(words);
+    Running::start(command.arg(format!("--web.listen-address=127.0.0.1:{port}")))
+}
+
+fn nginx(folder: &Path, port: u16) -> Result<Running> {
+    let config = folder.join("nginx.conf");
+    let root = folder.display();
+    let text = format!(
+        "daemon off; worker_processes 1; user root; pid {root}/nginx.pid; error_log {root}/nginx.log;\n\
+         events {{ worker_connections 512; }}\n\
+         http {{\n  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; open_file_cache max=10;\n  \
+         client_body_temp_path {root}/t1; proxy_temp_path {root}/t2; fastcgi_temp_path {root}/t3; uwsgi_temp_path {root}/t4; scgi_temp_path {root}/t5;\n  \
+         default_type text/plain;\n  server {{\n    listen 127.0.0.1:{port}; root {root};\n    \
+         location /gzip {{ add_header Content-Encoding gzip; }}\n  }}\n}}\n"
+    );
+    fs::write(&config, text)?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(find("nginx").context("install the package nginx-light")?);
+    Running::start(command.arg("-c").arg(config))
+}
+
+/// Requests a second and the 99th percentile in milliseconds, by a closed loop of 32 connections.
+fn wrk(port: u16, path: &str, header: &str, seconds: u32) -> Result<(f64, f64)> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1", "wrk", "-t1", "-c32", "--latency", &format!("-d{seconds}s"), "-H", header]);
+    let said =
+        run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), "look at the lines above")?;
+    if said.contains("Non-2xx") || said.contains("Socket errors") {
+        bail!("wrk met errors:\n{said}");
+    }
+    let after = |mark: &str| {
+        let rest = said.split_once(mark)?.1;
+        rest.split_whitespace().next().map(str::to_owned)
+    };
+    let rate = after("Requests/sec:").and_then(|rate| rate.parse().ok()).context("wrk said no rate")?;
+    let tail = after("99%").context("wrk said no percentile")?;
+    let (number, unit) = tail.split_at(tail.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(tail.len()));
+    let factor = match unit {
+        "us" => 1e-3,
+        "ms" => 1.0,
+        _ => 1e3,
+    };
+    Ok((rate, number.parse::<f64>()? * factor))
+}
+
+/// The value of a series without labels.
+fn number(metrics: &str, name: &str) -> f64 {
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn spread(values: &[f64]) -> String {
+    let (min, max) = values.iter().fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(*v), max.max(*v)));
+    if max < 10.0 { format!("{min:.4} to {max:.4}") } else { format!("{min:.0} to {max:.0}") }
+}
+
+fn find(program: &str) -> Option<PathBuf> {
+    // Debian keeps servers where only root looks.
+    programs::find(program)
+        .or_else(|| Some(Path::new("/usr/sbin").join(program)).filter(|path| path.is_file()))
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
+    let started = Instant::now();
+    while !is() {
+        if started.elapsed() > PATIENCE {
+            bail!("waited in vain for {what}");
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+struct Answer {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// One bare GET.
+fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no HTTP")?;
+    let status = std::str::from_utf8(answer.get(9..12).context("no status")?)?.parse()?;
+    Ok(Answer { status, body: answer.split_off(end + 4) })
+}
+
+/// A process of ours; killed when dropped.
+struct Running(Child);
+
+impl Running {
+    fn start(command: &mut Command) -> Result<Self> {
+        let line = run::command_line(command);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        child.map(Self).with_context(|| format!("`{line}` did not start"))
+    }
+
+    /// Megabytes in memory.
+    fn resident(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // nginx has a worker that outlives its master when that is killed.
+        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let _ = self.0.wait();
+    }
+}
