@@ -8,6 +8,7 @@ mod backend;
 mod changes;
 mod error;
 mod fingerprint;
+mod history;
 mod migrate;
 mod newest;
 mod numbers;
@@ -16,15 +17,18 @@ mod rebuild;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tokens;
 
 use std::sync::Arc;
 
 pub use apply::{Applied, Batch};
 pub use backend::Location;
 pub use error::{Error, Result, causes};
+pub use history::PersonDay;
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
+pub use tokens::{NewToken, Scope, Scopes, Token};
 
 use crate::backend::Backend;
 use crate::changes::Changes;

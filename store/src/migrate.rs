@@ -8,8 +8,10 @@ use crate::backend::Backend;
 use crate::error::Result;
 
 /// Version, name and text; see the folder `migrations`.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "first schema", include_str!("../migrations/0001_first_schema.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first schema", include_str!("../migrations/0001_first_schema.sql")),
+    (5, "api tokens", include_str!("../migrations/0005_api_tokens.sql")),
+];
 
 fn migrator(embedded: bool) -> Migrator {
     let migrations = MIGRATIONS.iter().map(|(version, name, text)| {

@@ -55,7 +55,7 @@ async fn a_server_that_is_not_there_is_unavailable() {
 #[tokio::test]
 async fn pending_migrations_are_named_until_applied() {
     let store = Store::open(&testing::empty_postgres().await).await.unwrap();
-    assert_eq!(store.pending().await.unwrap(), ["first schema"]);
+    assert_eq!(store.pending().await.unwrap(), ["first schema", "api tokens"]);
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();
     assert_eq!(store.pending().await.unwrap(), Vec::<&str>::new());
