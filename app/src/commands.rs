@@ -2,13 +2,16 @@
 
 mod demo;
 mod doctor;
+mod export;
 mod healthcheck;
 mod sync;
+mod token;
 
 use std::process::ExitCode;
 
-use domain::Collection;
-use store::Store;
+use anyhow::Context;
+use domain::{Collection, Pseudonym};
+use store::{Person, Store};
 
 use crate::Clock;
 use crate::cli::{Role, ServeArgs, StoreArgs};
@@ -19,8 +22,10 @@ use crate::shutdown::Ending;
 
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
+pub(crate) use export::export;
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use sync::sync;
+pub(crate) use token::token;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
@@ -82,6 +87,12 @@ async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     let store = Store::open(&location).await?;
     serve::check_schema(&store, &location).await?;
     Ok(store)
+}
+
+/// The person of this name, who must be known.
+async fn person(store: &Store, name: &Pseudonym) -> anyhow::Result<Person> {
+    let found = store.person(name.as_str()).await?;
+    found.with_context(|| format!("nothing is stored about {name}; `myhealth doctor` shows whom there is"))
 }
 
 /// A client of Oura by these flags.

@@ -30,12 +30,18 @@ pub(crate) enum Invalid {
     Oura(#[from] ingest::InvalidClient),
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
+    #[error("a token's name is 1 to 64 printable characters, for example the program that will use it")]
+    TokenName,
+    #[error("no metric is called {0:?}; docs/metrics.md and the API's /api/v1/metrics list every one")]
+    UnknownMetric(String),
+    #[error("{0}")]
+    Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
 }
 
 /// A secret's file without the line end editors add.
-fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
+pub(crate) fn read_secret(flag: &'static str, path: &Path) -> Result<String, Invalid> {
     let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
         flag,
         path: path.to_owned(),

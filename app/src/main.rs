@@ -70,6 +70,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Migrate(args) => commands::migrate(args).await,
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,
+            Command::Token(command) => commands::token(command, clock).await,
+            Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck { .. } => unreachable!("answered above"),
         }

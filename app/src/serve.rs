@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use api::Anonymous;
 use ingest::plan::Horizon;
 use ingest::{Ingest, Settings};
 use prometheus_client::registry::Registry;
@@ -63,6 +64,7 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
+    let anonymous = anonymous(&service, &store).await?;
     let web_listener = bind(service.listen.web, "--web.listen-address").await?;
     let api_listener =
         if runs(Role::Api) { Some(bind(service.listen.api, "--api.listen-address").await?) } else { None };
@@ -83,16 +85,18 @@ pub(crate) async fn run(service: Service, clock: Clock) -> anyhow::Result<Ending
         let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
         lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
     }
-    let api = runs(Role::Api).then(|| {
-        api::router(api::State { store: store.clone(), now: clock.clone(), version: build::VERSION })
-    });
+    let api = |address: SocketAddr| {
+        let (store, now) = (store.clone(), clock.clone());
+        let anonymous = anonymous(address);
+        runs(Role::Api).then(|| api::router(api::State { store, now, version: build::VERSION, anonymous }))
+    };
     let web = web_listener.local_addr()?;
     let docs = api_listener.as_ref().map(TcpListener::local_addr).transpose()?;
-    if let (Some(listener), Some(api)) = (api_listener, api.clone()) {
+    if let (Some(listener), Some(api)) = (api_listener, api(service.listen.api)) {
         listen(&lifecycle, "api", listener, hosts::guard(api, &service.listen.hosts));
     }
     let metrics = exporter::router(exporter, Arc::new(registry));
-    let router = web::router(metrics, api, readiness, service.demo);
+    let router = web::router(metrics, api(web), readiness, service.demo);
     listen(&lifecycle, "web", web_listener, hosts::guard(router, &service.listen.hosts));
     announce(web, docs, service.demo);
     drop(latch);
@@ -112,6 +116,28 @@ pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::
         return Ok(());
     }
     bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
+}
+
+/// Who may ask without a token, by the address he comes to. Loopback stays open until the first token is made. The
+/// operators' listener often stands on every address for its gauges; there the API wants a token, and nothing is refused.
+async fn anonymous(
+    service: &Service,
+    store: &Store,
+) -> anyhow::Result<impl Fn(SocketAddr) -> Anonymous + use<>> {
+    let allowed = service.demo || service.listen.allow_anonymous;
+    let api = service.listen.api;
+    let open = service.roles.contains(&Role::Api) && !api.ip().is_loopback();
+    if open && !allowed && !store.has_tokens().await? {
+        bail!(
+            "the API would listen on {api}, where others can reach it, and nobody has a token: make one with `myhealth \
+             token create`, listen on loopback, or say --api.allow-anonymous where something else guards it"
+        );
+    }
+    Ok(move |address: SocketAddr| match (allowed, address.ip().is_loopback()) {
+        (true, _) => Anonymous::Allowed,
+        (false, true) => Anonymous::WithoutTokens,
+        (false, false) => Anonymous::Refused,
+    })
 }
 
 async fn bind(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -1,5 +1,7 @@
 //! Long ranges of numbers, for whoever turns history into time series.
 
+use std::collections::VecDeque;
+
 use domain::{Day, DayRange, Metric};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
@@ -76,5 +78,65 @@ impl Store {
         });
         let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
         Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok())
+    }
+}
+
+/// Days of points read by one statement: bounds the memory.
+const DAYS_OF_POINTS: i64 = 45;
+
+/// A night begins the evening before the day it is filed under and may reach into the next; so do journeys.
+const MARGIN: i64 = 3;
+
+/// The points of one metric of one person, oldest first, some weeks at a time.
+pub struct Points<'a> {
+    store: &'a Store,
+    person: i64,
+    metric: &'static Metric,
+    ahead: VecDeque<DayRange>,
+    /// Read, but documents of later days may bring points that come before.
+    open: Vec<(i64, f64)>,
+    last: i64,
+}
+
+impl Store {
+    /// The points measured in a range of UTC days, and up to [`MARGIN`] days around it.
+    pub async fn points(&self, person: i64, metric: &'static Metric, range: DayRange) -> Result<Points<'_>> {
+        let asked = range.padded(MARGIN);
+        let known = self.series_extent(person, metric).await?.and_then(|extent| {
+            DayRange::new(asked.first().max(extent.first()), asked.last().min(extent.last())).ok()
+        });
+        let ahead = known.map_or_else(Vec::new, |range| range.chunks(DAYS_OF_POINTS)).into();
+        Ok(Points { store: self, person, metric, ahead, open: Vec::new(), last: i64::MIN })
+    }
+}
+
+impl Points<'_> {
+    /// Replaces `into` by the next points: Unix milliseconds, each later than all before, and values. `false` at the end.
+    /// Where documents overlap in one instant, the later document counts.
+    pub async fn next(&mut self, into: &mut Vec<(i64, f64)>) -> Result<bool> {
+        into.clear();
+        while into.is_empty() {
+            let Some(chunk) = self.ahead.pop_front() else { return Ok(false) };
+            for stored in self.store.series(self.person, self.metric, chunk).await? {
+                self.open.extend(stored.series.points());
+            }
+            if !self.open.is_sorted_by_key(|(at, _)| *at) {
+                self.open.sort_by_key(|(at, _)| *at);
+            }
+            let closed = chunk.last().plus(-MARGIN).midnight_utc().as_millisecond();
+            let ready = match self.ahead.is_empty() {
+                true => self.open.len(),
+                false => self.open.partition_point(|(at, _)| *at < closed),
+            };
+            for (at, value) in self.open.drain(..ready) {
+                if at > self.last {
+                    into.push((at, value));
+                    self.last = at;
+                } else if let Some(same) = into.last_mut().filter(|same| same.0 == at) {
+                    same.1 = value;
+                }
+            }
+        }
+        Ok(true)
     }
 }

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use apply::{Applied, Batch};
 pub use backend::Location;
 pub use error::{Error, Result, causes};
-pub use history::PersonDay;
+pub use history::{PersonDay, Points};
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use people::Person;
 pub use sync::{SyncState, Totals};

@@ -1,7 +1,7 @@
 //! From the store to samples: which series a query selects, in the order Prometheus sorts them, and what each says.
 //!
 //! Memory is bounded whatever is asked: numbers of days are read a batch of people at a time, points some weeks at a
-//! time, and a [`Sink`] takes them as they come.
+//! time ([`store::Points`]), and a [`Sink`] takes them as they come.
 
 use std::collections::HashMap;
 
@@ -20,12 +20,6 @@ pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 /// Numbers of days read by one statement: two megabytes.
 const DAYS_A_BATCH: i64 = 100_000;
-
-/// Days of points read by one statement.
-const DAYS_OF_POINTS: i64 = 45;
-
-/// A night begins the evening before the day it is filed under and may reach into the next; so do journeys.
-const MARGIN: i64 = 3;
 
 /// Samples handed on at a time.
 const BUFFER: usize = 4096;
@@ -195,38 +189,18 @@ async fn points(
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
     let (person, metric) = (&owner.person, selected.metric);
-    let Some(extent) = store.series_extent(person.id, metric).await? else { return Ok(()) };
-    let asked = days(window).padded(MARGIN);
-    let (first, last) = (asked.first().max(extent.first()), asked.last().min(extent.last()));
-    let Ok(range) = DayRange::new(first, last) else { return Ok(()) };
     let Some(gauge) = selected.gauges.first() else { return Ok(()) };
+    let mut points = store.points(person.id, metric, days(window)).await?;
     let mut series = Series::new(sink, *gauge, person.name.as_str(), window);
     let mut pending: Option<(i64, f64)> = None;
-    let mut open: Vec<(i64, f64)> = Vec::new();
-    for chunk in range.chunks(DAYS_OF_POINTS) {
-        for stored in store.series(person.id, metric, chunk).await? {
-            open.extend(stored.series.points());
-        }
-        // Documents of one day may overlap, and those of later days may still bring points of these.
-        if !open.is_sorted_by_key(|(at, _)| *at) {
-            open.sort_by_key(|(at, _)| *at);
-        }
-        let closed = chunk.last().plus(-MARGIN).midnight_utc().as_millisecond();
-        let ready = if chunk.last() == range.last() {
-            open.len()
-        } else {
-            open.partition_point(|(at, _)| *at < closed)
-        };
-        for point in open.drain(..ready) {
-            if let Some(before) = pending.replace(point)
-                && before.0 < point.0
+    let mut read = Vec::new();
+    while !series.is_enough() && points.next(&mut read).await? {
+        for point in &read {
+            if let Some(before) = pending.replace(*point)
                 && serves(window, before.0, point.0)
             {
                 series.push(before.0, before.1).await?;
             }
-        }
-        if series.is_enough() {
-            break;
         }
     }
     if let Some(last) = pending.filter(|last| serves(window, last.0, i64::MAX)) {

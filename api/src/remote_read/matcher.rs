@@ -45,16 +45,12 @@ impl Matcher {
         let test = match kind {
             MatchKind::Equal | MatchKind::NotEqual => Test::Equal(matcher.value),
             MatchKind::Regex | MatchKind::NotRegex => {
-                // Anchored at both ends, and with a dot that takes line ends, as Prometheus does.
-                let pattern =
-                    RegexBuilder::new(&format!("^(?s:{})$", matcher.value)).size_limit(MAX_COMPILED).build();
-                let pattern = pattern.map_err(|error| match error {
+                Test::Regex(anchored(&matcher.value).map_err(|error| match error {
                     regex::Error::CompiledTooBig(_) => {
                         refusal(&matcher.name, "is too large once compiled; use smaller repetitions")
                     }
                     _ => refusal(&matcher.name, "is no regular expression of RE2's syntax"),
-                })?;
-                Test::Regex(pattern)
+                })?)
             }
         };
         Ok(Self { label: matcher.name, test, wanted })
@@ -67,6 +63,14 @@ impl Matcher {
         };
         holds == self.wanted
     }
+}
+
+/// Anchored at both ends, and with a dot that takes line ends, as Prometheus does. It must be a pattern by itself, too:
+/// `a)|(b` is none.
+fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
+    let build = |pattern: &str| RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build();
+    build(pattern)?;
+    build(&format!("^(?s:{pattern})$"))
 }
 
 fn refusal(label: &str, what: &str) -> Error {
