@@ -4,7 +4,9 @@
 
 mod commands;
 mod end_to_end;
+mod history;
 mod killed;
 mod process;
+mod prometheus;
 mod refusals;
 mod telemetry;
