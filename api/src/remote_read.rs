@@ -63,7 +63,7 @@ struct Params {
     lookback: Option<i64>,
     /// `ignore` answers with every sample that any evaluation could need, which is slower and says the same.
     #[serde(default)]
-    #[param(inline)]
+    #[param(inline, example = "ignore")]
     hints: Hints,
 }
 

@@ -119,9 +119,10 @@ fn groups(matchers: &Matchers) -> Vec<Vec<Selected>> {
 
 /// The days whose numbers can show in a window, whatever the zone.
 fn days(window: Window) -> DayRange {
+    let (least, most) = (Day::FIRST.midnight_utc(), Day::LAST.midnight_utc());
     let at = |ms: i64| {
-        let (least, most) = (Timestamp::MIN.as_millisecond(), Timestamp::MAX.as_millisecond());
-        Day::at(Timestamp::from_millisecond(ms.clamp(least, most)).unwrap_or_default(), &TimeZone::UTC)
+        let ms = ms.clamp(least.as_millisecond(), most.as_millisecond());
+        Day::at(Timestamp::from_millisecond(ms).unwrap_or(least), &TimeZone::UTC)
     };
     DayRange::new(at(window.start).plus(-2), at(window.end).plus(2)).expect("BUG: the window is not empty")
 }

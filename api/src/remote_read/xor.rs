@@ -130,20 +130,37 @@ struct Bits {
 }
 
 impl Bits {
-    /// Writes the lowest `count` bits of `bits`, the highest first.
+    /// Writes the lowest `count` bits of `bits`, the highest first: whole bytes as long as there are any.
     fn write(&mut self, bits: u64, mut count: u32) {
-        while count > 0 {
-            if self.free == 0 {
-                self.bytes.push(0);
-                self.free = 8;
-            }
-            let take = count.min(self.free);
-            let piece = (bits >> (count - take)) & ((1 << take) - 1);
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= u8::try_from(piece << (self.free - take)).expect("BUG: no more than the free bits");
-            }
-            self.free -= take;
-            count -= take;
+        while count >= 8 {
+            count -= 8;
+            self.byte((bits >> count).to_le_bytes()[0]);
+        }
+        for n in (0..count).rev() {
+            self.make_room();
+            self.free -= 1;
+            let bit = (bits >> n).to_le_bytes()[0] & 1;
+            self.or(bit << self.free);
+        }
+    }
+
+    /// What does not fit the last byte begins the next, which is there even if all fits: so does Prometheus.
+    fn byte(&mut self, byte: u8) {
+        self.make_room();
+        self.or(byte >> (8 - self.free));
+        self.bytes.push(byte.checked_shl(self.free).unwrap_or_default());
+    }
+
+    fn make_room(&mut self) {
+        if self.free == 0 {
+            self.bytes.push(0);
+            self.free = 8;
+        }
+    }
+
+    fn or(&mut self, bits: u8) {
+        if let Some(last) = self.bytes.last_mut() {
+            *last |= bits;
         }
     }
 
