@@ -9,6 +9,7 @@
 )]
 
 mod apt;
+mod bench;
 mod docs;
 mod generate;
 #[cfg(test)]
@@ -36,6 +37,7 @@ enum Command {
     Test(test::Args),
     Generate(generate::Args),
     Provision(provision::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::main(&args),
         Command::Generate(args) => generate::main(&args),
         Command::Provision(args) => provision::main(&args),
+        Command::Bench(args) => bench::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

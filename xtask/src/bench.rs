@@ -1,0 +1,25 @@
+//! Measurements: what a number in the documentation was seen with. One file per bench; none of them is a test, because
+//! how fast a machine is today proves nothing about the code.
+
+mod history;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// Measure the product as it ships: release build, processes of their own, medians with their spread
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    History(history::Args),
+}
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    match &args.bench {
+        Bench::History(args) => history::main(args),
+    }
+}
