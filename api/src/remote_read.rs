@@ -108,6 +108,8 @@ async fn read_history(
     let questions = questions(request, lookback, params.hints == Hints::Ignore)?;
     let mut people = state.store.people().await?;
     people.retain(|person| access.sees(person));
+    // By bytes, as Prometheus sorts; a database may sort as people do.
+    people.sort_by(|a, b| a.name.cmp(&b.name));
     let turn = TURN.acquire().await.map_err(|_| Error::Panic)?;
     match kind {
         ResponseType::Samples => samples(&state.store, &people, &questions).await,

@@ -437,6 +437,48 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
     assert_eq!(ask("people", Some(&all)).await, 401);
 }
 
+#[tokio::test]
+async fn history_has_the_names_and_labels_of_the_gauges() {
+    let folder = tempfile::tempdir().unwrap();
+    let since = Day::at(now(), &TimeZone::UTC).plus(-30).to_string();
+    let mut command = myhealth(&["demo", "--seed", "5", "--since", &since]);
+    command.args([
+        "--web.listen-address",
+        "127.0.0.1:0",
+        "--api.listen-address",
+        "127.0.0.1:0",
+        "--data-dir",
+    ]);
+    let running = Running::start({
+        command.arg(folder.path());
+        command
+    });
+    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let body = until("gauges", async || {
+        crate::process::get(&metrics).await.filter(|body| body.contains("oura_activity_steps{"))
+    })
+    .await;
+    let known: std::collections::BTreeSet<String> = Gauge::all()
+        .map(|gauge| {
+            let labels = gauge.labels("demo");
+            let own = labels.iter().filter(|(label, _)| !["__name__", "source"].contains(label));
+            let mut own: Vec<String> = own.map(|(label, value)| format!("{label}=\"{value}\"")).collect();
+            own.sort();
+            format!("{}{{{}}}", gauge.metric.name(), own.join(","))
+        })
+        .collect();
+    let mut compared = 0;
+    for line in body.lines().filter(|line| line.starts_with("oura_") && !line.contains("collection=")) {
+        let (name, rest) = line.split_once('{').unwrap();
+        let mut labels: Vec<&str> = rest.split_once('}').unwrap().0.split(',').collect();
+        labels.sort_unstable();
+        let series = format!("{name}{{{}}}", labels.join(","));
+        assert!(known.contains(&series), "{series}");
+        compared += 1;
+    }
+    assert!(compared > 20, "{body}");
+}
+
 /// The queries and snippets of the manual.
 fn manual(language: &str) -> Vec<String> {
     let text = include_str!("../../../docs/history.md");

@@ -4,6 +4,7 @@
 
 mod contract;
 mod fixtures;
+mod history;
 mod schema;
 
 /// Registers each case under `sqlite::` and `postgres::`.
