@@ -9,7 +9,6 @@ mod wire;
 mod xor;
 
 use std::io;
-use std::sync::LazyLock;
 
 use axum::body::Body;
 use axum::extract::State as With;
@@ -42,13 +41,17 @@ const MAX_QUESTION: usize = 256 * 1024;
 /// Most queries in one question; Prometheus sends one.
 const MAX_QUERIES: usize = 32;
 
-/// Answers made at a time: each holds some megabytes, and more would only share the same database.
-const AT_A_TIME: usize = 4;
+/// Whole answers made at a time: each is held in memory until it is sent, a hundred megabytes at most.
+const WHOLE_AT_A_TIME: usize = 4;
+
+/// Streams at a time: each holds a few frames, for as long as its reader takes.
+const STREAMS_AT_A_TIME: usize = 16;
 
 /// Frames made ahead of a slow reader.
 const AHEAD: usize = 2;
 
-static TURN: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(AT_A_TIME));
+static WHOLE: Semaphore = Semaphore::const_new(WHOLE_AT_A_TIME);
+static STREAMS: Semaphore = Semaphore::const_new(STREAMS_AT_A_TIME);
 
 pub(crate) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(read_history))
@@ -59,7 +62,7 @@ pub(crate) fn router() -> OpenApiRouter<State> {
 #[into_params(parameter_in = Query)]
 struct Params {
     /// How far Prometheus looks back, in seconds: its `--query.lookback-delta`, when that is not five minutes.
-    #[param(example = 300, minimum = 1, maximum = 86400)]
+    #[param(example = 300, minimum = 10, maximum = 86400)]
     lookback: Option<i64>,
     /// `ignore` answers with every sample that any evaluation could need, which is slower and says the same.
     #[serde(default)]
@@ -97,9 +100,9 @@ async fn read_history(
 ) -> Result<Response, Error> {
     let lookback = match params.lookback {
         None => LOOKBACK_MS,
-        Some(seconds @ 1..=86_400) => seconds * 1000,
+        Some(seconds @ 10..=86_400) => seconds * 1000,
         Some(_) => {
-            let reason = "is not a whole number of seconds from 1 to 86400".to_owned();
+            let reason = "is not a whole number of seconds from 10 to 86400".to_owned();
             return Err(Error::Parameter { parameter: "lookback", reason });
         }
     };
@@ -110,7 +113,11 @@ async fn read_history(
     people.retain(|person| access.sees(person));
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
-    let turn = TURN.acquire().await.map_err(|_| Error::Panic)?;
+    let turns = match kind {
+        ResponseType::Samples => &WHOLE,
+        ResponseType::StreamedXorChunks => &STREAMS,
+    };
+    let turn = turns.acquire().await.map_err(|_| Error::Panic)?;
     match kind {
         ResponseType::Samples => samples(&state.store, &people, &questions).await,
         ResponseType::StreamedXorChunks => Ok(chunks(state.store, people, questions, turn)),

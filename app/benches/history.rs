@@ -81,9 +81,9 @@ async fn fill(store: &Store) {
         let name = format!("p-{n:03}").parse().unwrap();
         let person = store.ensure_person(&name, "America/New_York", now()).await.unwrap().id;
         let document = |day: Day| {
-            let score = 60 + (day.since(FIRST) * 31 + n * 17) % 40;
+            let points = 60 + (day.since(FIRST) * 31 + n * 17) % 40;
             let body = format!(
-                "{{\"id\":\"{day}\",\"day\":\"{day}\",\"score\":{score},\"contributors\":{{\"timing\":{score}}}}}"
+                "{{\"id\":\"{day}\",\"day\":\"{day}\",\"score\":{points},\"contributors\":{{\"timing\":{points}}}}}"
             );
             Document::parse(Collection::DailySleep, &body).unwrap()
         };

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 
@@ -88,7 +89,7 @@ impl Calendar {
         let first = day.date().at(0, 0, 0, 0);
         self.zone
             .to_timestamp(first)
-            .map_or_else(|_| day.midnight_utc().as_millisecond(), |at| at.as_millisecond())
+            .map_or_else(|_| day.midnight_utc().as_millisecond(), Timestamp::as_millisecond)
     }
 
     /// Where the day's one sample stands: a millisecond after midnight of standard time. Days are then evenly spaced
@@ -102,6 +103,8 @@ impl Calendar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const HOUR: i64 = 3_600_000;
 
     fn berlin() -> Calendar {
         Calendar::new(TimeZone::get("Europe/Berlin").unwrap())
@@ -132,7 +135,6 @@ mod tests {
     #[test]
     fn days_hold_from_midnight_to_midnight_whatever_the_clocks_do() {
         let length = |on| berlin().midnight(day(on).plus(1)) - berlin().midnight(day(on));
-        const HOUR: i64 = 3_600_000;
         assert_eq!(length("2026-03-28"), 24 * HOUR);
         assert_eq!(length("2026-03-29"), 23 * HOUR);
         assert_eq!(length("2026-10-25"), 25 * HOUR);

@@ -310,18 +310,13 @@ impl Sender<'_> {
                 }
                 Some(Refusal::TooOld(reason)) => {
                     self.pushed.reason.get_or_insert(reason);
-                    match halves(&series) {
-                        Some((older, newer)) => waiting.extend([older, newer]),
-                        None => {
-                            let at = series
-                                .iter()
-                                .flat_map(|one| &one.samples)
-                                .map(|sample| sample.timestamp)
-                                .max();
-                            self.floor = self.floor.max(at.unwrap_or(self.floor));
-                            self.pushed.refused += count;
-                        }
+                    if let Some((older, newer)) = halves(&series) {
+                        waiting.extend([older, newer]);
+                        continue;
                     }
+                    let at = series.iter().flat_map(|one| &one.samples).map(|sample| sample.timestamp).max();
+                    self.floor = self.floor.max(at.unwrap_or(self.floor));
+                    self.pushed.refused += count;
                 }
             }
         }

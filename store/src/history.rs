@@ -124,9 +124,10 @@ impl Points<'_> {
                 self.open.sort_by_key(|(at, _)| *at);
             }
             let closed = chunk.last().plus(-MARGIN).midnight_utc().as_millisecond();
-            let ready = match self.ahead.is_empty() {
-                true => self.open.len(),
-                false => self.open.partition_point(|(at, _)| *at < closed),
+            let ready = if self.ahead.is_empty() {
+                self.open.len()
+            } else {
+                self.open.partition_point(|(at, _)| *at < closed)
             };
             for (at, value) in self.open.drain(..ready) {
                 if at > self.last {

@@ -107,8 +107,8 @@ impl Matchers {
         let labels = gauge.labels("");
         let value =
             |name: &str| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| &**value);
-        let own = self.0.iter().filter(|matcher| matcher.label != "person");
-        own.map(|matcher| matcher.allows(value(&matcher.label))).all(|allowed| allowed)
+        let mut own = self.0.iter().filter(|matcher| matcher.label != "person");
+        own.all(|matcher| matcher.allows(value(&matcher.label)))
     }
 }
 

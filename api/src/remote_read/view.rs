@@ -101,9 +101,9 @@ impl Instants {
     /// order. `from` is not before `midnight`.
     pub(super) fn of_day(self, midnight: i64, from: i64, to: i64) -> OfDay {
         let next = |grid: i64, step: i64| {
-            let behind = (from as i128 - grid as i128).rem_euclid(step as i128);
-            let ahead = if behind == 0 { 0 } else { step as i128 - behind };
-            i64::try_from(from as i128 + ahead).unwrap_or(i64::MAX)
+            let (from, grid, step) = (i128::from(from), i128::from(grid), i128::from(step));
+            let ahead = (grid - from).rem_euclid(step);
+            i64::try_from(from + ahead).unwrap_or(i64::MAX)
         };
         match self {
             Self::Once(at) => OfDay {

@@ -216,7 +216,7 @@ async fn what_cannot_be_read_is_refused_in_words() {
         400,
         "lookback",
     );
-    assert!(detail.contains("1 to 86400"), "{detail}");
+    assert!(detail.contains("10 to 86400"), "{detail}");
 }
 
 #[tokio::test]

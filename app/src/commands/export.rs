@@ -152,8 +152,8 @@ async fn write(
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(&part).with_context(|| format!("cannot write {}", part.display()))?;
-    let mut out = BufWriter::new(file);
+    let opened = options.open(&part).with_context(|| format!("cannot write {}", part.display()))?;
+    let mut out = BufWriter::new(opened);
     let samples = fill(&mut out).await?;
     out.into_inner().context("cannot write the end")?.sync_all()?;
     std::fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))?;

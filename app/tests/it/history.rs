@@ -97,7 +97,7 @@ async fn as_blocks(store: &Store) -> String {
                 lines(&mut points, &format!("points_{name}"), &labels, &[(calendar.sample(day), value)]);
                 let (from, until) = (midnight(day), midnight(day.plus(1)));
                 let mut times: Vec<i64> =
-                    (0..).map(|n| from + n * 5 * MINUTE).take_while(|at| *at < until).collect();
+                    (0..(until - from) / (5 * MINUTE)).map(|n| from + n * 5 * MINUTE).collect();
                 // Version 2 looks back five minutes and finds what stands there exactly.
                 *times.last_mut().unwrap() -= 1;
                 let samples: Vec<(i64, f64)> = times.into_iter().map(|at| (at, value)).collect();
@@ -111,8 +111,8 @@ async fn as_blocks(store: &Store) -> String {
 /// Gauges of now, which both have in their own blocks.
 fn live() -> String {
     let mut text = "# TYPE oura_sleep_score gauge\n".to_owned();
-    let samples: Vec<(i64, f64)> = (0..12 * 40)
-        .map(|n| (ms("2026-03-27T00:00:00Z") + n * 5 * MINUTE, 70.0 + f64::from(n as u8 % 20)))
+    let samples: Vec<(i64, f64)> = (0..12 * 40_u32)
+        .map(|n| (ms("2026-03-27T00:00:00Z") + i64::from(n) * 5 * MINUTE, 70.0 + f64::from(n % 20)))
         .collect();
     lines(&mut text, "oura_sleep_score", "instance=\"ring:9872\",job=\"myhealth\",person=\"me\"", &samples);
     text + "# EOF\n"
@@ -189,8 +189,11 @@ fn expand(question: &str, points: &str, held: &str) -> String {
 }
 
 fn same(a: &Answer, b: &Answer) -> bool {
-    let close =
-        |a: f64, b: f64| a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * a.abs().max(b.abs());
+    let close = |a: f64, b: f64| {
+        a.to_bits() == b.to_bits()
+            || (a.is_nan() && b.is_nan())
+            || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
+    };
     a.len() == b.len()
         && a.iter().zip(b).all(|((key, left), (other, right))| {
             key == other
@@ -279,7 +282,7 @@ async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once() {
     assert_eq!(remote.instant(query, at).await.into_values().next().unwrap(), [(at, 7.0)]);
     put(&store, &[(day.parse().unwrap(), 93)]).await;
     assert_eq!(remote.instant(query, at).await.into_values().next().unwrap(), [(at, 93.0)]);
-    let mean = format!("avg_over_time({}[1d])", query);
+    let mean = format!("avg_over_time({query}[1d])");
     assert_eq!(remote.instant(&mean, at).await.into_values().next().unwrap(), [(at, 93.0)]);
     store.close().await;
 }

@@ -1,4 +1,4 @@
-//! The answer of type STREAMED_XOR_CHUNKS: frames with their length and checksum, sent while the next is made.
+//! The answer of type `STREAMED_XOR_CHUNKS`: frames with their length and checksum, sent while the next is made.
 
 use std::io;
 use std::time::Duration;
