@@ -220,7 +220,7 @@ fn memory(running: &Running, line: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", running.0.id())).unwrap_or_default();
     let found = status
         .lines()
-        .find_map(|text| text.strip_prefix(line)?.split_whitespace().nth(1)?.parse::<f64>().ok());
+        .find_map(|text| text.strip_prefix(line)?.split_whitespace().next()?.parse::<f64>().ok());
     found.unwrap_or(f64::NAN) / 1024.0
 }
 
