@@ -25,6 +25,23 @@ pub(crate) enum Error {
     /// 400: several people, and the question names none.
     #[error("person: several people are known here; choose one of: {0}")]
     PersonRequired(String),
+    /// 400: a remote-read question that cannot be answered.
+    #[error("{0}")]
+    RemoteRead(String),
+    /// 401: nothing says who asks.
+    #[error(
+        "a token is needed: send `Authorization: Bearer mh_…`, or the token as the password of basic authentication; \
+         `myhealth token create` makes one"
+    )]
+    TokenRequired,
+    /// 401: a token that is wrong, revoked or unreadable.
+    #[error(
+        "the token is not in force: mistyped, revoked, or of another database; `myhealth token list` shows all"
+    )]
+    TokenInvalid,
+    /// 403: the token is for something else.
+    #[error("the token does not have the scope {0}; `myhealth token create --scope {0}` makes one that has")]
+    Scope(&'static str),
     /// 404: no such person.
     #[error("no person is called {0:?}; /api/v1/people lists everyone")]
     UnknownPerson(String),
@@ -43,7 +60,7 @@ pub(crate) enum Error {
     #[error("this path is only read; use GET or HEAD")]
     Method,
     /// 413.
-    #[error("requests need no body; send none")]
+    #[error("the body is larger than 16 KiB; only remote read needs one, of some hundred bytes")]
     Body,
     /// 414.
     #[error("the query is longer than {0} bytes")]
@@ -63,6 +80,9 @@ pub(crate) enum Error {
     /// 503: the database does not answer the health question, whatever the reason.
     #[error(transparent)]
     Unhealthy(store::Error),
+    /// Nobody reads the answer any more.
+    #[error("the reader of a streamed answer has gone")]
+    Gone,
     /// 504.
     #[error("the answer took too long; ask for fewer days")]
     Timeout,
@@ -105,6 +125,9 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// Seconds after which asking again makes sense once the database did not answer.
 const RETRY_AFTER: &str = "5";
 
+/// How to say who asks.
+const CHALLENGE: &str = "Bearer realm=\"myhealth\", Basic realm=\"myhealth\"";
+
 impl Error {
     /// What a bare status of a layer below means.
     pub(crate) fn bare(status: StatusCode) -> Self {
@@ -124,6 +147,15 @@ impl Error {
             }
             Self::Query(_) | Self::Path => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-query", "The question cannot be read")
+            }
+            Self::RemoteRead(_) => {
+                (StatusCode::BAD_REQUEST, "/problems/invalid-remote-read", "The question cannot be answered")
+            }
+            Self::TokenRequired | Self::TokenInvalid => {
+                (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "A token is needed")
+            }
+            Self::Scope(_) => {
+                (StatusCode::FORBIDDEN, "/problems/forbidden", "The token is for something else")
             }
             Self::UnknownPerson(_) | Self::Nobody => {
                 (StatusCode::NOT_FOUND, "/problems/unknown-person", "No such person")
@@ -147,7 +179,7 @@ impl Error {
                 "/problems/database-unavailable",
                 "The database does not answer",
             ),
-            Self::TimeZone(_) | Self::Panic | Self::Store(_) => {
+            Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
             }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
@@ -174,6 +206,9 @@ impl IntoResponse for Error {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
         if status.is_server_error() {
             response.extensions_mut().insert(Arc::new(self));
         }
@@ -188,6 +223,12 @@ pub(crate) enum Failures {
     /// A parameter is unknown, malformed, out of range or missing; `detail` says which and what to write.
     #[response(status = 400, content_type = "application/problem+json")]
     Parameter(Problem),
+    /// No token, or one that is not in force.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(Problem),
+    /// The token does not have the scope.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(Problem),
     /// Something failed on this side; the log has the cause.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),

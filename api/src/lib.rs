@@ -1,16 +1,20 @@
-//! REST over the store: what is known, day by day, and answers to long questions. [`router()`] is the whole service.
+//! REST over the store, what is known day by day and answers to long questions, and Prometheus remote read.
+//! [`router()`] is the whole service.
 //!
 //! What belongs here is HTTP: paths, parameters, wire types, errors. Not here: SQL (`store`), what a number means
 //! (`domain`), the clock and the listener (`app`).
 
+mod access;
 mod closest;
 mod error;
 mod extract;
 mod middleware;
 mod params;
+mod remote_read;
 mod resources;
 mod router;
 mod state;
 
+pub use access::{Anonymous, Vouched};
 pub use router::{openapi, router};
 pub use state::State;

@@ -3,17 +3,21 @@
 use domain::{Day, DayRange};
 use store::{Person, Store};
 
+use crate::access::Access;
 use crate::error::{Error, shown};
 
 /// How many names a refusal repeats; a study group is not a sentence.
 const MAX_NAMES: usize = 20;
 
 /// The person a question is about: the one it names, or the only one there is.
-pub(crate) async fn person(store: &Store, name: Option<&str>) -> Result<Person, Error> {
+/// Whom the one who asks may not see does not exist for him.
+pub(crate) async fn person(store: &Store, access: &Access, name: Option<&str>) -> Result<Person, Error> {
     if let Some(name) = name {
-        return store.person(name).await?.ok_or_else(|| Error::UnknownPerson(shown(name)));
+        let person = store.person(name).await?.filter(|person| access.sees(person));
+        return person.ok_or_else(|| Error::UnknownPerson(shown(name)));
     }
     let mut people = store.people().await?;
+    people.retain(|person| access.sees(person));
     if people.len() > 1 {
         let mut names: Vec<&str> = people.iter().take(MAX_NAMES).map(|person| person.name.as_str()).collect();
         if people.len() > MAX_NAMES {

@@ -1,12 +1,12 @@
 //! Every path of the service, and its description.
 //!
-//! There is no authentication yet: whoever reaches the listener reads everything. `app` listens on loopback unless told
-//! otherwise; logins and tokens come before that may change.
+//! Every path but the health question stands behind [`access::guard`], its description too.
 
 use std::sync::LazyLock;
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa::OpenApi;
@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
 use crate::state::State;
-use crate::{middleware, resources};
+use crate::{access, middleware, remote_read, resources};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
 /// a client has to.
@@ -40,7 +40,8 @@ use crate::{middleware, resources};
 struct Description;
 
 fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi()).nest("/api/v1", resources::router())
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api/v1", resources::router().merge(remote_read::router()))
 }
 
 /// The description of every path under `/api/v1`.
@@ -51,13 +52,15 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. A path that is
 /// none of these answers with a problem.
 pub fn router(state: State) -> Router {
+    let guard = from_fn_with_state(state.clone(), access::guard);
     let resources = described().split_for_parts().0.with_state(state);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources
         .merge(description)
         .merge(middleware::docs(swagger()))
         .method_not_allowed_fallback(async || Error::Method)
-        .fallback(async || Error::UnknownPath);
+        .fallback(async || Error::UnknownPath)
+        .layer(guard);
     middleware::stack(router)
 }
 

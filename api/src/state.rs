@@ -7,6 +7,7 @@ use domain::Day;
 use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
 
+use crate::access::Anonymous;
 use crate::error::Error;
 
 /// What the service needs from whoever runs it.
@@ -18,6 +19,8 @@ pub struct State {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What `/api/v1/health` calls this build.
     pub version: &'static str,
+    /// Whether requests without a token are answered.
+    pub anonymous: Anonymous,
 }
 
 impl fmt::Debug for State {

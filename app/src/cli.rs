@@ -62,6 +62,12 @@ pub(crate) enum Command {
     Webhook(WebhookCommand),
     /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
     Doctor(DoctorArgs),
+    /// Make, list and revoke the tokens by which programs read the API.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Write history for another time series database, with the names and labels of remote read.
+    #[command(subcommand)]
+    Export(ExportCommand),
     /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
     Healthcheck {
         /// An http address, for example <http://127.0.0.1:9872/-/ready>.
@@ -285,6 +291,9 @@ pub(crate) struct ListenArgs {
     /// TLS, passwords and headers of the API, in the same format.
     #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
     pub(crate) api_config: Option<PathBuf>,
+    /// Answer the API without a token, whatever the address: where a proxy or a network guards it.
+    #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
+    pub(crate) allow_anonymous: bool,
     /// A public name under which people reach this process, for example behind a proxy; may be repeated. Addresses and
     /// private names (localhost, *.local, *.svc …) need not be told.
     #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
@@ -364,6 +373,94 @@ pub(crate) struct SyncArgs {
     pub(crate) oura: OuraArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it: the only time it is shown.
+    Create {
+        /// What to call it, for example the program that will use it.
+        name: String,
+        /// Open this person's numbers only. Default: everyone's.
+        #[arg(long)]
+        person: Option<Pseudonym>,
+        /// What it opens; may be repeated. Default: everything.
+        #[arg(long, value_enum)]
+        scope: Vec<ScopeArg>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
+    List(StoreArgs),
+    /// Revoke a token for ever.
+    Revoke {
+        /// Its number, as `list` shows it: the one between the underscores of the token.
+        id: i64,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeArg {
+    /// Days, points and trends by REST.
+    Rest,
+    /// Prometheus remote read.
+    RemoteRead,
+}
+
+/// Which part of history to write.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "What")]
+pub(crate) struct ExportArgs {
+    /// The first day. Default: the first there is.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// The last day. Default: today.
+    #[arg(long)]
+    pub(crate) to: Option<Day>,
+    /// Only this person. Default: everyone.
+    #[arg(long)]
+    pub(crate) person: Option<Pseudonym>,
+    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
+    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// Numbers of days only, without the points within them.
+    #[arg(long)]
+    pub(crate) daily_only: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
+    Openmetrics {
+        /// The file; written beside it first, so that it is there whole or not at all.
+        file: PathBuf,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
+    /// JSON lines for VictoriaMetrics' /api/v1/import.
+    Victoriametrics {
+        /// The file; written beside it first, so that it is there whole or not at all.
+        file: PathBuf,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
+    /// Push by Prometheus remote write (1.0), oldest first; goes on where it stopped.
+    RemoteWrite {
+        /// Where to, for example <http://127.0.0.1:9090/api/v1/write>.
+        url: String,
+        /// A file that remembers how far the receiver has it all. Without one every run begins at the first day.
+        #[arg(long)]
+        cursor: Option<PathBuf>,
+        /// A file that holds a bearer token for the receiver.
+        #[arg(long)]
+        bearer_token_file: Option<PathBuf>,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
 }
 
 #[derive(Clone, Debug, Args)]

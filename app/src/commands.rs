@@ -2,17 +2,20 @@
 
 mod demo;
 mod doctor;
+mod export;
 mod healthcheck;
 mod import;
 mod login;
 mod person;
 mod sync;
+mod token;
 mod webhook;
 
 use std::process::ExitCode;
 
-use domain::Collection;
-use store::{Location, Store};
+use anyhow::Context;
+use domain::{Collection, Pseudonym};
+use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{Role, ServeArgs, StoreArgs};
@@ -24,11 +27,13 @@ use crate::shutdown::Ending;
 
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
+pub(crate) use export::export;
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use import::import;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use sync::sync;
+pub(crate) use token::token;
 pub(crate) use webhook::webhook;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
@@ -117,6 +122,12 @@ async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     let store = Store::open(&location).await?;
     serve::check_schema(&store, &location).await?;
     Ok(store)
+}
+
+/// The person of this name, who must be known.
+async fn known(store: &Store, name: &Pseudonym) -> anyhow::Result<Person> {
+    let found = store.person(name.as_str()).await?;
+    found.with_context(|| format!("nothing is stored about {name}; `myhealth doctor` shows whom there is"))
 }
 
 /// A client of Oura by these flags, and what it needs once the database is open and the person known.

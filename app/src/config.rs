@@ -57,7 +57,13 @@ pub(crate) enum Invalid {
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
     #[error(transparent)]
-    Export(#[from] ingest::import::Unreadable),
+    Import(#[from] ingest::import::Unreadable),
+    #[error("a token's name is 1 to 64 printable characters, for example the program that will use it")]
+    TokenName,
+    #[error("no metric is called {0:?}; docs/metrics.md and the API's /api/v1/metrics list every one")]
+    UnknownMetric(String),
+    #[error("{0}")]
+    Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
 }

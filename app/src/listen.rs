@@ -137,9 +137,9 @@ impl Listener {
         }
     }
 
-    async fn answer(&self, request: hyper::Request<Incoming>) -> Response {
+    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
         let rules = self.web.rules();
-        let mut response = match rules.admit(&request, &self.web).await {
+        let mut response = match rules.admit(&mut request, &self.web).await {
             Ok(()) => {
                 let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
                 response

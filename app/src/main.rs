@@ -80,6 +80,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
             Command::Webhook(command) => commands::webhook(command, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,
+            Command::Token(command) => commands::token(command, clock).await,
+            Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck { .. } => unreachable!("answered above"),
         }

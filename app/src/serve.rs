@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
+use api::Anonymous;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
@@ -101,6 +102,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         }
         None => None,
     };
+    let anonymous = anonymous(&service, &store, &api_sockets, &rules).await?;
 
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
@@ -142,19 +144,21 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
         lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
     }
-    let api = runs(Role::Api).then(|| {
-        api::router(api::State { store: store.clone(), now: clock.clone(), version: build::VERSION })
-    });
+    let api = |sockets: &[TcpListener]| {
+        let (store, now) = (store.clone(), clock.clone());
+        let anonymous = anonymous(sockets);
+        runs(Role::Api).then(|| api::router(api::State { store, now, version: build::VERSION, anonymous }))
+    };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
-    if let Some(api) = api.clone() {
+    if let Some(api) = api(&api_sockets) {
         let router = hosts::guard(requests.count(api), &service.listen.hosts);
         listen(&lifecycle, "api", api_sockets, &router, &rules.api);
     }
     registry.register_collector(Box::new(Pools(store.clone())));
     let metrics = exporter::router(exporter, Arc::new(registry), &service.listen.telemetry_path);
     let own = web::Own { readiness, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
-    let router = web::router(metrics, api, own, &service.listen.telemetry_path);
+    let router = web::router(metrics, api(&web_sockets), own, &service.listen.telemetry_path);
     let router = hosts::guard(requests.count(router), &service.listen.hosts);
     listen(&lifecycle, "web", web_sockets, &router, &rules.web);
     rules.keep(&lifecycle, &clock);
@@ -193,6 +197,33 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     }
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     Listening::read(service, &mut Registry::default(), &no_time).map(drop)
+}
+
+/// Who may ask without a token, by the sockets he comes through. Loopback stays open until the first token is made. The
+/// operators' listener often stands on every address for its gauges; there the API wants a token, and nothing is refused.
+/// Whom a listener has asked for a password is not asked again.
+async fn anonymous(
+    service: &Service,
+    store: &Store,
+    api: &[TcpListener],
+    rules: &Listening,
+) -> anyhow::Result<impl Fn(&[TcpListener]) -> Anonymous + use<>> {
+    let here_only = |sockets: &[TcpListener]| {
+        sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
+    };
+    let allowed = service.demo || service.listen.allow_anonymous;
+    if !here_only(api) && !allowed && !rules.api.rules().asks_for_passwords() && !store.has_tokens().await? {
+        bail!(
+            "the API would listen where others can reach it, and nobody has a token: make one with `myhealth token \
+             create`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \
+             else guards it"
+        );
+    }
+    Ok(move |sockets: &[TcpListener]| match (allowed, here_only(sockets)) {
+        (true, _) => Anonymous::Allowed,
+        (false, true) => Anonymous::WithoutTokens,
+        (false, false) => Anonymous::Refused,
+    })
 }
 
 /// The rules of both listeners.

@@ -1,6 +1,6 @@
 //! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
 //! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
-//! becomes numbers ([`derive`]).
+//! becomes numbers ([`derive`]), and how numbers stand in a time series ([`history`]).
 //!
 //! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
@@ -12,6 +12,7 @@ pub mod day;
 pub mod derive;
 pub mod document;
 pub mod drift;
+pub mod history;
 pub mod person;
 pub mod reason;
 pub mod ring;

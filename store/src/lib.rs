@@ -13,6 +13,7 @@ mod credentials;
 mod drift;
 mod error;
 mod fingerprint;
+mod history;
 mod leases;
 mod migrate;
 mod newest;
@@ -26,6 +27,7 @@ mod rings;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod tokens;
 mod turns;
 mod webhook;
 mod withdraw;
@@ -39,10 +41,12 @@ pub use backend::{Location, PoolUse};
 pub use credentials::{Credential, SealedPair};
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
+pub use history::{PersonDay, Points};
 pub use numbers::{DailyValue, Latest, StoredSeries};
 pub use origin::Origin;
 pub use people::Person;
 pub use sync::{SyncState, Totals};
+pub use tokens::{NewToken, Scope, Scopes, Token};
 pub use webhook::{Announcement, Claim, Queue, Queued};
 
 use crate::backend::Backend;

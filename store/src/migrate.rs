@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "credentials", include_str!("../migrations/0002_credentials.sql")),
     (3, "truth", include_str!("../migrations/0003_truth.sql")),
     (4, "webhooks", include_str!("../migrations/0004_webhooks.sql")),
+    (5, "api tokens", include_str!("../migrations/0005_api_tokens.sql")),
     (6, "people come and go", include_str!("../migrations/0006_people.sql")),
 ];
 

@@ -113,5 +113,6 @@ pub(crate) const REMOVALS: &[&str] = &[
     "delete from credential where person = $1",
     "delete from oura_account where person = $1",
     "delete from webhook_event where person = $1",
+    "delete from api_token where person = $1",
     "delete from person where id = $1",
 ];

@@ -2,6 +2,7 @@
 //! how fast a machine is today proves nothing about the code.
 
 mod exporter;
+mod history;
 mod ingest;
 
 use anyhow::Result;
@@ -17,12 +18,14 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Bench {
     Exporter(exporter::Args),
+    History(history::Args),
     Ingest(ingest::Args),
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.bench {
         Bench::Exporter(args) => exporter::main(args),
+        Bench::History(args) => history::main(args),
         Bench::Ingest(args) => ingest::main(args),
     }
 }

@@ -11,6 +11,7 @@ use store::{Latest, SyncState};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
@@ -109,9 +110,10 @@ impl CollectionState {
 )]
 async fn get_dashboard(
     With(state): With<State>,
+    access: Access,
     Query(query): Query<Params>,
 ) -> Result<Json<Dashboard>, Error> {
-    let person = params::person(&state.store, query.person.as_deref()).await?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?.date();
     let mine = state.store.latest_of(person.id).await?;
     let states = state.store.sync_states(person.id).await?;

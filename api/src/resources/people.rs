@@ -7,6 +7,7 @@ use store::Person;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::{NoParams, Query};
 use crate::state::State;
@@ -44,7 +45,12 @@ impl From<Person> for PersonInfo {
     get, path = "/people", operation_id = "list_people", tag = "service",
     responses((status = 200, description = "Everyone, by name.", body = People), Failures),
 )]
-async fn list_people(With(state): With<State>, _: Query<NoParams>) -> Result<Json<People>, Error> {
-    let people = state.store.people().await?;
+async fn list_people(
+    With(state): With<State>,
+    access: Access,
+    _: Query<NoParams>,
+) -> Result<Json<People>, Error> {
+    let mut people = state.store.people().await?;
+    people.retain(|person| access.sees(person));
     Ok(Json(People { people: people.into_iter().map(PersonInfo::from).collect() }))
 }

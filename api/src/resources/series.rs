@@ -9,6 +9,7 @@ use store::{Person, Store};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
@@ -70,6 +71,7 @@ struct Series {
 )]
 async fn get_series(
     With(state): With<State>,
+    access: Access,
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Json<Series>, Error> {
@@ -81,7 +83,7 @@ async fn get_series(
         return Err(Error::Parameter { parameter: "metric", reason });
     }
     let asked = asked(&query)?;
-    let person = params::person(&state.store, query.person.as_deref()).await?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let range = match asked {
         Some(range) => Some(range),
         None => state.store.newest_series_day(person.id, metric).await?.map(|day| DayRange::ending(day, 1)),

@@ -11,6 +11,7 @@ use store::{Person, Store};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
@@ -113,6 +114,7 @@ impl From<Summary> for TrendPoint {
 )]
 async fn get_trends(
     With(state): With<State>,
+    access: Access,
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Json<Trend>, Error> {
@@ -120,7 +122,7 @@ async fn get_trends(
         let reason = format!("{} is a state; an average or median of states means nothing", metric.key);
         return Err(Error::Parameter { parameter: "metric", reason });
     }
-    let person = params::person(&state.store, query.person.as_deref()).await?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let range =
         params::range(query.from.as_deref(), query.to.as_deref(), state.today(&person)?, DEFAULT_DAYS)?;
     let Params { bucket, aggregate, .. } = query;

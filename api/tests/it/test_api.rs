@@ -49,7 +49,12 @@ impl TestApi {
     pub(crate) async fn empty() -> Self {
         crate::log::start();
         let (store, folder) = store::testing::sqlite().await;
-        let state = api::State { store: store.clone(), now: Arc::new(now), version: "0.0.0-test" };
+        let state = api::State {
+            store: store.clone(),
+            now: Arc::new(now),
+            version: "0.0.0-test",
+            anonymous: api::Anonymous::Allowed,
+        };
         Self { router: api::router(state), store, _folder: folder }
     }
 

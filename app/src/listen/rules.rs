@@ -62,7 +62,7 @@ impl Rules {
     }
 
     /// Whether a request may be answered; otherwise the refusal.
-    pub(crate) async fn admit<B>(&self, request: &Request<B>, web: &Web) -> Result<(), Response> {
+    pub(crate) async fn admit<B>(&self, request: &mut Request<B>, web: &Web) -> Result<(), Response> {
         if self.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
             web.metrics.refuse("rate");
             return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
@@ -76,6 +76,9 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.know(credentials, &web.memory).await
         {
+            // The password was for this door; whoever stands behind it would take it for a token.
+            request.headers_mut().remove(header::AUTHORIZATION);
+            request.extensions_mut().insert(api::Vouched);
             return Ok(());
         }
         if credentials.is_some() {
@@ -83,6 +86,11 @@ impl Rules {
         }
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"myhealth\", charset=\"UTF-8\"")];
         Err((StatusCode::UNAUTHORIZED, challenge, "a user and a password are needed\n").into_response())
+    }
+
+    /// Whether nobody passes without a password.
+    pub(crate) fn asks_for_passwords(&self) -> bool {
+        !self.users.is_empty()
     }
 
     /// Adds the file's headers where the answer has none of its own.

@@ -179,13 +179,13 @@ async fn a_mistake_leaves_the_old_rules_in_force() {
     let metrics = Metrics::register(&mut registry, now);
     let web = Web::new(Some(path.clone()), metrics).unwrap();
     let request = || hyper::Request::get("/").body(()).unwrap();
-    assert!(web.rules().admit(&request(), &web).await.is_err());
+    assert!(web.rules().admit(&mut request(), &web).await.is_err());
     for broken in
         ["basic_auth_users: {ann: secret}", "tls_server_config: {cert_file: none}", "a: [", "\u{0}", "x: 1"]
     {
         std::fs::write(&path, broken).unwrap();
         assert!(web.reload(now).await.is_err(), "{broken}");
-        assert!(web.rules().admit(&request(), &web).await.is_err(), "{broken} opened the door");
+        assert!(web.rules().admit(&mut request(), &web).await.is_err(), "{broken} opened the door");
     }
     std::fs::remove_file(&path).unwrap();
     assert!(web.reload(now).await.is_err());
@@ -194,7 +194,7 @@ async fn a_mistake_leaves_the_old_rules_in_force() {
     assert!(text.contains("config_reload_failures_total 6") && text.contains("successful 0"), "{text}");
     std::fs::write(&path, "# nobody\n").unwrap();
     assert!(web.reload(now).await.is_ok());
-    assert!(web.rules().admit(&request(), &web).await.is_ok());
+    assert!(web.rules().admit(&mut request(), &web).await.is_ok());
 }
 
 #[test]

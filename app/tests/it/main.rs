@@ -4,10 +4,12 @@
 
 mod commands;
 mod end_to_end;
+mod history;
 mod import;
 mod killed;
 mod login;
 mod process;
+mod prometheus;
 mod refusals;
 mod telemetry;
 mod web;

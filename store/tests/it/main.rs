@@ -6,6 +6,7 @@ mod absent;
 mod contract;
 mod credentials;
 mod fixtures;
+mod history;
 mod leases;
 mod people;
 mod put_aside;

@@ -1,0 +1,166 @@
+//! History for other time series databases.
+
+use std::fs::File;
+use std::io::BufWriter;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use domain::{Day, DayRange, METRICS, Metric};
+use export::{Cursor, Estimate, Receiver, Selection};
+use jiff::tz::TimeZone;
+use store::Store;
+
+use crate::Clock;
+use crate::cli::{ExportArgs, ExportCommand};
+use crate::config::{self, Invalid};
+use crate::progress;
+
+pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Result<ExitCode> {
+    let today = Day::at(clock(), &TimeZone::UTC);
+    match command {
+        ExportCommand::Openmetrics { file, what } => {
+            let (store, selection) = select(&what, today).await?;
+            let blocks = estimate(&store, &selection).await?.blocks();
+            println!(
+                "Prometheus blocks: {} of at most {} h, about {} MB; promtool's default of 2 h could make {}",
+                blocks.count,
+                blocks.hours,
+                blocks.bytes.div_ceil(1_000_000),
+                blocks.by_default
+            );
+            write(&file, async |out| {
+                let bar = progress::days("writing series");
+                let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
+                Ok(export::openmetrics(&store, &selection, out, &mut moved).await?)
+            })
+            .await?;
+            println!(
+                "next: promtool tsdb create-blocks-from openmetrics --max-block-duration={}h {} DIR\n\
+                 and move what is in DIR into Prometheus' data folder; its --storage.tsdb.retention.time must be longer \
+                 than this history, or it deletes the blocks",
+                blocks.hours,
+                file.display()
+            );
+            store.close().await;
+        }
+        ExportCommand::Victoriametrics { file, what } => {
+            let (store, selection) = select(&what, today).await?;
+            estimate(&store, &selection).await?;
+            write(&file, async |out| {
+                let bar = progress::days("writing series");
+                let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
+                Ok(export::victoriametrics(&store, &selection, out, &mut moved).await?)
+            })
+            .await?;
+            println!(
+                "next: curl -X POST http://127.0.0.1:8428/api/v1/import -T {}\n\
+                 with a -retentionPeriod longer than this history; then ask /internal/resetRollupResultCache once",
+                file.display()
+            );
+            store.close().await;
+        }
+        ExportCommand::RemoteWrite { url, cursor, bearer_token_file, what } => {
+            let token = bearer_token_file
+                .map(|path| config::read_secret("--bearer-token-file", &path))
+                .transpose()?;
+            let receiver = Receiver::new(&url, token.map(Into::into).as_ref()).map_err(Invalid::from)?;
+            return push(receiver, cursor, &what, today).await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn push(
+    receiver: Receiver,
+    path: Option<PathBuf>,
+    what: &ExportArgs,
+    today: Day,
+) -> anyhow::Result<ExitCode> {
+    let (store, selection) = select(what, today).await?;
+    let cursor = path.map(|path| Cursor::open(&path, &receiver, &selection));
+    let mut cursor = cursor.transpose().map_err(Invalid::from)?;
+    estimate(&store, &selection).await?;
+    let bar = progress::days("sending fortnights");
+    let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
+    let pushed = receiver.push(&store, &selection, cursor.as_mut(), today, &mut moved).await;
+    bar.finish_and_clear();
+    store.close().await;
+    let pushed = pushed?;
+    println!("{} samples sent, {} refused", pushed.taken, pushed.refused);
+    if let Some(reason) = pushed.reason {
+        println!(
+            "the receiver said: {reason}\n\
+             Prometheus takes samples of the past within storage.tsdb.out_of_order_time_window only; older history is \
+             for `myhealth export openmetrics`, or for remote read"
+        );
+    }
+    Ok(if pushed.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The store and what the flags select from it.
+async fn select(what: &ExportArgs, today: Day) -> anyhow::Result<(Store, Selection)> {
+    let range = DayRange::new(what.from.unwrap_or(Day::FIRST), what.to.unwrap_or(today.plus(1)));
+    let range = range.map_err(Invalid::from)?;
+    let by_id =
+        |id: &String| Metric::by_key(id).ok_or_else(|| Invalid::UnknownMetric(id.chars().take(40).collect()));
+    let mut metrics: Vec<&'static Metric> = what.metrics.iter().map(by_id).collect::<Result<_, _>>()?;
+    if metrics.is_empty() {
+        metrics = METRICS.iter().collect();
+    }
+    // In the catalogue's order, families together, each once.
+    let chosen = |metric: &&Metric| metrics.contains(metric) && !(what.daily_only && metric.is_series());
+    let metrics = METRICS.iter().filter(chosen).collect();
+    let store = super::open(&what.store).await?;
+    let people = match &what.person {
+        Some(name) => vec![super::known(&store, name).await?],
+        None => store.people().await?,
+    };
+    let mut selection = Selection { people, metrics, range };
+    // Empty days before the ring would only be walked through.
+    if let Some(days) = Estimate::of(&store, &selection).await?.days {
+        selection.range =
+            DayRange::new(days.first().plus(-1).max(range.first()), range.last()).unwrap_or(range);
+    }
+    Ok((store, selection))
+}
+
+async fn estimate(store: &Store, selection: &Selection) -> anyhow::Result<Estimate> {
+    let estimate = Estimate::of(store, selection).await?;
+    match estimate.days {
+        Some(days) => println!(
+            "about {} samples of {} series, {} to {}",
+            estimate.samples,
+            estimate.series,
+            days.first(),
+            days.last()
+        ),
+        None => println!("there is nothing to write"),
+    }
+    Ok(estimate)
+}
+
+/// Writes a file beside its place and moves it there when it is whole.
+async fn write(
+    path: &Path,
+    fill: impl AsyncFnOnce(&mut BufWriter<File>) -> anyhow::Result<u64>,
+) -> anyhow::Result<()> {
+    let mut name = path.file_name().with_context(|| format!("{} is no file", path.display()))?.to_owned();
+    name.push(".part");
+    let part = path.with_file_name(name);
+    let mut options = File::options();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let opened = options.open(&part).with_context(|| format!("cannot write {}", part.display()))?;
+    let mut out = BufWriter::new(opened);
+    let samples = fill(&mut out).await?;
+    out.into_inner().context("cannot write the end")?.sync_all()?;
+    std::fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))?;
+    println!("{samples} samples are in {}", path.display());
+    Ok(())
+}
+
+fn whole(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,56 @@
+//! History out: the series of remote read, with the same names and labels, as files and pushes for other time series
+//! databases. A number of a day is one sample, as remote read shows it to range selectors.
+//!
+//! Not here: what series there are and where their samples stand (`domain::history`), SQL (`store`), flags (`app`).
+
+mod estimate;
+mod openmetrics;
+mod remote_write;
+mod selection;
+mod victoriametrics;
+
+pub use estimate::{Blocks, Estimate};
+pub use openmetrics::openmetrics;
+pub use remote_write::{Cursor, InvalidReceiver, Pushed, Receiver};
+pub use selection::Selection;
+pub use victoriametrics::victoriametrics;
+
+/// Why history could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The file cannot be written.
+    #[error("cannot write")]
+    Write(#[from] std::io::Error),
+    /// A person's zone is unknown here.
+    #[error("the time zone of a person cannot be used; check the name and that tzdata is installed")]
+    TimeZone(#[source] jiff::Error),
+    /// The receiver cannot be reached.
+    #[error("the receiver does not answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// The receiver failed again and again.
+    #[error(
+        "the receiver answered {status} {tries} times, last with: {said}; what it has is kept, run again later"
+    )]
+    Failing {
+        /// Its last status.
+        status: u16,
+        /// How often it was asked.
+        tries: usize,
+        /// What it said, cut.
+        said: String,
+    },
+    /// The receiver refuses whoever asks, or is none.
+    #[error("the receiver refuses with {status}: {said}; check its address and token")]
+    Refused {
+        /// Its status.
+        status: u16,
+        /// What it said, cut.
+        said: String,
+    },
+}
+
+/// How far an export is, in steps of equal kind.
+pub type Progress<'a> = &'a mut (dyn FnMut(usize, usize) + Send);

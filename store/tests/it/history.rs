@@ -1,0 +1,121 @@
+//! Long ranges and tokens, on both databases.
+
+use domain::{Collection, DayRange};
+use store::{NewToken, Scope, Scopes, Store, testing};
+
+use crate::fixtures::{at, batch, day, me, now, put, score, sleep};
+
+fn metric(key: &str) -> &'static domain::Metric {
+    domain::Metric::by_key(key).unwrap()
+}
+
+async fn on_both(mut case: impl AsyncFnMut(Store)) {
+    let (store, _folder) = testing::sqlite().await;
+    case(store).await;
+    case(testing::postgres().await).await;
+}
+
+#[tokio::test]
+async fn days_of_several_people_come_person_by_person() {
+    on_both(async |store| {
+        let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
+        put(&store, Collection::DailySleep, vec![score("2026-03-02", 80), score("2026-03-01", 70)]).await;
+        store
+            .apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-01", 60)]), now())
+            .await
+            .unwrap();
+        let me = me(&store).await.id;
+        let range = DayRange::new(day("2026-03-01"), day("2026-03-02")).unwrap();
+        let found = store.daily_of_people(&[me, ann.id], metric("sleep_score"), range).await.unwrap();
+        let mut expected = vec![
+            (ann.id, day("2026-03-01"), 60.0),
+            (me, day("2026-03-01"), 70.0),
+            (me, day("2026-03-02"), 80.0),
+        ];
+        expected.sort_by_key(|(person, day, _)| (*person, *day));
+        assert_eq!(found, expected);
+        assert_eq!(store.daily_of_people(&[], metric("sleep_score"), range).await.unwrap(), []);
+        assert_eq!(store.daily_extent(me, metric("sleep_score")).await.unwrap(), Some(range));
+        assert_eq!(store.daily_extent(me, metric("readiness_score")).await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn points_come_in_order_whatever_documents_overlap() {
+    on_both(async |store| {
+        let items: Vec<Option<f64>> = (1..=12).map(|n| Some(f64::from(n))).collect();
+        let mut nights: Vec<_> = (0..120)
+            .map(|n| {
+                let on = day("2026-01-01").plus(n).to_string();
+                sleep(&format!("n{n}"), &on, "long_sleep", (1, 7), &items)
+            })
+            .collect();
+        // The same hours again, under another id, and hours that lie between.
+        nights.push(sleep("again", "2026-02-01", "late_nap", (1, 2), &items));
+        put(&store, Collection::Sleep, nights).await;
+        let me = me(&store).await.id;
+        let range = DayRange::new(day("2000-01-01"), day("2199-01-01")).unwrap();
+        let mut points = store.points(me, metric("sleep_hrv"), range).await.unwrap();
+        let (mut all, mut read, mut pieces) = (Vec::new(), Vec::new(), 0);
+        while points.next(&mut read).await.unwrap() {
+            all.extend_from_slice(&read);
+            pieces += 1;
+        }
+        assert_eq!(all.len(), 120 * 12);
+        assert!(all.is_sorted_by(|a, b| a.0 < b.0) && pieces > 1);
+        assert_eq!(all[0], (at("2026-01-01T01:00:00.250Z").as_millisecond(), 0.001));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
+    on_both(async |store| {
+        let me = me(&store).await.id;
+        assert!(!store.has_tokens().await.unwrap());
+        let new = NewToken {
+            name: "grafana".to_owned(),
+            person: Some(me),
+            scopes: Scopes::new(vec![Scope::RemoteRead]),
+        };
+        let text = store.create_token(&new, [7; 32], now()).await.unwrap();
+        let other = store
+            .create_token(&NewToken { person: None, scopes: Scopes::new(Vec::new()), ..new }, [8; 32], now())
+            .await
+            .unwrap();
+        assert!(store.has_tokens().await.unwrap());
+        let token = store.token(&text).await.unwrap().unwrap();
+        assert_eq!((token.person, token.last_used_at), (Some(me), None));
+        assert!(token.scopes.has(Scope::RemoteRead) && !token.scopes.has(Scope::Rest));
+        assert!(store.token(&other).await.unwrap().unwrap().scopes.has(Scope::Rest));
+        let (head, secret) = text.rsplit_once('_').unwrap();
+        let stranger = other.rsplit_once('_').unwrap().1;
+        for wrong in [
+            "",
+            "mh_",
+            "mh_1_",
+            head,
+            secret,
+            &format!("{head}_{stranger}"),
+            &format!("mh_99_{secret}"),
+            &text.to_uppercase(),
+        ] {
+            assert_eq!(store.token(wrong).await.unwrap(), None, "{wrong}");
+        }
+
+        store.note_token_use(&token, now()).await.unwrap();
+        let used = store.token(&text).await.unwrap().unwrap();
+        assert_eq!(used.last_used_at, Some(now()));
+        store.note_token_use(&used, at("2026-06-01T08:30:00Z")).await.unwrap();
+        assert_eq!(store.token(&text).await.unwrap().unwrap().last_used_at, Some(now()), "to the hour");
+
+        assert!(store.revoke_token(token.id, now()).await.unwrap());
+        assert!(!store.revoke_token(token.id, now()).await.unwrap());
+        assert_eq!(store.token(&text).await.unwrap(), None);
+        let listed = store.tokens().await.unwrap();
+        assert_eq!((listed.len(), listed[0].revoked_at), (2, Some(now())));
+        assert!(!format!("{listed:?}").contains(secret));
+    })
+    .await;
+}
