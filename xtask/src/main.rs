@@ -13,6 +13,7 @@ mod docs;
 mod generate;
 #[cfg(test)]
 mod layers;
+mod mixin;
 mod postgres;
 mod programs;
 mod provision;
@@ -35,6 +36,8 @@ struct Cli {
 enum Command {
     Test(test::Args),
     Generate(generate::Args),
+    Mixin(mixin::Args),
+    LintQueries(mixin::lint::Args),
     Provision(provision::Args),
 }
 
@@ -42,6 +45,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::main(&args),
         Command::Generate(args) => generate::main(&args),
+        Command::Mixin(args) => mixin::main(&args),
+        Command::LintQueries(args) => mixin::lint::main(&args),
         Command::Provision(args) => provision::main(&args),
     };
     match result {
