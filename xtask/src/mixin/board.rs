@@ -47,8 +47,8 @@ impl Row {
 pub(crate) struct Annotation {
     pub(crate) name: &'static str,
     pub(crate) expr: String,
-    title: &'static str,
-    text: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) text: &'static str,
     color: &'static str,
     step: &'static str,
     /// Shown from the start.

@@ -16,7 +16,7 @@ pub(crate) const BUILD_INFO: &str = "myhealth_build_info";
 pub(crate) const HTTP: &str = "myhealth_http_request_duration_seconds";
 pub(crate) const DATABASE_CONNECTIONS: &str = "myhealth_database_connections";
 pub(crate) const DATABASE_CONNECTIONS_MAX: &str = "myhealth_database_connections_max";
-pub(crate) const STORE_ERRORS: &str = "myhealth_exporter_refresh_failures_total";
+pub(crate) const STORE_UP: &str = "myhealth_store_up";
 
 // Ingest.
 pub(crate) const OURA_REQUESTS: &str = "myhealth_oura_requests_total";
@@ -28,13 +28,17 @@ pub(crate) const DRIFT: &str = "myhealth_oura_drift";
 
 // Log-in.
 pub(crate) const TOKEN_EXPIRY: &str = "myhealth_oauth_token_expiry_timestamp_seconds";
+pub(crate) const LOGIN_REQUIRED: &str = "myhealth_oauth_login_required";
 pub(crate) const REFRESHES: &str = "myhealth_oauth_refreshes_total";
 pub(crate) const SCOPE: &str = "myhealth_oauth_scope";
 
 // Webhooks.
 pub(crate) const WEBHOOK_EVENTS: &str = "myhealth_webhook_events_total";
+pub(crate) const WEBHOOK_FETCHES: &str = "myhealth_webhook_fetches_total";
 pub(crate) const WEBHOOK_QUEUE: &str = "myhealth_webhook_queue_length";
-pub(crate) const WEBHOOK_OLDEST: &str = "myhealth_webhook_queue_oldest_timestamp_seconds";
+/// How long the oldest has waited; 0 when none waits.
+pub(crate) const WEBHOOK_OLDEST: &str = "myhealth_webhook_queue_oldest_age_seconds";
+/// 0 when there is none.
 pub(crate) const WEBHOOK_EXPIRY: &str = "myhealth_webhook_subscription_expiry_timestamp_seconds";
 pub(crate) const WEBHOOK_SUBSCRIPTIONS: &str = "myhealth_webhook_subscriptions";
 /// A histogram: from Oura's event to our database.

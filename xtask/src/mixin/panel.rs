@@ -29,7 +29,7 @@ pub(crate) const NONE: Steps = &[(BOTTOM, GREEN), (1e-9, RED)];
 #[derive(Clone, Debug)]
 pub(crate) struct Query {
     pub(crate) expr: String,
-    legend: String,
+    pub(crate) legend: String,
     /// One value at the end of the range instead of a line through it.
     instant: bool,
 }

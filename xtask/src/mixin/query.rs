@@ -1,6 +1,6 @@
 //! Expressions about health, from the catalogue: a key that does not exist there ends the run.
 
-use domain::{METRICS, Metric};
+use domain::{METRICS, Metric, Unit};
 
 use super::config::Config;
 
@@ -9,18 +9,23 @@ use super::config::Config;
 pub(crate) struct Scope {
     live: String,
     history: String,
+    person: &'static str,
 }
 
 impl Scope {
     /// The persons chosen on a dashboard.
     pub(crate) fn chosen(config: &Config) -> Self {
         let person = r#"person=~"$person""#;
-        Self { live: format!("{},{person}", config.live), history: format!("{},{person}", config.history) }
+        Self {
+            live: format!("{},{person}", config.live),
+            history: format!("{},{person}", config.history),
+            person,
+        }
     }
 
     /// Everybody, for rules.
     pub(crate) fn everybody(config: &Config) -> Self {
-        Self { live: config.live.clone(), history: config.history.clone() }
+        Self { live: config.live.clone(), history: config.history.clone(), person: "" }
     }
 
     /// The newest value of a number or of a family. Replicas of the exporter show the same gauge; one of them is enough.
@@ -35,9 +40,11 @@ impl Scope {
         format!("max by (person) ({name}{{{}=\"{state}\",{}}})", Metric::STATE_LABEL, self.live)
     }
 
-    /// A live series that stands beside the numbers, such as the freshness of a collection.
-    pub(crate) fn live(&self, name: &str, by: &str) -> String {
-        format!("max by ({by}) ({name}{{{}}})", self.live)
+    /// A series that stands beside the numbers, such as the freshness of a collection. What the services say about
+    /// reading has no history to be told from.
+    pub(crate) fn beside(&self, name: &str, by: &str) -> String {
+        let matchers = if name.starts_with("oura_") { &self.live } else { self.person };
+        format!("max by ({by}) ({name}{{{matchers}}})")
     }
 
     /// The value of the day at each instant, from history.
@@ -50,6 +57,13 @@ impl Scope {
     pub(crate) fn day_where(&self, family: &str, matcher: &str) -> String {
         let (name, _) = selected(family);
         format!("{name}{{{matcher},{}}}", self.history)
+    }
+
+    /// Points within days: of each step of the chart, codes the last one and measurements their mean. A plain selector
+    /// would show only the points that a step happens to meet.
+    pub(crate) fn points(&self, key: &str) -> String {
+        let coded = matches!(first_of(key).unit, Unit::State | Unit::Flag);
+        self.over(if coded { "last_over_time" } else { "avg_over_time" }, key, "$__interval")
     }
 
     /// A function over the days of a window, such as `avg_over_time` over `28d`: one sample a day.
@@ -71,6 +85,13 @@ impl Scope {
     /// Mean of the last `window` days.
     pub(crate) fn mean(&self, key: &str, window: &str) -> String {
         self.over("avg_over_time", key, window)
+    }
+
+    /// The mean over the chosen range of the days that meet a condition on the date, such as `day_of_week() == 1`. Each
+    /// midnight UTC is asked for the sample within half a day of it: the day's own, from Hawaii to Auckland.
+    pub(crate) fn mean_of_days(&self, key: &str, condition: &str) -> String {
+        let day = self.over_until("last_over_time", key, "1d", "-12h");
+        format!("avg_over_time(({day} and on () {condition})[$__range:1d])")
     }
 
     /// How far the newest value is from the person's own 28 days before, in standard deviations. `least` keeps a very

@@ -1,6 +1,6 @@
 //! Alerts about the services that carry the numbers. Those that make health alerts unreliable hold them back.
 
-use super::super::config::{Config, Services};
+use super::super::config::Config;
 use super::super::names;
 use super::super::query::Scope;
 use super::super::rules::Severity::{Critical, Info, Warning};
@@ -16,7 +16,6 @@ const LATENCY: &str = "job:myhealth_http_request_duration_seconds:p95_5m";
 
 pub(super) fn groups(config: &Config) -> Vec<Group> {
     let s = &Scope::everybody(config);
-    let c = &config.services;
     vec![
         Group {
             name: "myhealth-answers",
@@ -29,7 +28,7 @@ pub(super) fn groups(config: &Config) -> Vec<Group> {
             name: "myhealth-freshness",
             interval: INTERVAL,
             records: Vec::new(),
-            alerts: freshness(s, c),
+            alerts: freshness(s, config),
         },
         Group { name: "myhealth-login", interval: INTERVAL, records: Vec::new(), alerts: login(config) },
         Group {
@@ -145,14 +144,20 @@ fn process(config: &Config) -> Vec<Alert> {
             severity: Critical,
             area: Area::ServiceBlindsHealth,
             expr: format!(
-                "sum by (job) (increase({}[5m])) > 0 or sum by (job) (increase({}[5m])) > 0",
-                of(config, names::STORE_ERRORS, ""), of(config, names::OURA_FAILURES, r#"kind="store""#),
+                "min by (job) ({}) == 0 or sum by (job) (increase({}[5m])) > 0",
+                of(config, names::STORE_UP, ""),
+                of(config, names::OURA_FAILURES, r#"kind="store""#),
             ),
             wait: "5m",
             keep: "5m",
             summary: "{{ $labels.job }} cannot use its database",
             description: "Reading the newest values or storing documents has failed for five minutes. The gauges stand still; nothing is lost, because nothing is acknowledged before it is stored.".to_owned(),
-            proof: Proof { series: vec![(series(names::STORE_ERRORS, ""), "0+0x10 1+1x20".to_owned())], silent: "15m", firing: "17m", labels: JOB },
+            proof: Proof {
+                series: vec![(series(names::STORE_UP, ""), steps(&[(1.0, 10), (0.0, 20)]))],
+                silent: "14m",
+                firing: "15m",
+                labels: JOB,
+            },
         },
         Alert {
             name: "MyHealthDatabasePoolExhausted",
@@ -291,19 +296,22 @@ fn oura(config: &Config) -> Vec<Alert> {
     ]
 }
 
-fn freshness(s: &Scope, c: &Services) -> Vec<Alert> {
+fn freshness(s: &Scope, config: &Config) -> Vec<Alert> {
+    let c = &config.services;
     let seconds = |hours: u32| hours * 3600;
     let (sync, data) = (seconds(u32::from(c.sync_hours)), seconds(24 * u32::from(c.data_days)));
-    let newest = |collection: &str| {
-        s.live(names::NEWEST_DAY, "person").replace('{', &format!("{{collection=~\"{collection}\","))
-    };
+    let newest = format!(
+        "max by (person) ({}{{collection=~\"daily_sleep|daily_readiness|daily_activity\",{}}})",
+        names::NEWEST_DAY,
+        config.live
+    );
     let mine = |name: &str, more: &str| format!("{name}{{person=\"me\"{more}}}");
     vec![
         Alert {
             name: "MyHealthSyncStale",
             severity: Warning,
             area: Area::ServiceBlindsHealth,
-            expr: format!("time() - {} > {sync}", s.live(names::LAST_SUCCESS, "person")),
+            expr: format!("time() - {} > {sync}", s.beside(names::LAST_SUCCESS, "person")),
             wait: "5m",
             keep: "",
             summary: "{{ $labels.person }}: nothing was read from Oura for {{ $value | humanizeDuration }}",
@@ -320,7 +328,7 @@ fn freshness(s: &Scope, c: &Services) -> Vec<Alert> {
             severity: Warning,
             area: Area::ServiceBlindsHealth,
             // A day is named by its midnight, so a day that is complete is already a day old.
-            expr: format!("time() - {} > {}", newest("daily_sleep|daily_readiness|daily_activity"), data + 86_400),
+            expr: format!("time() - {newest} > {}", data + 86_400),
             wait: "30m",
             keep: "",
             summary: "{{ $labels.person }}: no new day from the ring since {{ $value | humanizeDuration }}",
@@ -336,7 +344,7 @@ fn freshness(s: &Scope, c: &Services) -> Vec<Alert> {
             name: "MyHealthCollectionFailing",
             severity: Info,
             area: Area::Service,
-            expr: format!("{} == 0", s.live(names::SYNC_UP, "person, collection")),
+            expr: format!("{} == 0", s.beside(names::SYNC_UP, "person, collection")),
             wait: "1h",
             keep: "",
             summary: "{{ $labels.person }}: {{ $labels.collection }} cannot be read",
@@ -377,14 +385,17 @@ fn freshness(s: &Scope, c: &Services) -> Vec<Alert> {
 
 fn login(config: &Config) -> Vec<Alert> {
     let c = &config.services;
-    let failing =
-        format!("max by (person) ({}{{kind=~\"login_required|unauthorized\"}})", names::SYNC_FAILURE);
+    let required = format!(
+        "max by (person) ({}) == 1 or max by (person) ({}{{kind=~\"login_required|unauthorized\"}}) == 1",
+        of(config, names::LOGIN_REQUIRED, ""),
+        names::SYNC_FAILURE
+    );
     vec![
         Alert {
             name: "MyHealthLoginRequired",
             severity: Critical,
             area: Area::ServiceBlindsHealth,
-            expr: format!("{failing} == 1"),
+            expr: required,
             wait: "5m",
             keep: "",
             summary: "{{ $labels.person }} has to log in at Oura again",
@@ -439,7 +450,7 @@ fn webhooks(config: &Config) -> Vec<Alert> {
             name: "MyHealthWebhookLapsing",
             severity: Warning,
             area: Area::Service,
-            expr: format!("min by (job) ({}) - time() < {}", of(config, names::WEBHOOK_EXPIRY, ""), hours * 3600),
+            expr: format!("min by (job) ({} > 0) - time() < {}", of(config, names::WEBHOOK_EXPIRY, ""), hours * 3600),
             wait: "15m",
             keep: "",
             summary: "{{ $labels.job }}: a webhook subscription ends in {{ $value | humanizeDuration }}",
@@ -455,13 +466,13 @@ fn webhooks(config: &Config) -> Vec<Alert> {
             name: "MyHealthWebhookQueueStuck",
             severity: Warning,
             area: Area::Service,
-            expr: format!("time() - min by (job) ({} > 0) > 900", of(config, names::WEBHOOK_OLDEST, "")),
+            expr: format!("max by (job) ({}) > 900", of(config, names::WEBHOOK_OLDEST, "")),
             wait: "5m",
             keep: "",
             summary: "{{ $labels.job }}: an event has waited for {{ $value | humanizeDuration }}",
             description: "Announced documents are not fetched. Nothing is lost, the queue is in the database; look at Oura's failures.".to_owned(),
             proof: Proof {
-                series: vec![(series(names::WEBHOOK_OLDEST, ""), "60+0x60".to_owned())],
+                series: vec![(series(names::WEBHOOK_OLDEST, ""), "0+60x60".to_owned())],
                 silent: "20m",
                 firing: "22m",
                 labels: JOB,
@@ -471,7 +482,7 @@ fn webhooks(config: &Config) -> Vec<Alert> {
             name: "MyHealthWebhookForged",
             severity: Warning,
             area: Area::Service,
-            expr: format!("sum by (job) (increase({}[15m])) > 10", of(config, names::WEBHOOK_EVENTS, r#"result=~"forged|stale|malformed""#)),
+            expr: format!("sum by (job) (increase({}[15m])) > 10", of(config, names::WEBHOOK_EVENTS, r#"result=~"forged|expired|malformed""#)),
             wait: "0s",
             keep: "15m",
             summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} webhook events were refused",

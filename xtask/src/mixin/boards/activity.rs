@@ -88,12 +88,12 @@ fn inside(s: &Scope) -> Vec<Panel> {
             "Intensity by the minute",
             "Metabolic rate as a multiple of rest. 3 is a brisk walk, 8 a run.",
         )
-        .ask(s.day("activity_met"), "{{person}}")
+        .ask(s.points("activity_met"), "{{person}}")
         .unit_of("activity_met")
         .every("1m")
         .size(24, 7),
         Panel::new(Kind::States, "Level of movement", "Oura's level of movement every five minutes.")
-            .ask(s.day("activity_class"), "{{person}}")
+            .ask(s.points("activity_class"), "{{person}}")
             .words(&[
                 (0, "not worn", "text"),
                 (1, "rest", "dark-blue"),

@@ -68,7 +68,7 @@ fn now(s: &Scope) -> Vec<Panel> {
 fn clock(s: &Scope) -> Vec<Panel> {
     vec![
         Panel::new(Kind::Points, "Heart rate", "Every reading, by what the wearer was doing.")
-            .ask(s.day("heart_rate"), "{{context}} {{person}}")
+            .ask(s.points("heart_rate"), "{{context}} {{person}}")
             .unit_of("heart_rate")
             .every("5m")
             .size(24, 9),
@@ -87,7 +87,7 @@ fn clock(s: &Scope) -> Vec<Panel> {
             "How fast the heart beats",
             "How often which heart rate, over the chosen range, waking and sleeping.",
         )
-        .ask(s.day("heart_rate"), "{{context}} {{person}}")
+        .ask(s.points("heart_rate"), "{{context}} {{person}}")
         .unit_of("heart_rate")
         .every("5m"),
     ]
@@ -177,7 +177,7 @@ fn vessels(s: &Scope) -> Vec<Panel> {
 fn sessions(s: &Scope) -> Vec<Panel> {
     let points = |key: &str, title: &str, about: &str| {
         Panel::new(Kind::Points, title, about)
-            .ask(s.day(key), "{{person}}")
+            .ask(s.points(key), "{{person}}")
             .unit_of(key)
             .size(8, 8)
             .every("5s")
@@ -208,14 +208,14 @@ fn ring(s: &Scope) -> Vec<Panel> {
             "Battery",
             "How full the ring's battery was. The slope between charges tells its age.",
         )
-        .ask(s.day("ring_battery_level"), "{{person}}")
+        .ask(s.points("ring_battery_level"), "{{person}}")
         .unit_of("ring_battery_level")
         .steps(&[(f64::NEG_INFINITY, RED), (0.15, ORANGE), (0.3, GREEN)])
         .range(0.0, 1.0)
         .every("15m"),
         Panel::new(Kind::States, "Charging", "When the ring was charging, and when it lay in its charger.")
-            .ask(s.day("ring_charging"), "charging {{person}}")
-            .ask(s.day("ring_in_charger"), "in the charger {{person}}")
+            .ask(s.points("ring_charging"), "charging {{person}}")
+            .ask(s.points("ring_in_charger"), "in the charger {{person}}")
             .words(&[(0, "no", "text"), (1, "yes", "green")])
             .unit("bool_yes_no")
             .every("15m"),

@@ -39,7 +39,8 @@ fn panel(s: &Scope, metric: &Metric) -> Panel {
     let about = metric.help_text();
     let kind = if metric.is_series() { Kind::Points } else { Kind::Lines };
     let panel = if metric.states().is_empty() {
-        Panel::new(kind, &metric.name(), &about).ask(s.day(metric.family()), &legend)
+        let expr = if metric.is_series() { s.points(metric.family()) } else { s.day(metric.family()) };
+        Panel::new(kind, &metric.name(), &about).ask(expr, &legend)
     } else {
         let words = [(1, "yes", "blue")];
         Panel::new(Kind::States, &metric.name(), &about)

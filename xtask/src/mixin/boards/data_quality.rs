@@ -38,7 +38,7 @@ pub(super) fn board(config: &Config) -> Board {
 }
 
 fn fresh(s: &Scope) -> Vec<Panel> {
-    let age = |name: &str| format!("time() - {}", s.live(name, "person, collection"));
+    let age = |name: &str| format!("time() - {}", s.beside(name, "person, collection"));
     let steps = &[(f64::NEG_INFINITY, GREEN), (172_800.0, ORANGE), (259_200.0, RED)];
     vec![
         Panel::new(
@@ -76,7 +76,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
             "Reading works",
             "Whether the last attempt to read each collection from Oura succeeded.",
         )
-        .ask(s.live(names::SYNC_UP, "person, collection"), "{{collection}} {{person}}")
+        .ask(s.beside(names::SYNC_UP, "person, collection"), "{{collection}} {{person}}")
         .words(&[(0, "failed", RED), (1, "works", GREEN)])
         .unit("bool_yes_no")
         .steps(UP)
@@ -87,7 +87,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
             "Failures now",
             "Collections whose last read failed, and the kind of failure.",
         )
-        .ask(s.live(names::SYNC_FAILURE, "person, collection, kind"), "{{kind}}")
+        .ask(s.beside(names::SYNC_FAILURE, "person, collection, kind"), "{{kind}}")
         .rows(&["Value"], &[("collection", "Collection"), ("kind", "Failure"), ("person", "Person")])
         .nothing("every read works")
         .size(6, 9),
@@ -96,7 +96,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
             "Why a number is missing",
             "For each collection without a current value: what is known about the reason.",
         )
-        .ask(format!("{} == 1", s.live(names::ABSENCE, "person, collection, reason")), "{{reason}}")
+        .ask(format!("{} == 1", s.beside(names::ABSENCE, "person, collection, reason")), "{{reason}}")
         .rows(&["Value"], &[("collection", "Collection"), ("reason", "Reason"), ("person", "Person")])
         .nothing("nothing is missing")
         .size(6, 9),

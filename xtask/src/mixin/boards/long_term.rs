@@ -4,7 +4,6 @@ use super::super::board::{Board, Row, Subject, life_annotations};
 use super::super::config::Config;
 use super::super::panel::{Kind, Panel, SCORE};
 use super::super::query::Scope;
-use super::sleep::on_weekday;
 
 /// The numbers that a life is looked back on by: key, and its name in a sentence.
 const NUMBERS: [(&str, &str); 8] = [
@@ -142,8 +141,10 @@ fn seasons(s: &Scope) -> Vec<Panel> {
         .unit_of(key)
         .size(6, 10);
         for (number, month) in (1..).zip(MONTHS) {
-            let expr = format!("avg_over_time(({} and on () month() == {number})[$__range:1d])", s.day(key));
-            panel = panel.ask(expr, &format!("{month} {{{{person}}}}"));
+            panel = panel.ask(
+                s.mean_of_days(key, &format!("month() == {number}")),
+                &format!("{month} {{{{person}}}}"),
+            );
         }
         panel
     };
@@ -160,7 +161,10 @@ fn seasons(s: &Scope) -> Vec<Panel> {
             .size(24, 7);
     for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
     {
-        weekend = weekend.ask(on_weekday(s, "activity_steps", number), &format!("{name} {{{{person}}}}"));
+        weekend = weekend.ask(
+            s.mean_of_days("activity_steps", &format!("day_of_week() == {number}")),
+            &format!("{name} {{{{person}}}}"),
+        );
     }
     panels.push(weekend);
     panels

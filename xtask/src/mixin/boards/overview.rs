@@ -275,7 +275,7 @@ fn trust(s: &Scope) -> Vec<Panel> {
             .nothing("no alert fires")
             .size(8, 8),
         Panel::new(Kind::BarGauge, "Age of the newest day", "How long ago the newest day of each kind began (at its midnight UTC). A night is about a day old until the next one.")
-            .ask(format!("time() - {}", s.live(names::NEWEST_DAY, "person, collection")), "{{collection}} {{person}}")
+            .ask(format!("time() - {}", s.beside(names::NEWEST_DAY, "person, collection")), "{{collection}} {{person}}")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (172_800.0, ORANGE), (259_200.0, RED)])
             .from_zero()

@@ -184,11 +184,16 @@ fn login() -> Vec<Panel> {
 
 fn webhooks() -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Events", "Events a second, by what became of them.")
-            .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "{{result}}")
-            .unit("eps")
-            .from_zero()
-            .size(8, 7),
+        Panel::new(
+            Kind::Lines,
+            "Events",
+            "Events and the documents they announce, a second, by what became of them.",
+        )
+        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "received: {{result}}")
+        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_FETCHES)), "fetched: {{result}}")
+        .unit("eps")
+        .from_zero()
+        .size(8, 7),
         Panel::new(Kind::Lines, "Queue", "Events that wait for their document to be fetched.")
             .ask(format!("max({})", of(names::WEBHOOK_QUEUE)), "waiting")
             .unit("short")
@@ -213,7 +218,7 @@ fn webhooks() -> Vec<Panel> {
             .from_zero()
             .size(8, 7),
         Panel::new(Kind::Stat, "Oldest event waits", "How long the oldest waiting event has waited.")
-            .ask(format!("time() - min({} > 0)", of(names::WEBHOOK_OLDEST)), "oldest")
+            .ask(format!("max({})", of(names::WEBHOOK_OLDEST)), "oldest")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (300.0, ORANGE), (900.0, RED)])
             .nothing("none waits")
@@ -223,7 +228,7 @@ fn webhooks() -> Vec<Panel> {
             "Subscriptions end in",
             "How long the first subscription to end is still valid. They are renewed a week before.",
         )
-        .ask(format!("min({}) - time()", of(names::WEBHOOK_EXPIRY)), "first")
+        .ask(format!("min({} > 0) - time()", of(names::WEBHOOK_EXPIRY)), "first")
         .unit("s")
         .steps(&[(f64::NEG_INFINITY, RED), (172_800.0, ORANGE), (604_800.0, GREEN)])
         .nothing("no webhooks")
@@ -263,14 +268,14 @@ fn database() -> Vec<Panel> {
         .range(0.0, 1.0)
         .size(8, 7),
         Panel::new(
-            Kind::Lines,
-            "Failed refreshes of the gauges",
-            "Times the exporter could not read the database, a second. The gauges stay as they were.",
+            Kind::Calendar,
+            "The exporter reads it",
+            "Whether the exporter's last look at the database succeeded; while it is not, the gauges stay as they were.",
         )
-        .ask(format!("sum by (instance) ({})", rate(names::STORE_ERRORS)), "{{instance}}")
-        .unit("ops")
-        .steps(NONE)
-        .from_zero()
+        .ask(of(names::STORE_UP), "{{instance}}")
+        .words(&[(0, "no", RED), (1, "yes", GREEN)])
+        .unit("bool_yes_no")
+        .steps(UP)
         .size(8, 7),
     ]
 }

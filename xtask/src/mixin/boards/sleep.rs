@@ -56,20 +56,20 @@ fn last_night(s: &Scope) -> Vec<Panel> {
 fn inside(s: &Scope) -> Vec<Panel> {
     vec![
         Panel::new(Kind::States, "Stages", "Sleep stage every five minutes. Choose a night by dragging over it.")
-            .ask(s.day("sleep_phase"), "{{person}}")
+            .ask(s.points("sleep_phase"), "{{person}}")
             .words(&[(1, "deep", "dark-blue"), (2, "light", "light-blue"), (3, "REM", "purple"), (4, "awake", "orange")])
             .every("5m")
             .size(24, 5),
         Panel::new(Kind::Lines, "Heart rate in the night", "Heart rate every five minutes of sleep. A good night's lowest point comes before its second half.")
-            .ask(s.day("sleep_heart_rate"), "{{person}}")
+            .ask(s.points("sleep_heart_rate"), "{{person}}")
             .unit_of("sleep_heart_rate")
             .every("5m"),
         Panel::new(Kind::Lines, "HRV in the night", "Heart-rate variability (RMSSD) every five minutes of sleep.")
-            .ask(s.day("sleep_hrv"), "{{person}}")
+            .ask(s.points("sleep_hrv"), "{{person}}")
             .unit_of("sleep_hrv")
             .every("5m"),
         Panel::new(Kind::States, "Movement", "Movement every thirty seconds of sleep.")
-            .ask(s.day("sleep_movement"), "{{person}}")
+            .ask(s.points("sleep_movement"), "{{person}}")
             .words(&[(1, "none", "dark-blue"), (2, "restless", "yellow"), (3, "tossing", "orange"), (4, "active", "red")])
             .every("30s")
             .size(24, 5),
@@ -111,7 +111,10 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
     .from_zero();
     for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
     {
-        weekdays = weekdays.ask(on_weekday(s, "sleep_duration", number), &format!("{name} {{{{person}}}}"));
+        weekdays = weekdays.ask(
+            s.mean_of_days("sleep_duration", &format!("day_of_week() == {number}")),
+            &format!("{name} {{{{person}}}}"),
+        );
     }
     vec![
         Panel::new(Kind::Points, "To bed and up", "When each night began and ended on the sleeper's clock, from midnight; before midnight is negative. The flatter the better.")
@@ -143,12 +146,6 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
             .steps(&[(f64::NEG_INFINITY, GREEN), (3600.0, ORANGE), (7200.0, RED)])
             .daily(),
     ]
-}
-
-/// The mean over the chosen range of the days that are this weekday (0 is Sunday). A day's value is looked up at its
-/// noon UTC, which is the same day nearly everywhere.
-pub(super) fn on_weekday(s: &Scope, key: &str, weekday: u8) -> String {
-    format!("avg_over_time(({} offset -12h and on () day_of_week() == {weekday})[$__range:1d])", s.day(key))
 }
 
 fn naps(s: &Scope) -> Vec<Panel> {
