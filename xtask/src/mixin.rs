@@ -72,11 +72,14 @@ fn render(config: &Config) -> Vec<(String, String)> {
     files.push(("dashboards/kustomization.yaml".to_owned(), kubernetes::dashboards(&boards)));
     for file in &alerts {
         let name = file.name;
-        files.push((format!("alerts/{name}.yaml"), rules::rules(&file.groups)));
+        files.push((format!("alerts/{name}.yaml"), rules::rules(&file.groups, &config.runbook)));
         let tests = rules::tests(&file.groups, &format!("../{name}.yaml"), file.step);
         files.push((format!("alerts/tests/{name}.yaml"), tests));
     }
     let groups: Vec<_> = alerts.iter().flat_map(|file| &file.groups).collect();
-    files.push(("alerts/kubernetes/prometheusrule.yaml".to_owned(), kubernetes::rules(&groups)));
+    files.push((
+        "alerts/kubernetes/prometheusrule.yaml".to_owned(),
+        kubernetes::rules(&groups, &config.runbook),
+    ));
     files
 }

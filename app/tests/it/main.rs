@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod commands;
+mod dashboards;
 mod end_to_end;
+mod illness;
 mod killed;
+mod monitoring;
 mod process;
 mod refusals;
+mod service_metrics;
 mod telemetry;

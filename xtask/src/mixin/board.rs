@@ -145,12 +145,12 @@ impl Board {
     fn variables(&self) -> Vec<Value> {
         let source = json!({
             "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus",
-            "current": {}, "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": [],
+            "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": [],
         });
         let chosen = |name: &str, label: &str, query: String| {
             json!({
                 "type": "query", "name": name, "label": label, "datasource": datasource(),
-                "query": { "query": query, "refId": name }, "definition": query,
+                "query": { "query": query, "refId": name },
                 "refresh": 2, "sort": 1, "multi": true, "includeAll": true, "allValue": ".+", "regex": "", "hide": 0,
                 "current": { "selected": true, "text": ["All"], "value": ["$__all"] }, "options": [],
             })
@@ -210,7 +210,7 @@ impl Annotation {
     fn json(&self) -> Value {
         json!({
             "name": self.name, "datasource": datasource(), "enable": self.enabled, "hide": false,
-            "iconColor": self.color, "expr": self.expr, "step": self.step,
+            "iconColor": self.color, "target": { "refId": "Anno", "expr": self.expr, "interval": self.step },
             "titleFormat": self.title, "textFormat": self.text, "tagKeys": "person", "useValueForTime": false,
         })
     }

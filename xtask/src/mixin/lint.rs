@@ -2,6 +2,7 @@
 //! name as an empty panel and Prometheus as an alert that never fires; both look like good news.
 
 mod look;
+mod types;
 mod vocabulary;
 
 use std::process::Command;
@@ -19,9 +20,13 @@ use vocabulary::Vocabulary;
 /// Names, labels and words of closed sets must exist; panels must have what Grafana's dashboard linter asks for; and
 /// promtool must be able to read every expression and find every alert silent and firing where its proof says so.
 #[derive(clap::Args)]
-pub(crate) struct Args {}
+pub(crate) struct Args {
+    /// Check the dashboards against Grafana's own types too; installs them with npm into a folder that is thrown away
+    #[arg(long)]
+    types: bool,
+}
 
-pub(crate) fn main(_: &Args) -> Result<()> {
+pub(crate) fn main(args: &Args) -> Result<()> {
     let config = Config::default();
     let found = problems(&config)?;
     if !found.is_empty() {
@@ -39,6 +44,9 @@ pub(crate) fn main(_: &Args) -> Result<()> {
     check(&["check", "rules", &expressions.path().display().to_string()])?;
     for file in alerts::all(&config) {
         check(&["check", "rules", &format!("alerts/{}.yaml", file.name)])?;
+    }
+    if args.types {
+        types::check(&boards::all(&config))?;
     }
     println!(
         "{} panels, {} alerts: every name exists, every expression is PromQL",

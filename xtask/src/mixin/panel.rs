@@ -261,7 +261,11 @@ impl Panel {
             panel["interval"] = json!(interval);
         }
         if let Some(uid) = self.link {
-            panel["links"] = json!([{ "title": "More", "url": format!("/d/{uid}?${{person:queryparam}}&${{__url_time_range}}") }]);
+            panel["links"] = json!([{
+                "type": "link", "title": "More", "url": format!("/d/{uid}?${{person:queryparam}}&${{__url_time_range}}"),
+                "tooltip": "", "icon": "", "tags": [], "asDropdown": false, "includeVars": false, "keepTime": false,
+                "targetBlank": false,
+            }]);
         }
         panel
     }

@@ -145,9 +145,12 @@ fn past(key: &str, values: &[f64]) -> (String, String) {
     (series(key, r#"person="me",source="history""#), days(values))
 }
 
-/// The gauge of a number in a proof: one value for four weeks, another from then on.
+/// Days before something happens in a proof: a little more than a baseline needs.
+const USUAL: usize = 16;
+
+/// The gauge of a number in a proof: one value for a while, another from then on.
 fn turns(key: &str, usual: f64, then: f64) -> (String, String) {
-    (series(key, r#"person="me""#), steps(&[(usual, 28 * 24), (then, 48)]))
+    (series(key, r#"person="me""#), steps(&[(usual, USUAL * 24), (then, 48)]))
 }
 
 fn series(key: &str, labels: &str) -> String {
@@ -160,9 +163,9 @@ fn series(key: &str, labels: &str) -> String {
 /// A month of ordinary nights behind a body.
 fn ordinary() -> Vec<(String, String)> {
     vec![
-        past(PULSE.key, &month(50.0, 52.0, 30)),
-        past(HRV.key, &month(0.050, 0.056, 30)),
-        past(BREATH.key, &month(14.0, 14.4, 30)),
+        past(PULSE.key, &month(50.0, 52.0, USUAL + 2)),
+        past(HRV.key, &month(0.050, 0.056, USUAL + 2)),
+        past(BREATH.key, &month(14.0, 14.4, USUAL + 2)),
     ]
 }
 
@@ -193,8 +196,8 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
                     turns(HRV.key, 0.053, 0.040),
                     turns(BREATH.key, 14.2, 14.3),
                 ]),
-                silent: "28d",
-                firing: "28d1h",
+                silent: "16d",
+                firing: "16d1h",
                 labels: ME,
             },
         },
@@ -210,7 +213,7 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
                 "Last night's skin temperature was {} °C or more above the person's own average, which fever, a hot room or alcohol can do. Not a diagnosis.",
                 h.hot_celsius
             ),
-            proof: Proof { series: vec![turns("temperature_deviation", 0.9, 1.0)], silent: "28d", firing: "28d1h", labels: ME },
+            proof: Proof { series: vec![turns("temperature_deviation", 0.9, 1.0)], silent: "16d", firing: "16d1h", labels: ME },
         },
         Alert {
             name: "OuraRestingHeartRateHigh",
@@ -225,9 +228,9 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
             summary: "{{ $labels.person }}: resting heart rate high for three nights",
             description: "Each of the last three nights had a resting heart rate more than two standard deviations above the 28 nights before: overload, heat, alcohol or illness.".to_owned(),
             proof: Proof {
-                series: vec![past(PULSE.key, &[month(50.0, 52.0, 27), vec![58.0; 4]].concat())],
-                silent: "29d1h",
-                firing: "29d2h",
+                series: vec![past(PULSE.key, &[month(50.0, 52.0, USUAL), vec![58.0; 4]].concat())],
+                silent: "18d1h",
+                firing: "18d2h",
                 labels: ME,
             },
         },
@@ -244,9 +247,9 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
             summary: "{{ $labels.person }}: HRV low for a week",
             description: "The mean HRV of the last seven nights is more than one standard deviation below that of four weeks: the body is busy recovering.".to_owned(),
             proof: Proof {
-                series: vec![past(HRV.key, &[month(0.050, 0.056, 28), vec![0.040; 7]].concat())],
-                silent: "29d23h",
-                firing: "31d2h",
+                series: vec![past(HRV.key, &[month(0.050, 0.056, USUAL), vec![0.030; 7]].concat())],
+                silent: "18d23h",
+                firing: "19d2h",
                 labels: ME,
             },
         },
@@ -286,9 +289,9 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
                 h.oxygen_ratio, h.oxygen_fall_ratio
             ),
             proof: Proof {
-                series: vec![past(OXYGEN.key, &[month(0.97, 0.98, 28), vec![0.93; 4]].concat())],
-                silent: "28d23h",
-                firing: "29d1h",
+                series: vec![past(OXYGEN.key, &[month(0.97, 0.98, USUAL), vec![0.93; 4]].concat())],
+                silent: "17d1h",
+                firing: "17d2h",
                 labels: ME,
             },
         },
@@ -305,9 +308,9 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
             summary: "{{ $labels.person }}: breathing rate changed by {{ $value | printf \"%.1f\" }} a minute",
             description: "The mean breathing rate of two nights is more than three standard deviations from the 28 nights before. In health it hardly moves. Not a diagnosis.".to_owned(),
             proof: Proof {
-                series: vec![past(BREATH.key, &[month(14.0, 14.4, 28), vec![17.0; 3]].concat())],
-                silent: "27d23h",
-                firing: "28d1h",
+                series: vec![past(BREATH.key, &[month(14.0, 14.4, USUAL), vec![17.0; 3]].concat())],
+                silent: "15d23h",
+                firing: "16d1h",
                 labels: ME,
             },
         },
@@ -351,10 +354,10 @@ fn habits(s: &Scope, h: &Health) -> Vec<Alert> {
                 h.sleep_hours, h.sleep_debt_hours
             ),
             proof: Proof {
-                // 49 minutes short each night: more than twelve hours after fifteen of them.
-                series: vec![past("sleep_duration", &[vec![25_200.0; 14], vec![22_000.0; 18]].concat())],
-                silent: "26d23h",
-                firing: "27d2h",
+                // 53 minutes short each night: more than twelve hours after fourteen of them.
+                series: vec![past("sleep_duration", &[22_000.0; 16])],
+                silent: "12d23h",
+                firing: "13d2h",
                 labels: ME,
             },
         },
@@ -465,8 +468,8 @@ fn habits(s: &Scope, h: &Health) -> Vec<Alert> {
             ),
             proof: Proof {
                 series: vec![turns("activity_duration_non_wear", 43_200.0, 43_260.0)],
-                silent: "28d",
-                firing: "28d1h",
+                silent: "16d",
+                firing: "16d1h",
                 labels: ME,
             },
         },
@@ -492,7 +495,7 @@ fn objective_alerts(h: &Health) -> Vec<Alert> {
             description: format!(
                 "Most of the last nights had less than {hours} hours. At this rate the nights that may be short in 28 days are used up in under two weeks."
             ),
-            proof: Proof { series: vec![night(25, 6)], silent: "26d", firing: "28d", labels: ME },
+            proof: Proof { series: vec![night(12, 6)], silent: "13d", firing: "15d", labels: ME },
         },
         Alert {
             name: "OuraSleepBudgetSpent",
@@ -506,7 +509,7 @@ fn objective_alerts(h: &Health) -> Vec<Alert> {
                 "Fewer than {} % of the last 28 nights had {hours} hours. It comes back as good nights push the short ones out of the window.",
                 h.sleep_objective * 100.0
             ),
-            proof: Proof { series: vec![night(25, 8)], silent: "29d", firing: "31d", labels: ME },
+            proof: Proof { series: vec![night(12, 8)], silent: "14d", firing: "16d", labels: ME },
         },
     ]
 }

@@ -9,7 +9,7 @@ fn every_expression_is_about_what_exists() {
 
 #[test]
 fn prometheus_can_read_every_expression() {
-    main(&Args {}).unwrap();
+    main(&Args { types: false }).unwrap();
 }
 
 fn prove(name: &str) {
@@ -79,5 +79,83 @@ fn what_exists_is_let_through() {
         ),
     ] {
         assert_eq!(complaints(expr, legend), Vec::<String>::new(), "{expr}");
+    }
+}
+
+#[test]
+fn every_alert_has_its_heading_in_the_runbook_and_no_heading_is_left_over() {
+    let runbook = std::fs::read_to_string(run::root().join("docs/runbook.md")).unwrap();
+    let headings: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let files = alerts::all(&Config::default());
+    let alerts = files.iter().flat_map(|file| &file.groups).flat_map(|group| &group.alerts);
+    let mut alerts: Vec<_> = alerts.map(|alert| alert.name).collect();
+    let mut sorted = headings.clone();
+    sorted.sort_unstable();
+    alerts.sort_unstable();
+    assert_eq!(sorted, alerts);
+    for heading in headings {
+        let section = runbook.split(&format!("### {heading}\n")).nth(1).unwrap().split("\n#").next().unwrap();
+        assert!(section.contains("**Do:**") && section.len() > 80, "{heading} says what to do");
+    }
+}
+
+const ALERTMANAGER: &str = "alerts/alertmanager/alertmanager.yml";
+
+fn amtool(arguments: &[&str]) -> String {
+    let amtool = programs::variable("MYHEALTH_TEST_AMTOOL")
+        .or_else(|| programs::find("amtool").map(|path| path.display().to_string()));
+    let mut command = Command::new(amtool.expect("`cargo xtask provision` installs amtool"));
+    run::quietly(command.current_dir(run::root()).args(arguments), "mend the configuration").unwrap()
+}
+
+#[test]
+fn alertmanager_can_read_its_configuration_and_templates() {
+    let said = amtool(&["check-config", ALERTMANAGER]);
+    assert!(said.contains("SUCCESS") && said.contains("1 templates"), "{said}");
+}
+
+#[test]
+fn alertmanager_knows_no_alert_that_does_not_exist() {
+    let text = std::fs::read_to_string(run::root().join(ALERTMANAGER)).unwrap();
+    let files = alerts::all(&Config::default());
+    let groups: Vec<_> = files.iter().flat_map(|file| &file.groups).collect();
+    let vocabulary = Vocabulary::read(&groups).unwrap();
+    let matchers = text
+        .lines()
+        .filter_map(|line| line.split_once("matchers: ["))
+        .map(|(_, rest)| rest.trim_end_matches(']'));
+    let mut seen = 0;
+    for matcher in matchers {
+        // `Oura(A|B)` is written out: every word must be one.
+        let written =
+            match matcher.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?.0))) {
+                Some((head, words)) => {
+                    let prefix = head.rsplit_once('"').unwrap().1;
+                    let words: Vec<_> = words.split('|').map(|word| format!("{prefix}{word}")).collect();
+                    format!("alertname=~\"{}\"", words.join("|"))
+                }
+                None => matcher.to_owned(),
+            };
+        let expr = format!("ALERTS{{{written}}}").replace("person!=\"\"", "person=~\".+\"");
+        assert_eq!(vocabulary.complaints(&expr, &[]), Vec::<String>::new(), "{matcher}");
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen} matchers: the file was not understood");
+}
+
+#[test]
+fn every_kind_of_alert_reaches_whom_it_concerns() {
+    for (labels, receiver) in [
+        (&["area=health", "severity=warning", "alertname=OuraIllnessSignal", "person=me"][..], "person"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=me"], "person"),
+        (&["area=health", "severity=info", "alertname=OuraHrvLow", "person=me"], "person-digest"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=alex"], "alex"),
+        (&["area=service", "severity=critical", "alertname=MyHealthDown", "blinds=health"], "operator-pager"),
+        (&["area=service", "severity=warning", "alertname=MyHealthSyncStale", "person=alex"], "operator"),
+        (&["area=service", "severity=info", "alertname=MyHealthOuraDrift"], "operator-digest"),
+    ] {
+        let said =
+            amtool(&[&["config", "routes", "test", "--config.file", ALERTMANAGER][..], labels].concat());
+        assert_eq!(said.trim(), receiver, "{labels:?}");
     }
 }
