@@ -142,7 +142,7 @@ impl Board {
         format!("{board:#}\n")
     }
 
-    fn variables(&self) -> Vec<Value> {
+    pub(crate) fn variables(&self) -> Vec<Value> {
         let source = json!({
             "type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus",
             "hide": 0, "refresh": 1, "regex": "", "multi": false, "includeAll": false, "options": [],
@@ -166,7 +166,8 @@ impl Board {
                 list.push(of("instance", "Instance", &format!("{}{{job=~\"$job\"}}", names::BUILD_INFO)));
             }
             Subject::Kubernetes => {
-                list.push(of("namespace", "Namespace", "kube_pod_container_info{container=\"myhealth\"}"))
+                let ours = "kube_pod_container_status_ready{container=\"myhealth\"}";
+                list.push(of("namespace", "Namespace", ours));
             }
         }
         list

@@ -98,7 +98,7 @@ fn stacked(scope: &Scope, family: &str, title: &str, about: &str) -> Panel {
     Panel::new(Kind::Stacked, title, about)
         .ask(scope.day(family), &format!("{{{{{label}}}}} {{{{person}}}}"))
         .unit_of(family)
-        .from_zero()
+        .at_least_zero()
         .daily()
 }
 

@@ -29,10 +29,11 @@ pub(crate) fn dashboards(boards: &[Board]) -> String {
             Subject::Health => "Oura",
             Subject::Service | Subject::Kubernetes => "myhealth",
         };
-        text.push_str(&format!(
+        let entry = format!(
             "- name: dashboard-{uid}\n  files: [{uid}.json]\n  options:\n    annotations:\n      grafana_folder: {folder}\n",
             uid = board.uid
-        ));
+        );
+        text.push_str(&entry);
     }
     text.push_str(
         "generatorOptions:\n  # A name that stays, so that a changed dashboard replaces itself.\n  \

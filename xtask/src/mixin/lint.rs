@@ -26,12 +26,18 @@ pub(crate) struct Args {
     types: bool,
 }
 
-pub(crate) fn main(args: &Args) -> Result<()> {
-    let config = Config::default();
-    let found = problems(&config)?;
+/// Everything that needs no other program.
+pub(crate) fn check() -> Result<()> {
+    let found = problems(&Config::default())?;
     if !found.is_empty() {
         bail!("{}\nWhat to do: mend the dashboard or rule in xtask/src/mixin.", found.join("\n"));
     }
+    Ok(())
+}
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    check()?;
+    let config = Config::default();
     let promtool = promtool()?;
     let expressions = tempfile::Builder::new().suffix(".yaml").tempfile()?;
     std::fs::write(expressions.path(), expressions_as_rules(&boards::all(&config)))?;
@@ -102,6 +108,16 @@ fn expressions(boards: &[Board]) -> Vec<Found> {
                 legends: vec![query.legend.clone()],
             }));
         }
+        for variable in board.variables() {
+            let query =
+                variable["query"]["query"].as_str().and_then(|query| query.strip_prefix("label_values("));
+            let selector = query.and_then(|query| query.rsplit_once(", "));
+            found.extend(selector.map(|(selector, label)| Found {
+                place: format!("{} / variable {}", board.title, variable["name"]),
+                expr: selector.to_owned(),
+                legends: vec![format!("{{{{{}}}}}", label.trim_end_matches(')'))],
+            }));
+        }
         found.extend(board.annotations.iter().map(|annotation| Found {
             place: format!("{} / annotation {}", board.title, annotation.name),
             expr: annotation.expr.clone(),
@@ -138,7 +154,8 @@ fn expressions_as_rules(boards: &[Board]) -> String {
             .replace("$__range", "30d")
             .replace("$__interval", "5m")
             .replace('$', "");
-        text.push_str(&format!("  - record: expression:{at}\n    expr: {}\n", serde_json::json!(expr)));
+        let rule = format!("  - record: expression:{at}\n    expr: {}\n", serde_json::json!(expr));
+        text.push_str(&rule);
     }
     text
 }

@@ -101,6 +101,7 @@ pub(crate) struct Panel {
     mappings: Vec<Value>,
     transformations: Vec<Value>,
     link: Option<&'static str>,
+    time_from: Option<&'static str>,
     no_value: &'static str,
 }
 
@@ -127,6 +128,7 @@ impl Panel {
             mappings: Vec::new(),
             transformations: Vec::new(),
             link: None,
+            time_from: None,
             no_value: "no data",
         }
     }
@@ -158,7 +160,7 @@ impl Panel {
     }
 
     /// Bars and shares start at nothing.
-    pub(crate) const fn from_zero(mut self) -> Self {
+    pub(crate) const fn at_least_zero(mut self) -> Self {
         self.range.0 = Some(0.0);
         self
     }
@@ -182,6 +184,12 @@ impl Panel {
 
     pub(crate) const fn daily(self) -> Self {
         self.every("1d")
+    }
+
+    /// Shows this long, whatever the dashboard shows.
+    pub(crate) const fn shows(mut self, time: &'static str) -> Self {
+        self.time_from = Some(time);
+        self
     }
 
     /// Where a click leads.
@@ -259,6 +267,9 @@ impl Panel {
         });
         if let Some(interval) = self.interval {
             panel["interval"] = json!(interval);
+        }
+        if let Some(time) = self.time_from {
+            panel["timeFrom"] = json!(time);
         }
         if let Some(uid) = self.link {
             panel["links"] = json!([{

@@ -47,6 +47,12 @@ impl Scope {
         format!("max by ({by}) ({name}{{{matchers}}})")
     }
 
+    /// The same of the collections that have something to say on every day; tags and sessions have not.
+    pub(crate) fn beside_every_day(&self, name: &str) -> String {
+        let matchers = if name.starts_with("oura_") { &self.live } else { self.person };
+        format!("max by (person, collection) ({name}{{collection=~\"{EVERY_DAY}\",{matchers}}})")
+    }
+
     /// The value of the day at each instant, from history.
     pub(crate) fn day(&self, key: &str) -> String {
         let (name, label) = selected(key);
@@ -105,6 +111,9 @@ impl Scope {
         )
     }
 }
+
+/// Collections with a document for every day that the ring is worn.
+const EVERY_DAY: &str = "daily_activity|daily_readiness|daily_sleep|daily_stress|daily_spo2|daily_resilience|sleep|heartrate|ring_battery_level";
 
 /// The labels that tell the series of a number or family apart.
 pub(crate) fn by(key: &str) -> String {

@@ -114,7 +114,7 @@ pub(crate) fn body(groups: &[Group], runbook: &str, indent: &str) -> String {
     if indent.is_empty() {
         return text;
     }
-    text.lines().map(|line| format!("{indent}{line}\n")).collect()
+    text.lines().fold(String::new(), |indented, line| indented + indent + line + "\n")
 }
 
 const STRING: &str = "BUG: writing to a string";

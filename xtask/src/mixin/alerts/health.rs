@@ -174,6 +174,7 @@ fn with(mut one: Vec<(String, String)>, other: Vec<(String, String)>) -> Vec<(St
     one
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one alert after the other")]
 fn health(s: &Scope, h: &Health) -> Vec<Alert> {
     vec![
         Alert {
@@ -337,6 +338,7 @@ fn health(s: &Scope, h: &Health) -> Vec<Alert> {
     ]
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one alert after the other")]
 fn habits(s: &Scope, h: &Health) -> Vec<Alert> {
     let days_without_goal = format!("{}d", h.movement_days);
     let remaining = "activity_remaining_distance";

@@ -116,13 +116,13 @@ fn trends(s: &Scope) -> Vec<Panel> {
             .ask(s.day("activity_steps"), "{{person}}")
             .ask(s.mean("activity_steps", "7d"), "{{person}}, mean of 7 days")
             .unit_of("activity_steps")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         Panel::new(Kind::Lines, "Active energy and goal", "Energy spent by moving, and what Oura asked for.")
             .ask(s.day("activity_active_energy"), "spent {{person}}")
             .ask(s.day("activity_target_energy"), "goal {{person}}")
             .unit_of("activity_active_energy")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         stacked(
             s,
@@ -166,12 +166,12 @@ fn trends(s: &Scope) -> Vec<Panel> {
         .ask(s.day("activity_duration_sedentary"), "{{person}}")
         .ask(s.mean("activity_duration_sedentary", "7d"), "{{person}}, mean of 7 days")
         .unit_of("activity_duration")
-        .from_zero()
+        .at_least_zero()
         .daily(),
         Panel::new(Kind::Bars, "Reminders to move", "How often Oura asked to get up.")
             .ask(s.day("activity_inactivity_alerts"), "{{person}}")
             .unit_of("activity_inactivity_alerts")
-            .from_zero()
+            .at_least_zero()
             .daily(),
     ]
 }
@@ -187,18 +187,18 @@ fn training(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Bars, "Workouts a week", "Workouts of the seven days up to each point.")
             .ask(s.over("sum_over_time", "workouts", "7d"), "{{person}}")
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         Panel::new(Kind::Bars, "Energy of workouts", "Energy spent in the workouts of each day.")
             .ask(s.day("workout_energy"), "{{person}}")
             .unit_of("workout_energy")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8)
             .daily(),
         Panel::new(Kind::Bars, "Distance of workouts", "Distance covered in the workouts of each day.")
             .ask(s.day("workout_distance"), "{{person}}")
             .unit_of("workout_distance")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8)
             .daily(),
         Panel::new(Kind::Lines, "Load of a week against a month", "Hard and medium load of the last 7 days against the weekly mean of 28. About 1 is steady; well above it is a jump that the body has to catch up with.")
@@ -222,7 +222,7 @@ fn sessions(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Bars, "Sessions", "Sessions of each day.")
             .ask(s.day("sessions"), "{{person}}")
             .unit_of("sessions")
-            .from_zero()
+            .at_least_zero()
             .daily(),
     ]
 }

@@ -123,7 +123,7 @@ fn night(s: &Scope) -> Vec<Panel> {
             "{{person}}",
         )
         .unit_of("sleep_average_heart_rate")
-        .from_zero()
+        .at_least_zero()
         .daily(),
     ]
 }
@@ -232,7 +232,7 @@ fn ring(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Bars, "Not worn", "Time of each day without the ring on the finger.")
             .ask(s.day("activity_duration_non_wear"), "{{person}}")
             .unit_of("activity_duration")
-            .from_zero()
+            .at_least_zero()
             .daily(),
     ]
 }

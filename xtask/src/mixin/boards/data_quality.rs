@@ -44,22 +44,22 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         Panel::new(
             Kind::BarGauge,
             "Age of the newest day",
-            "How long ago the newest day of each collection began (at its midnight UTC).",
+            "How long ago the newest day of each collection that has one every day began (at its midnight UTC).",
         )
-        .ask(age(names::NEWEST_DAY), "{{collection}} {{person}}")
+        .ask(format!("time() - {}", s.beside_every_day(names::NEWEST_DAY)), "{{collection}} {{person}}")
         .unit("s")
         .steps(steps)
-        .from_zero()
+        .at_least_zero()
         .size(8, 10),
         Panel::new(
             Kind::BarGauge,
             "Age of the newest value",
-            "How long ago the newest value of each collection was measured.",
+            "How long ago the newest value of each collection that has one every day was measured.",
         )
-        .ask(age(names::OBSERVED), "{{collection}} {{person}}")
+        .ask(format!("time() - {}", s.beside_every_day(names::OBSERVED)), "{{collection}} {{person}}")
         .unit("s")
         .steps(steps)
-        .from_zero()
+        .at_least_zero()
         .size(8, 10),
         Panel::new(
             Kind::BarGauge,
@@ -69,7 +69,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(age(names::LAST_SUCCESS), "{{collection}} {{person}}")
         .unit("s")
         .steps(&[(f64::NEG_INFINITY, GREEN), (3600.0, ORANGE), (7200.0, RED)])
-        .from_zero()
+        .at_least_zero()
         .size(8, 10),
         Panel::new(
             Kind::Calendar,
@@ -194,16 +194,16 @@ fn changed() -> Vec<Panel> {
         Panel::new(Kind::Lines, "New documents", "Documents seen for the first time, in the 24 hours up to each point.")
             .ask(documents("new"), "{{collection}}")
             .unit("short")
-            .from_zero(),
+            .at_least_zero(),
         Panel::new(Kind::Lines, "Changed later", "Documents that Oura changed after it had given them, in the 24 hours up to each point. The older body is kept.")
             .ask(documents("changed"), "{{collection}}")
             .unit("short")
-            .from_zero(),
+            .at_least_zero(),
         Panel::new(Kind::Lines, "Rejected documents", "Documents that could not be read, in the 24 hours up to each point. They are kept, with the reason: `myhealth doctor`.")
             .ask(documents("rejected"), "{{collection}}")
             .unit("short")
             .steps(NONE)
-            .from_zero(),
+            .at_least_zero(),
         Panel::new(Kind::Table, "Fields nobody knows yet", "What Oura sends and this version does not know: where it stands in the documents.")
             .ask(format!("max by (collection, pointer) ({})", names::DRIFT), "{{pointer}}")
             .rows(&[], &[("collection", "Collection"), ("pointer", "Field"), ("Value", "Seen")])
@@ -221,7 +221,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
         .ask(s.day("activity_duration_non_wear"), "{{person}}")
         .unit("s")
         .steps(&[(f64::NEG_INFINITY, BLUE), (43_200.0, YELLOW), (72_000.0, RED)])
-        .from_zero()
+        .at_least_zero()
         .size(8, 8)
         .daily(),
         Panel::new(
@@ -231,7 +231,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
         )
         .ask(s.over("sum_over_time", "sleep_low_battery", "28d"), "{{person}}")
         .unit("short")
-        .from_zero()
+        .at_least_zero()
         .size(8, 8)
         .daily(),
         Panel::new(
@@ -241,7 +241,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
         )
         .ask(format!("sum by (person) ({})", s.over("count_over_time", "heart_rate", "1d")), "{{person}}")
         .unit("short")
-        .from_zero()
+        .at_least_zero()
         .size(8, 8)
         .daily(),
     ]

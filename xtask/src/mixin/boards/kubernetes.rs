@@ -94,7 +94,7 @@ fn resources(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
             .ask(limits("cpu", "requests"), "{{pod}} asked for")
             .unit("short")
             .decimals(3)
-            .from_zero(),
+            .at_least_zero(),
         Panel::new(
             Kind::Lines,
             "Memory",
@@ -103,7 +103,7 @@ fn resources(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
         .ask(memory.clone(), "{{pod}}")
         .ask(limits("memory", "limits"), "{{pod}} limit")
         .unit("bytes")
-        .from_zero(),
+        .at_least_zero(),
         Panel::new(Kind::Lines, "Memory as a share of the limit", "Above 90 % a pod is about to be ended.")
             .ask(format!("{memory} / {}", limits("memory", "limits")), "{{pod}}")
             .unit("percentunit")
@@ -142,7 +142,7 @@ fn resources(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
                 "{{pod}} sent",
             )
             .unit("Bps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 7),
     ]
 }

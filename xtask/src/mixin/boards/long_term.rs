@@ -108,11 +108,12 @@ fn years(s: &Scope) -> Vec<Panel> {
             let mut panel = Panel::new(
                 Kind::Lines,
                 &format!("{name}, year over year"),
-                &format!("{name}: mean of 30 days, beside the same season of the years before. Best seen over one year."),
+                &format!("{name}: mean of 30 days, beside the same season of the years before."),
             )
             .ask(s.mean(key, "30d"), "this year {{person}}")
             .unit_of(key)
             .size(6, 7)
+            .shows("1y")
             .daily();
             // 364 days are 52 weeks: Mondays stay beside Mondays.
             for (years, offset) in [(1, "364d"), (2, "728d")] {
@@ -157,7 +158,7 @@ fn seasons(s: &Scope) -> Vec<Panel> {
     let mut weekend =
         Panel::new(Kind::BarGauge, "Steps by weekday", "Mean steps of each weekday over the chosen range.")
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .size(24, 7);
     for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
     {
@@ -195,7 +196,7 @@ fn spread(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Lines, "Regularity of bedtime", "Spread (standard deviation) of going to bed over the 28 nights up to each point.")
             .ask(s.over("stddev_over_time", "sleep_bedtime_start_clock", "28d"), "{{person}}")
             .unit("s")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         Panel::new(Kind::BarGauge, "Change in a year", "Slope of the straight line through the 365 days up to now, per year, in standard deviations of the same days: what really changed.")
             .ask(slope(s, "sleep_duration"), "time asleep {{person}}")
@@ -218,11 +219,9 @@ fn slope(s: &Scope, key: &str) -> String {
 fn calendar(s: &Scope) -> Vec<Panel> {
     let weeks = |key: &str, title: &str, about: &str| {
         let mut panel = Panel::new(Kind::Calendar, title, about).unit_of(key).every("7d").size(24, 7);
-        for (back, weekday) in (0..).zip(["Wed", "Tue", "Mon", "Sun", "Sat", "Fri", "Thu"]) {
-            panel = panel.ask(
-                format!("{} offset {}h", s.day(key), 12 + 24 * back),
-                &format!("{weekday} {{{{person}}}}"),
-            );
+        for (back, weekday) in (0..7).rev().zip(["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]) {
+            let day = format!("{} offset {}h", s.day(key), 12 + 24 * back);
+            panel = panel.ask(day, &format!("{weekday} {{{{person}}}}"));
         }
         panel
     };

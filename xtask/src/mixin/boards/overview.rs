@@ -218,7 +218,7 @@ fn weeks(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Bars, "Steps", "Steps of each day; today's bar is still growing.")
             .ask(s.day("activity_steps"), "{{person}}")
             .unit_of("activity_steps")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         Panel::new(
             Kind::Bars,
@@ -228,7 +228,7 @@ fn weeks(s: &Scope) -> Vec<Panel> {
         .ask(s.day("stress_high_duration"), "stress {{person}}")
         .ask(s.day("recovery_high_duration"), "recovery {{person}}")
         .unit_of("stress_high_duration")
-        .from_zero()
+        .at_least_zero()
         .daily(),
     ]
 }
@@ -275,10 +275,10 @@ fn trust(s: &Scope) -> Vec<Panel> {
             .nothing("no alert fires")
             .size(8, 8),
         Panel::new(Kind::BarGauge, "Age of the newest day", "How long ago the newest day of each kind began (at its midnight UTC). A night is about a day old until the next one.")
-            .ask(format!("time() - {}", s.beside(names::NEWEST_DAY, "person, collection")), "{{collection}} {{person}}")
+            .ask(format!("time() - {}", s.beside_every_day(names::NEWEST_DAY)), "{{collection}} {{person}}")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (172_800.0, ORANGE), (259_200.0, RED)])
-            .from_zero()
+            .at_least_zero()
             .size(8, 8)
             .link("myhealth-data-quality"),
         Panel::new(Kind::Table, "Why a number is missing", "For each kind of data without a current value: what is known about the reason.")

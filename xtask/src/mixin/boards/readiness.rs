@@ -129,7 +129,7 @@ fn trends(s: &Scope) -> Vec<Panel> {
         )
         .ask(s.day("rest_mode_duration"), "{{person}}")
         .unit_of("rest_mode_duration")
-        .from_zero()
+        .at_least_zero()
         .daily(),
         Panel::new(Kind::Calendar, "Readiness, day by day", "A cell per day, coloured by score.")
             .ask(s.day("readiness_score"), "{{person}}")
@@ -150,7 +150,7 @@ fn stress(s: &Scope) -> Vec<Panel> {
         .ask(s.day("stress_high_duration"), "stress {{person}}")
         .ask(s.day("recovery_high_duration"), "recovery {{person}}")
         .unit_of("stress_high_duration")
-        .from_zero()
+        .at_least_zero()
         .daily(),
         Panel::new(
             Kind::Lines,

@@ -84,7 +84,7 @@ fn answers(config: &Config) -> Vec<Panel> {
         Panel::new(Kind::Lines, "Requests", "Answers a second by route.")
             .ask(format!("sum by (route) ({})", rate(&count())), "{{route}}")
             .unit("reqps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Errors", "Share of answers that are server errors, by route.")
             .ask(
@@ -93,7 +93,7 @@ fn answers(config: &Config) -> Vec<Panel> {
             )
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.05, RED)])
-            .from_zero()
+            .at_least_zero()
             .nothing("no errors")
             .size(8, 8),
         Panel::new(Kind::Lines, "Duration", &format!("Half, 95 % and 99 % of answers were faster. An alert fires when the 95 % line stays above {limit} s."))
@@ -101,16 +101,16 @@ fn answers(config: &Config) -> Vec<Panel> {
             .ask(quantile("0.95", "le"), "95 %")
             .ask(quantile("0.99", "le"), "99 %")
             .unit("s")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Slowest routes", "95 % of answers of each route were faster.")
             .ask(quantile("0.95", "le, route"), "{{route}}")
             .unit("s")
-            .from_zero(),
+            .at_least_zero(),
         Panel::new(Kind::Stacked, "Answers by status", "Answers a second by status code.")
             .ask(format!("sum by (status) ({})", rate(&count())), "{{status}}")
             .unit("reqps")
-            .from_zero(),
+            .at_least_zero(),
     ]
 }
 
@@ -120,34 +120,34 @@ fn oura(config: &Config) -> Vec<Panel> {
         Panel::new(Kind::Lines, "Requests to Oura", "Requests a second, by collection.")
             .ask(format!("sum by (collection) ({})", rate(names::OURA_REQUESTS)), "{{collection}}")
             .unit("reqps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Requests in five minutes", &format!("Oura allows a token 5,000 requests in five minutes; an alert fires from {limit} on."))
             .ask(format!("sum by (instance) (increase({}[5m]))", of(names::OURA_REQUESTS)), "{{instance}}")
             .unit("short")
             .steps(&[(f64::NEG_INFINITY, GREEN), (4000.0, RED)])
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Failures by kind", "Requests to Oura that failed, per second and kind. The runbook says what each kind means.")
             .ask(format!("sum by (kind) ({}) > 0", rate(names::OURA_FAILURES)), "{{kind}}")
             .unit("reqps")
-            .from_zero()
+            .at_least_zero()
             .nothing("no failures")
             .size(8, 8),
         Panel::new(Kind::Lines, "Received from Oura", "Bytes a second of answers.")
             .ask(format!("sum by (instance) ({})", rate(names::OURA_RECEIVED)), "{{instance}}")
             .unit("Bps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Documents by outcome", "Documents read a second, by what became of them. Unchanged ones cost a comparison; new and changed ones are stored.")
             .ask(format!("sum by (outcome) ({})", rate(names::DOCUMENTS)), "{{outcome}}")
             .unit("cps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
         Panel::new(Kind::Lines, "Left to read", "Windows of days that the running pass still has to read; a first sync starts high and falls.")
             .ask(of(names::BACKLOG), "{{instance}}")
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8),
     ]
 }
@@ -167,7 +167,7 @@ fn login() -> Vec<Panel> {
         Panel::new(Kind::Bars, "Renewals", "Renewals of the token in each hour, by how they ended.")
             .ask(format!("sum by (result) (increase({}[1h]))", of(names::REFRESHES)), "{{result}}")
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .every("1h")
             .size(9, 7),
         Panel::new(
@@ -192,12 +192,12 @@ fn webhooks() -> Vec<Panel> {
         .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "received: {{result}}")
         .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_FETCHES)), "fetched: {{result}}")
         .unit("eps")
-        .from_zero()
+        .at_least_zero()
         .size(8, 7),
         Panel::new(Kind::Lines, "Queue", "Events that wait for their document to be fetched.")
             .ask(format!("max({})", of(names::WEBHOOK_QUEUE)), "waiting")
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .size(8, 7),
         Panel::new(Kind::Lines, "From event to database", "95 % and half of events were stored faster.")
             .ask(
@@ -215,7 +215,7 @@ fn webhooks() -> Vec<Panel> {
                 "50 %",
             )
             .unit("s")
-            .from_zero()
+            .at_least_zero()
             .size(8, 7),
         Panel::new(Kind::Stat, "Oldest event waits", "How long the oldest waiting event has waited.")
             .ask(format!("max({})", of(names::WEBHOOK_OLDEST)), "oldest")
@@ -249,7 +249,7 @@ fn database() -> Vec<Panel> {
                 "{{state}} {{instance}}",
             )
             .unit("short")
-            .from_zero()
+            .at_least_zero()
             .size(8, 7),
         Panel::new(
             Kind::Lines,
@@ -282,7 +282,7 @@ fn database() -> Vec<Panel> {
 
 fn process() -> Vec<Panel> {
     let line = |title: &str, about: &str, expr: String, unit| {
-        Panel::new(Kind::Lines, title, about).ask(expr, "{{instance}}").unit(unit).from_zero().size(8, 7)
+        Panel::new(Kind::Lines, title, about).ask(expr, "{{instance}}").unit(unit).at_least_zero().size(8, 7)
     };
     vec![
         line("CPU", "Cores in use.", rate("process_cpu_seconds_total"), "short").decimals(3),

@@ -91,7 +91,7 @@ fn trends(s: &Scope) -> Vec<Panel> {
                 "{{stage}} {{person}}",
             )
             .unit("percentunit")
-            .from_zero()
+            .at_least_zero()
             .daily(),
         trend(s, "sleep_duration", "Time asleep", "Time asleep each night, and its mean over a week."),
         trend(s, "sleep_efficiency", "Efficiency", "Share of the time in bed spent asleep, and its mean over a week."),
@@ -108,7 +108,7 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
         "Mean time asleep of the nights that ended on each weekday, over the chosen range.",
     )
     .unit("s")
-    .from_zero();
+    .at_least_zero();
     for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
     {
         weekdays = weekdays.ask(
@@ -127,7 +127,7 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
             .ask(s.over("stddev_over_time", "sleep_bedtime_end_clock", "14d"), "up {{person}}")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (1800.0, ORANGE), (5400.0, RED)])
-            .from_zero()
+            .at_least_zero()
             .daily(),
         Panel::new(Kind::Lines, "Bedtime and Oura's window", "When you went to bed, and the window in which Oura would have.")
             .ask(s.day("sleep_bedtime_start_clock"), "to bed {{person}}")
@@ -153,13 +153,13 @@ fn naps(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Bars, "Naps", "Sleep periods of each day besides the night, once Oura counts them.")
             .ask(s.day("sleep_naps"), "{{person}}")
             .unit_of("sleep_naps")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8)
             .daily(),
         Panel::new(Kind::Bars, "Time asleep in naps", "How long the naps of each day were.")
             .ask(s.day("sleep_nap_duration"), "{{person}}")
             .unit_of("sleep_nap_duration")
-            .from_zero()
+            .at_least_zero()
             .size(8, 8)
             .daily(),
         Panel::new(
