@@ -51,8 +51,8 @@ fn documented(scrape: &str) -> String {
             "cronjob" => &["myhealth-backup"],
             "persistentvolumeclaim" => &["myhealth-data"],
             "resource" => &["cpu", "memory"],
-            "status" => &["200", "500"],
-            "state" => &["used", "idle"],
+            "code" => &["200", "500"],
+            "pool" => &["postgres"],
             _ => &["some"],
         }
     };

@@ -12,10 +12,18 @@ pub(crate) const SYNC_FAILURE: &str = "myhealth_sync_failure";
 
 // Every process.
 pub(crate) const BUILD_INFO: &str = "myhealth_build_info";
-/// A histogram; labels: route, method, status.
+/// A histogram; labels: route, method, code.
 pub(crate) const HTTP: &str = "myhealth_http_request_duration_seconds";
-pub(crate) const DATABASE_CONNECTIONS: &str = "myhealth_database_connections";
-pub(crate) const DATABASE_CONNECTIONS_MAX: &str = "myhealth_database_connections_max";
+pub(crate) const HTTP_RUNNING: &str = "myhealth_http_requests_in_flight";
+pub(crate) const REFUSED: &str = "myhealth_web_refused_total";
+pub(crate) const RELOADED: &str = "myhealth_config_last_reload_successful";
+pub(crate) const POOL_IDLE: &str = "myhealth_db_pool_idle_connections";
+pub(crate) const POOL_USED: &str = "myhealth_db_pool_used_connections";
+pub(crate) const POOL_MAX: &str = "myhealth_db_pool_max_connections";
+pub(crate) const EXPORTER_PEOPLE: &str = "myhealth_exporter_people";
+pub(crate) const EXPORTER_SERIES: &str = "myhealth_exporter_series";
+pub(crate) const EXPORTER_REBUILD: &str = "myhealth_exporter_last_rebuild_duration_seconds";
+pub(crate) const EXPORTER_READ: &str = "myhealth_exporter_last_read_duration_seconds";
 pub(crate) const STORE_UP: &str = "myhealth_store_up";
 
 // Ingest.
@@ -24,7 +32,7 @@ pub(crate) const OURA_FAILURES: &str = "myhealth_oura_failures_total";
 pub(crate) const OURA_RECEIVED: &str = "myhealth_oura_received_bytes_total";
 pub(crate) const DOCUMENTS: &str = "myhealth_sync_documents_total";
 pub(crate) const BACKLOG: &str = "myhealth_sync_backlog_windows";
-pub(crate) const DRIFT: &str = "myhealth_oura_drift";
+pub(crate) const DRIFT: &str = "myhealth_oura_drift_documents";
 
 // Log-in.
 pub(crate) const TOKEN_EXPIRY: &str = "myhealth_oauth_token_expiry_timestamp_seconds";

@@ -52,7 +52,7 @@ fn answers(config: &Config) -> Vec<Record> {
     vec![
         Record {
             name: ERRORS,
-            expr: format!("({} or 0 * {1}) / ({1} > 0)", count(r#"status=~"5..""#), count("")),
+            expr: format!("({} or 0 * {1}) / ({1} > 0)", count(r#"code=~"5..""#), count("")),
             label: None,
         },
         Record {
@@ -111,8 +111,8 @@ fn process(config: &Config) -> Vec<Alert> {
             description: format!("More than {} % of answers are server errors for five minutes.", c.error_ratio * 100.0),
             proof: Proof {
                 series: vec![
-                    (series(&format!("{}_count", names::HTTP), r#"status="200""#), "0+94x40".to_owned()),
-                    (series(&format!("{}_count", names::HTTP), r#"status="500""#), "0+0x20 6+6x20".to_owned()),
+                    (series(&format!("{}_count", names::HTTP), r#"code="200""#), "0+94x40".to_owned()),
+                    (series(&format!("{}_count", names::HTTP), r#"code="500""#), "0+0x20 6+6x20".to_owned()),
                 ],
                 silent: "29m",
                 firing: "31m",
@@ -164,9 +164,11 @@ fn process(config: &Config) -> Vec<Alert> {
             name: "MyHealthDatabasePoolExhausted",
             severity: Warning,
             area: Area::Service,
+            // The embedded database writes with one connection, which a first sync keeps busy.
             expr: format!(
-                "sum by (job, instance) ({}) >= sum by (job, instance) ({})",
-                of(config, names::DATABASE_CONNECTIONS, r#"state="used""#), of(config, names::DATABASE_CONNECTIONS_MAX, ""),
+                "sum by (job, instance, pool) ({}) >= sum by (job, instance, pool) ({})",
+                of(config, names::POOL_USED, r#"pool!="write""#),
+                of(config, names::POOL_MAX, ""),
             ),
             wait: "5m",
             keep: "",
@@ -174,9 +176,25 @@ fn process(config: &Config) -> Vec<Alert> {
             description: "For five minutes all {{ $value }} connections of the pool have been in use; requests wait for each other.".to_owned(),
             proof: Proof {
                 series: vec![
-                    (series(names::DATABASE_CONNECTIONS, r#"state="used""#), steps(&[(9.0, 10), (10.0, 20)])),
-                    (series(names::DATABASE_CONNECTIONS_MAX, ""), steps(&[(10.0, 30)])),
+                    (series(names::POOL_USED, r#"pool="postgres""#), steps(&[(9.0, 10), (10.0, 20)])),
+                    (series(names::POOL_MAX, r#"pool="postgres""#), steps(&[(10.0, 30)])),
                 ],
+                silent: "14m",
+                firing: "15m",
+                labels: &[("job", "myhealth"), ("instance", "one"), ("pool", "postgres")],
+            },
+        },
+        Alert {
+            name: "MyHealthConfigReloadFailed",
+            severity: Warning,
+            area: Area::Service,
+            expr: format!("{} == 0", of(config, names::RELOADED, "")),
+            wait: "5m",
+            keep: "",
+            summary: "{{ $labels.instance }}: the new web configuration has a mistake",
+            description: "The old one is still in force, so a renewed certificate or a changed password is not. The log says where the mistake is.".to_owned(),
+            proof: Proof {
+                series: vec![(series(names::RELOADED, ""), steps(&[(1.0, 10), (0.0, 20)]))],
                 silent: "14m",
                 firing: "15m",
                 labels: &[("job", "myhealth"), ("instance", "one")],
@@ -288,7 +306,7 @@ fn oura(config: &Config) -> Vec<Alert> {
             summary: "{{ $labels.collection }}: Oura sends fields that nobody knows yet",
             description: "{{ $value }} fields or words are new. Nothing fails; they are kept in the documents. `myhealth doctor` lists them; a newer version may read them.".to_owned(),
             proof: Proof {
-                series: vec![(series(names::DRIFT, r#"collection="sleep",pointer="/new_field""#), "_x10 1+0x30".to_owned())],
+                series: vec![(series(names::DRIFT, r#"collection="sleep",pointer="/new_field""#), "_x10 3+0x30".to_owned())],
                 silent: "24m",
                 firing: "26m",
                 labels: &[("job", "myhealth"), ("collection", "sleep")],

@@ -22,6 +22,7 @@ pub(super) fn board(config: &Config) -> Board {
             Row::new("Log-in", login()),
             Row::new("Webhooks", webhooks()),
             Row::new("Database", database()),
+            Row::new("Exporter and listeners", exporter()),
             Row::new("Process", process()),
         ],
         annotations: Vec::new(),
@@ -71,7 +72,7 @@ fn count() -> String {
 }
 
 fn error_ratio() -> String {
-    format!("(sum({}) or vector(0)) / sum({})", rate_where(&count(), r#"status=~"5..""#), rate(&count()))
+    format!("(sum({}) or vector(0)) / sum({})", rate_where(&count(), r#"code=~"5..""#), rate(&count()))
 }
 
 fn quantile(quantile: &str, by: &str) -> String {
@@ -88,7 +89,7 @@ fn answers(config: &Config) -> Vec<Panel> {
             .size(8, 8),
         Panel::new(Kind::Lines, "Errors", "Share of answers that are server errors, by route.")
             .ask(
-                format!("sum by (route) ({}) / sum by (route) ({})", rate_where(&count(), r#"status=~"5..""#), rate(&count())),
+                format!("sum by (route) ({}) / sum by (route) ({})", rate_where(&count(), r#"code=~"5..""#), rate(&count())),
                 "{{route}}",
             )
             .unit("percentunit")
@@ -108,7 +109,7 @@ fn answers(config: &Config) -> Vec<Panel> {
             .unit("s")
             .at_least_zero(),
         Panel::new(Kind::Stacked, "Answers by status", "Answers a second by status code.")
-            .ask(format!("sum by (status) ({})", rate(&count())), "{{status}}")
+            .ask(format!("sum by (code) ({})", rate(&count())), "{{code}}")
             .unit("reqps")
             .at_least_zero(),
     ]
@@ -242,28 +243,20 @@ fn webhooks() -> Vec<Panel> {
 }
 
 fn database() -> Vec<Panel> {
+    let by_pool = |name: &str| format!("sum by (instance, pool) ({})", of(name));
     vec![
-        Panel::new(Kind::Stacked, "Connections", "Connections of each process's pool, in use and idle.")
-            .ask(
-                format!("sum by (instance, state) ({})", of(names::DATABASE_CONNECTIONS)),
-                "{{state}} {{instance}}",
-            )
+        Panel::new(Kind::Stacked, "Connections", "Connections of each pool, in use and idle.")
+            .ask(by_pool(names::POOL_USED), "used {{pool}} {{instance}}")
+            .ask(by_pool(names::POOL_IDLE), "idle {{pool}} {{instance}}")
             .unit("short")
             .at_least_zero()
             .size(8, 7),
         Panel::new(
             Kind::Lines,
             "Pool in use",
-            "Connections in use as a share of the pool's size. At 1 requests wait for each other.",
+            "Connections in use as a share of the pool's size. At 1 work waits; the embedded database writes with one.",
         )
-        .ask(
-            format!(
-                "sum by (instance) ({}{{{CHOSEN},state=\"used\"}}) / sum by (instance) ({})",
-                names::DATABASE_CONNECTIONS,
-                of(names::DATABASE_CONNECTIONS_MAX)
-            ),
-            "{{instance}}",
-        )
+        .ask(format!("{} / {}", by_pool(names::POOL_USED), by_pool(names::POOL_MAX)), "{{pool}} {{instance}}")
         .unit("percentunit")
         .range(0.0, 1.0)
         .size(8, 7),
@@ -276,6 +269,32 @@ fn database() -> Vec<Panel> {
         .words(&[(0, "no", RED), (1, "yes", GREEN)])
         .unit("bool_yes_no")
         .steps(UP)
+        .size(8, 7),
+    ]
+}
+
+fn exporter() -> Vec<Panel> {
+    let line = |title: &str, about: &str, name: &str, unit| {
+        Panel::new(Kind::Lines, title, about)
+            .ask(of(name), "{{instance}}")
+            .unit(unit)
+            .at_least_zero()
+            .size(8, 7)
+    };
+    vec![
+        line("Persons", "Persons whose gauges each exporter shows; shards add up.", names::EXPORTER_PEOPLE, "short"),
+        line("Series about persons", "Size of a scrape, in series about persons.", names::EXPORTER_SERIES, "short"),
+        line("Making the body", "How long the last rebuild of the body of a scrape took.", names::EXPORTER_REBUILD, "s"),
+        line("Reading the newest values", "How long the last look at the database took.", names::EXPORTER_READ, "s"),
+        line("In flight", "Requests being answered.", names::HTTP_RUNNING, "short"),
+        Panel::new(
+            Kind::Lines,
+            "Refused",
+            "Connections and requests a second that were refused before they were answered: too many, a failed handshake, a wrong password.",
+        )
+        .ask(format!("sum by (reason) ({})", rate(names::REFUSED)), "{{reason}}")
+        .unit("reqps")
+        .at_least_zero()
         .size(8, 7),
     ]
 }
