@@ -59,14 +59,6 @@ fn today(s: &Scope) -> Vec<Panel> {
         )
         .steps(&[(f64::NEG_INFINITY, GREEN), (0.1, YELLOW)]),
         newest(s, "activity_inactivity_alerts", "Reminders to move", "How often Oura asked to get up today."),
-        contributors_now(s, "activity_contributor", "the activity score"),
-        Panel::new(
-            Kind::Pie,
-            "The day by movement",
-            "The newest day by level of movement; the levels add up to the day.",
-        )
-        .ask(s.now("activity_duration"), "{{level}} {{person}}")
-        .unit_of("activity_duration"),
         newest(
             s,
             "activity_average_met",
@@ -78,6 +70,15 @@ fn today(s: &Scope) -> Vec<Panel> {
         newest(s, "activity_total_energy", "Energy in all", "Energy spent today, rest included.").size(6, 4),
         newest(s, "workouts", "Workouts", "Workouts of the newest day that has any.").size(6, 4),
         newest(s, "activity_target_distance", "Goal", "The walking distance Oura asks for today.").size(6, 4),
+        contributors_now(s, "activity_contributor", "the activity score").size(12, 8),
+        Panel::new(
+            Kind::Pie,
+            "The day by movement",
+            "The newest day by level of movement; the levels add up to the day.",
+        )
+        .ask(s.now("activity_duration"), "{{level}} {{person}}")
+        .unit_of("activity_duration")
+        .size(12, 8),
     ]
 }
 

@@ -212,7 +212,7 @@ fn ring(s: &Scope) -> Vec<Panel> {
         .unit_of("ring_battery_level")
         .steps(&[(f64::NEG_INFINITY, RED), (0.15, ORANGE), (0.3, GREEN)])
         .range(0.0, 1.0)
-        .every("15m"),
+        .every("1h"),
         Panel::new(Kind::States, "Charging", "When the ring was charging, and when it lay in its charger.")
             .ask(s.points("ring_charging"), "charging {{person}}")
             .ask(s.points("ring_in_charger"), "in the charger {{person}}")

@@ -36,20 +36,23 @@ fn last_night(s: &Scope) -> Vec<Panel> {
         newest(s, "sleep_latency", "Fell asleep in", "Time from getting into bed to falling asleep. Under five minutes can mean a lack of sleep.")
             .steps(&[(f64::NEG_INFINITY, ORANGE), (300.0, GREEN), (1800.0, ORANGE)]),
         newest(s, "sleep_restless_periods", "Restless periods", "How often the night was restless."),
-        contributors_now(s, "sleep_contributor", "the sleep score"),
-        Panel::new(Kind::Pie, "Stages of last night", "Share of each sleep stage in the time in bed.")
-            .ask(s.now("sleep_stage_duration"), "{{stage}} {{person}}")
-            .unit_of("sleep_stage_duration"),
-        newest(s, "sleep_bedtime_start_clock", "To bed", "When the night began on the sleeper's clock, from midnight: −00:40:00 is 23:20.").size(4, 4),
-        newest(s, "sleep_bedtime_end_clock", "Up", "When the night ended on the sleeper's clock.").size(4, 4),
+        newest(s, "sleep_bedtime_start_clock", "To bed", "When the night began on the sleeper's clock, from midnight: −00:40:00 is 23:20.").size(8, 4),
+        newest(s, "sleep_bedtime_end_clock", "Up", "When the night ended on the sleeper's clock.").size(8, 4),
         Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the last 14 nights that were measured; negative is a surplus.")
             .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_DEBT), "{{person}}")
             .unit("s")
-            .steps(&[(f64::NEG_INFINITY, GREEN), (18_000.0, ORANGE), (43_200.0, RED)]),
+            .steps(&[(f64::NEG_INFINITY, GREEN), (18_000.0, ORANGE), (43_200.0, RED)])
+        .size(8, 4),
+        contributors_now(s, "sleep_contributor", "the sleep score").size(8, 8),
+        Panel::new(Kind::Pie, "Stages of last night", "Share of each sleep stage in the time in bed.")
+            .ask(s.now("sleep_stage_duration"), "{{stage}} {{person}}")
+            .unit_of("sleep_stage_duration")
+        .size(8, 8),
         Panel::new(Kind::Stat, "Oura's advice", "What Oura recommends about bedtime.")
             .ask(format!("{} == 1", s.now("bedtime_recommendation")), "{{state}} {{person}}")
             .words(&[(1, "now", "blue")])
-            .size(8, 4),
+            .size(8, 8)
+        .nothing("no advice today"),
     ]
 }
 
