@@ -257,6 +257,5 @@ fn report(times: &mut [(Duration, &String, &String)]) {
     for (time, board, panel) in times.iter().take(10) {
         writeln!(text, "{:>6.0} ms  {board} / {panel}", time.as_secs_f64() * 1000.0).unwrap();
     }
-    println!("{text}");
     std::fs::write(left("slowest-queries.txt"), text).unwrap();
 }
