@@ -108,28 +108,11 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
-    if let Some((client, oura, metrics, settings)) = reader {
-        let mine = service.person.ensure(&store, clock()).await?.id;
-        // Whoever asked for a restart wants to see it work.
-        store.set_due(mine, None).await?;
-        let mut crew = Crew {
-            store: store.clone(),
-            client: oura.credentials.access(client, mine, &store, &metrics, &clock),
-            settings,
-            metrics,
-            clock: clock.clone(),
-            workers: oura.workers,
-            holder: holder()?,
-            hold: Crew::HOLD,
-            relaxed: None,
-        };
+    if let Some(reader) = reader {
+        let mut crew = crew(reader, &service.person, &store, &clock).await?;
         if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
             println!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
             let metrics = ingest::webhook::Metrics::register(own);
-            if oura.credentials.is_typed() {
-                // The token may be another account's than before.
-                store.forget_account(mine).await?;
-            }
             let (store, clock) = (store.clone(), clock.clone());
             let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
             crew.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
@@ -171,6 +154,33 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
+}
+
+/// Who reads everybody, with the person of this process's flags among them.
+async fn crew(
+    (client, oura, metrics, settings): (ingest::Client, &Oura, ingest::Metrics, Settings),
+    who: &Who,
+    store: &Store,
+    clock: &Clock,
+) -> anyhow::Result<Crew> {
+    let mine = who.ensure(store, clock()).await?.id;
+    // Whoever asked for a restart wants to see it work.
+    store.set_due(mine, None).await?;
+    if oura.credentials.is_typed() {
+        // The token may be another account's than before.
+        store.forget_account(mine).await?;
+    }
+    Ok(Crew {
+        store: store.clone(),
+        client: oura.credentials.access(client, mine, store, &metrics, clock),
+        settings,
+        metrics,
+        clock: clock.clone(),
+        workers: oura.workers,
+        holder: holder()?,
+        hold: Crew::HOLD,
+        relaxed: None,
+    })
 }
 
 /// A name for this process's turns that no other process has.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{docs, run};
+use crate::{docs, mixin, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -39,12 +39,18 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if args.check { check() } else { write() }
 }
 
+/// Every generated file: its path and its text.
+fn files() -> Result<Vec<(String, String)>> {
+    let single = FILES.iter().map(|file| Ok((file.path.to_owned(), (file.render)()?)));
+    single.chain(mixin::files().into_iter().map(Ok)).collect()
+}
+
 /// Fails when a file differs from what the code says.
 pub(crate) fn check() -> Result<()> {
     let mut differences = Vec::new();
-    for file in FILES {
-        let found = read(&run::root().join(file.path));
-        differences.extend(difference(file.path, &found, &(file.render)()?));
+    for (path, wanted) in files()? {
+        let found = read(&run::root().join(&path));
+        differences.extend(difference(&path, &found, &wanted));
     }
     if !differences.is_empty() {
         bail!(
@@ -56,12 +62,11 @@ pub(crate) fn check() -> Result<()> {
 }
 
 fn write() -> Result<()> {
-    for file in FILES {
-        let path = run::root().join(file.path);
-        let wanted = (file.render)()?;
+    for (name, wanted) in files()? {
+        let path = run::root().join(&name);
         if read(&path) != wanted {
-            write_file(&path, &wanted).with_context(|| format!("cannot write {}", file.path))?;
-            println!("wrote {}", file.path);
+            write_file(&path, &wanted).with_context(|| format!("cannot write {name}"))?;
+            println!("wrote {name}");
         }
     }
     Ok(())
@@ -108,14 +113,15 @@ mod tests {
 
     #[test]
     fn every_file_says_that_it_is_generated_and_how() {
-        for file in FILES {
-            let text = read(&run::root().join(file.path));
+        let paths = FILES.iter().map(|file| file.path.to_owned());
+        for path in paths.chain(mixin::files().into_iter().map(|(path, _)| path)) {
+            let text = read(&run::root().join(&path));
             let first = text.lines().next().unwrap_or_default();
-            // JSON has no comments.
+            // JSON has no comments; a dashboard says it in its description.
             let said = first.contains("enerated by `cargo xtask generate`")
-                || Path::new(file.path).extension().is_some_and(|kind| kind == "json");
-            assert!(said, "{}: {first}", file.path);
-            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{}: ends in one line feed", file.path);
+                || Path::new(&path).extension().is_some_and(|kind| kind == "json");
+            assert!(said, "{path}: {first}");
+            assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{path}: ends in one line feed");
         }
     }
 

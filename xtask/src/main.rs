@@ -14,6 +14,7 @@ mod docs;
 mod generate;
 #[cfg(test)]
 mod layers;
+mod mixin;
 mod postgres;
 mod programs;
 mod provision;
@@ -39,6 +40,8 @@ struct Cli {
 enum Command {
     Test(test::Args),
     Generate(generate::Args),
+    Mixin(mixin::Args),
+    LintQueries(mixin::lint::Args),
     Provision(provision::Args),
     Bench(bench::Args),
 }
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::main(&args),
         Command::Generate(args) => generate::main(&args),
+        Command::Mixin(args) => mixin::main(&args),
+        Command::LintQueries(args) => mixin::lint::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::Bench(args) => bench::main(&args),
     };

@@ -33,9 +33,15 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 3] = [
+const PROGRAMS: [Program; 5] = [
     Program { variable: "MYHEALTH_TEST_PROMETHEUS", name: "prometheus", package: "prometheus" },
     Program { variable: "MYHEALTH_TEST_PROMTOOL", name: "promtool", package: "prometheus" },
+    Program {
+        variable: "MYHEALTH_TEST_ALERTMANAGER",
+        name: "prometheus-alertmanager",
+        package: "prometheus-alertmanager",
+    },
+    Program { variable: "MYHEALTH_TEST_AMTOOL", name: "amtool", package: "prometheus-alertmanager" },
     Program { variable: "MYHEALTH_TEST_CHROMIUM", name: "chromium", package: "chromium" },
 ];
 

@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::provision::provision;
-use crate::{generate, run};
+use crate::{generate, mixin, run};
 
-/// Run every check: format, generated files, clippy, and all tests with what they need
+/// Run every check: format, generated files, queries, clippy, and all tests with what they need
 ///
-/// PostgreSQL, Prometheus and Chromium are installed if missing (see `cargo xtask provision`). Steps run in the order
+/// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`). Steps run in the order
 /// of their cost; the first that fails ends the run. The tests come last, and their results are the last lines printed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -33,6 +33,8 @@ enum Step {
     Fmt,
     /// `cargo xtask generate --check`
     Generated,
+    /// `cargo xtask lint-queries`; what it needs promtool for is in the tests
+    Queries,
     /// `cargo clippy --workspace --all-targets -- -D warnings`
     Clippy,
     /// `cargo test --workspace --lib --bins --tests`
@@ -51,6 +53,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         match step {
             Step::Fmt => done.time("fmt", fmt)?,
             Step::Generated => done.time("generated", generate::check)?,
+            Step::Queries => done.time("queries", mixin::lint::check)?,
             Step::Clippy => done.time("clippy", clippy)?,
             Step::Tests => {
                 let provisioned = done.time("provision", provision)?;
@@ -134,6 +137,7 @@ mod tests {
     #[test]
     fn steps_keep_their_order() {
         assert!(Step::selected(&[Step::Clippy, Step::Fmt]).eq([Step::Fmt, Step::Clippy]));
-        assert!(Step::selected(&[]).eq([Step::Fmt, Step::Generated, Step::Clippy, Step::Tests]));
+        let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Clippy, Step::Tests];
+        assert!(Step::selected(&[]).eq(all));
     }
 }

@@ -3,14 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod commands;
+mod dashboards;
 mod end_to_end;
 mod history;
+mod illness;
 mod import;
 mod killed;
 mod login;
+mod monitoring;
 mod process;
 mod prometheus;
 mod refusals;
+mod service_metrics;
 mod telemetry;
 mod web;
 mod webhooks;

@@ -1,0 +1,329 @@
+//! Service health: rate, errors, duration of every role; Oura, log-in, webhooks, database, process.
+
+use super::super::board::{Board, Row, Subject};
+use super::super::config::Config;
+use super::super::names;
+use super::super::panel::{GREEN, Kind, NONE, ORANGE, Panel, RED, UP};
+
+/// Matchers of the chosen processes.
+const CHOSEN: &str = r#"job=~"$job",instance=~"$instance""#;
+
+pub(super) fn board(config: &Config) -> Board {
+    Board {
+        uid: "myhealth-service",
+        title: "Service health",
+        about: "Rate, errors and duration of every role, and what they depend on.",
+        subject: Subject::Service,
+        from: "now-6h",
+        rows: vec![
+            Row::new("At a glance", glance()),
+            Row::new("Answers: rate, errors, duration", answers(config)),
+            Row::new("Oura", oura(config)),
+            Row::new("Log-in", login()),
+            Row::new("Webhooks", webhooks()),
+            Row::new("Database", database()),
+            Row::new("Exporter and listeners", exporter()),
+            Row::new("Process", process()),
+        ],
+        annotations: Vec::new(),
+    }
+}
+
+fn of(name: &str) -> String {
+    format!("{name}{{{CHOSEN}}}")
+}
+
+fn rate(name: &str) -> String {
+    format!("rate({}[$__rate_interval])", of(name))
+}
+
+/// The same with a matcher of its own.
+fn rate_where(name: &str, matcher: &str) -> String {
+    format!("rate({name}{{{CHOSEN},{matcher}}}[$__rate_interval])")
+}
+
+fn glance() -> Vec<Panel> {
+    vec![
+        Panel::new(Kind::Stat, "Up", "Whether Prometheus reaches each process.")
+            .ask(of("up"), "{{instance}}")
+            .words(&[(0, "down", RED), (1, "up", GREEN)])
+            .unit("bool_yes_no")
+            .steps(UP),
+        Panel::new(Kind::Table, "Builds", "What runs where.")
+            .ask(of(names::BUILD_INFO), "{{version}}")
+            .rows(&["Value"], &[("version", "Version"), ("revision", "Revision")])
+            .size(8, 4),
+        Panel::new(Kind::Stat, "Running for", "Since the youngest process started.")
+            .ask(format!("time() - max(process_start_time_seconds{{{CHOSEN}}})"), "youngest")
+            .unit("s"),
+        Panel::new(Kind::Stat, "Errors", "Share of answers that are server errors, over five minutes.")
+            .ask(error_ratio(), "errors")
+            .unit("percentunit")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (0.01, ORANGE), (0.05, RED)]),
+        Panel::new(Kind::Stat, "Failed reads", "Collections whose last read from Oura failed.")
+            .ask(format!("sum({} == bool 0)", of(names::SYNC_UP)), "failed")
+            .unit("short")
+            .steps(NONE),
+    ]
+}
+
+fn count() -> String {
+    format!("{}_count", names::HTTP)
+}
+
+fn error_ratio() -> String {
+    format!("(sum({}) or vector(0)) / sum({})", rate_where(&count(), r#"code=~"5..""#), rate(&count()))
+}
+
+fn quantile(quantile: &str, by: &str) -> String {
+    format!("histogram_quantile({quantile}, sum by ({by}) ({}))", rate(&format!("{}_bucket", names::HTTP)))
+}
+
+fn answers(config: &Config) -> Vec<Panel> {
+    let limit = config.services.latency_seconds;
+    vec![
+        Panel::new(Kind::Lines, "Requests", "Answers a second by route.")
+            .ask(format!("sum by (route) ({})", rate(&count())), "{{route}}")
+            .unit("reqps")
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Errors", "Share of answers that are server errors, by route.")
+            .ask(
+                format!("sum by (route) ({}) / sum by (route) ({})", rate_where(&count(), r#"code=~"5..""#), rate(&count())),
+                "{{route}}",
+            )
+            .unit("percentunit")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (0.05, RED)])
+            .at_least_zero()
+            .nothing("no errors")
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Duration", &format!("Half, 95 % and 99 % of answers were faster. An alert fires when the 95 % line stays above {limit} s."))
+            .ask(quantile("0.5", "le"), "50 %")
+            .ask(quantile("0.95", "le"), "95 %")
+            .ask(quantile("0.99", "le"), "99 %")
+            .unit("s")
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Slowest routes", "95 % of answers of each route were faster.")
+            .ask(quantile("0.95", "le, route"), "{{route}}")
+            .unit("s")
+            .at_least_zero(),
+        Panel::new(Kind::Stacked, "Answers by status", "Answers a second by status code.")
+            .ask(format!("sum by (code) ({})", rate(&count())), "{{code}}")
+            .unit("reqps")
+            .at_least_zero(),
+    ]
+}
+
+fn oura(config: &Config) -> Vec<Panel> {
+    let limit = config.services.oura_requests;
+    vec![
+        Panel::new(Kind::Lines, "Requests to Oura", "Requests a second, by collection.")
+            .ask(format!("sum by (collection) ({})", rate(names::OURA_REQUESTS)), "{{collection}}")
+            .unit("reqps")
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Requests in five minutes", &format!("Oura allows a token 5,000 requests in five minutes; an alert fires from {limit} on."))
+            .ask(format!("sum by (instance) (increase({}[5m]))", of(names::OURA_REQUESTS)), "{{instance}}")
+            .unit("short")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (4000.0, RED)])
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Failures by kind", "Requests to Oura that failed, per second and kind. The runbook says what each kind means.")
+            .ask(format!("sum by (kind) ({}) > 0", rate(names::OURA_FAILURES)), "{{kind}}")
+            .unit("reqps")
+            .at_least_zero()
+            .nothing("no failures")
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Received from Oura", "Bytes a second of answers.")
+            .ask(format!("sum by (instance) ({})", rate(names::OURA_RECEIVED)), "{{instance}}")
+            .unit("Bps")
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Documents by outcome", "Documents read a second, by what became of them. Unchanged ones cost a comparison; new and changed ones are stored.")
+            .ask(format!("sum by (outcome) ({})", rate(names::DOCUMENTS)), "{{outcome}}")
+            .unit("cps")
+            .at_least_zero()
+            .size(8, 8),
+        Panel::new(Kind::Lines, "Left to read", "Windows of days that the running pass still has to read; a first sync starts high and falls.")
+            .ask(of(names::BACKLOG), "{{instance}}")
+            .unit("short")
+            .at_least_zero()
+            .size(8, 8),
+    ]
+}
+
+fn login() -> Vec<Panel> {
+    vec![
+        Panel::new(
+            Kind::Stat,
+            "Token ends in",
+            "How long the access token is still valid. It is renewed well before.",
+        )
+        .ask(format!("min by (person) ({}) - time()", of(names::TOKEN_EXPIRY)), "{{person}}")
+        .unit("s")
+        .steps(&[(f64::NEG_INFINITY, RED), (1800.0, ORANGE), (3600.0, GREEN)])
+        .nothing("no log-in")
+        .size(6, 7),
+        Panel::new(Kind::Bars, "Renewals", "Renewals of the token in each hour, by how they ended.")
+            .ask(format!("sum by (result) (increase({}[1h]))", of(names::REFRESHES)), "{{result}}")
+            .unit("short")
+            .at_least_zero()
+            .every("1h")
+            .size(9, 7),
+        Panel::new(
+            Kind::Table,
+            "Scopes not granted",
+            "What was asked for and not granted: the collections behind it stay empty until the next log-in.",
+        )
+        .ask(format!("max by (person, scope) ({}) == 0", of(names::SCOPE)), "{{scope}}")
+        .rows(&["Value"], &[("person", "Person"), ("scope", "Scope")])
+        .nothing("all granted")
+        .size(9, 7),
+    ]
+}
+
+fn webhooks() -> Vec<Panel> {
+    vec![
+        Panel::new(
+            Kind::Lines,
+            "Events",
+            "Events and the documents they announce, a second, by what became of them.",
+        )
+        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "received: {{result}}")
+        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_FETCHES)), "fetched: {{result}}")
+        .unit("eps")
+        .at_least_zero()
+        .size(8, 7),
+        Panel::new(Kind::Lines, "Queue", "Events that wait for their document to be fetched.")
+            .ask(format!("max({})", of(names::WEBHOOK_QUEUE)), "waiting")
+            .unit("short")
+            .at_least_zero()
+            .size(8, 7),
+        Panel::new(Kind::Lines, "From event to database", "95 % and half of events were stored faster.")
+            .ask(
+                format!(
+                    "histogram_quantile(0.95, sum by (le) ({}))",
+                    rate(&format!("{}_bucket", names::WEBHOOK_LAG))
+                ),
+                "95 %",
+            )
+            .ask(
+                format!(
+                    "histogram_quantile(0.5, sum by (le) ({}))",
+                    rate(&format!("{}_bucket", names::WEBHOOK_LAG))
+                ),
+                "50 %",
+            )
+            .unit("s")
+            .at_least_zero()
+            .size(8, 7),
+        Panel::new(Kind::Stat, "Oldest event waits", "How long the oldest waiting event has waited.")
+            .ask(format!("max({})", of(names::WEBHOOK_OLDEST)), "oldest")
+            .unit("s")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (300.0, ORANGE), (900.0, RED)])
+            .nothing("none waits")
+            .size(8, 5),
+        Panel::new(
+            Kind::Stat,
+            "Subscriptions end in",
+            "How long the first subscription to end is still valid. They are renewed a week before.",
+        )
+        .ask(format!("min({} > 0) - time()", of(names::WEBHOOK_EXPIRY)), "first")
+        .unit("s")
+        .steps(&[(f64::NEG_INFINITY, RED), (172_800.0, ORANGE), (604_800.0, GREEN)])
+        .nothing("no webhooks")
+        .size(8, 5),
+        Panel::new(Kind::Stat, "Subscriptions", "Subscriptions by state.")
+            .ask(format!("max by (state) ({})", of(names::WEBHOOK_SUBSCRIPTIONS)), "{{state}}")
+            .unit("short")
+            .nothing("no webhooks")
+            .size(8, 5),
+    ]
+}
+
+fn database() -> Vec<Panel> {
+    let by_pool = |name: &str| format!("sum by (instance, pool) ({})", of(name));
+    vec![
+        Panel::new(Kind::Stacked, "Connections", "Connections of each pool, in use and idle.")
+            .ask(by_pool(names::POOL_USED), "used {{pool}} {{instance}}")
+            .ask(by_pool(names::POOL_IDLE), "idle {{pool}} {{instance}}")
+            .unit("short")
+            .at_least_zero()
+            .size(8, 7),
+        Panel::new(
+            Kind::Lines,
+            "Pool in use",
+            "Connections in use as a share of the pool's size. At 1 work waits; the embedded database writes with one.",
+        )
+        .ask(format!("{} / {}", by_pool(names::POOL_USED), by_pool(names::POOL_MAX)), "{{pool}} {{instance}}")
+        .unit("percentunit")
+        .range(0.0, 1.0)
+        .size(8, 7),
+        Panel::new(
+            Kind::Calendar,
+            "The exporter reads it",
+            "Whether the exporter's last look at the database succeeded; while it is not, the gauges stay as they were.",
+        )
+        .ask(of(names::STORE_UP), "{{instance}}")
+        .words(&[(0, "no", RED), (1, "yes", GREEN)])
+        .unit("bool_yes_no")
+        .steps(UP)
+        .size(8, 7),
+    ]
+}
+
+fn exporter() -> Vec<Panel> {
+    let line = |title: &str, about: &str, name: &str, unit| {
+        Panel::new(Kind::Lines, title, about)
+            .ask(of(name), "{{instance}}")
+            .unit(unit)
+            .at_least_zero()
+            .size(8, 7)
+    };
+    vec![
+        line("Persons", "Persons whose gauges each exporter shows; shards add up.", names::EXPORTER_PEOPLE, "short"),
+        line("Series about persons", "Size of a scrape, in series about persons.", names::EXPORTER_SERIES, "short"),
+        line("Making the body", "How long the last rebuild of the body of a scrape took.", names::EXPORTER_REBUILD, "s"),
+        line("Reading the newest values", "How long the last look at the database took.", names::EXPORTER_READ, "s"),
+        line("In flight", "Requests being answered.", names::HTTP_RUNNING, "short"),
+        Panel::new(
+            Kind::Lines,
+            "Refused",
+            "Connections and requests a second that were refused before they were answered: too many, a failed handshake, a wrong password.",
+        )
+        .ask(format!("sum by (reason) ({})", rate(names::REFUSED)), "{{reason}}")
+        .unit("reqps")
+        .at_least_zero()
+        .size(8, 7),
+    ]
+}
+
+fn process() -> Vec<Panel> {
+    let line = |title: &str, about: &str, expr: String, unit| {
+        Panel::new(Kind::Lines, title, about).ask(expr, "{{instance}}").unit(unit).at_least_zero().size(8, 7)
+    };
+    vec![
+        line("CPU", "Cores in use.", rate("process_cpu_seconds_total"), "short").decimals(3),
+        line("Memory", "Resident memory.", of("process_resident_memory_bytes"), "bytes"),
+        line(
+            "File descriptors",
+            "Open file descriptors as a share of the limit.",
+            format!("{} / {}", of("process_open_fds"), of("process_max_fds")),
+            "percentunit",
+        ),
+        line("Threads", "Threads of each process.", of("process_threads"), "short"),
+        line(
+            "Scrape duration",
+            "How long Prometheus waited for the gauges.",
+            of("scrape_duration_seconds"),
+            "s",
+        ),
+        line(
+            "Starts in an hour",
+            "How often each process was started anew in the hour up to each point.",
+            format!("changes({}[1h])", of("process_start_time_seconds")),
+            "short",
+        ),
+    ]
+}
