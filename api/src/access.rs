@@ -14,8 +14,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use store::{Person, Scope, Token};
 
 use crate::error::Error;
-use crate::remote_read;
 use crate::state::State;
+use crate::{push, remote_read};
 
 /// The paths that nobody needs a token for: probes have none.
 const OPEN: [&str; 1] = ["/api/v1/health"];
@@ -51,6 +51,8 @@ impl Access {
     fn may(&self, scope: Scope) -> Result<(), Error> {
         match &self.token {
             Some(token) if !token.scopes.has(scope) => Err(Error::Scope(scope.name())),
+            // Reading may be open to whoever reaches the address; writing never is.
+            None if scope == Scope::Ingest => Err(Error::TokenRequired),
             _ => Ok(()),
         }
     }
@@ -73,7 +75,11 @@ pub(crate) async fn guard(
 ) -> Result<Response, Error> {
     let path = request.uri().path();
     if !OPEN.contains(&path) {
-        let scope = if path == remote_read::PATH { Scope::RemoteRead } else { Scope::Rest };
+        let scope = match path {
+            remote_read::PATH => Scope::RemoteRead,
+            push::PATH => Scope::Ingest,
+            _ => Scope::Rest,
+        };
         let header = request.headers().get(AUTHORIZATION).cloned();
         let vouched = request.extensions().get::<Vouched>().is_some();
         let access = access(&state, header, vouched).await?;

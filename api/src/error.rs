@@ -57,10 +57,10 @@ pub(crate) enum Error {
     #[error("nothing is served here; /api/docs lists every path")]
     UnknownPath,
     /// 405.
-    #[error("this path is only read; use GET or HEAD")]
+    #[error("this path does not take this method; /api/docs says which it takes")]
     Method,
     /// 413.
-    #[error("the body is larger than 16 KiB; only remote read needs one, of some hundred bytes")]
+    #[error("the body is larger than this path takes in: 8 MiB to send documents, 16 KiB elsewhere")]
     Body,
     /// 414.
     #[error("the query is longer than {0} bytes")]

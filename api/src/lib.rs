@@ -10,6 +10,7 @@ mod error;
 mod extract;
 mod middleware;
 mod params;
+mod push;
 mod remote_read;
 mod resources;
 mod router;

@@ -16,13 +16,14 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::error::{Error, PROBLEM_JSON};
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Largest body taken in: no endpoint reads one.
+/// Largest body taken in by what only answers questions.
 const MAX_BODY: usize = 16 * 1024;
 
 /// Data is never a page.
@@ -34,10 +35,9 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
 /// span, then headers on whatever leaves, then an answer in the one shape for errors; inside that the handler may panic
-/// or hang without anyone else noticing, and its body is small.
+/// or hang without anyone else noticing.
 pub(crate) fn stack(router: Router) -> Router {
     router
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
@@ -56,6 +56,11 @@ pub(crate) fn stack(router: Router) -> Router {
                 .on_failure(()),
         )
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// Paths that read no body, or one of some hundred bytes.
+pub(crate) fn small<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
+    router.layer(RequestBodyLimitLayer::new(MAX_BODY))
 }
 
 /// The policy of the pages; what is already set is not set again by [`stack`].

@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
 use crate::state::State;
-use crate::{access, middleware, remote_read, resources};
+use crate::{access, middleware, push, remote_read, resources};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
 /// a client has to.
@@ -40,8 +40,10 @@ use crate::{access, middleware, remote_read, resources};
 struct Description;
 
 fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi())
-        .nest("/api/v1", resources::router().merge(remote_read::router()))
+    OpenApiRouter::with_openapi(Description::openapi()).nest(
+        "/api/v1",
+        middleware::small(resources::router().merge(remote_read::router())).merge(push::router()),
+    )
 }
 
 /// The description of every path under `/api/v1`.

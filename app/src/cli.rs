@@ -384,7 +384,7 @@ pub(crate) enum TokenCommand {
         /// Open this person's numbers only. Default: everyone's.
         #[arg(long)]
         person: Option<Pseudonym>,
-        /// What it opens; may be repeated. Default: everything.
+        /// What it opens; may be repeated. Default: everything that only reads.
         #[arg(long, value_enum)]
         scope: Vec<ScopeArg>,
         #[command(flatten)]
@@ -407,6 +407,8 @@ pub(crate) enum ScopeArg {
     Rest,
     /// Prometheus remote read.
     RemoteRead,
+    /// Sending documents to /api/v1/ingest.
+    Ingest,
 }
 
 /// Which part of history to write.

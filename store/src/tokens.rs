@@ -26,23 +26,29 @@ pub enum Scope {
     Rest,
     /// Prometheus remote read.
     RemoteRead,
+    /// Sending documents.
+    Ingest,
 }
 
 impl Scope {
-    const ALL: [Self; 2] = [Self::Rest, Self::RemoteRead];
+    const ALL: [Self; 3] = [Self::Rest, Self::RemoteRead, Self::Ingest];
+
+    /// What a token opens that was made without a word about scopes: writing has to be asked for.
+    const READING: [Self; 2] = [Self::Rest, Self::RemoteRead];
 
     /// The scope's word.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Rest => "rest",
             Self::RemoteRead => "remote-read",
+            Self::Ingest => "ingest",
         }
     }
 }
 
 /// No scope is called so.
 #[derive(Debug, thiserror::Error)]
-#[error("no scope is called {0:?}; there are rest and remote-read")]
+#[error("no scope is called {0:?}; there are rest, remote-read and ingest")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -59,9 +65,9 @@ impl FromStr for Scope {
 pub struct Scopes(Vec<Scope>);
 
 impl Scopes {
-    /// These scopes; none given means all there are.
+    /// These scopes; none given means all that only read.
     pub fn new(scopes: Vec<Scope>) -> Self {
-        Self(if scopes.is_empty() { Scope::ALL.to_vec() } else { scopes })
+        Self(if scopes.is_empty() { Scope::READING.to_vec() } else { scopes })
     }
 
     /// Whether this scope is one of them.

@@ -3,9 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What a row says that has no test yet.
-const TO_COME: &str = "to come with";
-
 fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
@@ -54,7 +51,7 @@ fn every_trap_has_a_test_that_exists() {
     assert!(rows.len() > 40, "the table is read: {}", rows.len());
     for (done, tests) in rows {
         let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
-        assert_eq!(names.is_empty(), done.contains(TO_COME), "{done}: no test, or one that came");
+        assert!(!names.is_empty(), "{done}: no test");
         for name in names {
             assert!(functions.contains(name), "docs/quirks.md names {name}, and no such test exists");
         }

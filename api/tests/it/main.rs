@@ -12,6 +12,7 @@ mod log;
 mod metrics;
 mod openapi;
 mod people;
+mod push;
 mod remote_read;
 mod series;
 mod test_api;

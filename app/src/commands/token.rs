@@ -52,6 +52,7 @@ impl From<ScopeArg> for Scope {
         match scope {
             ScopeArg::Rest => Self::Rest,
             ScopeArg::RemoteRead => Self::RemoteRead,
+            ScopeArg::Ingest => Self::Ingest,
         }
     }
 }

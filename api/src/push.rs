@@ -1,0 +1,139 @@
+//! Documents from another program: a bridge from an older database, a study's own collector. The same rules hold as for
+//! what Oura answers: one bad document is put aside with its reason, and the others are stored.
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State as With};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use domain::{Collection, Document, Rejected, Window};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use store::{Batch, Origin};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::access::Access;
+use crate::error::{Error, Failures};
+use crate::params;
+use crate::state::State;
+
+/// Where documents are sent to.
+pub(crate) const PATH: &str = "/api/v1/ingest";
+
+/// Largest body: a month of every collection but the time series, several times over.
+const MAX_BODY: usize = 8 * 1024 * 1024;
+
+/// Most documents, or rows of a time series, at a time.
+const MAX_DOCUMENTS: usize = 10_000;
+
+/// Most refusals that an answer repeats; all are stored.
+const MAX_SAID: usize = 100;
+
+pub(crate) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(ingest)).layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
+/// What is sent.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Push<'a> {
+    /// Whose documents; they must be known.
+    #[schema(example = "me")]
+    person: String,
+    /// The collection, as Oura's API calls it.
+    #[schema(example = "daily_sleep")]
+    collection: String,
+    /// Documents as Oura's API returns them, or the rows of a time series.
+    #[serde(borrow)]
+    #[schema(value_type = Vec<Object>, max_items = 10_000)]
+    documents: Vec<&'a RawValue>,
+}
+
+/// What became of it.
+#[derive(Serialize, ToSchema)]
+struct Pushed {
+    /// Documents nobody had.
+    new: usize,
+    /// Documents whose content differs from what was stored, which is kept as a revision.
+    changed: usize,
+    /// Documents stored already.
+    unchanged: usize,
+    /// Documents put aside.
+    rejected: usize,
+    /// Why, for the first hundred.
+    reasons: Vec<Reason>,
+}
+
+/// Why a document was put aside.
+#[derive(Serialize, ToSchema)]
+struct Reason {
+    /// Its id, or a name made of its content.
+    id: String,
+    /// What is wrong and where.
+    #[schema(example = "/score: expected a number")]
+    reason: String,
+}
+
+/// Stores documents of one collection of one person, all or none of them.
+///
+/// Needs a token with the scope `ingest`, whatever the address. Sending the same again changes nothing. A time series is
+/// stored by UTC day, and a day that is sent replaces the day that is stored: send whole days.
+#[utoipa::path(
+    post, path = "/ingest", operation_id = "ingest", tag = "service",
+    request_body(content = Push, content_type = "application/json"),
+    responses((status = 200, description = "What became of the documents.", body = Pushed), Failures),
+)]
+async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result<Response, Error> {
+    let refuse = |reason: String| Error::Parameter { parameter: "body", reason };
+    let push: Push<'_> = serde_json::from_slice(&body).map_err(|error| {
+        // serde's own words can quote a value.
+        refuse(format!(
+            "expected {{\"person\", \"collection\", \"documents\"}} in JSON (broken at line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })?;
+    if push.documents.len() > MAX_DOCUMENTS {
+        return Err(refuse(format!("at most {MAX_DOCUMENTS} documents at a time")));
+    }
+    let collection: Collection = push.collection.parse().map_err(|error| refuse(format!("{error}")))?;
+    let person = params::person(&state.store, &access, Some(&push.person)).await?;
+    let items = push.documents.iter().map(|raw| raw.get());
+    let (documents, rejected): (Vec<Document>, Vec<Rejected>) = match collection.window() {
+        Window::Days => {
+            let (mut documents, mut rejected) = (Vec::new(), Vec::new());
+            for item in items {
+                match Document::parse(collection, item) {
+                    Ok(document) => documents.push(document),
+                    Err(refused) => rejected.push(refused),
+                }
+            }
+            (documents, rejected)
+        }
+        Window::Instants => Document::gather(collection, items),
+        Window::Whole => {
+            let (document, rejected) = Document::observe(collection, state.today(&person)?, items);
+            (document.into_iter().collect(), rejected)
+        }
+    };
+    let reasons = rejected.iter().take(MAX_SAID);
+    let reasons = reasons.map(|it| Reason { id: it.id.clone(), reason: it.reason.clone() }).collect();
+    let batch = Batch {
+        person: person.id,
+        collection,
+        covered: None,
+        origin: Origin::Push,
+        documents,
+        nearby: Vec::new(),
+        rejected,
+    };
+    let applied = state.store.apply(&batch, (state.now)()).await?;
+    let pushed = Pushed {
+        new: applied.new,
+        changed: applied.changed,
+        unchanged: applied.unchanged,
+        rejected: applied.rejected,
+        reasons,
+    };
+    Ok((StatusCode::OK, axum::Json(pushed)).into_response())
+}
