@@ -180,9 +180,7 @@ fn what_is_absent_has_a_reason_and_the_ring_its_words() {
     );
     let reasons = lines("oura_absence_reason{");
     assert!(
-        reasons.contains(
-            &r#"oura_absence_reason{person="bob",collection="daily_sleep",reason="scope_missing"} 1"#
-        ),
+        reasons.contains(&r#"oura_absence_reason{person="bob",collection="sleep",reason="never_read"} 1"#),
         "{reasons:#?}"
     );
 }

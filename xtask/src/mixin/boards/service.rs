@@ -89,7 +89,7 @@ fn answers(config: &Config) -> Vec<Panel> {
             .size(8, 8),
         Panel::new(Kind::Lines, "Errors", "Share of answers that are server errors, by route.")
             .ask(
-                format!("sum by (route) ({}) / sum by (route) ({})", rate_where(&count(), r#"code=~"5..""#), rate(&count())),
+                format!("(sum by (route) ({0}) or 0 * sum by (route) ({1})) / sum by (route) ({1})", rate_where(&count(), r#"code=~"5..""#), rate(&count())),
                 "{{route}}",
             )
             .unit("percentunit")
