@@ -125,7 +125,7 @@ fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
         }
         let ratios: Vec<f64> = rates[0].iter().zip(&rates[1]).map(|(ours, theirs)| ours / theirs).collect();
         println!("  ratio     {:>7.2} ({})", median(&ratios), spread(&ratios));
-        // On a busy machine the better measure: what others do takes from the rate, hardly from this.
+        // On a busy machine the better measure: what others do takes more from the rate than from this.
         let ratios: Vec<f64> = costs[1].iter().zip(&costs[0]).map(|(theirs, ours)| theirs / ours).collect();
         println!("  by cost   {:>7.2} ({})", median(&ratios), spread(&ratios));
     }
