@@ -2,14 +2,17 @@
 //! read whatever answers there without a log-in (DNS rebinding). Names that only a local resolver can give out cannot
 //! be abused so; public ones must be told.
 
+use std::future::{Ready, ready};
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
+use futures_util::future::Either;
+use tower::{Service, layer};
 
 /// Endings that no public registry gives out (RFC 6761, 6762, 8375, 9476 and the habits of clusters and homes).
 const PRIVATE: [&str; 9] =
@@ -18,10 +21,32 @@ const PRIVATE: [&str; 9] =
 /// Refuses requests for names that are neither private nor listed.
 pub(crate) fn guard(router: Router, names: &[String]) -> Router {
     let names: Arc<[String]> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    router.layer(from_fn(move |request: Request, next: Next| {
-        let names = names.clone();
-        async move { if answers(&request, &names) { next.run(request).await } else { misdirected() } }
-    }))
+    router.layer(layer::layer_fn(move |inner| Guard { inner, names: names.clone() }))
+}
+
+/// A service by hand: axum's middleware functions copy the route and box a future at every request.
+#[derive(Clone)]
+struct Guard<S> {
+    inner: S,
+    names: Arc<[String]>,
+}
+
+impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Either<S::Future, Ready<Result<Response, S::Error>>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if answers(&request, &self.names) {
+            Either::Left(self.inner.call(request))
+        } else {
+            Either::Right(ready(Ok(misdirected())))
+        }
+    }
 }
 
 fn answers(request: &Request, names: &[String]) -> bool {

@@ -115,11 +115,9 @@ impl Listener {
     async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Send, seat: Seat, stop: CancellationToken) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.read));
-        let (listener, seat) = (self.clone(), &seat);
-        let service = service_fn(move |request| {
+        let service = service_fn(|request| {
             seat.speaks();
-            let listener = listener.clone();
-            async move { Ok::<_, Infallible>(listener.answer(request).await) }
+            async move { Ok::<_, Infallible>(self.answer(request).await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD);

@@ -1,10 +1,12 @@
 //! Rate, errors and duration of what is asked of this process, by route; for every role.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
-use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use opentelemetry::trace::TraceContextExt as _;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -12,6 +14,7 @@ use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use tower::{Service, layer};
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -58,37 +61,76 @@ impl Requests {
     /// Counts what the routes of `router` answer.
     pub(crate) fn count(&self, router: Router) -> Router {
         let requests = self.clone();
-        router.layer(from_fn(move |request: Request, next: Next| {
-            let requests = requests.clone();
-            async move { requests.watch(request, next).await }
-        }))
+        router.layer(layer::layer_fn(move |inner| Count { inner, requests: requests.clone() }))
     }
 
-    async fn watch(&self, request: Request, next: Next) -> Response {
+    async fn watch(
+        self,
+        asked: Asked,
+        answer: impl Future<Output = Result<Response, Infallible>>,
+    ) -> Result<Response, Infallible> {
         let started = Instant::now();
-        // The route as it is written in the program: paths would name persons and days.
-        let route =
-            request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str).to_owned();
-        let method =
-            METHODS.into_iter().find(|method| *method == request.method().as_str()).unwrap_or("other");
         let running = Running::new(&self.running);
         // Scrapes are no work to trace; questions are.
-        let (response, trace) = if route.starts_with("/api/") {
+        let (response, trace) = if asked.route().starts_with("/api/") {
             let span = tracing::info_span!("http.server");
             let context = span.context();
             let trace = context.span().span_context().clone();
-            (
-                next.run(request).instrument(span).await,
-                trace.is_sampled().then(|| trace.trace_id().to_string()),
-            )
+            (answer.instrument(span).await?, trace.is_sampled().then(|| trace.trace_id().to_string()))
         } else {
-            (next.run(request).await, None)
+            (answer.await?, None)
         };
         drop(running);
-        let labels = Labels { route, method, code: response.status().as_u16() };
+        let route = asked.route().to_owned();
+        let labels = Labels { route, method: asked.method, code: response.status().as_u16() };
         let exemplar = trace.map(|trace_id| Trace { trace_id });
         self.took.get_or_create_owned(&labels).observe(started.elapsed().as_secs_f64(), exemplar, None);
-        response
+        Ok(response)
+    }
+}
+
+/// What is kept of a request while it is answered.
+struct Asked {
+    path: Option<MatchedPath>,
+    method: &'static str,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let method = request.method().as_str();
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        Self { path: request.extensions().get().cloned(), method }
+    }
+
+    /// The route as it is written in the program: paths would name persons and days.
+    fn route(&self) -> &str {
+        self.path.as_ref().map_or("unmatched", MatchedPath::as_str)
+    }
+}
+
+/// A service by hand: axum's middleware functions copy the route at every request.
+#[derive(Clone)]
+struct Count<S> {
+    inner: S,
+    requests: Requests,
+}
+
+impl<S> Service<Request> for Count<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send + 'static>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let asked = Asked::of(&request);
+        let answer = self.inner.call(request);
+        Box::pin(self.requests.clone().watch(asked, answer))
     }
 }
 

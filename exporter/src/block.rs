@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jiff::Timestamp;
 
-use crate::person::{Cells, Person};
+use crate::person::{Lines, Person};
 use crate::table::TABLE;
 
 /// Persons in a block. More would copy more for one change, fewer would be more pieces for a scrape.
@@ -35,19 +36,53 @@ impl Block {
         Self { people: Vec::new(), parts: Arc::new(vec![Part::default(); TABLE.columns.len()]) }
     }
 
-    /// Puts the cells in their slots; slots in rising order.
-    pub(crate) fn apply(&mut self, changes: &[(usize, Cells)]) {
-        let slots = self.people.len();
-        let Some((_, first)) = changes.first() else { return };
-        let parts = Arc::make_mut(&mut self.parts);
-        let mut cells = Vec::with_capacity(changes.len());
-        for column in first.columns() {
-            cells.clear();
-            cells.extend(changes.iter().map(|(slot, cells)| (*slot, cells.get(column))));
-            if parts[column].differs(slots, &cells) {
-                parts[column] = parts[column].with(slots, &cells);
+    /// Writes the lines anew of whom `lines` says something. Returns when the first of their values stops being "now".
+    pub(crate) fn write<'a>(
+        &'a mut self,
+        room: &mut Room,
+        mut lines: impl FnMut(usize, Option<&'a Person>) -> Option<Lines<'a>>,
+    ) -> Option<Timestamp> {
+        let people = self.people.iter().enumerate();
+        let mut changes: Vec<(usize, Lines<'_>)> =
+            people.filter_map(|(slot, person)| Some((slot, lines(slot, person.as_ref())?))).collect();
+        let columns = changes.iter().map(|(_, lines)| lines.columns()).max()?;
+        for (column, part) in Arc::make_mut(&mut self.parts).iter_mut().enumerate().take(columns) {
+            room.cells.clear();
+            room.ends.clear();
+            for (_, lines) in &mut changes {
+                lines.write(column, &mut room.cells);
+                room.ends.push(length(room.cells.len()));
+            }
+            let cells = Written { slots: &changes, room };
+            if part.differs(self.people.len(), &cells) {
+                *part = part.with(self.people.len(), &cells);
             }
         }
+        changes.iter().filter_map(|(_, lines)| lines.expiry()).min()
+    }
+}
+
+/// Room in which one column is written; kept, because large room that comes and goes between long-lived texts is lost.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    cells: Vec<u8>,
+    ends: Vec<u32>,
+}
+
+/// Some slots' lines of one column, in rising order.
+struct Written<'a> {
+    slots: &'a [(usize, Lines<'a>)],
+    room: &'a Room,
+}
+
+impl Written<'_> {
+    fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut from = 0;
+        self.slots.iter().zip(&self.room.ends).map(move |((slot, _), end)| {
+            let cell = &self.room.cells[from..*end as usize];
+            from = *end as usize;
+            (*slot, cell)
+        })
     }
 }
 
@@ -67,39 +102,42 @@ impl Part {
         (end(from), end(to))
     }
 
-    fn differs(&self, slots: usize, cells: &[(usize, &[u8])]) -> bool {
+    fn differs(&self, slots: usize, cells: &Written<'_>) -> bool {
+        if cells.slots.len() == slots {
+            return self.text != cells.room.cells || *self.ends != *cells.room.ends;
+        }
         self.ends.len() != slots
             || cells.iter().any(|(slot, cell)| {
-                let (from, to) = self.range(*slot, slot + 1);
-                self.text[from..to] != **cell
+                let (from, to) = self.range(slot, slot + 1);
+                self.text[from..to] != *cell
             })
     }
 
-    fn with(&self, slots: usize, cells: &[(usize, &[u8])]) -> Self {
-        let old = |slot: &usize| {
-            let (from, to) = self.range(*slot, slot + 1);
-            to - from
-        };
-        let gone: usize = cells.iter().map(|(slot, _)| old(slot)).sum();
-        let come: usize = cells.iter().map(|(_, cell)| cell.len()).sum();
-        let mut new = Draft {
-            old: self,
-            text: Vec::with_capacity(self.text.len() - gone + come),
-            ends: Vec::with_capacity(slots),
-        };
-        for (slot, cell) in cells {
-            new.keep_until(*slot);
+    fn with(&self, slots: usize, cells: &Written<'_>) -> Self {
+        if cells.slots.len() == slots {
+            return Self::new(&cells.room.cells, &cells.room.ends);
+        }
+        let room = self.text.len() + cells.room.cells.len();
+        let mut new = Draft { old: self, text: Vec::with_capacity(room), ends: Vec::with_capacity(slots) };
+        for (slot, cell) in cells.iter() {
+            new.keep_until(slot);
             new.text.extend_from_slice(cell);
             new.end();
         }
         new.keep_until(slots);
-        #[expect(
-            clippy::naive_bytecount,
-            reason = "vectorised by the compiler; a crate for one loop is too much"
-        )]
-        let lines = new.text.iter().filter(|byte| **byte == b'\n').count();
-        Self { text: new.text.into(), ends: new.ends.into(), lines }
+        Self::new(&new.text, &new.ends)
     }
+
+    /// Copied to its size: it stays long.
+    fn new(text: &[u8], ends: &[u32]) -> Self {
+        Self { text: Bytes::copy_from_slice(text), ends: ends.into(), lines: lines(text) }
+    }
+}
+
+/// Counted in bytes as long as they can hold it, which the compiler makes a few instructions.
+fn lines(text: &[u8]) -> usize {
+    let runs = text.chunks(usize::from(u8::MAX));
+    runs.map(|run| usize::from(run.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
 /// A part under construction.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use domain::{Collection, Pseudonym};
 
 use crate::block::Part;
-use crate::gzip::Deflated;
+use crate::gzip::{Deflated, Press};
 use crate::table::TABLE;
 
 /// Frames that are short on average are joined into one: fewer, longer writes.
@@ -32,11 +32,11 @@ pub(crate) struct Piece {
 
 impl Piece {
     /// Makes both forms of a text.
-    pub(crate) fn new(source: Vec<Bytes>) -> Self {
+    pub(crate) fn new(source: Vec<Bytes>, press: &mut Press) -> Self {
         let length: usize = source.iter().map(Bytes::len).sum();
         let short = length < SHORT * source.len();
         let plain = if short { vec![source.concat().into()] } else { source.clone() };
-        let deflated = Deflated::new(&source);
+        let deflated = press.deflate(&source);
         Self { source, plain, deflated }
     }
 

@@ -1,16 +1,17 @@
 //! Everybody's lines, kept so that a change costs what changed: one person's lines are written, the columns of his block
 //! are copied, and the pieces that hold them are compressed. All else is shared with the body before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::Pseudonym;
 use jiff::Timestamp;
 
-use crate::block::{Block, PEOPLE};
+use crate::block::{Block, PEOPLE, Room};
 use crate::body::{Body, Piece, Place, address};
-use crate::person::{Cells, Person, Record, write_freshness};
+use crate::gzip::Press;
+use crate::person::{Lines, Person, Record};
 use crate::table::TABLE;
 
 /// A piece is closed when it is this long: long enough to compress well, short enough to be made again for one person.
@@ -28,8 +29,8 @@ pub(crate) struct Gauges {
     /// What a scrape may ask for by name; shared until people come or go.
     names: Arc<HashMap<Pseudonym, Place>>,
     names_are_old: bool,
-    /// Room for lines, kept because freed room between long-lived texts is lost.
-    spare: Vec<Cells>,
+    room: Room,
+    press: Press,
     /// The pieces of the last body by where their first frame lies.
     pieces: HashMap<usize, Arc<Piece>>,
 }
@@ -47,53 +48,43 @@ impl Gauges {
 
     /// Adds persons or replaces what was known of them.
     pub(crate) fn set(&mut self, records: &[Record], now: Timestamp) {
-        let mut changes: BTreeMap<usize, Vec<(usize, Cells)>> = BTreeMap::new();
+        let mut changes: BTreeMap<usize, BTreeMap<usize, &Record>> = BTreeMap::new();
         for record in records {
-            let place =
-                self.places.get(&record.person.id).copied().unwrap_or_else(|| self.settle(record.person.id));
-            let mut cells = self.room();
-            let person = Person::new(record);
-            let expiry = person.write_values(now, &mut cells);
-            write_freshness(record, now, &mut cells);
+            let id = record.person.id;
+            let place = self.places.get(&id).copied().unwrap_or_else(|| self.settle(id));
             let known = &mut self.blocks[place.block].people[place.slot];
             self.names_are_old |= known.as_ref().is_none_or(|known| known.name != record.person.name);
-            *known = Some(person);
-            self.expires(place.block, expiry);
-            changes.entry(place.block).or_default().push((place.slot, cells));
+            *known = Some(Person::new(record));
+            changes.entry(place.block).or_default().insert(place.slot, record);
         }
-        self.apply(changes);
+        for (block, records) in changes {
+            let expiry = self.blocks[block]
+                .write(&mut self.room, |slot, person| Some(person?.lines(records.get(&slot)?, now)));
+            self.expires(block, expiry);
+        }
     }
 
     /// Forgets persons.
     pub(crate) fn remove(&mut self, people: &[i64]) {
-        let mut changes: BTreeMap<usize, Vec<(usize, Cells)>> = BTreeMap::new();
+        let mut changes: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for id in people {
             let Some(place) = self.places.remove(id) else { continue };
             self.blocks[place.block].people[place.slot] = None;
             self.free.push(place);
             self.names_are_old = true;
-            changes.entry(place.block).or_default().push((place.slot, Cells::none()));
+            changes.entry(place.block).or_default().insert(place.slot);
         }
-        self.apply(changes);
+        for (block, gone) in changes {
+            self.blocks[block].write(&mut self.room, |slot, _| gone.contains(&slot).then(Lines::nobody));
+        }
     }
 
     /// Takes out the values whose time is up.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        for index in 0..self.blocks.len() {
-            if self.expiries[index].is_none_or(|at| now < at) {
-                continue;
+        for (block, expiry) in self.blocks.iter_mut().zip(&mut self.expiries) {
+            if expiry.is_some_and(|at| at <= now) {
+                *expiry = block.write(&mut self.room, |_, person| Some(person?.values(now)));
             }
-            self.expiries[index] = None;
-            let mut changes = Vec::with_capacity(PEOPLE);
-            for slot in 0..self.blocks[index].people.len() {
-                let mut cells = self.room();
-                let Some(person) = &self.blocks[index].people[slot] else { continue };
-                let expiry = person.write_values(now, &mut cells);
-                self.expires(index, expiry);
-                changes.push((slot, cells));
-            }
-            self.blocks[index].apply(&changes);
-            self.put_away(changes);
         }
     }
 
@@ -131,53 +122,33 @@ impl Gauges {
         place
     }
 
-    fn apply(&mut self, changes: BTreeMap<usize, Vec<(usize, Cells)>>) {
-        for (block, mut changes) in changes {
-            changes.sort_unstable_by_key(|(slot, _)| *slot);
-            self.blocks[block].apply(&changes);
-            self.put_away(changes);
-        }
-    }
-
-    fn room(&mut self) -> Cells {
-        self.spare.pop().map_or_else(|| Cells::starting_at(0), |cells| cells.again(0))
-    }
-
-    fn put_away(&mut self, changes: Vec<(usize, Cells)>) {
-        let free = PEOPLE.saturating_sub(self.spare.len());
-        self.spare.extend(changes.into_iter().take(free).map(|(_, cells)| cells));
-    }
-
     fn expires(&mut self, block: usize, at: Option<Timestamp>) {
         let known = &mut self.expiries[block];
         *known = known.iter().copied().chain(at).min();
     }
 
     /// The whole text in pieces; a piece of the last body that holds the same frames is taken as it is.
-    fn cut(&self) -> Vec<Arc<Piece>> {
+    fn cut(&mut self) -> Vec<Arc<Piece>> {
         let mut pieces = Vec::new();
         let mut frames: Vec<Bytes> = Vec::new();
         let mut length = 0;
+        // The old piece keeps its frames alive, so the same place in memory is the same text.
+        let mut piece = |frames: Vec<Bytes>| match self.pieces.get(&address(&frames)) {
+            Some(known) if known.is_of(&frames) => known.clone(),
+            _ => Arc::new(Piece::new(frames, &mut self.press)),
+        };
         for frame in frames_of(&self.blocks) {
             length += frame.len();
             frames.push(frame);
             if length >= PIECE {
-                pieces.push(self.piece(std::mem::take(&mut frames)));
+                pieces.push(piece(std::mem::take(&mut frames)));
                 length = 0;
             }
         }
         if !frames.is_empty() {
-            pieces.push(self.piece(frames));
+            pieces.push(piece(frames));
         }
         pieces
-    }
-
-    fn piece(&self, frames: Vec<Bytes>) -> Arc<Piece> {
-        // The old piece keeps its frames alive, so the same place in memory is the same text.
-        match self.pieces.get(&address(&frames)).filter(|known| known.is_of(&frames)) {
-            Some(known) => known.clone(),
-            None => Arc::new(Piece::new(frames)),
-        }
     }
 }
 

@@ -22,17 +22,36 @@ pub(crate) struct Deflated {
     crc: Crc,
 }
 
-impl Deflated {
-    pub(crate) fn new<'a>(frames: impl IntoIterator<Item = &'a Bytes>) -> Self {
-        let (mut compress, mut crc) = (Compress::new(EFFORT, false), Crc::new());
-        let mut out = Vec::with_capacity(8 * 1024);
+/// Compresses one text after the other in the same room: it is large, and what comes and goes between long-lived
+/// pieces leaves holes.
+pub(crate) struct Press {
+    compress: Compress,
+    out: Vec<u8>,
+}
+
+impl Default for Press {
+    fn default() -> Self {
+        Self { compress: Compress::new(EFFORT, false), out: Vec::new() }
+    }
+}
+
+impl std::fmt::Debug for Press {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Press").finish_non_exhaustive()
+    }
+}
+
+impl Press {
+    pub(crate) fn deflate<'a>(&mut self, frames: impl IntoIterator<Item = &'a Bytes>) -> Deflated {
+        let mut crc = Crc::new();
+        self.compress.reset();
+        self.out.clear();
         for frame in frames {
             crc.update(frame);
-            press(&mut compress, frame, &mut out, FlushCompress::None);
+            press(&mut self.compress, frame, &mut self.out, FlushCompress::None);
         }
-        press(&mut compress, &[], &mut out, FlushCompress::Sync);
-        // Copied, not shrunk: what shrinking leaves between long-lived pieces is of no use to the next.
-        Self { bytes: Bytes::copy_from_slice(&out), crc }
+        press(&mut self.compress, &[], &mut self.out, FlushCompress::Sync);
+        Deflated { bytes: Bytes::copy_from_slice(&self.out), crc }
     }
 }
 
@@ -77,7 +96,8 @@ mod tests {
         ) {
             let frames: Vec<Vec<Bytes>> =
                 texts.iter().map(|piece| piece.iter().cloned().map(Bytes::from).collect()).collect();
-            let pieces: Vec<Deflated> = frames.iter().map(Deflated::new).collect();
+            let mut press = Press::default();
+            let pieces: Vec<Deflated> = frames.iter().map(|piece| press.deflate(piece)).collect();
             let mut stream = HEAD.to_vec();
             for piece in &pieces {
                 stream.extend_from_slice(&piece.bytes);
@@ -96,7 +116,7 @@ mod tests {
         let noise: Vec<u8> =
             (0_u32..200_000).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let frame = Bytes::from(noise);
-        let piece = Deflated::new([&frame]);
+        let piece = Press::default().deflate([&frame]);
         let stream = [HEAD, &piece.bytes, &tail([&piece])].concat();
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(stream.as_slice()).read_to_end(&mut plain).unwrap();

@@ -1,11 +1,9 @@
 //! What is known of one person, small enough to be kept for very many, and its lines.
 
-use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::LazyLock;
 
-use domain::{Collection, Pseudonym, Reason, Ring};
-use jiff::{SignedDuration, Timestamp};
+use domain::{Collection, Day, Pseudonym, Reason, Ring};
+use jiff::Timestamp;
 use store::{Latest, SyncState};
 
 use crate::freshness::{FRESHNESS, Known};
@@ -40,76 +38,164 @@ struct Sample {
 
 impl Person {
     pub(crate) fn new(record: &Record) -> Self {
+        let mut rows = TABLE.search();
+        let mut days = Midnights::default();
+        let mut by_row: Vec<Option<Sample>> = vec![None; TABLE.rows()];
         // Oura's numbers are finite; what is not would be no number to anybody.
-        let finite = record.latest.iter().filter(|latest| latest.value.is_finite());
-        let samples = finite.filter_map(|latest| {
-            let row = TABLE.index_of(latest.metric)?;
-            Some(Sample { value: latest.value, until: seconds(valid_until(latest)), row })
-        });
-        let mut samples: Box<[Sample]> = samples.collect();
-        samples.sort_unstable_by_key(|sample| sample.row);
-        Self { name: record.person.name.clone(), samples }
-    }
-
-    /// Writes the lines of the values that are still "now", and says when the next one stops being it.
-    pub(crate) fn write_values(&self, now: Timestamp, cells: &mut Cells) -> Option<Timestamp> {
-        let now = seconds(now);
-        let mut next = u32::MAX;
-        for sample in self.samples.iter().filter(|sample| now < sample.until) {
-            next = next.min(sample.until);
-            let row = TABLE.row(sample.row);
-            cells.close_until(row.column);
-            let states = row.metric.states();
-            if states.is_empty() {
-                cells.line(&row.before, self.name.as_str(), &row.after[0]);
-                cells.number(sample.value);
-                continue;
-            }
-            for (index, after) in (0_u32..).zip(&row.after) {
-                cells.line(&row.before, self.name.as_str(), after);
-                cells.whole(i64::from((f64::from(index) - sample.value).abs() < 0.5));
+        for latest in record.latest.iter().filter(|latest| latest.value.is_finite()) {
+            if let Some(row) = rows.find(latest.metric) {
+                let until = days.valid_until(latest);
+                by_row[usize::from(row)] = Some(Sample { value: latest.value, until, row });
             }
         }
-        cells.close_until(TABLE.fresh);
-        (next != u32::MAX).then(|| Timestamp::from_second(next.into()).unwrap_or(Timestamp::MAX))
+        let mut samples = Vec::with_capacity(by_row.iter().flatten().count());
+        samples.extend(by_row.into_iter().flatten());
+        Self { name: record.person.name.clone(), samples: samples.into() }
+    }
+
+    /// The lines of the values that are still "now".
+    pub(crate) fn values(&self, now: Timestamp) -> Lines<'_> {
+        let now = seconds(now.as_second());
+        Lines { name: self.name.as_str(), samples: &self.samples, now, next: NEVER, about: About::Values }
+    }
+
+    /// These, and how fresh they are by the record they came from.
+    pub(crate) fn lines<'a>(&'a self, record: &'a Record, now: Timestamp) -> Lines<'a> {
+        Lines { about: About::Everything(Box::new(Fresh::new(record, now))), ..self.values(now) }
     }
 }
 
-/// Writes the lines about freshness and the ring, which stay when values go.
-pub(crate) fn write_freshness(record: &Record, now: Timestamp, cells: &mut Cells) {
-    let Record { person, latest, states, ring } = record;
-    let mut observed: HashMap<Collection, Timestamp> = HashMap::new();
-    for latest in latest {
-        let at = observed.entry(latest.metric.collection).or_insert(latest.observed_at);
-        *at = latest.observed_at.max(*at);
+/// Later than every value's end.
+const NEVER: u32 = u32::MAX;
+
+/// The lines of one person, written column by column.
+pub(crate) struct Lines<'a> {
+    name: &'a str,
+    /// Those that are not written yet.
+    samples: &'a [Sample],
+    now: u32,
+    /// The first end among the values written so far.
+    next: u32,
+    about: About<'a>,
+}
+
+/// What is written.
+enum About<'a> {
+    /// Only values; the lines about freshness stay as they are.
+    Values,
+    Everything(Box<Fresh<'a>>),
+    /// Somebody who is gone.
+    Nobody,
+}
+
+impl Lines<'_> {
+    /// Nothing in any column.
+    pub(crate) fn nobody() -> Self {
+        Self { name: "", samples: &[], now: 0, next: NEVER, about: About::Nobody }
     }
-    let absences: HashMap<Collection, Reason> =
-        store::absences(person, states, latest, ring.as_ref(), now).into_iter().collect();
-    let states: HashMap<Collection, &SyncState> =
-        states.iter().map(|state| (state.collection, state)).collect();
-    for (which, freshness) in FRESHNESS.iter().enumerate() {
-        for (i, collection) in Collection::ALL.iter().enumerate() {
-            cells.close_until(TABLE.freshness(which, i));
-            let known = Known {
-                state: states.get(collection).copied(),
-                observed: observed.get(collection).copied().filter(|_| states.contains_key(collection)),
-                absence: absences.get(collection).copied(),
-            };
-            let Some(said) = (freshness.says)(&known) else { continue };
-            let (before, after) = &FRESH_LINES[which][i];
-            cells.line(before, person.name.as_str(), after);
-            if freshness.label.is_some() {
-                let plain = said.word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-                cells.text(if plain { said.word } else { "other" });
-                cells.text("\"} ");
+
+    /// How many columns are written, from the first on.
+    pub(crate) fn columns(&self) -> usize {
+        if matches!(self.about, About::Values) { TABLE.fresh } else { TABLE.columns.len() }
+    }
+
+    /// When the next of the written values stops being "now".
+    pub(crate) fn expiry(&self) -> Option<Timestamp> {
+        (self.next != NEVER).then(|| Timestamp::from_second(self.next.into()).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Appends the lines of one column; columns in rising order, none left out.
+    pub(crate) fn write(&mut self, column: usize, text: &mut Vec<u8>) {
+        if let Some(fresh) = column.checked_sub(TABLE.fresh) {
+            if let About::Everything(about) = &self.about {
+                about.write(self.name, fresh, text);
             }
-            cells.whole(said.value);
+            return;
+        }
+        while let Some((sample, rest)) = self.samples.split_first() {
+            let row = TABLE.row(sample.row);
+            if row.column != column {
+                return;
+            }
+            self.samples = rest;
+            if self.now >= sample.until {
+                continue;
+            }
+            self.next = self.next.min(sample.until);
+            if row.metric.states().is_empty() {
+                line(text, &row.before, self.name, &row.after[0]);
+                number(text, sample.value);
+                continue;
+            }
+            for (index, after) in (0_u32..).zip(&row.after) {
+                line(text, &row.before, self.name, after);
+                whole(text, i64::from((f64::from(index) - sample.value).abs() < 0.5));
+            }
         }
     }
-    cells.close_until(TABLE.ring);
-    if let Some(ring) = ring {
-        // Words of Oura's, made safe and short by `Ring`.
-        cells.line(&RING_LINE, person.name.as_str(), "\"");
+}
+
+const COLLECTIONS: usize = Collection::ALL.len();
+
+/// What is known of each collection of one person, and the ring in use.
+struct Fresh<'a> {
+    states: [Option<&'a SyncState>; COLLECTIONS],
+    observed: [Option<Timestamp>; COLLECTIONS],
+    absences: [Option<Reason>; COLLECTIONS],
+    ring: Option<&'a Ring>,
+}
+
+impl<'a> Fresh<'a> {
+    fn new(record: &'a Record, now: Timestamp) -> Self {
+        let Record { person, latest, states, ring } = record;
+        let ring = ring.as_ref();
+        let mut fresh = Self {
+            states: [None; COLLECTIONS],
+            observed: [None; COLLECTIONS],
+            absences: [None; COLLECTIONS],
+            ring,
+        };
+        for state in states {
+            fresh.states[state.collection as usize] = Some(state);
+        }
+        for latest in latest {
+            let at = &mut fresh.observed[latest.metric.collection as usize];
+            *at = (*at).max(Some(latest.observed_at));
+        }
+        for (collection, reason) in store::absences(person, states, latest, ring, now) {
+            fresh.absences[collection as usize] = Some(reason);
+        }
+        fresh
+    }
+
+    /// Writes the lines of a column, counted from the first about freshness; the last one is the ring's.
+    fn write(&self, name: &str, column: usize, text: &mut Vec<u8>) {
+        let (which, index) = (column / COLLECTIONS, column % COLLECTIONS);
+        let Some(freshness) = FRESHNESS.get(which) else {
+            return self.write_ring(name, text);
+        };
+        let collection = Collection::ALL[index] as usize;
+        let state = self.states[collection];
+        let known = Known {
+            state,
+            observed: self.observed[collection].filter(|_| state.is_some()),
+            absence: self.absences[collection],
+        };
+        let Some(said) = (freshness.says)(&known) else { return };
+        let (before, after) = &FRESH_LINES[which][index];
+        line(text, before, name, after);
+        if freshness.label.is_some() {
+            let plain = said.word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+            text.extend_from_slice(if plain { said.word.as_bytes() } else { b"other" });
+            text.extend_from_slice(b"\"} ");
+        }
+        whole(text, said.value);
+    }
+
+    /// Words of Oura's, made safe and short by [`Ring`].
+    fn write_ring(&self, name: &str, text: &mut Vec<u8>) {
+        let Some(ring) = self.ring else { return };
+        line(text, &RING_LINE, name, "\"");
         for (label, word) in [
             ("hardware_type", &ring.hardware_type),
             ("color", &ring.color),
@@ -118,102 +204,67 @@ pub(crate) fn write_freshness(record: &Record, now: Timestamp, cells: &mut Cells
             ("size", &ring.size),
         ] {
             for part in [",", label, "=\"", word, "\""] {
-                cells.text(part);
+                text.extend_from_slice(part.as_bytes());
             }
         }
-        cells.text("} ");
-        cells.whole(1);
+        text.extend_from_slice(b"} ");
+        whole(text, 1);
     }
-    cells.close_until(TABLE.columns.len());
 }
 
 static RING_LINE: LazyLock<String> = LazyLock::new(|| before(RING));
 
-/// The lines of one person, cell by cell, for a range of columns.
-#[derive(Debug)]
-pub(crate) struct Cells {
-    text: Vec<u8>,
-    first: usize,
-    /// Where each finished cell ends.
-    ends: Vec<usize>,
-}
-
-impl Cells {
-    /// Room for cells from column `first` on.
-    pub(crate) fn starting_at(first: usize) -> Self {
-        Self { text: Vec::with_capacity(16 * 1024), first, ends: Vec::with_capacity(TABLE.columns.len()) }
-    }
-
-    /// The same room for other cells.
-    pub(crate) fn again(mut self, first: usize) -> Self {
-        self.text.clear();
-        self.ends.clear();
-        self.first = first;
-        self
-    }
-
-    /// Nothing in any cell: somebody who is gone.
-    pub(crate) fn none() -> Self {
-        Self { text: Vec::new(), first: 0, ends: vec![0; TABLE.columns.len()] }
-    }
-
-    /// The columns that have been written.
-    pub(crate) fn columns(&self) -> Range<usize> {
-        self.first..self.first + self.ends.len()
-    }
-
-    pub(crate) fn get(&self, column: usize) -> &[u8] {
-        let index = column - self.first;
-        let from = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.text[from..self.ends[index]]
-    }
-
-    /// Ends every cell before `column`; what follows belongs to it.
-    fn close_until(&mut self, column: usize) {
-        self.ends.resize(column - self.first, self.text.len());
-    }
-
-    fn line(&mut self, before: &str, person: &str, after: &str) {
-        for part in [before, person, after] {
-            self.text.extend_from_slice(part.as_bytes());
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.text.extend_from_slice(text.as_bytes());
-    }
-
-    /// A value and the end of its line.
-    fn number(&mut self, value: f64) {
-        const EXACT: f64 = 9_007_199_254_740_992.0;
-        if value.fract() == 0.0 && value.abs() < EXACT {
-            #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
-            self.whole(value as i64);
-        } else {
-            self.text.extend_from_slice(zmij::Buffer::new().format(value).as_bytes());
-            self.text.push(b'\n');
-        }
-    }
-
-    fn whole(&mut self, value: i64) {
-        self.text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
-        self.text.push(b'\n');
+fn line(text: &mut Vec<u8>, before: &str, person: &str, after: &str) {
+    for part in [before, person, after] {
+        text.extend_from_slice(part.as_bytes());
     }
 }
 
-/// The moment from which a value is yesterday's: so many days after its day has ended, or after it was measured.
-fn valid_until(latest: &Latest) -> Timestamp {
-    let days = latest.metric.collection.valid_days();
-    if latest.metric.is_series() {
-        latest.observed_at.saturating_add(SignedDuration::from_hours(24 * days)).unwrap_or(Timestamp::MAX)
+/// A value and the end of its line.
+fn number(text: &mut Vec<u8>, value: f64) {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if value.fract() == 0.0 && value.abs() < EXACT {
+        #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
+        whole(text, value as i64);
     } else {
-        // The midnight UTC that ends the last day.
-        latest.day.plus(days + 1).midnight_utc()
+        text.extend_from_slice(zmij::Buffer::new().format(value).as_bytes());
+        text.push(b'\n');
     }
 }
 
-fn seconds(at: Timestamp) -> u32 {
-    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+fn whole(text: &mut Vec<u8>, value: i64) {
+    text.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+    text.push(b'\n');
+}
+
+/// Remembers one day's midnight: a person's values are mostly of one day, and calendars are slow.
+#[derive(Default)]
+struct Midnights(Option<(Day, i64)>);
+
+impl Midnights {
+    const DAY: i64 = 86_400;
+
+    /// The second from which a value is yesterday's: so many days after its day has ended at the midnight UTC, or after
+    /// it was measured.
+    fn valid_until(&mut self, latest: &Latest) -> u32 {
+        let days = latest.metric.collection.valid_days();
+        seconds(if latest.metric.is_series() {
+            latest.observed_at.as_second() + Self::DAY * days
+        } else {
+            self.of(latest.day) + Self::DAY * (days + 1)
+        })
+    }
+
+    fn of(&mut self, day: Day) -> i64 {
+        match self.0 {
+            Some((known, midnight)) if known == day => midnight,
+            _ => self.0.insert((day, day.midnight_utc().as_second())).1,
+        }
+    }
+}
+
+fn seconds(unix: i64) -> u32 {
+    u32::try_from(unix.max(0)).unwrap_or(NEVER)
 }
 
 #[cfg(test)]
@@ -223,9 +274,9 @@ mod tests {
     use super::*;
 
     fn written(value: f64) -> String {
-        let mut cells = Cells::starting_at(0);
-        cells.number(value);
-        String::from_utf8(cells.text).unwrap().trim_end().to_owned()
+        let mut text = Vec::new();
+        number(&mut text, value);
+        String::from_utf8(text).unwrap().trim_end().to_owned()
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{Query, Request, State};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use prometheus_client::registry::Registry;
 
 use crate::answer::Answer;
 use crate::body::{Body, Piece};
+use crate::gzip::Press;
 use crate::negotiate::{Format, accepts_gzip};
 use crate::own;
 use crate::refresh::Exporter;
@@ -54,11 +55,10 @@ pub fn router(exporter: Option<Exporter>, registry: Arc<Registry>, path: &str) -
     router.with_state(Arc::new(scrape))
 }
 
-type Words = Query<Vec<(String, String)>>;
-
-async fn metrics(State(scrape): State<Arc<Scrape>>, Query(query): Words, headers: HeaderMap) -> Response {
-    let (format, gzip) = (Format::of(&headers), accepts_gzip(&headers));
-    match Wanted::of(&query) {
+async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Response {
+    let headers = request.headers();
+    let (format, gzip) = (Format::of(headers), accepts_gzip(headers));
+    match Wanted::of(&request) {
         Err(wrong) => wrong.into_response(),
         Ok(wanted) if wanted.collections.is_empty() => match scrape.everything(format) {
             Ok(kept) => kept.answer.response(gzip),
@@ -74,16 +74,17 @@ async fn metrics(State(scrape): State<Arc<Scrape>>, Query(query): Words, headers
     }
 }
 
-async fn probe(State(scrape): State<Arc<Scrape>>, Query(query): Words, headers: HeaderMap) -> Response {
-    let wanted = match Wanted::of(&query) {
+async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response {
+    let wanted = match Wanted::of(&request) {
         Ok(wanted) => wanted,
         Err(wrong) => return wrong.into_response(),
     };
     let (Some(target), Some(exporter)) = (wanted.target, &scrape.exporter) else {
         return Wrong::NoTarget.into_response();
     };
+    let headers = request.headers();
     match exporter.body().person(&target, &wanted.collections) {
-        Some(lines) => some(lines, Format::of(&headers), accepts_gzip(&headers)).await,
+        Some(lines) => some(lines, Format::of(headers), accepts_gzip(headers)).await,
         None => Wrong::Nobody.into_response(),
     }
 }
@@ -102,7 +103,7 @@ impl Scrape {
         if let Some(last) = kept.load_full().filter(current) {
             return Ok(last);
         }
-        let own = Piece::new(vec![own::text(&self.registry, format)?.into()]);
+        let own = Piece::new(vec![own::text(&self.registry, format)?.into()], &mut Press::default());
         let pieces: Vec<Arc<Piece>> = body.pieces.iter().cloned().chain([Arc::new(own)]).collect();
         let new = Arc::new(Kept { made: Instant::now(), answer: Answer::new(format, &pieces), body });
         kept.store(Some(new.clone()));
@@ -114,7 +115,8 @@ impl Scrape {
 async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
     lines.push(Bytes::from_static(format.end().as_bytes()));
     let length: usize = lines.iter().map(Bytes::len).sum();
-    let make = move || Answer::new(format, &[Arc::new(Piece::new(lines))]).response(gzip);
+    let make =
+        move || Answer::new(format, &[Arc::new(Piece::new(lines, &mut Press::default()))]).response(gzip);
     if length < LONG {
         return make();
     }
@@ -125,7 +127,7 @@ async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
 }
 
 /// What a query asks for.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Debug, Default)]
 struct Wanted {
     target: Option<Pseudonym>,
     collections: Vec<Collection>,
@@ -133,13 +135,18 @@ struct Wanted {
 
 impl Wanted {
     /// Parameters nobody knows are ignored, as scrapers and proxies add their own.
-    fn of(query: &[(String, String)]) -> Result<Self, Wrong> {
+    fn of(request: &Request) -> Result<Self, Wrong> {
         let mut wanted = Self::default();
+        if request.uri().query().is_none() {
+            return Ok(wanted);
+        }
+        let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
+        let Query(query) = query.map_err(|_| Wrong::Query)?;
         for (name, value) in query {
             match name.as_str() {
                 "target" => wanted.target = Some(value.parse().map_err(|_| Wrong::Nobody)?),
                 "collection[]" => {
-                    let collection = value.parse().map_err(|_| Wrong::Collection(value.clone()))?;
+                    let collection = value.parse().map_err(|_| Wrong::Collection(value))?;
                     if !wanted.collections.contains(&collection) {
                         wanted.collections.push(collection);
                     }
@@ -154,6 +161,8 @@ impl Wanted {
 /// Why a query has no answer.
 #[derive(Debug, PartialEq, thiserror::Error)]
 enum Wrong {
+    #[error("this query cannot be read; write NAME=VALUE, joined by &")]
+    Query,
     #[error("say whose gauges with ?target=NAME, a pseudonym as in the label `person`")]
     NoTarget,
     #[error("nobody here is called so; with several shards, ask the one that holds this person")]
@@ -176,7 +185,7 @@ impl IntoResponse for Wrong {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Nobody => StatusCode::NOT_FOUND,
-            Self::NoTarget | Self::NoGauges | Self::Collection(_) => StatusCode::BAD_REQUEST,
+            Self::Query | Self::NoTarget | Self::NoGauges | Self::Collection(_) => StatusCode::BAD_REQUEST,
         };
         (status, format!("{self}\n")).into_response()
     }

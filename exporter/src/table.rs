@@ -3,7 +3,6 @@
 //! A family's samples must stand together, so the text is ordered by family; within it by collection, so that a scrape
 //! can ask for some collections only. Family and collection are a column.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -24,12 +23,12 @@ pub(crate) struct Table {
     pub(crate) heads: Vec<Bytes>,
     /// In the order of the text.
     pub(crate) columns: Vec<Column>,
-    /// The first column that says how fresh values are, instead of a value.
+    /// The first column that says how fresh values are, instead of a value. From here on there is one for each
+    /// collection, family after family.
     pub(crate) fresh: usize,
-    /// The last column: the ring in use.
-    pub(crate) ring: usize,
     rows: Vec<Row>,
-    by_key: HashMap<&'static str, u16>,
+    /// In the order of their keys.
+    by_key: Vec<(&'static str, u16)>,
 }
 
 /// One family's lines of one collection.
@@ -53,14 +52,8 @@ pub(crate) struct Row {
 
 impl Table {
     fn new() -> Self {
-        let mut table = Self {
-            heads: Vec::new(),
-            columns: Vec::new(),
-            fresh: 0,
-            ring: 0,
-            rows: Vec::new(),
-            by_key: HashMap::new(),
-        };
+        let mut table =
+            Self { heads: Vec::new(), columns: Vec::new(), fresh: 0, rows: Vec::new(), by_key: Vec::new() };
         let mut open = "";
         for metric in METRICS.iter().filter(|metric| metric.has_now()) {
             let name = metric.name();
@@ -71,9 +64,10 @@ impl Table {
             let column = table.column(metric.collection);
             let row = Row { metric, column, before: before(&name), after: after(metric) };
             let index = u16::try_from(table.rows.len()).expect("BUG: the catalogue has thousands of rows");
-            table.by_key.insert(metric.key, index);
+            table.by_key.push((metric.key, index));
             table.rows.push(row);
         }
+        table.by_key.sort_unstable();
         table.fresh = table.columns.len();
         for freshness in FRESHNESS {
             table.heads.push(head(freshness.name, freshness.help));
@@ -82,7 +76,8 @@ impl Table {
             }
         }
         table.heads.push(head(RING, "The ring in use, as Oura lists it; always 1."));
-        table.ring = table.column(Collection::RingConfiguration);
+        // The last column of all.
+        table.column(Collection::RingConfiguration);
         table
     }
 
@@ -96,18 +91,36 @@ impl Table {
         self.columns.len() - 1
     }
 
-    /// The row of a metric that has a "now".
-    pub(crate) fn index_of(&self, metric: &Metric) -> Option<u16> {
-        self.by_key.get(metric.key).copied()
+    /// Finds rows.
+    pub(crate) fn search(&self) -> Search<'_> {
+        Search { by_key: &self.by_key, next: 0 }
+    }
+
+    /// How many rows there are.
+    pub(crate) fn rows(&self) -> usize {
+        self.rows.len()
     }
 
     pub(crate) fn row(&self, index: u16) -> &Row {
         &self.rows[usize::from(index)]
     }
+}
 
-    /// The column that says how fresh a collection is: `which` counts [`FRESHNESS`].
-    pub(crate) fn freshness(&self, which: usize, collection: usize) -> usize {
-        self.fresh + which * Collection::ALL.len() + collection
+/// The database tells values in the order of their keys, so the next one asked for is mostly the next one here.
+pub(crate) struct Search<'a> {
+    by_key: &'a [(&'static str, u16)],
+    next: usize,
+}
+
+impl Search<'_> {
+    /// The row of a metric that has a "now".
+    pub(crate) fn find(&mut self, metric: &Metric) -> Option<u16> {
+        let guess = self.by_key.get(self.next).filter(|(key, _)| *key == metric.key);
+        if guess.is_none() {
+            self.next = self.by_key.binary_search_by_key(&metric.key, |(key, _)| key).ok()?;
+        }
+        self.next += 1;
+        self.by_key.get(self.next - 1).map(|(_, row)| *row)
     }
 }
 
@@ -162,7 +175,7 @@ mod tests {
     fn freshness_columns_are_where_they_are_looked_for() {
         for (which, _) in FRESHNESS.iter().enumerate() {
             for (i, collection) in Collection::ALL.iter().enumerate() {
-                let column = TABLE.columns[TABLE.freshness(which, i)];
+                let column = TABLE.columns[TABLE.fresh + which * Collection::ALL.len() + i];
                 assert_eq!(column.collection, *collection);
                 assert_eq!(column.family, TABLE.heads.len() - 1 - FRESHNESS.len() + which);
             }

@@ -2,6 +2,7 @@
 //! crowd that only connects cannot keep a scraper out.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,7 @@ impl Connections {
         state.next += 1;
         let evicted = CancellationToken::new();
         state.silent.insert(number, evicted.clone());
-        Some(Seat { connections: self.clone(), number, evicted })
+        Some(Seat { connections: self.clone(), number, evicted, spoke: AtomicBool::new(false) })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -50,6 +51,7 @@ pub(crate) struct Seat {
     connections: Connections,
     number: u64,
     evicted: CancellationToken,
+    spoke: AtomicBool,
 }
 
 impl Seat {
@@ -60,7 +62,10 @@ impl Seat {
 
     /// A whole request came: the seat is kept.
     pub(crate) fn speaks(&self) {
-        self.connections.state().silent.remove(&self.number);
+        // The lock is taken for the first request only.
+        if !self.spoke.swap(true, Ordering::Relaxed) {
+            self.connections.state().silent.remove(&self.number);
+        }
     }
 }
 
