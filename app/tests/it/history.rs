@@ -264,9 +264,9 @@ async fn an_offset_hidden_in_a_subquery_misses_no_day() {
     store.close().await;
     let (_api, address) = serve(folder.path(), &[]).await;
     let prometheus = Prometheus::start(&[], &remote_read(&address)).await;
-    let score = "oura_sleep_score{source=\"history\"}";
+    let series = "oura_sleep_score{source=\"history\"}";
     for of in ["S offset 12h and on () vector(1)", "sum(S offset 7h13m)", "S offset 1h == S offset 2h", "S"] {
-        let query = format!("count_over_time(({})[10d:1d])", of.replace('S', score));
+        let query = format!("count_over_time(({})[10d:1d])", of.replace('S', series));
         let answer = prometheus.instant(&query, ms("2026-02-15T12:34:56Z")).await;
         let values: Vec<f64> = answer.into_values().flatten().map(|(_, value)| value).collect();
         assert_eq!(values, [10.0], "{query}");
