@@ -7,10 +7,8 @@ use std::collections::HashMap;
 
 use domain::history::{Calendar, Gauge};
 use domain::{Day, DayRange, METRICS, Metric};
-use futures_util::{StreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
-use tokio::task::JoinSet;
 
 use super::matcher::Matchers;
 use super::sink::Sink;
@@ -22,9 +20,6 @@ pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 /// Numbers of days read by one statement: two megabytes.
 const DAYS_A_BATCH: i64 = 100_000;
-
-/// Such statements at a time: the next are read while the last are encoded.
-const READS: usize = 2;
 
 /// Samples handed on at a time, or a few more.
 const BUFFER: usize = 4096;
@@ -70,34 +65,19 @@ pub(super) async fn answer(
         owners.push(Owner { person: person.clone(), calendar, first: range.first(), midnights: Vec::new() });
     }
     let batch = usize::try_from(DAYS_A_BATCH / range.len()).unwrap_or_default().max(1);
-    let groups = groups(&question.matchers);
-    let mut reads = Vec::new();
-    for group in &groups {
-        for from in (0..owners.len()).step_by(batch) {
-            let part = from..owners.len().min(from + batch);
-            let people: Vec<i64> = owners[part.clone()].iter().map(|owner| owner.person.id).collect();
-            let metrics: Vec<_> = group.iter().map(|selected| selected.metric).collect();
-            let read = read_daily(store.clone(), people, metrics, range);
-            // A task of its own, which gives its connection back however long this one waits for others.
-            reads.push(async move {
-                let mut task = JoinSet::new();
-                task.spawn(read);
-                (group, part, task.join_next().await)
-            });
-        }
-    }
-    let mut reads = stream::iter(reads).buffered(READS);
-    while let Some((group, part, daily)) = reads.next().await {
-        let daily = daily.and_then(Result::ok).ok_or(Error::Panic)??;
-        for owner in &mut owners[part] {
-            if owner.midnights.is_empty() {
+    for group in groups(&question.matchers) {
+        for owners in owners.chunks_mut(batch) {
+            for owner in owners.iter_mut().filter(|owner| owner.midnights.is_empty()) {
                 owner.midnights = vec![None; days_known];
             }
-            for selected in group {
-                if selected.metric.is_series() {
-                    points(store, owner, selected, question.window, sink).await?;
-                } else if let Some(values) = daily.get(&(selected.metric.key, owner.person.id)) {
-                    numbers(owner, selected, values, question.window, sink).await?;
+            let daily = read_daily(store, owners, &group, range).await?;
+            for owner in owners {
+                for selected in &group {
+                    if selected.metric.is_series() {
+                        points(store, owner, selected, question.window, sink).await?;
+                    } else if let Some(values) = daily.get(&(selected.metric.key, owner.person.id)) {
+                        numbers(owner, selected, values, question.window, sink).await?;
+                    }
                 }
             }
         }
@@ -150,13 +130,14 @@ fn days(window: Window) -> DayRange {
 type Values = Vec<(Day, f64)>;
 
 async fn read_daily(
-    store: Store,
-    people: Vec<i64>,
-    metrics: Vec<&'static Metric>,
+    store: &Store,
+    owners: &[Owner],
+    group: &[Selected],
     range: DayRange,
 ) -> Result<HashMap<(&'static str, i64), Values>, Error> {
+    let people: Vec<i64> = owners.iter().map(|owner| owner.person.id).collect();
     let mut values: HashMap<_, Values> = HashMap::new();
-    for metric in metrics.into_iter().filter(|metric| !metric.is_series()) {
+    for metric in group.iter().map(|selected| selected.metric).filter(|metric| !metric.is_series()) {
         for (person, day, value) in store.daily_of_people(&people, metric, range).await? {
             values.entry((metric.key, person)).or_default().push((day, value));
         }
