@@ -21,7 +21,7 @@ pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 /// Numbers of days read by one statement: two megabytes.
 const DAYS_A_BATCH: i64 = 100_000;
 
-/// Samples handed on at a time.
+/// Samples handed on at a time, or a few more.
 const BUFFER: usize = 4096;
 
 /// One question, ready to be answered.
@@ -159,18 +159,21 @@ async fn numbers(
         for (n, (day, value)) in values.iter().enumerate() {
             let value = gauge.value(*value);
             match window.view {
-                View::Points => series.push(owner.calendar.sample(*day), value).await?,
+                View::Points => series.add(owner.calendar.sample(*day), value),
                 View::Held(instants) => {
                     let (from, until) = (owner.midnight(*day), owner.midnight(day.plus(1)));
                     let (first, last) = (from.max(window.start), (until - 1).min(window.end));
                     for at in instants.of_day(from, first, last) {
-                        series.push(at, value).await?;
+                        series.add(at, value);
                     }
                     // Nothing is known of the next day, so nothing holds from its midnight on.
                     if values.get(n + 1).is_none_or(|(next, _)| *next != day.plus(1)) {
-                        series.push(until, STALE).await?;
+                        series.add(until, STALE);
                     }
                 }
+            }
+            if series.is_full() {
+                series.flush().await?;
             }
             if series.is_enough() {
                 break;
@@ -200,12 +203,15 @@ async fn points(
             if let Some(before) = pending.replace(*point)
                 && serves(window, before.0, point.0)
             {
-                series.push(before.0, before.1).await?;
+                series.add(before.0, before.1);
+                if series.is_full() {
+                    series.flush().await?;
+                }
             }
         }
     }
     if let Some(last) = pending.filter(|last| serves(window, last.0, i64::MAX)) {
-        series.push(last.0, last.1).await?;
+        series.add(last.0, last.1);
     }
     series.end().await
 }
@@ -235,15 +241,18 @@ impl<'a, S: Sink> Series<'a, S> {
         Self { sink, gauge, person, window, buffer: Vec::new(), begun: false, last: i64::MIN }
     }
 
-    async fn push(&mut self, at: i64, value: f64) -> Result<(), Error> {
+    fn add(&mut self, at: i64, value: f64) {
         let first = !self.begun && self.buffer.is_empty();
         // An end before anything has been said says nothing.
         if at < self.window.start || at > self.window.end || at <= self.last || (first && value.is_nan()) {
-            return Ok(());
+            return;
         }
         self.last = at;
         self.buffer.push((at, value));
-        if self.buffer.len() == BUFFER { self.flush().await } else { Ok(()) }
+    }
+
+    fn is_full(&self) -> bool {
+        self.buffer.len() >= BUFFER
     }
 
     fn is_enough(&self) -> bool {

@@ -42,6 +42,46 @@ async fn days_of_several_people_come_person_by_person() {
 }
 
 #[tokio::test]
+async fn a_number_of_a_day_comes_back_to_the_last_bit() {
+    on_both(async |store| {
+        // Whole numbers, a few digits, and as many as a double has.
+        let first = day("2000-01-01");
+        let number = |n: i64| match n % 4 {
+            0 => (n % 97).to_string(),
+            1 => format!("-{}.{:02}", n % 7, n % 100),
+            2 => format!(
+                "{:?}",
+                f64::from_bits(0x3fb9_9999_9999_999a + n.cast_unsigned() * 0x0000_1234_5678_9abd)
+            ),
+            _ => format!("0.00{}", n * 7_919_104_729),
+        };
+        let document = |n: i64| {
+            let on = first.plus(n);
+            let body = format!(
+                "{{\"id\":\"{on}\",\"day\":\"{on}\",\"score\":80,\"temperature_deviation\":{}}}",
+                number(n)
+            );
+            domain::Document::parse(Collection::DailyReadiness, &body).unwrap()
+        };
+        for part in 0..4 {
+            put(&store, Collection::DailyReadiness, (0..500).map(|n| document(part * 500 + n)).collect())
+                .await;
+        }
+        let me = me(&store).await.id;
+        let range = DayRange::new(first, first.plus(2000)).unwrap();
+        let metric = metric("temperature_deviation");
+        let found = store.daily_of_people(&[me], metric, range).await.unwrap();
+        let rows = store.daily(me, metric, range).await.unwrap();
+        assert!(rows.len() > 900, "{}", rows.len());
+        let bits = |values: Vec<(_, f64)>| {
+            values.into_iter().map(|(day, value)| (day, value.to_bits())).collect::<Vec<_>>()
+        };
+        assert_eq!(bits(found.into_iter().map(|(_, day, value)| (day, value)).collect()), bits(rows));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn points_come_in_order_whatever_documents_overlap() {
     on_both(async |store| {
         let items: Vec<Option<f64>> = (1..=12).map(|n| Some(f64::from(n))).collect();
