@@ -1,9 +1,10 @@
 //! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
+mod operate;
+mod oura;
 pub(crate) mod webhook;
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,6 +13,11 @@ use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 
+pub(crate) use self::operate::{
+    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ScopeArg,
+    SyncArgs, TokenCommand,
+};
+pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
 use crate::listen::Address;
 
@@ -141,117 +147,6 @@ pub(crate) struct PersonArgs {
     pub(crate) time_zone: Option<TimeZone>,
 }
 
-/// Every scope that Oura enforces but `email`, which nothing here needs.
-const SCOPES: &str =
-    "personal daily heartrate workout tag session spo2 stress heart_health ring_configuration";
-
-/// The application that is registered at Oura; not needed to read one's own data by a token from before.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Oura application")]
-pub(crate) struct ApplicationArgs {
-    /// The client id of the application registered at <https://cloud.ouraring.com/oauth/applications> or
-    /// <https://developer.ouraring.com>.
-    #[arg(
-        id = "oura_client_id",
-        long = "oura-client-id",
-        env = "MYHEALTH_OURA_CLIENT_ID",
-        value_name = "ID"
-    )]
-    pub(crate) id: Option<String>,
-    /// The application's client secret; prefer the file, a command line can be read by others.
-    #[arg(
-        id = "oura_client_secret",
-        long = "oura-client-secret",
-        env = "MYHEALTH_OURA_CLIENT_SECRET",
-        value_name = "SECRET",
-        hide_env_values = true,
-        conflicts_with = "oura_client_secret_file"
-    )]
-    pub(crate) secret: Option<String>,
-    /// A file that holds the application's client secret.
-    #[arg(
-        id = "oura_client_secret_file",
-        long = "oura-client-secret-file",
-        env = "MYHEALTH_OURA_CLIENT_SECRET_FILE",
-        value_name = "FILE"
-    )]
-    pub(crate) secret_file: Option<PathBuf>,
-}
-
-/// The application registered at Oura, and the key that seals its log-ins.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Log-in (docs/login.md)")]
-pub(crate) struct LoginSettings {
-    #[command(flatten)]
-    pub(crate) application: ApplicationArgs,
-    /// Its redirect URI, byte for byte as registered.
-    #[arg(long, env = "MYHEALTH_OURA_REDIRECT_URI", default_value = "http://localhost:9873/callback")]
-    pub(crate) oura_redirect_uri: String,
-    /// What to ask consent for, with spaces between.
-    #[arg(long, env = "MYHEALTH_OURA_SCOPES", default_value = SCOPES)]
-    pub(crate) oura_scopes: String,
-    /// Where a person consents.
-    #[arg(
-        long,
-        env = "MYHEALTH_OURA_AUTHORIZE_URL",
-        default_value = "https://cloud.ouraring.com/oauth/authorize"
-    )]
-    pub(crate) oura_authorize_url: String,
-    /// Where tokens are exchanged and renewed. Oura has two portals, and an application works with the one it was
-    /// registered at; which one it is, is found out and remembered.
-    #[arg(
-        long,
-        env = "MYHEALTH_OURA_TOKEN_URL",
-        value_delimiter = ',',
-        default_value = "https://api.ouraring.com/oauth/token,https://moi.ouraring.com/oauth/v2/ext/oauth-token"
-    )]
-    pub(crate) oura_token_url: Vec<String>,
-    /// Where tokens are revoked, in the same order.
-    #[arg(
-        long,
-        env = "MYHEALTH_OURA_REVOKE_URL",
-        value_delimiter = ',',
-        default_value = "https://api.ouraring.com/oauth/revoke,https://moi.ouraring.com/oauth/v2/ext/oauth-revoke"
-    )]
-    pub(crate) oura_revoke_url: Vec<String>,
-    /// A file that holds the key which seals log-ins: 32 bytes, as 64 hexadecimal digits or in base64
-    /// (`openssl rand -hex 32`). Default with the embedded database: secret.key beside it, made by the first log-in.
-    #[arg(long, env = "MYHEALTH_SECRET_KEY_FILE")]
-    pub(crate) secret_key_file: Option<PathBuf>,
-    /// The key itself; prefer the file.
-    #[arg(long, env = "MYHEALTH_SECRET_KEY", hide_env_values = true, conflicts_with = "secret_key_file")]
-    pub(crate) secret_key: Option<String>,
-    /// A file that holds the key of before, until each log-in has been renewed once with the new one.
-    #[arg(long, env = "MYHEALTH_PREVIOUS_SECRET_KEY_FILE")]
-    pub(crate) previous_secret_key_file: Option<PathBuf>,
-}
-
-/// How Oura is read.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Oura")]
-pub(crate) struct OuraArgs {
-    #[command(flatten)]
-    pub(crate) login: LoginSettings,
-    /// A file that holds an access token, used as long as nobody has logged in. Oura gives out no new ones.
-    #[arg(long, env = "MYHEALTH_OURA_TOKEN_FILE")]
-    pub(crate) oura_token_file: Option<PathBuf>,
-    /// Oura's access token; prefer the file, a command line can be read by others.
-    #[arg(long, env = "MYHEALTH_OURA_TOKEN", hide_env_values = true, conflicts_with = "oura_token_file")]
-    pub(crate) oura_token: Option<String>,
-    /// Address of the API.
-    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = "https://api.ouraring.com")]
-    pub(crate) oura_url: String,
-    /// Requests to Oura in a minute, all people of this process together. Oura limits each application.
-    #[arg(long, env = "MYHEALTH_OURA_REQUESTS_PER_MINUTE", default_value = "600")]
-    pub(crate) oura_requests_per_minute: NonZeroU32,
-    /// The oldest day to read. The first ring was sold in 2015.
-    #[arg(long, env = "MYHEALTH_HISTORY_FROM", default_value = "2015-01-01")]
-    pub(crate) history_from: Day,
-    /// Days before the newest that are read again every time, because Oura changes past days.
-    #[arg(long, env = "MYHEALTH_TRAILING_DAYS", default_value_t = domain::TRAILING_DAYS, value_parser = clap::value_parser!(u16).range(2..=365))]
-    pub(crate) trailing_days: u16,
-}
-
 /// Where the process listens.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Listeners")]
@@ -354,203 +249,6 @@ pub(crate) struct DemoArgs {
     pub(crate) listen: ListenArgs,
     #[command(flatten)]
     pub(crate) home: HomeArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct SyncArgs {
-    /// Read history back to this day; what has been read already is not read again.
-    #[arg(long)]
-    pub(crate) from: Option<Day>,
-    /// With --from: read exactly these days again, whether or not they have been read.
-    #[arg(long, requires = "from")]
-    pub(crate) to: Option<Day>,
-    /// Read everybody who lives here, one after the other, instead of one person.
-    #[arg(long, conflicts_with = "person")]
-    pub(crate) everyone: bool,
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) oura: OuraArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum TokenCommand {
-    /// Make a token and print it: the only time it is shown.
-    Create {
-        /// What to call it, for example the program that will use it.
-        name: String,
-        /// Open this person's numbers only. Default: everyone's.
-        #[arg(long)]
-        person: Option<Pseudonym>,
-        /// What it opens; may be repeated. Default: everything that only reads.
-        #[arg(long, value_enum)]
-        scope: Vec<ScopeArg>,
-        #[command(flatten)]
-        store: StoreArgs,
-    },
-    /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
-    List(StoreArgs),
-    /// Revoke a token for ever.
-    Revoke {
-        /// Its number, as `list` shows it: the one between the underscores of the token.
-        id: i64,
-        #[command(flatten)]
-        store: StoreArgs,
-    },
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScopeArg {
-    /// Days, points and trends by REST.
-    Rest,
-    /// Prometheus remote read.
-    RemoteRead,
-    /// Sending documents to /api/v1/ingest.
-    Ingest,
-}
-
-/// Which part of history to write.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "What")]
-pub(crate) struct ExportArgs {
-    /// The first day. Default: the first there is.
-    #[arg(long)]
-    pub(crate) from: Option<Day>,
-    /// The last day. Default: today.
-    #[arg(long)]
-    pub(crate) to: Option<Day>,
-    /// Only this person. Default: everyone.
-    #[arg(long)]
-    pub(crate) person: Option<Pseudonym>,
-    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
-    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
-    pub(crate) metrics: Vec<String>,
-    /// Numbers of days only, without the points within them.
-    #[arg(long)]
-    pub(crate) daily_only: bool,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExportCommand {
-    /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
-    Openmetrics {
-        /// The file; written beside it first, so that it is there whole or not at all.
-        file: PathBuf,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
-    /// JSON lines for VictoriaMetrics' /api/v1/import.
-    Victoriametrics {
-        /// The file; written beside it first, so that it is there whole or not at all.
-        file: PathBuf,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
-    /// Push by Prometheus remote write (1.0), oldest first; goes on where it stopped.
-    RemoteWrite {
-        /// Where to, for example <http://127.0.0.1:9090/api/v1/write>.
-        url: String,
-        /// A file that remembers how far the receiver has it all. Without one every run begins at the first day.
-        #[arg(long)]
-        cursor: Option<PathBuf>,
-        /// A file that holds a bearer token for the receiver.
-        #[arg(long)]
-        bearer_token_file: Option<PathBuf>,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct LoginArgs {
-    /// Open no listener and no browser: print the link, and read the address that the browser was sent to from standard
-    /// input. For SSH, containers and Kubernetes; the browser may be on any machine.
-    #[arg(long)]
-    pub(crate) paste: bool,
-    /// Print the link only; do not try to open a browser.
-    #[arg(long)]
-    pub(crate) no_browser: bool,
-    /// How long to wait for the consent, in seconds.
-    #[arg(long, default_value = "600", value_parser = seconds)]
-    pub(crate) timeout: Duration,
-    #[command(flatten)]
-    pub(crate) login: LoginSettings,
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct LogoutArgs {
-    #[command(flatten)]
-    pub(crate) login: LoginSettings,
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "What the API has said stays: an export fills in documents that nobody has. It can be stopped and \
-                        repeated at any time. Rows that cannot be read are put aside one by one, with file, line and \
-                        reason. Where you were (rawlocation) and billing are not opened.\n\
-                        Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
-)]
-pub(crate) struct ImportArgs {
-    /// The ZIP file, or a folder with its CSV files.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct DoctorArgs {
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) oura: OuraArgs,
-    #[command(flatten)]
-    pub(crate) webhook: WebhookArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PersonCommand {
-    /// Add a person, or move one who is known to another time zone.
-    Add {
-        /// A pseudonym; it becomes a label, so no e-mail and no real name.
-        name: Pseudonym,
-        /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
-        #[arg(long, value_parser = time_zone)]
-        time_zone: Option<TimeZone>,
-        #[command(flatten)]
-        store: StoreArgs,
-    },
-    /// List everybody, with what is stored about them and what fails.
-    List {
-        #[command(flatten)]
-        store: StoreArgs,
-    },
-    /// Remove a person and everything stored about them, for ever.
-    Remove {
-        /// Whom.
-        name: Pseudonym,
-        /// Do not ask.
-        #[arg(long)]
-        yes: bool,
-        #[command(flatten)]
-        store: StoreArgs,
-    },
 }
 
 fn time_zone(name: &str) -> Result<TimeZone, String> {

@@ -1,0 +1,208 @@
+//! Flags of the commands that run to their end.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand, ValueEnum};
+use domain::{Day, Pseudonym};
+use jiff::tz::TimeZone;
+
+use super::webhook::WebhookArgs;
+use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, seconds, time_zone};
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// Read history back to this day; what has been read already is not read again.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// With --from: read exactly these days again, whether or not they have been read.
+    #[arg(long, requires = "from")]
+    pub(crate) to: Option<Day>,
+    /// Read everybody who lives here, one after the other, instead of one person.
+    #[arg(long, conflicts_with = "person")]
+    pub(crate) everyone: bool,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// Make a token and print it: the only time it is shown.
+    Create {
+        /// What to call it, for example the program that will use it.
+        name: String,
+        /// Open this person's numbers only. Default: everyone's.
+        #[arg(long)]
+        person: Option<Pseudonym>,
+        /// What it opens; may be repeated. Default: everything that only reads.
+        #[arg(long, value_enum)]
+        scope: Vec<ScopeArg>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
+    List(StoreArgs),
+    /// Revoke a token for ever.
+    Revoke {
+        /// Its number, as `list` shows it: the one between the underscores of the token.
+        id: i64,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeArg {
+    /// Days, points and trends by REST.
+    Rest,
+    /// Prometheus remote read.
+    RemoteRead,
+    /// Sending documents to /api/v1/ingest.
+    Ingest,
+}
+
+/// Which part of history to write.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "What")]
+pub(crate) struct ExportArgs {
+    /// The first day. Default: the first there is.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// The last day. Default: today.
+    #[arg(long)]
+    pub(crate) to: Option<Day>,
+    /// Only this person. Default: everyone.
+    #[arg(long)]
+    pub(crate) person: Option<Pseudonym>,
+    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
+    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// Numbers of days only, without the points within them.
+    #[arg(long)]
+    pub(crate) daily_only: bool,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ExportCommand {
+    /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
+    Openmetrics {
+        /// The file; written beside it first, so that it is there whole or not at all.
+        file: PathBuf,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
+    /// JSON lines for VictoriaMetrics' /api/v1/import.
+    Victoriametrics {
+        /// The file; written beside it first, so that it is there whole or not at all.
+        file: PathBuf,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
+    /// Push by Prometheus remote write (1.0), oldest first; goes on where it stopped.
+    RemoteWrite {
+        /// Where to, for example <http://127.0.0.1:9090/api/v1/write>.
+        url: String,
+        /// A file that remembers how far the receiver has it all. Without one every run begins at the first day.
+        #[arg(long)]
+        cursor: Option<PathBuf>,
+        /// A file that holds a bearer token for the receiver.
+        #[arg(long)]
+        bearer_token_file: Option<PathBuf>,
+        #[command(flatten)]
+        what: ExportArgs,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoginArgs {
+    /// Open no listener and no browser: print the link, and read the address that the browser was sent to from standard
+    /// input. For SSH, containers and Kubernetes; the browser may be on any machine.
+    #[arg(long)]
+    pub(crate) paste: bool,
+    /// Print the link only; do not try to open a browser.
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// How long to wait for the consent, in seconds.
+    #[arg(long, default_value = "600", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) login: LoginSettings,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LogoutArgs {
+    #[command(flatten)]
+    pub(crate) login: LoginSettings,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = "What the API has said stays: an export fills in documents that nobody has. It can be stopped and \
+                        repeated at any time. Rows that cannot be read are put aside one by one, with file, line and \
+                        reason. Where you were (rawlocation) and billing are not opened.\n\
+                        Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
+)]
+pub(crate) struct ImportArgs {
+    /// The ZIP file, or a folder with its CSV files.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) person: PersonArgs,
+    #[command(flatten)]
+    pub(crate) oura: OuraArgs,
+    #[command(flatten)]
+    pub(crate) webhook: WebhookArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PersonCommand {
+    /// Add a person, or move one who is known to another time zone.
+    Add {
+        /// A pseudonym; it becomes a label, so no e-mail and no real name.
+        name: Pseudonym,
+        /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
+        #[arg(long, value_parser = time_zone)]
+        time_zone: Option<TimeZone>,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// List everybody, with what is stored about them and what fails.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Remove a person and everything stored about them, for ever.
+    Remove {
+        /// Whom.
+        name: Pseudonym,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
