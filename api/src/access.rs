@@ -9,8 +9,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use data_encoding::BASE64;
 use store::{Person, Scope, Token};
 
 use crate::error::Error;
@@ -115,7 +114,7 @@ fn secret(header: &str) -> Option<String> {
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
-    let decoded = String::from_utf8(BASE64.decode(rest).ok()?).ok()?;
+    let decoded = String::from_utf8(BASE64.decode(rest.as_bytes()).ok()?).ok()?;
     decoded.split_once(':').map(|(_, password)| password.to_owned())
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -105,7 +105,7 @@ impl Memory {
 
 /// User and password from base64.
 fn decode(credentials: &[u8]) -> Option<(String, String)> {
-    let text = BASE64_STANDARD.decode(credentials.trim_ascii()).ok()?;
+    let text = BASE64.decode(credentials.trim_ascii()).ok()?;
     let text = String::from_utf8(text).ok()?;
     let (user, password) = text.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))

@@ -1,6 +1,7 @@
 //! Who sent an announcement: upper-case hexadecimal HMAC-SHA256 of the timestamp and the raw body, with the
 //! application's secret. Pure; every comparison takes the same time whatever is compared.
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -30,7 +31,7 @@ pub fn verify(
     now: Timestamp,
     window: SignedDuration,
 ) -> Result<(), Refused> {
-    let signature = hex::decode(signature.trim()).map_err(|_| Refused::Forged)?;
+    let signature = HEXLOWER_PERMISSIVE.decode(signature.trim().as_bytes()).map_err(|_| Refused::Forged)?;
     let mut mac = keyed(secret);
     mac.update(timestamp.as_bytes());
     mac.update(body);
@@ -50,12 +51,12 @@ fn instant(timestamp: &str) -> Option<Timestamp> {
 /// What Oura repeats when it verifies a callback. Made from the secret, so that every replica knows it without asking
 /// another. No announcement can have this signature: the text begins with a letter, a timestamp with a digit.
 pub(super) fn verification_token(secret: &SecretString, callback: &str) -> String {
-    hex::encode(verification(secret, callback).finalize().into_bytes())
+    HEXLOWER.encode(&verification(secret, callback).finalize().into_bytes())
 }
 
 /// Whether a token is that of the callback.
 pub(super) fn is_verification_token(secret: &SecretString, callback: &str, token: &str) -> bool {
-    let token = hex::decode(token);
+    let token = HEXLOWER_PERMISSIVE.decode(token.as_bytes());
     token.is_ok_and(|token| verification(secret, callback).verify_slice(&token).is_ok())
 }
 

@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXUPPER;
 use domain::{Collection, DayRange, Metric};
 use hmac::{Hmac, KeyInit, Mac};
 use ingest::webhook::{
@@ -238,7 +239,7 @@ fn sign(secret: &str, timestamp: &str, body: &str) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(timestamp.as_bytes());
     mac.update(body.as_bytes());
-    hex::encode_upper(mac.finalize().into_bytes())
+    HEXUPPER.encode(&mac.finalize().into_bytes())
 }
 
 async fn listening() -> (World, impl Sized) {

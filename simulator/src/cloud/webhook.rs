@@ -14,6 +14,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use data_encoding::HEXUPPER;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -286,7 +287,7 @@ impl Cloud {
             Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("BUG: HMAC takes any key");
         mac.update(timestamp.as_bytes());
         mac.update(body.as_bytes());
-        let signature = hex::encode_upper(mac.finalize().into_bytes());
+        let signature = HEXUPPER.encode(&mac.finalize().into_bytes());
         Request::builder()
             .method(Method::POST)
             .uri(&subscription.callback_url)
