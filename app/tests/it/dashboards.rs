@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::Value;
 
 use crate::monitoring::{Prometheus, impatient, left, serve, shipped};
-use crate::process::{Running, get, myhealth, until};
+use crate::process::{Running, get, service, until};
 
 /// Panels that may be empty: dashboard, panel (or annotation), and why.
 const MAY_BE_EMPTY: [(&str, &str, &str); 15] = [
@@ -180,15 +180,7 @@ async fn answer(prometheus: &Prometheus, question: &Question, now: i64) -> Resul
 async fn every_panel_of_every_dashboard_shows_something() {
     let folder = tempfile::tempdir().unwrap();
     let since = now().to_zoned(TimeZone::UTC).date().saturating_sub(3.years()).saturating_sub(60.days());
-    let mut command = myhealth(&["demo", "--seed", "5", "--since", &since.to_string()]);
-    command.args([
-        "--web.listen-address",
-        "127.0.0.1:0",
-        "--api.listen-address",
-        "127.0.0.1:0",
-        "--data-dir",
-    ]);
-    command.arg(folder.path());
+    let command = service(&["demo", "--seed", "5", "--since", &since.to_string()], folder.path());
     let demo = Running::start(command);
     let (web, api) = (demo.address("gauges").await, demo.address("api docs").await);
     let metrics = format!("http://{web}/metrics");

@@ -7,7 +7,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::Value;
 use simulator::{Life, Person};
 
-use crate::process::{PATIENCE, Running, finish, get, json, myhealth, provided, said, until};
+use crate::process::{PATIENCE, Running, finish, get, json, provided, said, service, until};
 
 const SEED: &str = "5";
 
@@ -35,15 +35,7 @@ impl Demo {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let since = since();
-        let mut command = myhealth(&["demo", "--seed", SEED, "--since", &since.to_string()]);
-        command.args([
-            "--web.listen-address",
-            "127.0.0.1:0",
-            "--api.listen-address",
-            "127.0.0.1:0",
-            "--data-dir",
-        ]);
-        command.arg(folder.path());
+        let command = service(&["demo", "--seed", SEED, "--since", &since.to_string()], folder.path());
         let started = now();
         let running = Running::start(command);
         let (web, api) = (running.address("gauges").await, running.address("api docs").await);

@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{Batch, Location, Origin, Store};
 
 use crate::killed::Cloud;
-use crate::process::{Running, finish, http, myhealth, said, until};
+use crate::process::{Running, finish, http, myhealth, said, service, until};
 use crate::prometheus::{Answer, Prometheus};
 
 const DAY: i64 = 86_400_000;
@@ -27,8 +27,8 @@ async fn open(folder: &Path) -> Store {
 
 /// The API on what a folder holds, and the lines that let Prometheus read it.
 async fn serve(folder: &Path, more: &[&str]) -> (Running, String) {
-    let mut command = myhealth(&["serve", "--only", "api", "--data-dir", folder.to_str().unwrap()]);
-    command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]).args(more);
+    let mut command = service(&["serve", "--only", "api"], folder);
+    command.args(more);
     let running = Running::start(command);
     let api = running.address("api docs").await;
     (running, api)
@@ -484,18 +484,7 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
 async fn history_has_the_names_and_labels_of_the_gauges() {
     let folder = tempfile::tempdir().unwrap();
     let since = Day::at(now(), &TimeZone::UTC).plus(-30).to_string();
-    let mut command = myhealth(&["demo", "--seed", "5", "--since", &since]);
-    command.args([
-        "--web.listen-address",
-        "127.0.0.1:0",
-        "--api.listen-address",
-        "127.0.0.1:0",
-        "--data-dir",
-    ]);
-    let running = Running::start({
-        command.arg(folder.path());
-        command
-    });
+    let running = Running::start(service(&["demo", "--seed", "5", "--since", &since], folder.path()));
     let metrics = format!("http://{}/metrics", running.address("gauges").await);
     let body = until("gauges", async || {
         crate::process::get(&metrics).await.filter(|body| body.contains("oura_activity_steps{"))

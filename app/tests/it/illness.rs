@@ -8,7 +8,7 @@ use serde_json::Value;
 use simulator::{Cloud, Fault, Life, Person};
 
 use crate::monitoring::{Alertmanager, Prometheus, Receiver, impatient, replaced, serve, shipped};
-use crate::process::{Running, myhealth, until};
+use crate::process::{Running, service, until};
 
 const TOKEN: &str = "simulated-access-token";
 const SECRET: &str = "what the receiver wants to hear";
@@ -61,18 +61,11 @@ async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale() {
     let cloud = Arc::new(Cloud::new(now).with_person(TOKEN, person, simulator::SCOPES));
     let oura = serve(cloud.router()).await;
     let folder = tempfile::tempdir().unwrap();
-    let mut command = myhealth(&["serve", "--oura-url", &format!("http://{oura}"), "--oura-token", TOKEN]);
+    let mut command =
+        service(&["serve", "--oura-url", &format!("http://{oura}"), "--oura-token", TOKEN], folder.path());
     command.args(["--history-from", &since, "--time-zone", "Europe/Berlin", "--interval", "10"]);
-    command.args([
-        "--web.listen-address",
-        "127.0.0.1:0",
-        "--api.listen-address",
-        "127.0.0.1:0",
-        "--data-dir",
-    ]);
-    command.arg(folder.path());
-    let service = Running::start(command);
-    let (web, api) = (service.address("gauges").await, service.address("api docs").await);
+    let running = Running::start(command);
+    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
 
     let receiver = Receiver::start(SECRET).await;
     let alertmanager = Alertmanager::start(&receiver.url, SECRET);

@@ -1,6 +1,7 @@
 //! Starting programs, waiting for what they say, and never leaving one behind.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,6 +14,14 @@ pub(crate) fn myhealth(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_myhealth"));
     // The simulated cloud has no limit to respect.
     command.env_clear().env("MYHEALTH_OURA_REQUESTS_PER_MINUTE", "1000000").args(words).stdin(Stdio::null());
+    command
+}
+
+/// The binary as a service: its data in a folder, its listeners on ports the system chooses.
+pub(crate) fn service(words: &[&str], data: &Path) -> Command {
+    let mut command = myhealth(words);
+    command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
+    command.arg("--data-dir").arg(data);
     command
 }
 

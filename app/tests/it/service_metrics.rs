@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::monitoring::shipped;
-use crate::process::{Running, get, myhealth, until};
+use crate::process::{Running, get, service, until};
 
 type Shapes = BTreeMap<String, (String, BTreeSet<String>)>;
 
@@ -55,15 +55,7 @@ fn shown(scrape: &str) -> Shapes {
 #[tokio::test]
 async fn the_page_is_what_a_scrape_shows() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = myhealth(&["demo", "--since", "2026-01-01"]);
-    command.args([
-        "--web.listen-address",
-        "127.0.0.1:0",
-        "--api.listen-address",
-        "127.0.0.1:0",
-        "--data-dir",
-    ]);
-    command.arg(folder.path());
+    let command = service(&["demo", "--since", "2026-01-01"], folder.path());
     let demo = Running::start(command);
     let metrics = format!("http://{}/metrics", demo.address("gauges").await);
     let scrape =

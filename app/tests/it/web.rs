@@ -11,7 +11,7 @@ use rcgen::{CertifiedKey, generate_simple_self_signed};
 
 use crate::end_to_end::{ask, now, prometheus_with};
 use crate::killed::Cloud;
-use crate::process::{Running, finish, get, http, myhealth, provided, said, until};
+use crate::process::{Running, finish, get, http, myhealth, provided, said, service, until};
 
 /// An exporter over what is stored in a folder.
 fn exporter(folder: &Path, words: &[&str]) -> Command {
@@ -23,8 +23,8 @@ fn exporter(folder: &Path, words: &[&str]) -> Command {
 /// A demo young enough to be complete in a moment.
 fn young_demo(folder: &Path, words: &[&str]) -> Running {
     let since = now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(40.days()).to_string();
-    let mut command = myhealth(&["demo", "--since", &since, "--api.listen-address", "127.0.0.1:0"]);
-    command.args(["--web.listen-address", "127.0.0.1:0"]).args(words).arg("--data-dir").arg(folder);
+    let mut command = service(&["demo", "--since", &since], folder);
+    command.args(words);
     Running::start(command)
 }
 
