@@ -9,13 +9,14 @@ use serde_json::Value;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("domain", &[]),
+    ("statistics", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
     ("ingest", &["domain", "store"]),
     ("exporter", &["domain", "store"]),
-    ("api", &["domain", "store"]),
+    ("api", &["domain", "statistics", "store"]),
     ("export", &["domain", "store"]),
     ("app", &["api", "domain", "export", "exporter", "ingest", "simulator", "store"]),
     ("xtask", &["domain"]),
