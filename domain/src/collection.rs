@@ -154,6 +154,11 @@ impl Collection {
         matches!(self, Self::PersonalInfo)
     }
 
+    /// Whether its days tell of the night that ended on them. What somebody does on one day, such days show on the next.
+    pub const fn is_of_the_night(self) -> bool {
+        matches!(self, Self::DailySleep | Self::Sleep | Self::DailyReadiness | Self::DailySpo2)
+    }
+
     /// Whether a document of this collection grows while its day goes on. Its states before the day has ended are
     /// progress, not corrections, so they are replaced without keeping a revision.
     pub const fn accumulates(self) -> bool {

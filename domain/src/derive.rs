@@ -188,7 +188,7 @@ impl<'a> Picks<'a> {
 }
 
 /// Seconds between two instants of a document.
-fn span(document: &Value, start: &str, end: &str) -> Option<f64> {
+pub(crate) fn span(document: &Value, start: &str, end: &str) -> Option<f64> {
     let seconds = instant(document, end)?.duration_since(instant(document, start)?).as_secs_f64();
     (seconds >= 0.0).then_some(seconds)
 }
@@ -215,11 +215,11 @@ fn length(document: &Value) -> i64 {
     at("/bedtime_end") - at("/bedtime_start")
 }
 
-fn instant(document: &Value, pointer: &str) -> Option<Timestamp> {
+pub(crate) fn instant(document: &Value, pointer: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(document.pointer(pointer)?.as_str()?).ok()
 }
 
-fn number(unit: Unit, document: &Value, pointer: &str, day: Day) -> Option<f64> {
+pub(crate) fn number(unit: Unit, document: &Value, pointer: &str, day: Day) -> Option<f64> {
     unit.read(document.pointer(pointer)?, day).ok().flatten()
 }
 

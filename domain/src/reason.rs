@@ -3,11 +3,15 @@
 //! A reason is a statement about the newest day a collection could have by now, made from the most certain evidence to
 //! the least: what Oura answered, then which days its other collections have, then what they say about the ring.
 
+mod missing;
+
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
 use crate::collection::{Collection, Window};
 use crate::day::Day;
+
+pub use missing::{Traces, missing};
 
 /// Why the newest day of a collection is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

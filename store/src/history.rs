@@ -63,7 +63,7 @@ impl Store {
                 let mut values =
                     Vec::with_capacity(rows.iter().map(|(_, days, _)| days.len() / 11 + 1).sum());
                 for (person, days, numbers) in rows {
-                    unfold(person, &days, &numbers, &mut values)?;
+                    unfold(&days, &numbers, |day, value| values.push((person, day, value)))?;
                 }
                 // The index is read in this order; nothing but the index says so.
                 if !values.is_sorted_by_key(|(person, day, _)| (*person, *day)) {
@@ -107,14 +107,14 @@ impl Store {
     }
 }
 
-/// A person's days and their numbers, each a list with commas.
-fn unfold(person: i64, days: &str, numbers: &str, into: &mut Vec<PersonDay>) -> Result<()> {
+/// Days and their numbers, each a list with commas.
+pub(crate) fn unfold(days: &str, numbers: &str, mut each: impl FnMut(Day, f64)) -> Result<()> {
     let corrupt = || Error::Corrupt { what: "daily" };
     let mut numbers = numbers.split(',');
     for day in days.split(',') {
         let number = numbers.next().ok_or_else(corrupt)?;
         let value = digits::number(number.as_bytes()).or_else(|| number.parse().ok());
-        into.push((person, day.parse().map_err(|_| corrupt())?, value.ok_or_else(corrupt)?));
+        each(day.parse().map_err(|_| corrupt())?, value.ok_or_else(corrupt)?);
     }
     if numbers.next().is_some() { Err(corrupt()) } else { Ok(()) }
 }

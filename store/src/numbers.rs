@@ -2,17 +2,13 @@
 
 mod refresh;
 
-use std::collections::HashMap;
-
 use domain::{Day, DayRange, Derived, Metric, Series, derive::Spacing};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
-use sqlx::AssertSqlSafe;
 
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::people::Person;
 use crate::sync;
 
 pub(crate) use refresh::{Owner, refresh};
@@ -32,17 +28,6 @@ pub struct Latest {
     pub value: f64,
 }
 
-/// One number of one day.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct DailyValue {
-    /// Which number.
-    pub metric: &'static Metric,
-    /// The day it belongs to.
-    pub day: Day,
-    /// In the metric's base unit.
-    pub value: f64,
-}
-
 /// Points of one metric, filed under the day of their document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredSeries {
@@ -53,7 +38,7 @@ pub struct StoredSeries {
 }
 
 pub(crate) type LatestRow = (i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp, f64);
-type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
+pub(crate) type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
     /// The newest value of every metric of everyone: what a scrape shows, in order of person. Constant work per person.
@@ -103,43 +88,6 @@ impl Store {
         rows.into_iter().map(|(date, value)| Ok((sync::day(date)?, value))).collect()
     }
 
-    /// The values of several metrics in a range of days, in the order given, each in order of day.
-    pub async fn daily_of(
-        &self,
-        person: &Person,
-        metrics: &[&'static Metric],
-        range: DayRange,
-    ) -> Result<Vec<DailyValue>> {
-        if metrics.is_empty() {
-            return Ok(Vec::new());
-        }
-        let place: HashMap<&str, usize> =
-            metrics.iter().enumerate().map(|(i, metric)| (metric.key, i)).collect();
-        let list: Vec<String> = (0..metrics.len()).map(|i| format!("${}", i + 4)).collect();
-        let sql = format!(
-            "select metric, day, value from daily
-             where person = $1 and day between $2 and $3 and metric in ({})",
-            list.join(", ")
-        );
-        let rows: Vec<(String, jiff_sqlx::Date, f64)> = with_pool!(self, pool => {
-            let mut query = sqlx::query_as(AssertSqlSafe(sql.as_str()))
-                .bind(person.id)
-                .bind(range.first().date().to_sqlx())
-                .bind(range.last().date().to_sqlx());
-            for metric in metrics {
-                query = query.bind(metric.key);
-            }
-            query.fetch_all(pool).await?
-        });
-        let mut values = Vec::with_capacity(rows.len());
-        for (key, date, value) in rows {
-            let place = place.get(key.as_str()).copied().ok_or(Error::Corrupt { what: "metric" })?;
-            values.push((place, DailyValue { metric: metrics[place], day: sync::day(date)?, value }));
-        }
-        values.sort_by_key(|(place, value)| (*place, value.day));
-        Ok(values.into_iter().map(|(_, value)| value).collect())
-    }
-
     /// The points of one metric whose documents belong to a range of days, in order of day and start.
     pub async fn series(
         &self,
@@ -180,7 +128,7 @@ pub(crate) fn latest(rows: Vec<LatestRow>) -> Result<Vec<Latest>> {
     Ok(latest)
 }
 
-fn stored_series(metric: &'static Metric, row: SeriesRow) -> Result<StoredSeries> {
+pub(crate) fn stored_series(metric: &'static Metric, row: SeriesRow) -> Result<StoredSeries> {
     let corrupt = || Error::Corrupt { what: "series" };
     let (date, start, step, offsets, points) = row;
     let spacing = match (step, offsets) {

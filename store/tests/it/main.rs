@@ -10,6 +10,7 @@ mod history;
 mod leases;
 mod people;
 mod put_aside;
+mod read_back;
 mod schema;
 mod turns;
 mod webhooks;
@@ -23,6 +24,7 @@ mod cases {
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::put_aside::*;
+    pub(crate) use crate::read_back::*;
     pub(crate) use crate::turns::*;
     pub(crate) use crate::webhooks::*;
     pub(crate) use crate::withdrawn::*;
@@ -110,6 +112,8 @@ on_both_databases! {
     what_is_unknown_is_counted_once_a_change
     a_peer_gone_mad_does_not_fill_the_table
     many_metrics_are_answered_in_the_order_asked
+    documents_come_page_by_page_in_order
+    what_is_stored_of_a_metric_is_known
     the_exporter_reads_only_whom_it_asks_for
     only_writes_since_the_mark_count_as_changes
 }

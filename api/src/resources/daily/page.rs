@@ -37,8 +37,10 @@ pub(super) async fn read(
     let mut rest = remaining(range, after);
     while let Some(look) = rest.filter(|_| days.len() <= limit) {
         let here = DayRange::new(look.first(), look.first().plus(width - 1).min(look.last())).unwrap_or(look);
-        for found in store.daily_of(person, metrics, here).await? {
-            days.entry(found.day).or_default().insert(found.metric.key, found.value);
+        for (metric, column) in metrics.iter().zip(store.daily_of(person.id, metrics, here).await?) {
+            for (day, value) in column {
+                days.entry(day).or_default().insert(metric.key, value);
+            }
         }
         rest = remaining(range, Some(here.last()));
         width = width.saturating_mul(WIDEN);

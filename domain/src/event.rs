@@ -1,0 +1,184 @@
+//! One document as one row: what happened, from when to when, its numbers in base units and its words.
+
+use std::collections::BTreeMap;
+
+use jiff::fmt::temporal::DateTimeParser;
+use serde_json::Value;
+
+use crate::catalogue::{Metric, Pick, Source};
+use crate::collection::Collection;
+use crate::day::Day;
+use crate::derive::{instant, number, span};
+
+/// What one document says by itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Event {
+    /// When it began, as Oura wrote it: RFC 3339 with the offset of the wearer's clock.
+    pub start: Option<String>,
+    /// When it ended; `None` while it goes on, and for what has no length.
+    pub end: Option<String>,
+    /// Its numbers, by the family of their metric ([`Metric::family`]), in base units. What was not measured is absent.
+    pub values: BTreeMap<&'static str, f64>,
+    /// Its words, by Oura's name of the field. Free text of the wearer's among them is private.
+    pub labels: BTreeMap<&'static str, String>,
+}
+
+/// Where documents of a collection say when, and which words they have.
+struct Shape {
+    start: &'static str,
+    end: &'static str,
+    labels: &'static [&'static str],
+}
+
+const fn shape(collection: Collection) -> Option<Shape> {
+    let (start, end, labels): (_, _, &[&str]) = match collection {
+        Collection::Sleep => ("/bedtime_start", "/bedtime_end", &["type", "sleep_algorithm_version"]),
+        Collection::Workout => {
+            ("/start_datetime", "/end_datetime", &["activity", "intensity", "source", "label"])
+        }
+        Collection::Session => ("/start_datetime", "/end_datetime", &["type", "mood"]),
+        Collection::EnhancedTag => ("/start_time", "/end_time", &["tag_type_code", "custom_name", "comment"]),
+        Collection::Tag => ("/timestamp", "", &["tags", "text"]),
+        Collection::RestModePeriod => ("/start_time", "/end_time", &[]),
+        Collection::RingConfiguration => {
+            ("/set_up_at", "", &["hardware_type", "design", "color", "firmware_version"])
+        }
+        _ => return None,
+    };
+    Some(Shape { start, end, labels })
+}
+
+impl Event {
+    /// Reads a document of a collection of events, or an item of a gathered one; `None` where the collection has no
+    /// events or the text is no JSON.
+    pub fn read(collection: Collection, day: Day, body: &str) -> Option<Self> {
+        let shape = shape(collection)?;
+        let document: Value = serde_json::from_str(body).ok()?;
+        let mut values = BTreeMap::new();
+        for metric in Metric::of(collection) {
+            let value = match metric.source {
+                // What a nap adds to its day is the same field as what the night has.
+                Source::Number(Pick::Naps, _) => None,
+                Source::Number(_, pointer) => number(metric.unit, &document, pointer, day),
+                Source::Span(pick, start, end) => {
+                    matches(pick, &document).then(|| span(&document, start, end)).flatten()
+                }
+                _ => None,
+            };
+            if let Some(value) = value {
+                values.insert(metric.family(), value);
+            }
+        }
+        Some(Self {
+            start: time(&document, shape.start),
+            end: time(&document, shape.end),
+            values,
+            labels: shape
+                .labels
+                .iter()
+                .filter_map(|name| Some((*name, word(document.get(*name)?)?)))
+                .collect(),
+        })
+    }
+
+    /// The days a tag stands on: from the day it starts to the day it ends, at most `most`.
+    pub fn tagged_days(day: Day, body: &str, most: i64) -> Vec<Day> {
+        let document: Option<Value> = serde_json::from_str(body).ok();
+        let end =
+            document.as_ref().and_then(|document| document.get("end_day")?.as_str()?.parse::<Day>().ok());
+        let days = end.map_or(1, |end| end.since(day) + 1).clamp(1, most.max(1));
+        (0..days).map(|n| day.plus(n)).collect()
+    }
+
+    /// What a tag is called: Oura's codes and the wearer's own names, in lower case.
+    pub fn tag_names(collection: Collection, body: &str) -> Vec<String> {
+        let document: Value = serde_json::from_str(body).unwrap_or_default();
+        let texts: Vec<&Value> = match collection {
+            Collection::EnhancedTag => ["tag_type_code", "custom_name"].map(|name| &document[name]).to_vec(),
+            Collection::Tag => {
+                document["tags"].as_array().map(Vec::as_slice).unwrap_or_default().iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        texts
+            .into_iter()
+            .filter_map(Value::as_str)
+            .filter(|name| !name.is_empty())
+            .map(str::to_lowercase)
+            .collect()
+    }
+}
+
+fn matches(pick: Pick, document: &Value) -> bool {
+    match pick {
+        Pick::Each(pointer, word) => document.pointer(pointer).and_then(Value::as_str) == Some(word),
+        _ => true,
+    }
+}
+
+/// A time that can be read, as it is written.
+fn time(document: &Value, pointer: &str) -> Option<String> {
+    instant(document, pointer)?;
+    let text = document.pointer(pointer)?.as_str()?;
+    DateTimeParser::new().parse_timestamp(text).is_ok().then(|| text.to_owned())
+}
+
+/// A text, or several with commas.
+fn word(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Array(items) => Some(items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day() -> Day {
+        "2026-03-29".parse().unwrap()
+    }
+
+    #[test]
+    fn a_workout_is_a_row() {
+        let body = r#"{"id":"w","day":"2026-03-29","activity":"running","intensity":"hard","calories":100,"distance":null,
+            "start_datetime":"2026-03-29T08:00:00+02:00","end_datetime":"2026-03-29T08:30:00+02:00","label":null}"#;
+        let event = Event::read(Collection::Workout, day(), body).unwrap();
+        assert_eq!(event.start.as_deref(), Some("2026-03-29T08:00:00+02:00"));
+        assert_eq!(
+            event.values,
+            BTreeMap::from([("workout_duration", 1800.0), ("workout_energy", 418_400.0)])
+        );
+        let words = [("activity", "running".to_owned()), ("intensity", "hard".to_owned())];
+        assert_eq!(event.labels, BTreeMap::from(words));
+    }
+
+    #[test]
+    fn a_nap_has_its_own_numbers_whatever_its_day_counts() {
+        let body =
+            r#"{"type":"rest","total_sleep_duration":600,"bedtime_start":"soon","lowest_heart_rate":255}"#;
+        let event = Event::read(Collection::Sleep, day(), body).unwrap();
+        assert_eq!((event.start, event.values), (None, BTreeMap::from([("sleep_duration", 600.0)])));
+    }
+
+    #[test]
+    fn what_is_no_event_is_no_row() {
+        assert_eq!(Event::read(Collection::DailySleep, day(), "{}"), None);
+        assert_eq!(Event::read(Collection::Tag, day(), "{"), None);
+        let tag = Event::read(Collection::Tag, day(), r#"{"tags":["a","b"],"text":7}"#).unwrap();
+        assert_eq!(tag.labels, BTreeMap::from([("tags", "a, b".to_owned())]));
+    }
+
+    #[test]
+    fn a_tag_stands_on_every_day_from_its_start_to_its_end() {
+        let days = |body: &str| Event::tagged_days(day(), body, 3).len();
+        assert_eq!((days(r#"{"end_day":"2026-03-30"}"#), days(r#"{"end_day":null}"#)), (2, 1));
+        assert_eq!((days(r#"{"end_day":"2026-03-01"}"#), days(r#"{"end_day":"2199-01-01"}"#)), (1, 3));
+        let names =
+            Event::tag_names(Collection::EnhancedTag, r#"{"tag_type_code":"tag_x","custom_name":"Wine"}"#);
+        assert_eq!(names, ["tag_x", "wine"]);
+        assert_eq!(Event::tag_names(Collection::Tag, r#"{"tags":["Late"]}"#), ["late"]);
+        assert!(Event::tag_names(Collection::Tag, "no json").is_empty());
+    }
+}

@@ -1,0 +1,109 @@
+//! Why a day that is over has no value: what the day left behind, from the most certain trace to the least.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::collection::Collection;
+use crate::day::{Day, DayRange};
+use crate::reason::{Habit, MUCH_OF_A_DAY, Reason, habit};
+
+/// What is known about one collection and the days around.
+#[derive(Clone, Debug)]
+pub struct Traces {
+    /// Whose days are looked at.
+    pub collection: Collection,
+    /// Today on the calendar of the collection.
+    pub today: Day,
+    /// Why the collection has nothing of today, by [`crate::reason::absence`].
+    pub now: Option<Reason>,
+    /// The days that have been read.
+    pub covered: Option<DayRange>,
+    /// The days that have a document of the collection.
+    pub documents: BTreeSet<Day>,
+    /// Seconds the ring was off the finger, for the days that have activity.
+    pub non_wear: BTreeMap<Day, f64>,
+    /// Whether the ring is known to have no oxygen sensor.
+    pub lacks_oxygen_sensor: bool,
+}
+
+/// Why `day` has no value of this collection, given that it has none.
+pub fn missing(traces: &Traces, day: Day) -> Reason {
+    let Traces { collection, today, now, covered, .. } = *traces;
+    if day > today {
+        return Reason::NotYet;
+    }
+    if traces.documents.contains(&day) {
+        return Reason::NotComputed;
+    }
+    let unread_until_now = || now.unwrap_or(Reason::NeverRead);
+    match covered {
+        _ if day == today => return now.unwrap_or(Reason::NotComputed),
+        Some(covered) if covered.contains(day) => {}
+        Some(covered) if day < covered.first() => return Reason::NeverRead,
+        Some(_) => return unread_until_now(),
+        None => return Reason::NeverRead,
+    }
+    if collection == Collection::DailySpo2 && traces.lacks_oxygen_sensor {
+        return Reason::RingCannot;
+    }
+    // A night belongs to the day of waking up: most of it is in the activity of the day before.
+    let worn_days = if collection.is_of_the_night() { vec![day.plus(-1), day] } else { vec![day] };
+    let off = |day: &Day| traces.non_wear.get(day).is_some_and(|seconds| *seconds >= MUCH_OF_A_DAY);
+    match habit(collection) {
+        Habit::Events => Reason::NoEvent,
+        Habit::Irregular => Reason::Irregular,
+        Habit::Observed => Reason::NeverRead,
+        _ if worn_days.iter().any(off) => Reason::RingNotWorn,
+        _ if traces.non_wear.contains_key(&day) => Reason::NotComputed,
+        _ => Reason::NoData,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        text.parse().unwrap()
+    }
+
+    fn traces(collection: Collection) -> Traces {
+        Traces {
+            collection,
+            today: day("2026-03-29"),
+            now: Some(Reason::PhoneNotSynced),
+            covered: DayRange::new(day("2026-01-01"), day("2026-03-29")).ok(),
+            documents: BTreeSet::from([day("2026-03-10")]),
+            non_wear: BTreeMap::from([(day("2026-03-12"), 80_000.0), (day("2026-03-15"), 600.0)]),
+            lacks_oxygen_sensor: true,
+        }
+    }
+
+    #[test]
+    fn the_most_certain_trace_speaks() {
+        let check = |collection, on: &str, expected| {
+            assert_eq!(missing(&traces(collection), day(on)), expected, "{collection} {on}");
+        };
+        check(Collection::DailySleep, "2026-03-30", Reason::NotYet);
+        check(Collection::DailySleep, "2026-03-29", Reason::PhoneNotSynced);
+        check(Collection::DailySleep, "2025-12-31", Reason::NeverRead);
+        check(Collection::DailySleep, "2026-03-10", Reason::NotComputed);
+        check(Collection::DailySleep, "2026-03-12", Reason::RingNotWorn);
+        check(Collection::DailySleep, "2026-03-13", Reason::RingNotWorn);
+        check(Collection::DailyStress, "2026-03-13", Reason::NoData);
+        check(Collection::DailySleep, "2026-03-15", Reason::NotComputed);
+        check(Collection::DailySleep, "2026-03-20", Reason::NoData);
+        check(Collection::DailySpo2, "2026-03-20", Reason::RingCannot);
+        check(Collection::Workout, "2026-03-20", Reason::NoEvent);
+        check(Collection::Vo2Max, "2026-03-20", Reason::Irregular);
+        check(Collection::PersonalInfo, "2026-03-20", Reason::NeverRead);
+    }
+
+    #[test]
+    fn what_was_never_read_is_said_to_be_unread() {
+        let unread = Traces { covered: None, ..traces(Collection::DailySleep) };
+        assert_eq!(missing(&unread, day("2026-03-20")), Reason::NeverRead);
+        let behind = DayRange::new(day("2026-01-01"), day("2026-03-01")).ok();
+        let behind = Traces { covered: behind, now: Some(Reason::Scope), ..traces(Collection::DailySleep) };
+        assert_eq!(missing(&behind, day("2026-03-20")), Reason::Scope);
+    }
+}

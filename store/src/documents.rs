@@ -1,0 +1,125 @@
+//! Documents read back as Oura sent them, for whoever shows what happened rather than what it adds up to.
+
+use std::collections::BTreeSet;
+
+use domain::{Collection, Day, DayRange};
+use jiff_sqlx::ToSqlx;
+use sqlx::QueryBuilder;
+
+use crate::Store;
+use crate::backend::with_pool;
+use crate::error::{Error, Result};
+use crate::sync;
+
+/// A document as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// Which collection.
+    pub collection: Collection,
+    /// Oura's id.
+    pub id: String,
+    /// The day it is filed under.
+    pub day: Day,
+    /// The JSON text as Oura sent it.
+    pub body: String,
+}
+
+type Row = (String, String, jiff_sqlx::Date, String);
+
+fn document((collection, id, day, body): Row) -> Result<StoredDocument> {
+    let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
+    Ok(StoredDocument { collection, id, day: sync::day(day)?, body })
+}
+
+impl Store {
+    /// The first documents of one collection in a range of days, in order of day and id, that come after `after`.
+    pub async fn documents(
+        &self,
+        person: i64,
+        collection: Collection,
+        range: DayRange,
+        after: Option<(Day, &str)>,
+        most: i64,
+    ) -> Result<Vec<StoredDocument>> {
+        let (day, id) = after.unwrap_or((range.first().plus(-1), ""));
+        let rows: Vec<Row> = with_pool!(self, pool => {
+            sqlx::query_as(
+                "select collection, id, day, body from document
+                 where person = $1 and collection = $2 and day between $3 and $4
+                   and (day > $5 or (day = $5 and id > $6))
+                 order by day, id limit $7",
+            )
+            .bind(person)
+            .bind(collection.name())
+            .bind(range.first().date().to_sqlx())
+            .bind(range.last().date().to_sqlx())
+            .bind(day.date().to_sqlx())
+            .bind(id)
+            .bind(most)
+            .fetch_all(pool)
+            .await?
+        });
+        rows.into_iter().map(document).collect()
+    }
+
+    /// Every document of some collections in a range of days, in order of day and id; for collections of a few small
+    /// documents a day.
+    pub async fn documents_of(
+        &self,
+        person: i64,
+        collections: &[Collection],
+        range: DayRange,
+    ) -> Result<Vec<StoredDocument>> {
+        if collections.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<Row> = with_pool!(self, pool, Db => {
+            let mut query =
+                QueryBuilder::<Db>::new("select collection, id, day, body from document where person = ");
+            query.push_bind(person);
+            among(&mut query, collections, range);
+            query.push(" order by day, id").build_query_as().persistent(false).fetch_all(pool).await?
+        });
+        rows.into_iter().map(document).collect()
+    }
+
+    /// The days of a range on which each of some collections has a document.
+    pub async fn days_with_documents(
+        &self,
+        person: i64,
+        collections: &[Collection],
+        range: DayRange,
+    ) -> Result<BTreeSet<(Collection, Day)>> {
+        if collections.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let rows: Vec<(String, jiff_sqlx::Date)> = with_pool!(self, pool, Db => {
+            let mut query =
+                QueryBuilder::<Db>::new("select distinct collection, day from document where person = ");
+            query.push_bind(person);
+            among(&mut query, collections, range);
+            query.build_query_as().persistent(false).fetch_all(pool).await?
+        });
+        let found = |(collection, day): (String, _)| {
+            let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
+            Ok((collection, sync::day(day)?))
+        };
+        rows.into_iter().map(found).collect()
+    }
+}
+
+/// Narrows a statement to some collections and a range of days.
+fn among<'q, Db>(query: &'q mut QueryBuilder<Db>, collections: &[Collection], range: DayRange)
+where
+    Db: sqlx::Database,
+    &'static str: for<'t> sqlx::Encode<'t, Db> + sqlx::Type<Db>,
+    jiff_sqlx::Date: for<'t> sqlx::Encode<'t, Db> + sqlx::Type<Db>,
+{
+    query.push(" and collection in (");
+    let mut list = query.separated(", ");
+    for collection in collections {
+        list.push_bind(collection.name());
+    }
+    query.push(") and day between ").push_bind(range.first().date().to_sqlx());
+    query.push(" and ").push_bind(range.last().date().to_sqlx());
+}
