@@ -65,6 +65,9 @@ pub(crate) enum Error {
     /// 414.
     #[error("the query is longer than {0} bytes")]
     QueryTooLong(usize),
+    /// 503: as many long answers are being sent as this process sends at a time.
+    #[error("as many exports are being sent as this process sends at a time; ask again in a moment")]
+    Busy,
     /// Any other refusal of a layer below.
     #[error("the request was refused")]
     Refused(StatusCode),
@@ -179,6 +182,7 @@ impl Error {
                 "/problems/database-unavailable",
                 "The database does not answer",
             ),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Too many at a time"),
             Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
             }

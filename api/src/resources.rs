@@ -2,6 +2,7 @@
 
 mod daily;
 mod dashboard;
+mod export;
 mod health;
 mod metrics;
 mod people;
@@ -22,4 +23,5 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .merge(daily::router())
         .merge(series::router())
         .merge(trends::router())
+        .merge(export::router())
 }

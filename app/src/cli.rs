@@ -14,8 +14,8 @@ use exporter::Shard;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::operate::{
-    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ScopeArg,
-    SyncArgs, TokenCommand,
+    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, RowsArgs,
+    ScopeArg, SyncArgs, TokenCommand,
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
@@ -71,7 +71,7 @@ pub(crate) enum Command {
     /// Make, list and revoke the tokens by which programs read the API.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Write history for another time series database, with the names and labels of remote read.
+    /// Write history: rows for people and programs, or series for another time series database.
     #[command(subcommand)]
     Export(ExportCommand),
     /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.

@@ -7,6 +7,7 @@ mod healthcheck;
 mod import;
 mod login;
 mod person;
+mod rows;
 mod sync;
 mod token;
 mod webhook;

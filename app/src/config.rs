@@ -62,6 +62,8 @@ pub(crate) enum Invalid {
     TokenName,
     #[error("no metric is called {0:?}; docs/metrics.md and the API's /api/v1/metrics list every one")]
     UnknownMetric(String),
+    #[error("--what, --metric, --collection: {0}")]
+    Table(#[from] export::InvalidTable),
     #[error("{0}")]
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]

@@ -6,6 +6,7 @@ mod build;
 mod cli;
 mod commands;
 mod config;
+mod file;
 mod hosts;
 mod listen;
 mod login;

@@ -1,5 +1,6 @@
-//! History out: the series of remote read, with the same names and labels, as files and pushes for other time series
-//! databases. A number of a day is one sample, as remote read shows it to range selectors.
+//! History out. For other time series databases the series of remote read, with the same names and labels, as files and
+//! pushes: a number of a day is one sample, as remote read shows it to range selectors. For people and programs rows, in
+//! the formats they read ([`Table`]).
 //!
 //! Not here: what series there are and where their samples stand (`domain::history`), SQL (`store`), flags (`app`).
 
@@ -7,12 +8,14 @@ mod estimate;
 mod openmetrics;
 mod remote_write;
 mod selection;
+mod table;
 mod victoriametrics;
 
 pub use estimate::{Blocks, Estimate};
 pub use openmetrics::openmetrics;
 pub use remote_write::{Cursor, InvalidReceiver, Pushed, Receiver};
 pub use selection::Selection;
+pub use table::{Format, InvalidTable, Out, Table, UnknownWord, What};
 pub use victoriametrics::victoriametrics;
 
 /// Why history could not be written.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{Collection, Day, DayRange};
+use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
@@ -22,13 +23,21 @@ pub struct StoredDocument {
     pub day: Day,
     /// The JSON text as Oura sent it.
     pub body: String,
+    /// 1 when first seen, one more with every change.
+    pub revision: i64,
+    /// When it first came.
+    pub first_seen_at: Timestamp,
+    /// When this content came.
+    pub changed_at: Timestamp,
 }
 
-type Row = (String, String, jiff_sqlx::Date, String);
+/// Its columns.
+type Row = (String, String, jiff_sqlx::Date, String, i64, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp);
 
-fn document((collection, id, day, body): Row) -> Result<StoredDocument> {
+fn document((collection, id, day, body, revision, first, changed): Row) -> Result<StoredDocument> {
     let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
-    Ok(StoredDocument { collection, id, day: sync::day(day)?, body })
+    let (first_seen_at, changed_at) = (first.to_jiff(), changed.to_jiff());
+    Ok(StoredDocument { collection, id, day: sync::day(day)?, body, revision, first_seen_at, changed_at })
 }
 
 impl Store {
@@ -44,7 +53,7 @@ impl Store {
         let (day, id) = after.unwrap_or((range.first().plus(-1), ""));
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
-                "select collection, id, day, body from document
+                "select collection, id, day, body, revision, first_seen_at, changed_at from document
                  where person = $1 and collection = $2 and day between $3 and $4
                    and (day > $5 or (day = $5 and id > $6))
                  order by day, id limit $7",
@@ -74,8 +83,9 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<Row> = with_pool!(self, pool, Db => {
-            let mut query =
-                QueryBuilder::<Db>::new("select collection, id, day, body from document where person = ");
+            let mut query = QueryBuilder::<Db>::new(
+                    "select collection, id, day, body, revision, first_seen_at, changed_at from document where person = ",
+                );
             query.push_bind(person);
             among(&mut query, collections, range);
             query.push(" order by day, id").build_query_as().persistent(false).fetch_all(pool).await?

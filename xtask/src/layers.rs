@@ -16,7 +16,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
     ("store", &["domain"]),
     ("ingest", &["domain", "store"]),
     ("exporter", &["domain", "store"]),
-    ("api", &["domain", "statistics", "store"]),
+    ("api", &["domain", "export", "statistics", "store"]),
     ("export", &["domain", "store"]),
     ("app", &["api", "domain", "export", "exporter", "ingest", "simulator", "store"]),
     ("xtask", &["domain"]),

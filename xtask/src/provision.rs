@@ -20,7 +20,7 @@ use crate::{apt, programs, python};
 )]
 pub(crate) struct Args {}
 
-/// A Python that has the strict reader of OpenMetrics.
+/// A Python that has the reference readers of what we write.
 const PYTHON: &str = "MYHEALTH_TEST_PYTHON";
 const POSTGRES_URL: &str = "MYHEALTH_TEST_POSTGRES_URL";
 const POSTGRES_PACKAGE: &str = "postgresql";
@@ -73,7 +73,7 @@ pub(crate) fn provision() -> Result<Provisioned> {
             .with_context(|| format!("package `{package}` is installed but `{name}` is not on the path"))?;
         variables.push((variable, value));
     }
-    let python = programs::variable(PYTHON).map_or_else(python::with_openmetrics, Ok)?;
+    let python = programs::variable(PYTHON).map_or_else(python::with_readers, Ok)?;
     variables.push((PYTHON, python));
     let (url, postgres) = match programs::variable(POSTGRES_URL) {
         Some(url) => (url, None),

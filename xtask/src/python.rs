@@ -1,4 +1,4 @@
-//! A Python of our own with the reference reader of OpenMetrics, below the build folder: the system's stays as it is.
+//! A Python of our own with the reference readers of what we write, below the build folder: the system's stays as it is.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,8 +10,12 @@ use crate::run;
 /// Brings `python3 -m venv`.
 pub(crate) const PACKAGE: &str = "python3-venv";
 
-/// The reader that refuses what scrapers let pass. One version, so that a check that was green stays green.
-const READER: &str = "prometheus_client==0.26.0";
+/// The readers: of OpenMetrics one that refuses what scrapers let pass, of Parquet its reference, of FHIR R5 the models of its
+/// resources. One version each, so that a check that was green stays green.
+const READERS: [&str; 3] = ["prometheus_client==0.26.0", "pyarrow==26.0.1", "fhir.resources==8.3.0"];
+
+/// Fails where a reader is missing.
+const IMPORT: &str = "import prometheus_client.openmetrics.parser, pyarrow.parquet, fhir.resources.bundle";
 
 /// Whether environments can be made here.
 pub(crate) fn is_installed() -> bool {
@@ -21,19 +25,18 @@ pub(crate) fn is_installed() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// The path of a Python that can read OpenMetrics strictly; made when it is not there yet.
-pub(crate) fn with_openmetrics() -> Result<String> {
+/// The path of a Python that has the readers; made when it is not there yet.
+pub(crate) fn with_readers() -> Result<String> {
     let folder = folder();
     let python = folder.join("bin/python");
     let reads = |python: &Path| {
-        let import =
-            Command::new(python).args(["-c", "import prometheus_client.openmetrics.parser"]).output();
+        let import = Command::new(python).args(["-c", IMPORT]).output();
         import.is_ok_and(|output| output.status.success())
     };
     if !reads(&python) {
-        let advice = "look at the lines above; a Python of your own that has prometheus_client may be named in MYHEALTH_TEST_PYTHON.";
+        let advice = "look at the lines above; a Python of your own that has them may be named in MYHEALTH_TEST_PYTHON.";
         run::quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), advice)?;
-        run::quietly(Command::new(&python).args(["-m", "pip", "install", "--quiet", READER]), advice)?;
+        run::quietly(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(READERS), advice)?;
     }
     Ok(python.display().to_string())
 }

@@ -8,6 +8,7 @@ mod daily;
 mod dashboard;
 mod documents;
 mod edges;
+mod export;
 mod log;
 mod metrics;
 mod openapi;

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{Day, Pseudonym};
+use domain::{Collection, Day, Pseudonym};
+use export::What;
 use jiff::tz::TimeZone;
 
 use super::webhook::WebhookArgs;
@@ -88,8 +89,46 @@ pub(crate) struct ExportArgs {
     pub(crate) store: StoreArgs,
 }
 
+/// Which rows to write, and where to.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "What")]
+pub(crate) struct RowsArgs {
+    /// The file; written beside it first, so that it is there whole or not at all.
+    pub(crate) file: PathBuf,
+    /// Which rows: one number a day, points within the day, or documents as Oura sent them.
+    #[arg(long, default_value_t = What::Days, value_name = "days|points|documents")]
+    pub(crate) what: What,
+    /// The first day. Default: the first there is.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// The last day. Default: today.
+    #[arg(long)]
+    pub(crate) to: Option<Day>,
+    /// Only this person. Default: everyone.
+    #[arg(long)]
+    pub(crate) person: Option<Pseudonym>,
+    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
+    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
+    pub(crate) metrics: Vec<String>,
+    /// Only these collections, by Oura's name; may be repeated. Default: all.
+    #[arg(long = "collection", value_name = "NAME", value_delimiter = ',')]
+    pub(crate) collections: Vec<Collection>,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum ExportCommand {
+    /// Rows with a header (RFC 4180), for spreadsheets and statistics.
+    Csv(RowsArgs),
+    /// One JSON object a line, for programs.
+    Ndjson(RowsArgs),
+    /// One JSON array of the same objects.
+    Json(RowsArgs),
+    /// Apache Parquet, for pandas, DuckDB, Spark.
+    Parquet(RowsArgs),
+    /// A FHIR R5 Bundle of Observations, for clinical software; numbers only.
+    Fhir(RowsArgs),
     /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
     Openmetrics {
         /// The file; written beside it first, so that it is there whole or not at all.

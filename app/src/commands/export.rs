@@ -1,24 +1,29 @@
-//! History for other time series databases.
+//! History for people, programs and other time series databases.
 
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use domain::{Day, DayRange, METRICS, Metric};
-use export::{Cursor, Estimate, Receiver, Selection};
+use export::{Cursor, Estimate, Format, Receiver, Selection};
 use jiff::tz::TimeZone;
 use store::Store;
 
 use crate::Clock;
 use crate::cli::{ExportArgs, ExportCommand};
+use crate::commands::rows::rows;
 use crate::config::{self, Invalid};
-use crate::progress;
+use crate::{file, progress};
 
 pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     let today = Day::at(clock(), &TimeZone::UTC);
     match command {
+        ExportCommand::Csv(args) => rows(Format::Csv, args, clock()).await?,
+        ExportCommand::Ndjson(args) => rows(Format::Ndjson, args, clock()).await?,
+        ExportCommand::Json(args) => rows(Format::Json, args, clock()).await?,
+        ExportCommand::Parquet(args) => rows(Format::Parquet, args, clock()).await?,
+        ExportCommand::Fhir(args) => rows(Format::Fhir, args, clock()).await?,
         ExportCommand::Openmetrics { file, what } => {
             let (store, selection) = select(&what, today).await?;
             let blocks = estimate(&store, &selection).await?.blocks();
@@ -140,23 +145,11 @@ async fn estimate(store: &Store, selection: &Selection) -> anyhow::Result<Estima
     Ok(estimate)
 }
 
-/// Writes a file beside its place and moves it there when it is whole.
 async fn write(
     path: &Path,
     fill: impl AsyncFnOnce(&mut BufWriter<File>) -> anyhow::Result<u64>,
 ) -> anyhow::Result<()> {
-    let mut name = path.file_name().with_context(|| format!("{} is no file", path.display()))?.to_owned();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    let mut options = File::options();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let opened = options.open(&part).with_context(|| format!("cannot write {}", part.display()))?;
-    let mut out = BufWriter::new(opened);
-    let samples = fill(&mut out).await?;
-    out.into_inner().context("cannot write the end")?.sync_all()?;
-    std::fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))?;
+    let samples = file::write(path, fill).await?;
     println!("{samples} samples are in {}", path.display());
     Ok(())
 }

@@ -1,0 +1,180 @@
+//! Rows of history in the formats other programs read, streamed: nothing is held but what the reader has not taken yet.
+
+use std::io;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State as With;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::{Collection, Day, Metric};
+use export::{Format, Table, What};
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::{Semaphore, mpsc};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::access::Access;
+use crate::closest::closest;
+use crate::error::{Error, Failures, Unknown, shown};
+use crate::extract::Query;
+use crate::params;
+use crate::state::State;
+
+/// Exports sent at a time: each reads the database for as long as its reader takes.
+const AT_A_TIME: usize = 8;
+
+/// Pieces made ahead of a slow reader.
+const AHEAD: usize = 2;
+
+/// How long a reader may leave a piece lying before he counts as gone.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+static TURNS: Semaphore = Semaphore::const_new(AT_A_TIME);
+
+pub(super) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(export_rows))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Params {
+    /// Whose rows; needed only when there are several people.
+    #[param(example = "me")]
+    person: Option<String>,
+    /// How they are written: `csv` (RFC 4180), `ndjson` (an object a line), `json` (an array of them), `parquet`, or
+    /// `fhir` (an R5 Bundle of Observations; not of documents).
+    #[param(value_type = FormatName, example = "csv")]
+    format: String,
+    /// Which rows: `days` (one number a day), `points` (within the day), or `documents` (as Oura sent them).
+    #[param(value_type = Option<WhatName>, default = "days", example = "days")]
+    what: Option<String>,
+    /// Only these metrics, by id, with commas between. Without it: all.
+    #[param(example = "sleep_score,sleep_duration")]
+    metrics: Option<String>,
+    /// Only these collections, by Oura's name, with commas between: all their metrics, or their documents. Give either
+    /// this or `metrics`.
+    #[param(value_type = Option<String>, example = "")]
+    collection: Option<String>,
+    /// First day. Without it: the first there is.
+    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    from: Option<String>,
+    /// Last day, included. Without it: the newest. Points belong to the UTC day they were measured on.
+    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    to: Option<String>,
+}
+
+/// A format, for the description.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its documentation is used")]
+enum FormatName {
+    Csv,
+    Ndjson,
+    Json,
+    Parquet,
+    Fhir,
+}
+
+/// A kind of rows, for the description.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its documentation is used")]
+enum WhatName {
+    Days,
+    Points,
+    Documents,
+}
+
+/// What is asked for, checked.
+pub(crate) fn table(
+    format: &str,
+    what: Option<&str>,
+    metrics: &[&str],
+    collections: &[&str],
+    days: (Option<&str>, Option<&str>),
+    today: Day,
+) -> Result<Table, Error> {
+    let refuse = |parameter, reason: String| Error::Parameter { parameter, reason };
+    let format: Format = format.parse().map_err(|error| refuse("format", format!("{error}")))?;
+    let what = what.map_or(Ok(What::Days), str::parse);
+    let what = what.map_err(|error| refuse("what", format!("{error}")))?;
+    let by_key = |key: &&str| {
+        Metric::by_key(key).ok_or_else(|| Error::UnknownMetric { close: closest(key), key: shown(key) })
+    };
+    let metrics: Vec<&'static Metric> = metrics.iter().map(by_key).collect::<Result<_, _>>()?;
+    let by_name = |name: &&str| name.parse().map_err(|error| refuse("collection", format!("{error}")));
+    let collections: Vec<Collection> = collections.iter().map(by_name).collect::<Result<_, _>>()?;
+    let from = params::day("from", days.0)?.unwrap_or(Day::FIRST);
+    // What was measured this evening may belong to tomorrow's UTC day.
+    let to = params::day("to", days.1)?.unwrap_or(today.plus(1));
+    let range = params::ordered(from, to)?;
+    Table::new(what, format, &metrics, &collections, range)
+        .map_err(|error| refuse("what, format, metrics and collection", error.to_string()))
+}
+
+fn list(text: Option<&str>) -> Vec<&str> {
+    text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty()).collect()
+}
+
+/// Rows of history as a file: CSV, NDJSON, JSON, Parquet or FHIR.
+///
+/// The answer is streamed, so it may be as long as it likes; what fails on the way ends it early, and a client sees that
+/// it is not whole. `docs/exports.md` has the columns.
+#[utoipa::path(
+    get, path = "/export", operation_id = "read_export", tag = "history", params(Params),
+    responses(
+        (status = 200, description = "The rows.", content(
+            (String = "text/csv"), (String = "application/x-ndjson"), (Vec<Object> = "application/json"),
+            (Vec<u8> = "application/vnd.apache.parquet"), (Object = "application/fhir+json"),
+        )),
+        Unknown, Failures,
+    ),
+)]
+async fn export_rows(
+    With(state): With<State>,
+    access: Access,
+    Query(query): Query<Params>,
+) -> Result<Response, Error> {
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
+    let (metrics, collections) = (list(query.metrics.as_deref()), list(query.collection.as_deref()));
+    let days = (query.from.as_deref(), query.to.as_deref());
+    let today = state.today(&person)?;
+    let table = table(&query.format, query.what.as_deref(), &metrics, &collections, days, today)?;
+    let turn = TURNS.try_acquire().map_err(|_| Error::Busy)?;
+    let headers = [
+        (header::CONTENT_TYPE, table.format().media_type().to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{}\"", table.file_name(person.name.as_str())),
+        ),
+    ];
+    let (out, pieces) = mpsc::channel(AHEAD);
+    let now = (state.now)();
+    tokio::spawn(async move {
+        let _turn = turn;
+        let mut pipe = Pipe(out.clone());
+        let written = table.write(&state.store, &[person], now, &mut pipe, &mut |_, _| {}).await;
+        let Err(error) = written else { return };
+        if !out.is_closed() {
+            tracing::error!(error = store::causes(&error), "an export ended early");
+            // The connection is cut, so that nobody takes what there is for the whole.
+            let _ = out.send(Err(io::Error::other("the export ended early"))).await;
+        }
+    });
+    let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
+    Ok((headers, Body::from_stream(pieces)).into_response())
+}
+
+/// The way to a reader, who may be slow.
+struct Pipe(mpsc::Sender<io::Result<Bytes>>);
+
+impl export::Out for Pipe {
+    async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
+        let sent = self.0.send_timeout(Ok(piece), PATIENCE).await;
+        sent.map_err(|_| export::Error::Write(io::ErrorKind::BrokenPipe.into()))
+    }
+}
