@@ -13,7 +13,7 @@ use crate::monitoring::{Prometheus, impatient, left, serve, shipped};
 use crate::process::{Running, get, service, until};
 
 /// Panels that may be empty: dashboard, panel (or annotation), and why.
-const MAY_BE_EMPTY: [(&str, &str, &str); 15] = [
+const MAY_BE_EMPTY: [(&str, &str, &str); 17] = [
     ("Oura overview", "Firing alerts", "nothing may be wrong"),
     ("Oura overview", "annotation Alerts", "nothing may have been wrong"),
     ("Sleep", "annotation Alerts", "nothing may have been wrong"),
@@ -28,6 +28,8 @@ const MAY_BE_EMPTY: [(&str, &str, &str); 15] = [
     ("Every number", "oura_legacy_tags", "a collection of old accounts; the simulated person has none"),
     ("Service health", "Scopes not granted", "the demo grants all"),
     ("Service health", "Failures by kind", "the demo's Oura does not fail"),
+    ("Data quality", "Changed later", "a day must pass before Oura changes it"),
+    ("Data quality", "Rejected documents", "the demo's Oura sends what is known"),
     ("Kubernetes", "Volume full in", "a volume that does not grow is never full"),
 ];
 

@@ -67,7 +67,8 @@ pub(crate) fn life_annotations(scope: &Scope) -> Vec<Annotation> {
         enabled,
     };
     vec![
-        daily("Tags", format!("{} > 0", scope.day("tags")), "{{person}}", "purple", true),
+        // As common as days: who wants them switches them on.
+        daily("Tags", format!("{} > 0", scope.day("tags")), "{{person}}", "purple", false),
         daily("Workouts", format!("{} > 0", scope.day("workouts")), "{{person}}", "green", false),
         daily("Travel", travel(scope), "{{person}}: the clock moved by more than 90 minutes", "blue", true),
         daily("Rest mode", format!("{} > 0", scope.day("rest_mode_periods")), "{{person}}", "orange", true),
@@ -194,11 +195,11 @@ impl Board {
                 x += panel.width;
                 line = line.max(panel.height);
             }
-            y += u16::from(line);
             if row.closed {
                 head["panels"] = Value::Array(panels);
                 laid.push(head);
             } else {
+                y += u16::from(line);
                 laid.push(head);
                 laid.append(&mut panels);
             }
@@ -208,6 +209,12 @@ impl Board {
 }
 
 impl Annotation {
+    /// For charts over so long a time that marks would hide them.
+    pub(crate) const fn switched_off(mut self) -> Self {
+        self.enabled = false;
+        self
+    }
+
     fn json(&self) -> Value {
         json!({
             "name": self.name, "datasource": datasource(), "enable": self.enabled, "hide": false,

@@ -74,7 +74,7 @@ fn contributors(scope: &Scope, family: &str, of: &str) -> Panel {
 fn trend(scope: &Scope, key: &str, title: &str, about: &str) -> Panel {
     Panel::new(Kind::Lines, title, about)
         .ask(scope.day(key), "{{person}}")
-        .ask(scope.mean(key, "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(scope.mean(key, "7d"), "{{person}}, mean of 7 days")
         .unit_of(key)
         .daily()
 }
@@ -85,9 +85,9 @@ fn baseline(scope: &Scope, key: &str, title: &str, about: &str) -> Panel {
     let spread = scope.over("stddev_over_time", key, "28d");
     Panel::new(Kind::Lines, title, about)
         .ask(scope.day(key), "{{person}}")
-        .ask(mean.clone(), "{{person}}, mean of 28 days")
-        .ask(format!("{mean} + {spread}"), "{{person}}, upper edge of the usual")
-        .ask(format!("{mean} - {spread}"), "{{person}}, lower edge of the usual")
+        .ask_mean(mean.clone(), "{{person}}, mean of 28 days")
+        .ask_edge(format!("{mean} + {spread}"), "{{person}}, upper edge of the usual")
+        .ask_edge(format!("{mean} - {spread}"), "{{person}}, lower edge of the usual")
         .unit_of(key)
         .daily()
 }
@@ -102,12 +102,15 @@ fn stacked(scope: &Scope, family: &str, title: &str, about: &str) -> Panel {
         .daily()
 }
 
-/// Which state a day had, as the one that is 1.
-fn states(scope: &Scope, key: &str, title: &str, about: &str) -> Panel {
-    Panel::new(Kind::States, title, about)
-        .ask(format!("{} == 1", scope.day(key)), "{{state}} {{person}}")
-        .words(&[(1, "yes", "blue")])
-        .daily()
+/// Which state a day had: a row for each person, a colour for each state.
+fn states(scope: &Scope, key: &str, title: &str, about: &str, states: &[(&str, &'static str)]) -> Panel {
+    let coded: Vec<_> = (1..).zip(states).map(|(code, (state, color))| (code, *state, *color)).collect();
+    let exprs = coded.iter().map(|(code, state, _)| {
+        let matcher = format!("{}=\"{state}\"", Metric::STATE_LABEL);
+        format!("{code} * max by (person) ({} == 1)", scope.day_where(key, &matcher))
+    });
+    let expr = exprs.collect::<Vec<_>>().join(" or ");
+    Panel::new(Kind::States, title, about).ask(expr, "{{person}}").words(&coded).size(12, 5).daily()
 }
 
 /// Families of the catalogue: the first row of each.

@@ -102,10 +102,10 @@ fn expressions(boards: &[Board]) -> Vec<Found> {
     let mut found = Vec::new();
     for board in boards {
         for panel in board.panels() {
-            found.extend(panel.queries.iter().map(|query| Found {
+            found.extend(panel.queries().map(|query| Found {
                 place: format!("{} / {}", board.title, panel.title),
-                expr: query.expr.clone(),
-                legends: vec![query.legend.clone()],
+                expr: query.expr,
+                legends: vec![query.legend],
             }));
         }
         for variable in board.variables() {

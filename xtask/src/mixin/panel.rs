@@ -32,6 +32,51 @@ pub(crate) struct Query {
     pub(crate) legend: String,
     /// One value at the end of the range instead of a line through it.
     instant: bool,
+    look: Look,
+}
+
+/// How one query's series are drawn among the others of a chart over time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Look {
+    /// As the panel says.
+    Own,
+    /// A smooth line over what it is the mean of.
+    Mean,
+    /// The edge of a band: thin, dashed, without a colour of its own.
+    Edge,
+    /// With an axis of its own on the right, in this unit.
+    Right(&'static str),
+}
+
+impl Look {
+    /// Options that differ from the panel's.
+    fn properties(self) -> Value {
+        let line = |width: u8, more: &[(&str, Value)]| {
+            let plain = [
+                ("custom.drawStyle", json!("line")),
+                ("custom.lineWidth", json!(width)),
+                ("custom.fillOpacity", json!(0)),
+                ("custom.showPoints", json!("never")),
+                ("custom.stacking", json!({ "mode": "none", "group": "B" })),
+            ];
+            let all = plain.iter().chain(more).map(|(id, value)| json!({ "id": id, "value": value }));
+            all.collect()
+        };
+        match self {
+            Self::Own => json!([]),
+            Self::Mean => line(2, &[]),
+            Self::Edge => line(
+                1,
+                &[
+                    ("custom.lineStyle", json!({ "fill": "dash", "dash": [6, 4] })),
+                    ("color", json!({ "mode": "fixed", "fixedColor": "#8e8e8e" })),
+                ],
+            ),
+            Self::Right(unit) => json!([
+                { "id": "custom.axisPlacement", "value": "right" }, { "id": "unit", "value": unit },
+            ]),
+        }
+    }
 }
 
 /// How a panel draws.
@@ -89,11 +134,13 @@ impl Kind {
 pub(crate) struct Panel {
     pub(crate) title: String,
     pub(crate) about: String,
-    pub(crate) queries: Vec<Query>,
+    queries: Vec<Query>,
     pub(crate) width: u8,
     pub(crate) height: u8,
     kind: Kind,
     unit: &'static str,
+    /// Base units in one unit of the panel: what is asked for, thresholds and ends of the range are divided by it.
+    scale: f64,
     steps: Steps,
     range: (Option<f64>, Option<f64>),
     decimals: Option<u8>,
@@ -103,6 +150,14 @@ pub(crate) struct Panel {
     link: Option<&'static str>,
     time_from: Option<&'static str>,
     no_value: &'static str,
+    /// Fixed colours by the first word of the legend.
+    colors: &'static [(&'static str, &'static str)],
+    /// The axis reaches at least here.
+    reaches: Option<f64>,
+    /// Whether gaps are bridged.
+    connected: bool,
+    /// Where many names fit.
+    legend_right: bool,
 }
 
 impl Panel {
@@ -121,6 +176,7 @@ impl Panel {
             height,
             kind,
             unit: "none",
+            scale: 1.0,
             steps: NEUTRAL,
             range: (None, None),
             decimals: None,
@@ -130,22 +186,107 @@ impl Panel {
             link: None,
             time_from: None,
             no_value: "no data",
+            colors: &[],
+            reaches: None,
+            connected: false,
+            legend_right: false,
         }
     }
 
-    pub(crate) fn ask(mut self, expr: impl Into<String>, legend: &str) -> Self {
+    pub(crate) fn ask(self, expr: impl Into<String>, legend: &str) -> Self {
+        self.ask_as(Look::Own, expr, legend)
+    }
+
+    /// The mean of what was asked for before.
+    pub(crate) fn ask_mean(self, expr: impl Into<String>, legend: &str) -> Self {
+        self.ask_as(Look::Mean, expr, legend)
+    }
+
+    /// An edge of the band in which it usually is.
+    pub(crate) fn ask_edge(self, expr: impl Into<String>, legend: &str) -> Self {
+        self.ask_as(Look::Edge, expr, legend)
+    }
+
+    /// Something of another kind beside it, in a unit of its own.
+    pub(crate) fn ask_beside(self, expr: impl Into<String>, legend: &str, unit: &'static str) -> Self {
+        self.ask_as(Look::Right(unit), expr, legend)
+    }
+
+    fn ask_as(mut self, look: Look, expr: impl Into<String>, legend: &str) -> Self {
         let instant = self.kind.is_instant();
-        self.queries.push(Query { expr: expr.into(), legend: legend.to_owned(), instant });
+        self.queries.push(Query { expr: expr.into(), legend: legend.to_owned(), instant, look });
         self
+    }
+
+    /// What Prometheus is asked: in the panel's unit.
+    pub(crate) fn queries(&self) -> impl Iterator<Item = Query> {
+        self.queries.iter().map(|query| {
+            let mut query = query.clone();
+            if self.scale > 1.0 && !matches!(query.look, Look::Right(_)) {
+                query.expr = format!("({}) / {}", query.expr, self.scale);
+            }
+            query
+        })
     }
 
     /// The unit of a number in the catalogue.
     pub(crate) fn unit_of(self, key: &str) -> Self {
-        self.unit(grafana_unit(first_of(key).unit))
+        self.unit_for(first_of(key).unit)
+    }
+
+    /// As people read it: energy in kilocalories, and on an axis, whose marks are round numbers of its unit, hours
+    /// rather than multiples of 10,000 seconds.
+    pub(crate) fn unit_for(self, unit: Unit) -> Self {
+        match unit {
+            Unit::Kilocalories => self.unit("suffix: kcal").scaled(4184.0),
+            Unit::MetMinutes => self.unit("suffix: MET min").scaled(60.0),
+            Unit::Seconds | Unit::WallClock if !self.kind.is_instant() => self.hours(),
+            // 12,345 beside a chart, 12.3 K on its axis.
+            Unit::Count if self.kind.is_instant() => self.unit("locale"),
+            unit => self.unit(grafana_unit(unit)),
+        }
+    }
+
+    /// Seconds as hours.
+    pub(crate) fn hours(self) -> Self {
+        self.unit("suffix: h").scaled(3600.0)
+    }
+
+    /// Seconds as minutes.
+    pub(crate) fn minutes(self) -> Self {
+        self.unit("suffix: min").scaled(60.0)
+    }
+
+    pub(crate) const fn scaled(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
     }
 
     pub(crate) const fn unit(mut self, unit: &'static str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// The same colour for the same thing on every panel.
+    pub(crate) const fn colors(mut self, colors: &'static [(&'static str, &'static str)]) -> Self {
+        self.colors = colors;
+        self
+    }
+
+    /// So that a line at nothing does not seem to tower.
+    pub(crate) const fn reaches(mut self, value: f64) -> Self {
+        self.reaches = Some(value);
+        self
+    }
+
+    /// Measured now and then: a line between, not a gap.
+    pub(crate) const fn connected(mut self) -> Self {
+        self.connected = true;
+        self
+    }
+
+    pub(crate) const fn legend_right(mut self) -> Self {
+        self.legend_right = true;
         self
     }
 
@@ -239,7 +380,7 @@ impl Panel {
     pub(crate) fn json(&self, id: usize, (x, y): (u8, u16)) -> Value {
         let table = self.kind == Kind::Table;
         let targets: Vec<_> = ('A'..)
-            .zip(&self.queries)
+            .zip(self.queries())
             .map(|(letter, query)| {
                 json!({
                     "datasource": datasource(),
@@ -261,7 +402,7 @@ impl Panel {
             "datasource": datasource(),
             "gridPos": { "x": x, "y": y, "w": self.width, "h": self.height },
             "targets": targets,
-            "fieldConfig": { "defaults": self.field(), "overrides": [] },
+            "fieldConfig": { "defaults": self.field(), "overrides": self.overrides() },
             "options": self.options(),
             "transformations": self.transformations,
         });
@@ -285,7 +426,9 @@ impl Panel {
         let steps: Vec<_> = self
             .steps
             .iter()
-            .map(|(from, color)| json!({ "color": color, "value": from.is_finite().then_some(*from) }))
+            .map(|(from, color)| {
+                json!({ "color": color, "value": from.is_finite().then_some(*from / self.scale) })
+            })
             .collect();
         let by_value = matches!(
             self.kind,
@@ -295,13 +438,13 @@ impl Panel {
             "unit": self.unit,
             "color": { "mode": if by_value { "thresholds" } else { "palette-classic" } },
             "thresholds": { "mode": "absolute", "steps": steps },
-            "mappings": self.mappings,
+            "mappings": self.mappings(),
             "noValue": self.no_value,
             "custom": self.custom(),
         });
         for (name, value) in [("min", self.range.0), ("max", self.range.1)] {
             if let Some(value) = value {
-                field[name] = json!(value);
+                field[name] = json!(value / self.scale);
             }
         }
         if let Some(decimals) = self.decimals {
@@ -310,17 +453,48 @@ impl Panel {
         field
     }
 
-    fn custom(&self) -> Value {
-        let drawn = |style: &str, fill: u8, stacking: &str| {
+    /// Where nothing is there, the colour of the lowest threshold would say that it is bad.
+    fn mappings(&self) -> Vec<Value> {
+        let mut mappings = self.mappings.clone();
+        if matches!(self.kind, Kind::Stat | Kind::Gauge) {
+            let result = json!({ "text": self.no_value, "color": "text", "index": 99 });
+            mappings.push(json!({ "type": "special", "options": { "match": "null+nan", "result": result } }));
+        }
+        mappings
+    }
+
+    fn overrides(&self) -> Vec<Value> {
+        let looks = ('A'..).zip(&self.queries).filter(|(_, query)| query.look != Look::Own);
+        let looks = looks.map(|(letter, query)| {
+            let matcher = json!({ "id": "byFrameRefID", "options": letter.to_string() });
+            json!({ "matcher": matcher, "properties": query.look.properties() })
+        });
+        let colors = self.colors.iter().map(|(word, color)| {
             json!({
+                "matcher": { "id": "byRegexp", "options": format!("/^{word}\\b/") },
+                "properties": [{ "id": "color", "value": { "mode": "fixed", "fixedColor": color } }],
+            })
+        });
+        looks.chain(colors).collect()
+    }
+
+    fn custom(&self) -> Value {
+        // Several filled areas on each other are mud.
+        let fill = if self.queries.len() == 1 && self.queries[0].legend == "{{person}}" { 10 } else { 0 };
+        let drawn = |style: &str, fill: u8, stacking: &str| {
+            let mut drawn = json!({
                 "drawStyle": style, "lineWidth": 1, "fillOpacity": fill, "showPoints": "auto", "pointSize": 4,
-                "spanNulls": false, "lineInterpolation": "linear",
+                "spanNulls": self.connected, "lineInterpolation": "linear",
                 "stacking": { "mode": stacking, "group": "A" },
                 "thresholdsStyle": { "mode": if self.steps.len() > 1 { "dashed" } else { "off" } },
-            })
+            });
+            if let Some(value) = self.reaches {
+                drawn["axisSoftMax"] = json!(value);
+            }
+            drawn
         };
         match self.kind {
-            Kind::Lines => drawn("line", 8, "none"),
+            Kind::Lines => drawn("line", fill, "none"),
             Kind::Points => drawn("points", 0, "none"),
             Kind::Bars => drawn("bars", 70, "none"),
             Kind::Stacked => drawn("bars", 80, "normal"),
@@ -335,7 +509,9 @@ impl Panel {
 
     fn options(&self) -> Value {
         let last = json!({ "calcs": ["lastNotNull"], "fields": "", "values": false });
-        let legend = json!({ "displayMode": "list", "placement": "bottom", "showLegend": true, "calcs": [] });
+        let placement = if self.legend_right { "right" } else { "bottom" };
+        let legend =
+            json!({ "displayMode": "list", "placement": placement, "showLegend": true, "calcs": [] });
         match self.kind {
             Kind::Stat => json!({
                 "reduceOptions": last, "colorMode": "value", "graphMode": "none", "textMode": "auto",
@@ -345,7 +521,7 @@ impl Panel {
                 json!({ "reduceOptions": last, "showThresholdLabels": false, "showThresholdMarkers": true, "orientation": "auto" })
             }
             Kind::BarGauge => {
-                json!({ "reduceOptions": last, "orientation": "horizontal", "displayMode": "basic", "showUnfilled": true, "valueMode": "color" })
+                json!({ "reduceOptions": last, "orientation": "horizontal", "displayMode": "basic", "showUnfilled": true, "valueMode": "color", "text": { "titleSize": 12 } })
             }
             Kind::Lines | Kind::Bars | Kind::Stacked | Kind::Points => {
                 json!({ "legend": legend, "tooltip": { "mode": "multi", "sort": "none" } })

@@ -25,6 +25,16 @@ pub(super) fn board(config: &Config) -> Board {
     }
 }
 
+/// Warmer is more; as on the day's own chart.
+const LEVELS: &[(&str, &str)] = &[
+    ("high", RED),
+    ("medium", ORANGE),
+    ("low", YELLOW),
+    ("sedentary", "blue"),
+    ("resting", "dark-blue"),
+    ("non_wear", "#6e6e6e"),
+];
+
 fn today(s: &Scope) -> Vec<Panel> {
     let reached = |part: &str, whole: &str| format!("{} / {}", s.now(part), s.now(whole));
     vec![
@@ -78,6 +88,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         )
         .ask(s.now("activity_duration"), "{{level}} {{person}}")
         .unit_of("activity_duration")
+        .colors(LEVELS)
         .size(12, 8),
     ]
 }
@@ -96,7 +107,7 @@ fn inside(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::States, "Level of movement", "Oura's level of movement every five minutes.")
             .ask(s.points("activity_class"), "{{person}}")
             .words(&[
-                (0, "not worn", "text"),
+                (0, "not worn", "transparent"),
                 (1, "rest", "dark-blue"),
                 (2, "inactive", "blue"),
                 (3, "low", "yellow"),
@@ -115,13 +126,13 @@ fn trends(s: &Scope) -> Vec<Panel> {
         contributors(s, "activity_contributor", "the activity score"),
         Panel::new(Kind::Bars, "Steps", "Steps of each day, and their mean over a week.")
             .ask(s.day("activity_steps"), "{{person}}")
-            .ask(s.mean("activity_steps", "7d"), "{{person}}, mean of 7 days")
+            .ask_mean(s.mean("activity_steps", "7d"), "{{person}}, mean of 7 days")
             .unit_of("activity_steps")
             .at_least_zero()
             .daily(),
         Panel::new(Kind::Lines, "Active energy and goal", "Energy spent by moving, and what Oura asked for.")
             .ask(s.day("activity_active_energy"), "spent {{person}}")
-            .ask(s.day("activity_target_energy"), "goal {{person}}")
+            .ask_edge(s.day("activity_target_energy"), "goal {{person}}")
             .unit_of("activity_active_energy")
             .at_least_zero()
             .daily(),
@@ -130,13 +141,15 @@ fn trends(s: &Scope) -> Vec<Panel> {
             "activity_duration",
             "The days by movement",
             "Each day by level of movement, from high to not worn.",
-        ),
+        )
+        .colors(LEVELS),
         stacked(
             s,
             "activity_load",
             "Load by level",
             "Metabolic load of each day by level: intensity multiplied by time.",
-        ),
+        )
+        .colors(LEVELS),
         Panel::new(Kind::Calendar, "Goal reached", "Days on which the movement goal was reached.")
             .ask(format!("{} <= bool 0", s.day("activity_remaining_distance")), "{{person}}")
             .words(&[(0, "missed", "red"), (1, "reached", "green")])
@@ -165,7 +178,7 @@ fn trends(s: &Scope) -> Vec<Panel> {
             "Time spent sitting or lying awake each day, and its mean over a week.",
         )
         .ask(s.day("activity_duration_sedentary"), "{{person}}")
-        .ask(s.mean("activity_duration_sedentary", "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(s.mean("activity_duration_sedentary", "7d"), "{{person}}, mean of 7 days")
         .unit_of("activity_duration")
         .at_least_zero()
         .daily(),

@@ -136,7 +136,7 @@ fn breath(s: &Scope) -> Vec<Panel> {
             "Average oxygen saturation of each night, and its mean over a week.",
         )
         .ask(s.day("spo2_average"), "{{person}}")
-        .ask(s.mean("spo2_average", "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(s.mean("spo2_average", "7d"), "{{person}}, mean of 7 days")
         .unit_of("spo2_average")
         .steps(&[(f64::NEG_INFINITY, RED), (0.92, ORANGE), (0.95, GREEN)])
         .decimals(1)
@@ -161,7 +161,12 @@ fn breath(s: &Scope) -> Vec<Panel> {
 
 fn vessels(s: &Scope) -> Vec<Panel> {
     let sparse = |key: &str, title: &str, about: &str| {
-        Panel::new(Kind::Points, title, about).ask(s.day(key), "{{person}}").unit_of(key).size(8, 8).daily()
+        Panel::new(Kind::Lines, title, about)
+            .ask(s.day(key), "{{person}}")
+            .unit_of(key)
+            .connected()
+            .size(8, 8)
+            .daily()
     };
     vec![
         sparse("vascular_age", "Vascular age", "How old the blood vessels seem; comes every week or two."),
@@ -212,11 +217,12 @@ fn ring(s: &Scope) -> Vec<Panel> {
         .unit_of("ring_battery_level")
         .steps(&[(f64::NEG_INFINITY, RED), (0.15, ORANGE), (0.3, GREEN)])
         .range(0.0, 1.0)
+        .connected()
         .every("1h"),
         Panel::new(Kind::States, "Charging", "When the ring was charging, and when it lay in its charger.")
             .ask(s.points("ring_charging"), "charging {{person}}")
             .ask(s.points("ring_in_charger"), "in the charger {{person}}")
-            .words(&[(0, "no", "text"), (1, "yes", "green")])
+            .words(&[(0, "no", "transparent"), (1, "yes", "green")])
             .unit("bool_yes_no")
             .every("15m"),
         Panel::new(

@@ -4,7 +4,7 @@ use domain::{Collection, Metric};
 
 use super::super::board::{Board, Row, Subject, life_annotations};
 use super::super::config::Config;
-use super::super::panel::{Kind, Panel, grafana_unit};
+use super::super::panel::{Kind, Panel};
 use super::super::query::{Scope, label_name};
 use super::families;
 
@@ -47,5 +47,5 @@ fn panel(s: &Scope, metric: &Metric) -> Panel {
             .ask(format!("{} == 1", s.day(metric.family())), &legend)
             .words(&words)
     };
-    panel.unit(grafana_unit(metric.unit)).every(every).size(8, 8)
+    panel.unit_for(metric.unit).every(every).size(8, 8)
 }

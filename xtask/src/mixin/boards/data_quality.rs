@@ -49,8 +49,8 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(format!("time() - {}", s.beside_every_day(names::NEWEST_DAY)), "{{collection}} {{person}}")
         .unit("s")
         .steps(steps)
-        .at_least_zero()
-        .size(8, 10),
+        .range(0.0, 345_600.0)
+        .size(8, 11),
         Panel::new(
             Kind::BarGauge,
             "Age of the newest value",
@@ -59,8 +59,8 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(format!("time() - {}", s.beside_every_day(names::OBSERVED)), "{{collection}} {{person}}")
         .unit("s")
         .steps(steps)
-        .at_least_zero()
-        .size(8, 10),
+        .range(0.0, 345_600.0)
+        .size(8, 11),
         Panel::new(
             Kind::BarGauge,
             "Since the last successful read",
@@ -69,8 +69,8 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(age(names::LAST_SUCCESS), "{{collection}} {{person}}")
         .unit("s")
         .steps(&[(f64::NEG_INFINITY, GREEN), (3600.0, ORANGE), (7200.0, RED)])
-        .at_least_zero()
-        .size(8, 10),
+        .range(0.0, 14_400.0)
+        .size(8, 11),
         Panel::new(
             Kind::Calendar,
             "Reading works",
@@ -80,8 +80,9 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .words(&[(0, "failed", RED), (1, "works", GREEN)])
         .unit("bool_yes_no")
         .steps(UP)
-        .every("1h")
-        .size(12, 9),
+        .shows("2d")
+        .every("15m")
+        .size(24, 12),
         Panel::new(
             Kind::Table,
             "Failures now",
@@ -90,7 +91,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(s.beside(names::SYNC_FAILURE, "person, collection, kind"), "{{kind}}")
         .rows(&["Value"], &[("collection", "Collection"), ("kind", "Failure"), ("person", "Person")])
         .nothing("every read works")
-        .size(6, 9),
+        .size(12, 8),
         Panel::new(
             Kind::Table,
             "Why a number is missing",
@@ -99,7 +100,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .ask(format!("{} == 1", s.beside(names::ABSENCE, "person, collection, reason")), "{{reason}}")
         .rows(&["Value"], &[("collection", "Collection"), ("reason", "Reason"), ("person", "Person")])
         .nothing("nothing is missing")
-        .size(6, 9),
+        .size(12, 8),
     ]
 }
 
@@ -144,7 +145,7 @@ fn complete(s: &Scope) -> Vec<Panel> {
             .daily(),
         Panel::new(Kind::Lines, "The sleeper's clock", "Offset of the sleeper's clock from UTC at waking: summer time and travel, which explain odd days.")
             .ask(utc_offset(s), "{{person}}")
-            .unit("s")
+            .hours()
             .daily(),
     ]
 }
@@ -157,25 +158,25 @@ fn objective(s: &Scope, config: &Config) -> Vec<Panel> {
             .ask(recorded(names::SLEEP_SLO), "{{person}}")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, RED), (0.7, ORANGE), (0.8, GREEN)])
-            .size(6, 8),
+            .size(6, 5),
         Panel::new(Kind::Gauge, "Budget left", "What is left of the short nights that the objective allows in 28 days; below zero it is spent.")
             .ask(recorded(names::SLEEP_BUDGET), "{{person}}")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, RED), (0.0, ORANGE), (0.3, GREEN)])
             .range(-1.0, 1.0)
-            .size(6, 8),
+            .size(6, 5),
         Panel::new(Kind::Stat, "Burn rate", "How fast the budget is spent: 1 uses it up in exactly 28 days, 2 in 14.")
             .ask(recorded(names::SLEEP_BURN_FAST), "3 days {{person}}")
             .ask(recorded(names::SLEEP_BURN_SLOW), "7 days {{person}}")
             .unit("suffix: ×")
             .decimals(1)
             .steps(&[(f64::NEG_INFINITY, GREEN), (1.0, ORANGE), (2.0, RED)])
-            .size(6, 8),
+            .size(6, 5),
         Panel::new(Kind::Stat, "Days with a current night", "Share of the last 28 days that have a night: the freshness of what the objective is computed from.")
             .ask(format!("clamp_max({} / 28, 1)", s.over("count_over_time", "sleep_duration", "28d")), "{{person}}")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, RED), (0.7, ORANGE), (0.9, GREEN)])
-            .size(6, 8),
+            .size(6, 5),
         Panel::new(Kind::Lines, "The objective over the years", "Share of the 28 nights up to each point that met the goal, from history.")
             .ask(format!("avg_over_time(({} >= bool {})[28d:1d])", s.day("sleep_duration"), hours * 3600.0), "{{person}}")
             .unit("percentunit")
@@ -188,7 +189,8 @@ fn objective(s: &Scope, config: &Config) -> Vec<Panel> {
 
 fn changed() -> Vec<Panel> {
     let documents = |outcome: &str| {
-        format!("sum by (collection) (increase({}{{outcome=\"{outcome}\"}}[1d]))", names::DOCUMENTS)
+        // Nineteen lines at nothing would only fill the legend.
+        format!("sum by (collection) (increase({}{{outcome=\"{outcome}\"}}[1d])) > 0", names::DOCUMENTS)
     };
     vec![
         Panel::new(Kind::Lines, "New documents", "Documents seen for the first time, in the 24 hours up to each point.")
@@ -197,10 +199,12 @@ fn changed() -> Vec<Panel> {
             .at_least_zero(),
         Panel::new(Kind::Lines, "Changed later", "Documents that Oura changed after it had given them, in the 24 hours up to each point. The older body is kept.")
             .ask(documents("changed"), "{{collection}}")
+            .nothing("nothing changed")
             .unit("short")
             .at_least_zero(),
         Panel::new(Kind::Lines, "Rejected documents", "Documents that could not be read, in the 24 hours up to each point. They are kept, with the reason: `myhealth doctor`.")
             .ask(documents("rejected"), "{{collection}}")
+            .nothing("nothing rejected")
             .unit("short")
             .steps(NONE)
             .at_least_zero(),
@@ -219,7 +223,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
             "Time of each day without the ring on the finger: a gap with a reason.",
         )
         .ask(s.day("activity_duration_non_wear"), "{{person}}")
-        .unit("s")
+        .hours()
         .steps(&[(f64::NEG_INFINITY, BLUE), (43_200.0, YELLOW), (72_000.0, RED)])
         .at_least_zero()
         .size(8, 8)

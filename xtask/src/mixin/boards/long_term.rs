@@ -1,6 +1,6 @@
 //! Long term: years, seasons, records. Everything here comes from history alone.
 
-use super::super::board::{Board, Row, Subject, life_annotations};
+use super::super::board::{Annotation, Board, Row, Subject, life_annotations};
 use super::super::config::Config;
 use super::super::panel::{Kind, Panel, SCORE};
 use super::super::query::Scope;
@@ -35,39 +35,41 @@ pub(super) fn board(config: &Config) -> Board {
             Row::new("Best and worst", records(s)),
             Row::new("What goes with what, over 90 days", together(s)),
         ],
-        annotations: life_annotations(s),
+        annotations: life_annotations(s).into_iter().map(Annotation::switched_off).collect(),
     }
 }
 
 fn in_all(s: &Scope) -> Vec<Panel> {
     let stat = |title: &str, about: &str, expr: String, unit| {
-        Panel::new(Kind::Stat, title, about).ask(expr, "{{person}}").unit(unit)
+        Panel::new(Kind::Stat, title, about).ask(expr, "{{person}}").unit(unit).decimals(0)
     };
     vec![
         stat(
             "Nights",
             "Nights measured in the chosen range.",
             s.over("count_over_time", "sleep_duration", "$__range"),
-            "short",
+            "locale",
         ),
         stat(
             "Time asleep",
             "Time asleep in the chosen range, all nights together.",
             s.over("sum_over_time", "sleep_duration", "$__range"),
-            "s",
-        ),
+            "none",
+        )
+        .hours(),
         stat(
             "Steps",
             "Steps of the chosen range.",
             s.over("sum_over_time", "activity_steps", "$__range"),
-            "short",
+            "locale",
         ),
         stat(
             "Walked, in effect",
             "The walk that would have cost the active energy of the chosen range.",
             s.over("sum_over_time", "activity_walking_distance", "$__range"),
-            "lengthm",
-        ),
+            "suffix: km",
+        )
+        .scaled(1000.0),
         stat(
             "Workouts",
             "Workouts of the chosen range.",
@@ -181,13 +183,10 @@ fn spread(s: &Scope) -> Vec<Panel> {
         .unit_of(key)
         .size(8, 8)
         .daily();
-        for (quantile, word) in [("0.9", "upper"), ("0.5", "middle"), ("0.1", "lower")] {
-            panel = panel.ask(
-                format!("quantile_over_time({quantile}, {}[90d])", s.day(key)),
-                &format!("{word} {{{{person}}}}"),
-            );
-        }
-        panel
+        let at = |quantile: &str| format!("quantile_over_time({quantile}, {}[90d])", s.day(key));
+        panel = panel.ask_edge(at("0.9"), "upper {{person}}");
+        panel = panel.ask_mean(at("0.5"), "middle {{person}}");
+        panel.ask_edge(at("0.1"), "lower {{person}}")
     };
     vec![
         band("sleep_duration", "Time asleep"),
@@ -195,7 +194,7 @@ fn spread(s: &Scope) -> Vec<Panel> {
         band("sleep_lowest_heart_rate", "Resting heart rate"),
         Panel::new(Kind::Lines, "Regularity of bedtime", "Spread (standard deviation) of going to bed over the 28 nights up to each point.")
             .ask(s.over("stddev_over_time", "sleep_bedtime_start_clock", "28d"), "{{person}}")
-            .unit("s")
+            .minutes()
             .at_least_zero()
             .daily(),
         Panel::new(Kind::BarGauge, "Change in a year", "Slope of the straight line through the 365 days up to now, per year, in standard deviations of the same days: what really changed.")

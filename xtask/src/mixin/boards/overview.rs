@@ -136,7 +136,7 @@ fn usual(s: &Scope) -> Vec<Panel> {
     .decimals(1)
     .unit("suffix: σ")
     .steps(&[(f64::NEG_INFINITY, RED), (-2.0, ORANGE), (-1.0, GREEN), (1.0, ORANGE), (2.0, RED)])
-    .size(12, 9);
+    .size(12, 7);
     for (key, least, name) in [
         ("sleep_lowest_heart_rate", 1.0, "resting heart rate"),
         ("sleep_average_hrv", 0.003, "HRV"),
@@ -157,19 +157,19 @@ fn usual(s: &Scope) -> Vec<Panel> {
         )
         .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::ILLNESS_SIGNS), "{{person}}")
         .steps(&[(f64::NEG_INFINITY, GREEN), (2.0, ORANGE), (3.0, RED)])
-        .size(4, 9)
+        .size(4, 7)
         .link("myhealth-readiness"),
         Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the last 14 nights that were measured; negative is a surplus.")
             .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_DEBT), "{{person}}")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (18_000.0, ORANGE), (43_200.0, RED)])
-            .size(4, 9)
+            .size(4, 7)
             .link("myhealth-sleep"),
         Panel::new(Kind::Stat, "Sleep budget left", "What is left of the nights that may be short by the sleep objective, over 28 days. Below zero the objective is missed.")
             .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_BUDGET), "{{person}}")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, RED), (0.0, ORANGE), (0.3, GREEN)])
-            .size(4, 9)
+            .size(4, 7)
             .link("myhealth-data-quality"),
     ]
 }
@@ -191,14 +191,15 @@ fn weeks(s: &Scope) -> Vec<Panel> {
             "sleep_stage_duration",
             "Nights",
             "Each night by sleep stage; the bar is the time in bed.",
-        ),
+        )
+        .colors(super::sleep::STAGES),
         Panel::new(
             Kind::Lines,
             "Resting heart rate",
             "Lowest heart rate of each night, and its mean over a week.",
         )
         .ask(s.day("sleep_lowest_heart_rate"), "{{person}}")
-        .ask(s.mean("sleep_lowest_heart_rate", "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(s.mean("sleep_lowest_heart_rate", "7d"), "{{person}}, mean of 7 days")
         .unit_of("sleep_lowest_heart_rate")
         .size(8, 8)
         .daily(),
@@ -221,12 +222,13 @@ fn weeks(s: &Scope) -> Vec<Panel> {
             .at_least_zero()
             .daily(),
         Panel::new(
-            Kind::Bars,
+            Kind::Stacked,
             "Stress and recovery",
             "Time of each day under high stress and in high recovery, as Oura sees it.",
         )
         .ask(s.day("stress_high_duration"), "stress {{person}}")
         .ask(s.day("recovery_high_duration"), "recovery {{person}}")
+        .colors(&[("stress", ORANGE), ("recovery", GREEN)])
         .unit_of("stress_high_duration")
         .at_least_zero()
         .daily(),
@@ -278,7 +280,7 @@ fn trust(s: &Scope) -> Vec<Panel> {
             .ask(format!("time() - {}", s.beside_every_day(names::NEWEST_DAY)), "{{collection}} {{person}}")
             .unit("s")
             .steps(&[(f64::NEG_INFINITY, GREEN), (172_800.0, ORANGE), (259_200.0, RED)])
-            .at_least_zero()
+            .range(0.0, 345_600.0)
             .size(8, 8)
             .link("myhealth-data-quality"),
         Panel::new(Kind::Table, "Why a number is missing", "For each kind of data without a current value: what is known about the reason.")

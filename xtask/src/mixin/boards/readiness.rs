@@ -3,7 +3,7 @@
 use super::super::board::{Board, Row, Subject, life_annotations};
 use super::super::config::Config;
 use super::super::names;
-use super::super::panel::{GREEN, Kind, ORANGE, Panel, RED, YELLOW};
+use super::super::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED, YELLOW};
 use super::super::query::Scope;
 use super::{baseline, contributors, contributors_now, newest, score, states, trend};
 
@@ -53,7 +53,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         newest(s, "sleep_average_hrv", "HRV", "Average heart-rate variability (RMSSD) of last night."),
         newest(s, "stress_high_duration", "Under stress", "Time of the day so far under high stress."),
         newest(s, "recovery_high_duration", "Recovering", "Time of the day so far in high recovery."),
-        contributors_now(s, "readiness_contributor", "the readiness score"),
+        contributors_now(s, "readiness_contributor", "the readiness score").size(8, 8),
         Panel::new(
             Kind::BarGauge,
             "Resilience contributors",
@@ -61,22 +61,23 @@ fn today(s: &Scope) -> Vec<Panel> {
         )
         .ask(s.now("resilience_contributor"), "{{contributor}} {{person}}")
         .steps(super::SCORE)
-        .range(0.0, 100.0),
+        .range(0.0, 100.0)
+        .size(8, 8),
         Panel::new(
             Kind::Stat,
-            "Readiness, this week and this month",
+            "Week and month",
             "Mean readiness of 7 and of 28 days. A week well below the month is a reason to slow down.",
         )
         .ask(s.mean("readiness_score", "7d"), "7 days {{person}}")
         .ask(s.mean("readiness_score", "28d"), "28 days {{person}}")
         .decimals(0)
         .steps(super::SCORE)
-        .size(6, 8),
+        .size(4, 8),
         Panel::new(Kind::Stat, "Bad days", "Days of the last 28 with a readiness below 60.")
             .ask(format!("sum_over_time(({} < bool 60)[28d:1d])", s.day("readiness_score")), "{{person}}")
             .unit("suffix: days")
             .steps(&[(f64::NEG_INFINITY, GREEN), (3.0, ORANGE), (7.0, RED)])
-            .size(6, 8),
+            .size(4, 8),
     ]
 }
 
@@ -84,14 +85,18 @@ fn signs(s: &Scope, config: &Config) -> Vec<Panel> {
     let limit = config.health.warm_celsius;
     vec![
         Panel::new(Kind::Bars, "Signs of illness", "How many of four signs stood: warmer than usual, faster resting heart, lower HRV, faster breathing. Recorded since this Prometheus knows the rule. Not a diagnosis.")
-            .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::ILLNESS_SIGNS), "{{person}}")
+            .ask(
+                format!("max by (person) (max_over_time({}{{person=~\"$person\"}}[$__interval]))", names::ILLNESS_SIGNS),
+                "{{person}}",
+            )
             .unit("none")
             .steps(&[(f64::NEG_INFINITY, GREEN), (2.0, ORANGE), (3.0, RED)])
             .range(0.0, 4.0)
+            .nothing("not recorded yet")
             .every("1h"),
         Panel::new(Kind::Bars, "Temperature", &format!("Skin temperature of each night against your own average, and Oura's smoothed line. From {limit} °C on it counts as a sign."))
             .ask(s.day("temperature_deviation"), "{{person}}")
-            .ask(s.day("temperature_trend_deviation"), "smoothed {{person}}")
+            .ask_mean(s.day("temperature_trend_deviation"), "{{person}}, smoothed")
             .unit_of("temperature_deviation")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.5, ORANGE), (1.0, RED)])
             .daily(),
@@ -143,10 +148,11 @@ fn trends(s: &Scope) -> Vec<Panel> {
 fn stress(s: &Scope) -> Vec<Panel> {
     vec![
         Panel::new(
-            Kind::Bars,
+            Kind::Stacked,
             "Stress and recovery",
             "Time of each day under high stress and in high recovery.",
         )
+        .colors(&[("stress", ORANGE), ("recovery", GREEN)])
         .ask(s.day("stress_high_duration"), "stress {{person}}")
         .ask(s.day("recovery_high_duration"), "recovery {{person}}")
         .unit_of("stress_high_duration")
@@ -168,12 +174,25 @@ fn stress(s: &Scope) -> Vec<Panel> {
         .unit("percentunit")
         .range(0.0, 1.0)
         .daily(),
-        states(s, "stress_summary", "How Oura sums up the days", "Restored, normal or stressful."),
+        states(
+            s,
+            "stress_summary",
+            "How Oura sums up the days",
+            "Restored, normal or stressful.",
+            &[("restored", GREEN), ("normal", BLUE), ("stressful", ORANGE)],
+        ),
         states(
             s,
             "resilience_level",
             "Resilience level",
             "How well the body coped with stress over weeks, from limited to exceptional.",
+            &[
+                ("limited", RED),
+                ("adequate", ORANGE),
+                ("solid", YELLOW),
+                ("strong", GREEN),
+                ("exceptional", BLUE),
+            ],
         ),
         Panel::new(
             Kind::Lines,
@@ -191,15 +210,16 @@ fn load(s: &Scope) -> Vec<Panel> {
     vec![
         Panel::new(Kind::Lines, "Readiness after the day before", "Readiness of each day beside the hard and medium load of the day before, in MET hours. A fall after a peak is the price; how fast it comes back is fitness.")
             .ask(s.day("readiness_score"), "readiness {{person}}")
-            .ask(
+            .ask_beside(
                 format!("sum by (person) ({} offset 1d) / 3600", s.day_where("activity_load", r#"level=~"high|medium""#)),
                 "load of the day before {{person}}",
+                "suffix: MET h",
             )
             .unit("none")
             .daily(),
         Panel::new(Kind::Lines, "Readiness after the night", "Readiness of each day beside the hours slept before it.")
             .ask(s.day("readiness_score"), "readiness {{person}}")
-            .ask(format!("10 * {} / 3600", s.day("sleep_duration")), "hours asleep, ×10 {{person}}")
+            .ask_beside(format!("{} / 3600", s.day("sleep_duration")), "hours asleep {{person}}", "suffix: h")
             .unit("none")
             .daily(),
     ]

@@ -95,6 +95,7 @@ fn answers(config: &Config) -> Vec<Panel> {
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.05, RED)])
             .at_least_zero()
+            .reaches(0.1)
             .nothing("no errors")
             .size(8, 8),
         Panel::new(Kind::Lines, "Duration", &format!("Half, 95 % and 99 % of answers were faster. An alert fires when the 95 % line stays above {limit} s."))
@@ -120,6 +121,7 @@ fn oura(config: &Config) -> Vec<Panel> {
     vec![
         Panel::new(Kind::Lines, "Requests to Oura", "Requests a second, by collection.")
             .ask(format!("sum by (collection) ({})", rate(names::OURA_REQUESTS)), "{{collection}}")
+            .legend_right()
             .unit("reqps")
             .at_least_zero()
             .size(8, 8),
@@ -169,6 +171,7 @@ fn login() -> Vec<Panel> {
             .ask(format!("sum by (result) (increase({}[1h]))", of(names::REFRESHES)), "{{result}}")
             .unit("short")
             .at_least_zero()
+            .reaches(4.0)
             .every("1h")
             .size(9, 7),
         Panel::new(
@@ -261,7 +264,7 @@ fn database() -> Vec<Panel> {
         .range(0.0, 1.0)
         .size(8, 7),
         Panel::new(
-            Kind::Calendar,
+            Kind::States,
             "The exporter reads it",
             "Whether the exporter's last look at the database succeeded; while it is not, the gauges stay as they were.",
         )
@@ -293,6 +296,7 @@ fn exporter() -> Vec<Panel> {
             "Connections and requests a second that were refused before they were answered: too many, a failed handshake, a wrong password.",
         )
         .ask(format!("sum by (reason) ({})", rate(names::REFUSED)), "{{reason}}")
+        .reaches(1.0)
         .unit("reqps")
         .at_least_zero()
         .size(8, 7),
@@ -324,6 +328,7 @@ fn process() -> Vec<Panel> {
             "How often each process was started anew in the hour up to each point.",
             format!("changes({}[1h])", of("process_start_time_seconds")),
             "short",
-        ),
+        )
+        .reaches(4.0),
     ]
 }

@@ -3,7 +3,7 @@
 use super::super::board::{Board, Row, Subject, life_annotations};
 use super::super::config::Config;
 use super::super::names;
-use super::super::panel::{GREEN, Kind, ORANGE, Panel, RED};
+use super::super::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED};
 use super::super::query::Scope;
 use super::{baseline, contributors, contributors_now, newest, score, stacked, states, trend};
 
@@ -36,8 +36,8 @@ fn last_night(s: &Scope) -> Vec<Panel> {
         newest(s, "sleep_latency", "Fell asleep in", "Time from getting into bed to falling asleep. Under five minutes can mean a lack of sleep.")
             .steps(&[(f64::NEG_INFINITY, ORANGE), (300.0, GREEN), (1800.0, ORANGE)]),
         newest(s, "sleep_restless_periods", "Restless periods", "How often the night was restless."),
-        newest(s, "sleep_bedtime_start_clock", "To bed", "When the night began on the sleeper's clock, from midnight: −00:40:00 is 23:20.").size(8, 4),
-        newest(s, "sleep_bedtime_end_clock", "Up", "When the night ended on the sleeper's clock.").size(8, 4),
+        clock(s, "sleep_bedtime_start_clock", "To bed", "When the night began on the sleeper's clock."),
+        clock(s, "sleep_bedtime_end_clock", "Up", "When the night ended on the sleeper's clock."),
         Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the last 14 nights that were measured; negative is a surplus.")
             .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_DEBT), "{{person}}")
             .unit("s")
@@ -47,7 +47,8 @@ fn last_night(s: &Scope) -> Vec<Panel> {
         Panel::new(Kind::Pie, "Stages of last night", "Share of each sleep stage in the time in bed.")
             .ask(s.now("sleep_stage_duration"), "{{stage}} {{person}}")
             .unit_of("sleep_stage_duration")
-        .size(8, 8),
+            .colors(STAGES)
+            .size(8, 8),
         Panel::new(Kind::Stat, "Oura's advice", "What Oura recommends about bedtime.")
             .ask(format!("{} == 1", s.now("bedtime_recommendation")), "{{state}} {{person}}")
             .words(&[(1, "now", "blue")])
@@ -55,6 +56,18 @@ fn last_night(s: &Scope) -> Vec<Panel> {
         .nothing("no advice today"),
     ]
 }
+
+/// A time of day: what is before midnight is counted from there, and negative.
+fn clock(s: &Scope, key: &str, title: &str, about: &str) -> Panel {
+    Panel::new(Kind::Stat, title, about)
+        .ask(format!("({} + 86400) % 86400", s.now(key)), "{{person}}")
+        .unit_of(key)
+        .size(8, 4)
+}
+
+/// As on the night's own chart.
+pub(super) const STAGES: &[(&str, &str)] =
+    &[("deep", "dark-blue"), ("light", "light-blue"), ("rem", "purple"), ("awake", "orange")];
 
 fn inside(s: &Scope) -> Vec<Panel> {
     vec![
@@ -83,7 +96,8 @@ fn trends(s: &Scope) -> Vec<Panel> {
     vec![
         trend(s, "sleep_score", "Sleep score", "The score of each night, and its mean over a week.").range(0.0, 100.0),
         contributors(s, "sleep_contributor", "the sleep score"),
-        stacked(s, "sleep_stage_duration", "Stages", "Each night by sleep stage; the bar is the time in bed."),
+        stacked(s, "sleep_stage_duration", "Stages", "Each night by sleep stage; the bar is the time in bed.")
+            .colors(STAGES),
         Panel::new(Kind::Lines, "Share of the stages", "Deep, light and REM sleep as shares of the time asleep. About a fifth deep and a fifth REM is usual for adults.")
             .ask(
                 format!(
@@ -94,11 +108,13 @@ fn trends(s: &Scope) -> Vec<Panel> {
                 "{{stage}} {{person}}",
             )
             .unit("percentunit")
+            .colors(STAGES)
             .at_least_zero()
             .daily(),
         trend(s, "sleep_duration", "Time asleep", "Time asleep each night, and its mean over a week."),
         trend(s, "sleep_efficiency", "Efficiency", "Share of the time in bed spent asleep, and its mean over a week."),
-        trend(s, "sleep_latency", "Falling asleep", "Time to fall asleep each night, and its mean over a week."),
+        trend(s, "sleep_latency", "Falling asleep", "Time to fall asleep each night, and its mean over a week.")
+            .minutes(),
         baseline(s, "sleep_breathing_rate", "Breathing rate", "Breaths per minute of each night, with the band of your own last four weeks. It hardly moves in health."),
     ]
 }
@@ -120,7 +136,7 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
         );
     }
     vec![
-        Panel::new(Kind::Points, "To bed and up", "When each night began and ended on the sleeper's clock, from midnight; before midnight is negative. The flatter the better.")
+        Panel::new(Kind::Points, "To bed and up", "When each night began and ended on the sleeper's clock, in hours from midnight: −1 is 23:00. The flatter the better.")
             .ask(s.day("sleep_bedtime_start_clock"), "to bed {{person}}")
             .ask(s.day("sleep_bedtime_end_clock"), "up {{person}}")
             .unit_of("sleep_bedtime_start_clock")
@@ -128,15 +144,16 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
         Panel::new(Kind::Lines, "Regularity", "Spread (standard deviation) of going to bed and getting up over 14 nights. Under half an hour is regular.")
             .ask(s.over("stddev_over_time", "sleep_bedtime_start_clock", "14d"), "to bed {{person}}")
             .ask(s.over("stddev_over_time", "sleep_bedtime_end_clock", "14d"), "up {{person}}")
-            .unit("s")
+            .minutes()
             .steps(&[(f64::NEG_INFINITY, GREEN), (1800.0, ORANGE), (5400.0, RED)])
             .at_least_zero()
             .daily(),
-        Panel::new(Kind::Lines, "Bedtime and Oura's window", "When you went to bed, and the window in which Oura would have.")
+        Panel::new(Kind::Lines, "Bedtime and Oura's window", "When you went to bed, and the window in which Oura would have, in hours from midnight: −1 is 23:00.")
             .ask(s.day("sleep_bedtime_start_clock"), "to bed {{person}}")
             .ask(s.day("optimal_bedtime_start"), "window opens {{person}}")
             .ask(s.day("optimal_bedtime_end"), "window closes {{person}}")
-            .unit("dthms")
+            .unit_of("optimal_bedtime_start")
+            .connected()
             .daily(),
         weekdays.size(12, 8),
         Panel::new(Kind::Histogram, "How long nights are", "How often a night has how much sleep, over the chosen range.")
@@ -145,7 +162,7 @@ fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
             .daily(),
         Panel::new(Kind::Bars, "Sleep debt, night by night", &format!("Sleep above (negative) or below {goal} hours each night."))
             .ask(format!("{} - {}", goal * 3600.0, s.day("sleep_duration")), "{{person}}")
-            .unit("s")
+            .hours()
             .steps(&[(f64::NEG_INFINITY, GREEN), (3600.0, ORANGE), (7200.0, RED)])
             .daily(),
     ]
@@ -165,13 +182,24 @@ fn naps(s: &Scope) -> Vec<Panel> {
             .at_least_zero()
             .size(8, 8)
             .daily(),
+        // Without the days that have none, the few bars would be as wide as the gaps between them.
         Panel::new(
-            Kind::Bars,
+            Kind::Stacked,
             "What naps gave",
             "Points the day's naps added to the scores of sleep and readiness.",
         )
-        .ask(s.day("sleep_nap_score_delta"), "sleep {{person}}")
-        .ask(s.day("sleep_nap_readiness_delta"), "readiness {{person}}")
+        .ask(
+            format!("max by (person) ({} or 0 * {})", s.day("sleep_nap_score_delta"), s.day("sleep_naps")),
+            "sleep {{person}}",
+        )
+        .ask(
+            format!(
+                "max by (person) ({} or 0 * {})",
+                s.day("sleep_nap_readiness_delta"),
+                s.day("sleep_naps")
+            ),
+            "readiness {{person}}",
+        )
         .unit_of("sleep_nap_score_delta")
         .size(8, 8)
         .daily(),
@@ -197,6 +225,7 @@ fn naps(s: &Scope) -> Vec<Panel> {
             "sleep_algorithm",
             "Oura's algorithm",
             "Which of Oura's algorithms scored the night; a change explains a step in the trends.",
+            &[("v1", ORANGE), ("v2", BLUE)],
         )
         .size(8, 8),
     ]
