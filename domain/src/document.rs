@@ -65,20 +65,23 @@ impl Document {
         };
         let value: Value = serde_json::from_str(body)
             .map_err(|error| reject(None, format!("no JSON: {}", place(&error))))?;
+        let no_day = || "/day: expected a date between 2000 and 2199".to_owned();
         let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
+        let date: Option<Day> = day.and_then(|day| day.parse().ok());
         let id = match value.get("id") {
             Some(Value::String(id))
                 if !id.is_empty() && id.len() <= MAX_ID && !id.contains(char::is_control) =>
             {
                 id
             }
-            None if collection.is_once_a_day() && day.is_some() => day.unwrap_or_default(),
+            // Only a text that is a day may name anything: the store cannot hold every other.
+            None if collection.is_once_a_day() && day.is_some() => match day.filter(|_| date.is_some()) {
+                Some(day) => day,
+                None => return Err(reject(None, no_day())),
+            },
             _ => return Err(reject(None, "/id: expected a text of 1 to 256 plain bytes".into())),
         };
-        let day: Day = match day.map(str::parse) {
-            Some(Ok(day)) => day,
-            _ => return Err(reject(Some(id), "/day: expected a date between 2000 and 2199".into())),
-        };
+        let Some(day) = date else { return Err(reject(Some(id), no_day())) };
         for metric in Metric::of(collection) {
             check(metric, &value, day).map_err(|reason| reject(Some(id), reason))?;
         }

@@ -99,6 +99,11 @@ fn archives_are_read_or_refused() {
 }
 
 #[test]
+fn events_are_read_or_refused_and_no_signature_is_guessed() {
+    holds("event");
+}
+
+#[test]
 fn every_target_has_seeds_and_a_fuzzer() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
