@@ -17,6 +17,7 @@ pub mod history;
 pub mod person;
 pub mod reason;
 pub mod ring;
+pub mod theme;
 pub mod unit;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
@@ -29,4 +30,5 @@ pub use event::Event;
 pub use person::Pseudonym;
 pub use reason::Reason;
 pub use ring::Ring;
+pub use theme::Theme;
 pub use unit::Unit;

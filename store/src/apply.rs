@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::origin::Origin;
+use crate::people;
 use crate::sync;
 use crate::withdraw;
 
@@ -101,6 +102,9 @@ impl Store {
             let rejected = !batch.rejected.is_empty();
             sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
                 .await?;
+        }
+        if !written.days.is_empty() {
+            people::count_change(&mut tx, batch.person).await?;
         }
         tx.commit().await?;
         self.changes.notify();

@@ -5,6 +5,7 @@
 
 mod absence;
 mod absent;
+mod accounts;
 mod alive;
 mod apply;
 mod backend;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 
 pub use absence::absences;
 pub use absent::Doubt;
+pub use accounts::{Account, NewAccount};
 pub use apply::{Applied, Batch};
 pub use backend::{Location, PoolUse};
 pub use columns::{Column, Extent};

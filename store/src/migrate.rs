@@ -15,6 +15,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "webhooks", include_str!("../migrations/0004_webhooks.sql")),
     (5, "api tokens", include_str!("../migrations/0005_api_tokens.sql")),
     (6, "people come and go", include_str!("../migrations/0006_people.sql")),
+    (7, "accounts", include_str!("../migrations/0007_accounts.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{with_conn, with_pool};
+use crate::backend::{Tx, with_conn, with_pool};
 use crate::error::{Error, Result};
 
 /// A person whose ring is read.
@@ -58,7 +58,9 @@ impl Store {
     pub async fn set_time_zone(&self, person: i64, time_zone: &str) -> Result<()> {
         let mut tx = self.backend.begin().await?;
         with_conn!(&mut tx, conn => {
-            sqlx::query("update person set time_zone = $1 where id = $2 and time_zone <> $1")
+            sqlx::query(
+                "update person set time_zone = $1, revision = revision + 1 where id = $2 and time_zone <> $1",
+            )
                 .bind(time_zone)
                 .bind(person)
                 .execute(conn)
@@ -90,6 +92,18 @@ impl Store {
         rows.into_iter().map(person).collect()
     }
 
+    /// The person of this name, with a number that grows with every change of what is stored about them: one index
+    /// probe. A number read before something was answered is never newer than the answer.
+    pub async fn person_at(&self, name: &str) -> Result<Option<(Person, i64)>> {
+        let row: Option<(i64, String, String, i64)> = with_pool!(self, pool => {
+            sqlx::query_as("select id, name, time_zone, revision from person where name = $1")
+                .bind(name)
+                .fetch_optional(pool)
+                .await?
+        });
+        row.map(|(id, name, zone, revision)| Ok((person((id, name, zone))?, revision))).transpose()
+    }
+
     /// The person of this name.
     pub async fn person(&self, name: &str) -> Result<Option<Person>> {
         let row: Option<Row> = with_pool!(self, pool => {
@@ -97,6 +111,15 @@ impl Store {
         });
         row.map(person).transpose()
     }
+}
+
+/// Counts a change of a person's documents. The last statement of a transaction: it makes every other writer of the same
+/// person wait for the commit.
+pub(crate) async fn count_change(tx: &mut Tx, person: i64) -> Result<()> {
+    with_conn!(tx, conn => {
+        sqlx::query("update person set revision = revision + 1 where id = $1").bind(person).execute(conn).await?;
+    });
+    Ok(())
 }
 
 /// What removes a person, the person last. A test compares these tables with the schema.
@@ -114,5 +137,6 @@ pub(crate) const REMOVALS: &[&str] = &[
     "delete from oura_account where person = $1",
     "delete from webhook_event where person = $1",
     "delete from api_token where person = $1",
+    "delete from account where person = $1",
     "delete from person where id = $1",
 ];

@@ -9,7 +9,7 @@ use crate::Store;
 use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
-use crate::people::Person;
+use crate::people::{self, Person};
 use crate::rejected;
 use crate::sync::{self, DateColumn};
 
@@ -46,6 +46,7 @@ impl Store {
             let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
             sync::note_newest(&mut tx, owner, newest).await?;
         }
+        people::count_change(&mut tx, person.id).await?;
         tx.commit().await?;
         self.changes.notify();
         Ok(read)

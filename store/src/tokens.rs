@@ -4,6 +4,7 @@
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
+use domain::Theme;
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sha2::{Digest, Sha256};
@@ -16,14 +17,19 @@ use crate::error::Result;
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "mh_";
 
+/// A number that no token has.
+const NO_TOKEN: i64 = 0;
+
 /// How exactly the last use is kept: a write per request would be the busiest row of the database.
 const COARSE: SignedDuration = SignedDuration::from_hours(1);
 
 /// One thing a token opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Days, points and trends by REST.
+    /// Everything that REST answers.
     Rest,
+    /// What REST answers about one kind of data.
+    Read(Theme),
     /// Prometheus remote read.
     RemoteRead,
     /// Sending documents.
@@ -31,31 +37,45 @@ pub enum Scope {
 }
 
 impl Scope {
-    const ALL: [Self; 3] = [Self::Rest, Self::RemoteRead, Self::Ingest];
+    /// Every scope.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let themes = Theme::ALL.iter().copied().map(Self::Read);
+        [Self::Rest, Self::RemoteRead, Self::Ingest].into_iter().chain(themes)
+    }
 
     /// What a token opens that was made without a word about scopes: writing has to be asked for.
     const READING: [Self; 2] = [Self::Rest, Self::RemoteRead];
 
-    /// The scope's word.
-    pub const fn name(self) -> &'static str {
+}
+
+/// The scope's word: `rest`, `remote-read`, `ingest`, `read:sleep` …
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rest => "rest",
-            Self::RemoteRead => "remote-read",
-            Self::Ingest => "ingest",
+            Self::Rest => f.write_str("rest"),
+            Self::RemoteRead => f.write_str("remote-read"),
+            Self::Ingest => f.write_str("ingest"),
+            Self::Read(theme) => write!(f, "{READ}{theme}"),
         }
     }
 }
 
+/// What stands before the theme of a scope.
+const READ: &str = "read:";
+
 /// No scope is called so.
 #[derive(Debug, thiserror::Error)]
-#[error("no scope is called {0:?}; there are rest, remote-read and ingest")]
+#[error("no scope is called {0:?}; there are rest, remote-read, ingest, and read:sleep and its like")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
     type Err = UnknownScope;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|scope| scope.name() == text);
+        let found = match text.strip_prefix(READ) {
+            Some(theme) => theme.parse().ok().map(Self::Read),
+            None => Self::all().find(|scope| scope.to_string() == text),
+        };
         found.ok_or_else(|| UnknownScope(text.chars().take(40).collect()))
     }
 }
@@ -70,9 +90,14 @@ impl Scopes {
         Self(if scopes.is_empty() { Scope::READING.to_vec() } else { scopes })
     }
 
-    /// Whether this scope is one of them.
+    /// Whether they open what this scope opens: all of REST opens each kind of data.
     pub fn has(&self, scope: Scope) -> bool {
-        self.0.contains(&scope)
+        self.0.contains(&scope) || matches!(scope, Scope::Read(_)) && self.0.contains(&Scope::Rest)
+    }
+
+    /// Whether they open anything that REST answers.
+    pub fn has_some_rest(&self) -> bool {
+        self.0.iter().any(|scope| matches!(scope, Scope::Rest | Scope::Read(_)))
     }
 
     /// As stored. A word of a newer version opens nothing here.
@@ -83,7 +108,7 @@ impl Scopes {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<&str> = self.0.iter().map(|scope| scope.name()).collect();
+        let names: Vec<String> = self.0.iter().map(Scope::to_string).collect();
         f.write_str(&names.join(" "))
     }
 }
@@ -97,6 +122,8 @@ pub struct NewToken {
     pub person: Option<i64>,
     /// What it opens.
     pub scopes: Scopes,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A token as stored: everything but its secret.
@@ -116,16 +143,26 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,
+    /// When it ends by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Token {
+    /// Whether it opens anything at this moment.
+    pub fn in_force(&self, now: Timestamp) -> bool {
+        self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
+    }
 }
 
 type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row = (i64, String, Option<i64>, String, jiff_sqlx::Timestamp, TimeColumn, TimeColumn);
+type Row = (i64, String, Option<i64>, String, jiff_sqlx::Timestamp, TimeColumn, TimeColumn, TimeColumn, String);
 
-fn token((id, name, person, scopes, created, used, revoked): Row) -> Token {
+/// A token and the hash of its secret.
+fn token((id, name, person, scopes, created, used, revoked, expires, hash): Row) -> (Token, String) {
     let time = |column: TimeColumn| column.map(jiff_sqlx::Timestamp::to_jiff);
-    let (last_used_at, revoked_at) = (time(used), time(revoked));
-    let scopes = Scopes::stored(&scopes);
-    Token { id, name, person, scopes, created_at: created.to_jiff(), last_used_at, revoked_at }
+    let (last_used_at, revoked_at, expires_at) = (time(used), time(revoked), time(expires));
+    let (scopes, created_at) = (Scopes::stored(&scopes), created.to_jiff());
+    (Token { id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at }, hash)
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -150,8 +187,8 @@ impl Store {
         let mut tx = self.backend.begin().await?;
         let id: i64 = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
-                "insert into api_token (id, hash, name, person, scopes, created_at)
-                 select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5 from api_token
+                "insert into api_token (id, hash, name, person, scopes, created_at, expires_at)
+                 select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 from api_token
                  returning id",
             )
             .bind(&hash)
@@ -159,6 +196,7 @@ impl Store {
             .bind(new.person)
             .bind(new.scopes.to_string())
             .bind(now.to_sqlx())
+            .bind(new.expires_at.map(ToSqlx::to_sqlx))
             .fetch_one(conn)
             .await?
         });
@@ -170,15 +208,16 @@ impl Store {
     pub async fn tokens(&self) -> Result<Vec<Token>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
-                "select id, name, person, scopes, created_at, last_used_at, revoked_at from api_token order by id",
+                "select id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at, hash
+                 from api_token order by id",
             )
             .fetch_all(pool)
             .await?
         });
-        Ok(rows.into_iter().map(token).collect())
+        Ok(rows.into_iter().map(|row| token(row).0).collect())
     }
 
-    /// Whether any token is in force.
+    /// Whether there is a token that nobody revoked; one that ended by itself counts, because its end opens no door.
     pub async fn has_tokens(&self) -> Result<bool> {
         let found: Option<i64> = with_pool!(self, pool => {
             sqlx::query_scalar("select id from api_token where revoked_at is null limit 1").fetch_optional(pool).await?
@@ -186,29 +225,22 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// The token in force that has this text. Finding the row takes its number alone; the secret is compared in
-    /// constant time.
-    pub async fn token(&self, text: &str) -> Result<Option<Token>> {
-        let Some((id, secret)) = parts(text) else { return Ok(None) };
+    /// The token in force that has this text. Finding the row takes its number alone, the secret is compared in constant
+    /// time, and a text that is no token asks for a row as well: every wrong one takes the same path.
+    pub async fn token(&self, text: &str, now: Timestamp) -> Result<Option<Token>> {
+        let (id, secret) = parts(text).unwrap_or((NO_TOKEN, ""));
         let hash = hexadecimal(&Sha256::digest(secret.as_bytes()));
-        let stored: Option<String> = with_pool!(self, pool => {
-            sqlx::query_scalar("select hash from api_token where id = $1 and revoked_at is null")
-                .bind(id)
-                .fetch_optional(pool)
-                .await?
-        });
-        if !stored.is_some_and(|stored| bool::from(stored.as_bytes().ct_eq(hash.as_bytes()))) {
-            return Ok(None);
-        }
         let row: Option<Row> = with_pool!(self, pool => {
             sqlx::query_as(
-                "select id, name, person, scopes, created_at, last_used_at, revoked_at from api_token where id = $1",
+                "select id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at, hash
+                 from api_token where id = $1",
             )
             .bind(id)
             .fetch_optional(pool)
             .await?
         });
-        Ok(row.map(token))
+        let found = row.map(token).filter(|(_, stored)| bool::from(stored.as_bytes().ct_eq(hash.as_bytes())));
+        Ok(found.map(|(token, _)| token).filter(|token| token.in_force(now)))
     }
 
     /// Notes that a token was used, unless that is known to the hour already.
@@ -240,6 +272,7 @@ impl Store {
                 .rows_affected()
         });
         tx.commit().await?;
+        self.changes.notify();
         Ok(revoked > 0)
     }
 }

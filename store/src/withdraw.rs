@@ -11,6 +11,7 @@ use crate::apply::{self, ROWS, these};
 use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
+use crate::people;
 use crate::sync;
 
 impl Store {
@@ -37,6 +38,7 @@ impl Store {
         let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
         // The newest day may have gone with its document.
         sync::note_newest(&mut tx, owner, newest).await?;
+        people::count_change(&mut tx, person).await?;
         tx.commit().await?;
         self.changes.notify();
         Ok(withdrawn)

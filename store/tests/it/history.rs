@@ -118,6 +118,7 @@ async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
             name: "grafana".to_owned(),
             person: Some(me),
             scopes: Scopes::new(vec![Scope::RemoteRead]),
+            expires_at: None,
         };
         let text = store.create_token(&new, [7; 32], now()).await.unwrap();
         let other = store
@@ -125,10 +126,10 @@ async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
             .await
             .unwrap();
         assert!(store.has_tokens().await.unwrap());
-        let token = store.token(&text).await.unwrap().unwrap();
+        let token = store.token(&text, now()).await.unwrap().unwrap();
         assert_eq!((token.person, token.last_used_at), (Some(me), None));
         assert!(token.scopes.has(Scope::RemoteRead) && !token.scopes.has(Scope::Rest));
-        assert!(store.token(&other).await.unwrap().unwrap().scopes.has(Scope::Rest));
+        assert!(store.token(&other, now()).await.unwrap().unwrap().scopes.has(Scope::Rest));
         let (head, secret) = text.rsplit_once('_').unwrap();
         let stranger = other.rsplit_once('_').unwrap().1;
         for wrong in [
@@ -141,18 +142,18 @@ async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
             &format!("mh_99_{secret}"),
             &text.to_uppercase(),
         ] {
-            assert_eq!(store.token(wrong).await.unwrap(), None, "{wrong}");
+            assert_eq!(store.token(wrong, now()).await.unwrap(), None, "{wrong}");
         }
 
         store.note_token_use(&token, now()).await.unwrap();
-        let used = store.token(&text).await.unwrap().unwrap();
+        let used = store.token(&text, now()).await.unwrap().unwrap();
         assert_eq!(used.last_used_at, Some(now()));
         store.note_token_use(&used, at("2026-06-01T08:30:00Z")).await.unwrap();
-        assert_eq!(store.token(&text).await.unwrap().unwrap().last_used_at, Some(now()), "to the hour");
+        assert_eq!(store.token(&text, now()).await.unwrap().unwrap().last_used_at, Some(now()), "to the hour");
 
         assert!(store.revoke_token(token.id, now()).await.unwrap());
         assert!(!store.revoke_token(token.id, now()).await.unwrap());
-        assert_eq!(store.token(&text).await.unwrap(), None);
+        assert_eq!(store.token(&text, now()).await.unwrap(), None);
         let listed = store.tokens().await.unwrap();
         assert_eq!((listed.len(), listed[0].revoked_at), (2, Some(now())));
         assert!(!format!("{listed:?}").contains(secret));

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod absent;
+mod accounts;
 mod contract;
 mod credentials;
 mod fixtures;
@@ -19,6 +20,7 @@ mod withdrawn;
 /// Every case, wherever it stands.
 mod cases {
     pub(crate) use crate::absent::*;
+    pub(crate) use crate::accounts::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::credentials::*;
     pub(crate) use crate::leases::*;
@@ -116,4 +118,7 @@ on_both_databases! {
     what_is_stored_of_a_metric_is_known
     the_exporter_reads_only_whom_it_asks_for
     only_writes_since_the_mark_count_as_changes
+    an_account_is_made_once_and_a_new_password_ends_its_log_ins
+    a_token_ends_by_itself_at_its_time
+    every_change_of_a_person_is_counted_and_nothing_else
 }
