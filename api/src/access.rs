@@ -1,5 +1,6 @@
-//! Who asks, and what he may see. Every path below `/api` but the health question passes here before its handler; a
-//! handler that names people asks [`Access`] for them, so that a token of one person never opens another's numbers.
+//! Who asks, and what he may see. Every path below `/api` but the health question and the log-in passes here before its
+//! handler; a handler that names people asks [`Access`] for them, so that a token of one person never opens another's
+//! numbers.
 
 use std::sync::Arc;
 
@@ -10,21 +11,26 @@ use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
-use store::{Person, Scope, Token};
+use domain::Collection;
+use jiff::Timestamp;
+use store::{Account, Person, Scope, Token};
 
 use crate::error::Error;
 use crate::state::State;
-use crate::{push, remote_read};
+use crate::{edges, login, push, remote_read};
 
-/// The paths that nobody needs a token for: probes have none.
-const OPEN: [&str; 1] = ["/api/v1/health"];
+/// The paths that nobody needs a token for: probes have none, and who logs in has none yet.
+const OPEN: [&str; 2] = ["/api/v1/health", login::PATH];
+
+/// Longest query string read: many times the longest useful one.
+const MAX_QUERY: usize = 2048;
 
 /// Whether a request without a token is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Anonymous {
     /// Always: nobody's data, or a door that something else guards.
     Allowed,
-    /// Until the first token is made: a listener that only this machine reaches.
+    /// Until the first token or account is made: a listener that only this machine reaches.
     WithoutTokens,
     /// Never.
     Refused,
@@ -38,40 +44,144 @@ pub struct Vouched;
 /// What the one who asks may see.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    token: Option<Arc<Token>>,
+    holder: Holder,
+    /// All that the answer to a question can depend on of who asks it.
+    rights: Arc<str>,
+}
+
+#[derive(Clone, Debug)]
+enum Holder {
+    /// Somebody a listener lets in without asking.
+    Anybody,
+    Token(Arc<Token>),
+    /// A person who logged in, and until when.
+    Account(Arc<Account>, Timestamp),
 }
 
 impl Access {
+    fn new(holder: Holder) -> Self {
+        let rights = match &holder {
+            Holder::Anybody => "anybody".into(),
+            Holder::Token(token) => format!("token {:?} {}", token.person, token.scopes).into(),
+            Holder::Account(account, _) => format!("account {:?}", account.person).into(),
+        };
+        Self { holder, rights }
+    }
+
+    /// The one person whose numbers are open; `None`: everyone's.
+    pub(crate) fn person(&self) -> Option<i64> {
+        match &self.holder {
+            Holder::Anybody => None,
+            Holder::Token(token) => token.person,
+            Holder::Account(account, _) => account.person,
+        }
+    }
+
     /// Whether this person's numbers are open to the one who asks.
     pub(crate) fn sees(&self, person: &Person) -> bool {
-        self.token.as_ref().and_then(|token| token.person).is_none_or(|only| only == person.id)
+        self.person().is_none_or(|only| only == person.id)
+    }
+
+    /// Who logged in; nobody did where a token or no proof was asked for.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        match &self.holder {
+            Holder::Account(account, _) => Some(account),
+            Holder::Anybody | Holder::Token(_) => None,
+        }
+    }
+
+    /// Tells apart those who may see different things.
+    pub(crate) fn rights(&self) -> &Arc<str> {
+        &self.rights
+    }
+
+    /// Whether what was in force a moment ago still is.
+    fn in_force(&self, now: Timestamp) -> bool {
+        match &self.holder {
+            Holder::Anybody => true,
+            Holder::Token(token) => token.in_force(now),
+            Holder::Account(_, until) => now < *until,
+        }
+    }
+
+    fn has(&self, scope: Scope) -> bool {
+        match &self.holder {
+            // Reading may be open to whoever reaches the address; writing never is.
+            Holder::Anybody | Holder::Account(..) => scope != Scope::Ingest,
+            Holder::Token(token) => token.scopes.has(scope),
+        }
     }
 
     fn may(&self, scope: Scope) -> Result<(), Error> {
-        match &self.token {
-            Some(token) if !token.scopes.has(scope) => Err(Error::Scope(scope.name())),
-            // Reading may be open to whoever reaches the address; writing never is.
-            None if scope == Scope::Ingest => Err(Error::TokenRequired),
+        match &self.holder {
+            Holder::Anybody if !self.has(scope) => Err(Error::TokenRequired),
+            _ if !self.has(scope) => Err(Error::Scope(scope)),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_some_rest(&self) -> Result<(), Error> {
+        match &self.holder {
+            Holder::Token(token) if !token.scopes.has_some_rest() => Err(Error::Scope(Scope::Rest)),
             _ => Ok(()),
         }
     }
 }
 
+/// The scope that a request needs as a whole.
+#[derive(Clone, Copy)]
+struct Needed(Scope);
+
 impl<S: Send + Sync> FromRequestParts<S> for Access {
     type Rejection = Error;
 
-    /// What [`guard`] found; a handler that it does not stand before sees nothing.
+    /// What [`guard`] found; a handler that it does not stand before sees nothing. A token that opens some kinds of data
+    /// only is refused here: what takes it says so by asking for [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        parts.extensions.get().cloned().ok_or(Error::TokenRequired)
+        let access: Self = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
+        let Needed(scope) = parts.extensions.get().copied().ok_or(Error::TokenRequired)?;
+        access.may(scope)?;
+        Ok(access)
+    }
+}
+
+/// The same for a question about known collections: a token needs to open those only.
+pub(crate) struct PartialAccess(Access);
+
+impl<S: Send + Sync> FromRequestParts<S> for PartialAccess {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
+        let access: Access = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
+        access.may_some_rest()?;
+        Ok(Self(access))
+    }
+}
+
+impl PartialAccess {
+    /// Access to all of these collections, or a refusal that names the first scope that is missing.
+    pub(crate) fn to(self, collections: impl IntoIterator<Item = Collection>) -> Result<Access, Error> {
+        for collection in collections {
+            self.0.may(Scope::Read(collection.theme()))?;
+        }
+        Ok(self.0)
+    }
+
+    /// Access to what is no health data: who lives here, which metrics there are.
+    pub(crate) fn names_only(self) -> Access {
+        self.0
     }
 }
 
 /// Stands before every handler.
 pub(crate) async fn guard(
-    With(state): With<State>,
+    With(state): With<Arc<State>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
+    if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
+        return Err(Error::QueryTooLong(MAX_QUERY));
+    }
     let path = request.uri().path();
     if !OPEN.contains(&path) {
         let scope = match path {
@@ -82,26 +192,62 @@ pub(crate) async fn guard(
         let header = request.headers().get(AUTHORIZATION).cloned();
         let vouched = request.extensions().get::<Vouched>().is_some();
         let access = access(&state, header, vouched).await?;
-        access.may(scope)?;
+        match scope {
+            // Which kinds of data a question is about, its handler knows.
+            Scope::Rest => access.may_some_rest()?,
+            scope => access.may(scope)?,
+        }
+        request.extensions_mut().insert(Needed(scope));
         request.extensions_mut().insert(access);
+        request.extensions_mut().insert(state);
     }
     Ok(next.run(request).await)
 }
 
+/// Who asks. What was found out is good for a second, so that a hundred questions of a dashboard ask the database once;
+/// a token that is revoked by another process opens nothing after that.
 async fn access(state: &State, header: Option<HeaderValue>, vouched: bool) -> Result<Access, Error> {
+    let now = (state.now)();
+    let key = edges::Proof::new(header.as_ref(), vouched, state.anonymous, state.primary.changes_seen());
+    let known = state.edges.known(&key).await.filter(|access| access.in_force(now));
+    let access = if let Some(access) = known {
+        access
+    } else {
+        let access = Access::new(holder(state, header, vouched, now).await?);
+        state.edges.remember(key, access.clone()).await;
+        access
+    };
+    if let Holder::Token(token) = &access.holder {
+        note_use(state, token, now);
+    }
+    Ok(access)
+}
+
+async fn holder(
+    state: &State,
+    header: Option<HeaderValue>,
+    vouched: bool,
+    now: Timestamp,
+) -> Result<Holder, Error> {
     if let Some(header) = header {
         let text = header.to_str().ok().and_then(secret).ok_or(Error::TokenInvalid)?;
-        let token = Arc::new(state.store.token(&text).await?.ok_or(Error::TokenInvalid)?);
-        note_use(state, token.clone());
-        return Ok(Access { token: Some(token) });
+        // A signed log-in has dots, a token never.
+        if text.contains('.') {
+            let (account, until) = state.login.account(&state.primary, &text, now).await?;
+            return Ok(Holder::Account(Arc::new(account), until));
+        }
+        let token = state.primary.token(&text, now).await?;
+        return token.map(Arc::new).map(Holder::Token).ok_or(Error::TokenInvalid);
     }
     let open = match state.anonymous {
         _ if vouched => true,
         Anonymous::Allowed => true,
-        Anonymous::WithoutTokens => !state.store.has_tokens().await?,
+        Anonymous::WithoutTokens => {
+            !state.primary.has_tokens().await? && !state.primary.has_accounts().await?
+        }
         Anonymous::Refused => false,
     };
-    if open { Ok(Access { token: None }) } else { Err(Error::TokenRequired) }
+    if open { Ok(Holder::Anybody) } else { Err(Error::TokenRequired) }
 }
 
 /// The token of an `Authorization` header: a bearer token, or the password of basic authentication, whoever the user.
@@ -119,8 +265,11 @@ fn secret(header: &str) -> Option<String> {
 }
 
 /// Beside the answer, not before it: where one writer is allowed, it may be busy with a whole history.
-fn note_use(state: &State, token: Arc<Token>) {
-    let (store, now) = (state.store.clone(), (state.now)());
+fn note_use(state: &State, token: &Arc<Token>, now: Timestamp) {
+    if token.used_lately(now) {
+        return;
+    }
+    let (store, token) = (state.primary.clone(), token.clone());
     tokio::spawn(async move {
         if let Err(error) = store.note_token_use(&token, now).await {
             tracing::warn!(error = store::causes(&error), token = token.id, "cannot note the use of a token");

@@ -31,17 +31,26 @@ pub(crate) enum Error {
     /// 401: nothing says who asks.
     #[error(
         "a token is needed: send `Authorization: Bearer mh_…`, or the token as the password of basic authentication; \
-         `myhealth token create` makes one"
+         `myhealth token create` makes one, and POST /api/v1/auth/login a log-in"
     )]
     TokenRequired,
     /// 401: a token that is wrong, revoked or unreadable.
     #[error(
-        "the token is not in force: mistyped, revoked, or of another database; `myhealth token list` shows all"
+        "the token is not in force: mistyped, ended, revoked, or of another database; `myhealth token list` shows all"
     )]
     TokenInvalid,
+    /// 401: name and password do not fit together.
+    #[error("no account has this name and this password")]
+    LogInRefused,
+    /// 403: nobody can log in here.
+    #[error("nobody can log in here: {0}")]
+    LogInClosed(&'static str),
+    /// 403: a log-out without a log-in.
+    #[error("this is no log-in of a person; a token is ended by `myhealth token revoke`")]
+    NoLogIn,
     /// 403: the token is for something else.
     #[error("the token does not have the scope {0}; `myhealth token create --scope {0}` makes one that has")]
-    Scope(&'static str),
+    Scope(store::Scope),
     /// 404: no such person.
     #[error("no person is called {0:?}; /api/v1/people lists everyone")]
     UnknownPerson(String),
@@ -65,9 +74,15 @@ pub(crate) enum Error {
     /// 414.
     #[error("the query is longer than {0} bytes")]
     QueryTooLong(usize),
-    /// 503: as many long answers are being sent as this process sends at a time.
-    #[error("as many exports are being sent as this process sends at a time; ask again in a moment")]
+    /// 429: more than one address may ask.
+    #[error("this address asks too often; ask again in {0} seconds")]
+    TooMany(u64),
+    /// 503: more at the same time than can be answered.
+    #[error("too much is asked at the same time; ask again in a moment")]
     Busy,
+    /// 503: the database did not answer a moment ago.
+    #[error("the database does not answer; it is asked again in a moment")]
+    DatabaseGone,
     /// Any other refusal of a layer below.
     #[error("the request was refused")]
     Refused(StatusCode),
@@ -126,7 +141,7 @@ pub(crate) struct Problem {
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// Seconds after which asking again makes sense once the database did not answer.
-const RETRY_AFTER: &str = "5";
+const RETRY_AFTER: u64 = 5;
 
 /// How to say who asks.
 const CHALLENGE: &str = "Bearer realm=\"myhealth\", Basic realm=\"myhealth\"";
@@ -157,7 +172,13 @@ impl Error {
             Self::TokenRequired | Self::TokenInvalid => {
                 (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "A token is needed")
             }
-            Self::Scope(_) => {
+            Self::LogInRefused => {
+                (StatusCode::UNAUTHORIZED, "/problems/log-in-refused", "Name or password is wrong")
+            }
+            Self::LogInClosed(_) => {
+                (StatusCode::FORBIDDEN, "/problems/log-in-closed", "Nobody can log in here")
+            }
+            Self::Scope(_) | Self::NoLogIn => {
                 (StatusCode::FORBIDDEN, "/problems/forbidden", "The token is for something else")
             }
             Self::UnknownPerson(_) | Self::Nobody => {
@@ -176,17 +197,35 @@ impl Error {
             Self::QueryTooLong(_) => {
                 (StatusCode::URI_TOO_LONG, "/problems/query-too-long", "The query is too long")
             }
+            Self::TooMany(_) => {
+                (StatusCode::TOO_MANY_REQUESTS, "/problems/too-many-requests", "Too many requests")
+            }
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Too much to do"),
             Self::Refused(status) => (*status, "/problems/refused", "The request was refused"),
-            Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_) => (
+            Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_) | Self::DatabaseGone => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "/problems/database-unavailable",
                 "The database does not answer",
             ),
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Too many at a time"),
             Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
             }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
+        }
+    }
+
+    /// Whether it is the database that does not answer.
+    pub(crate) fn is_of_the_database(&self) -> bool {
+        matches!(self, Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_))
+    }
+
+    /// Seconds after which asking again makes sense.
+    fn retry_after(&self) -> Option<u64> {
+        match self {
+            Self::TooMany(seconds) => Some(*seconds),
+            Self::Busy => Some(1),
+            Self::DatabaseGone => Some(RETRY_AFTER),
+            _ => self.is_of_the_database().then_some(RETRY_AFTER),
         }
     }
 
@@ -207,13 +246,14 @@ impl IntoResponse for Error {
         let problem = Problem { kind, title, status: status.as_u16(), detail: self.detail() };
         let mut response = (status, axum::Json(problem)).into_response();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER));
+        if let Some(seconds) = self.retry_after() {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }
-        if status.is_server_error() {
+        // What is refused by the thousand is counted and not logged.
+        if status.is_server_error() && !matches!(self, Self::Busy | Self::DatabaseGone) {
             response.extensions_mut().insert(Arc::new(self));
         }
         response
@@ -233,10 +273,13 @@ pub(crate) enum Failures {
     /// The token does not have the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
+    /// The address asks too often; ask again after `Retry-After` seconds.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(Problem),
     /// Something failed on this side; the log has the cause.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
-    /// The database does not answer; ask again after `Retry-After` seconds.
+    /// The database does not answer, or too much is asked at a time; ask again after `Retry-After` seconds.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
     /// The answer took longer than 30 seconds; ask for fewer days.

@@ -10,9 +10,6 @@ use serde::de::DeserializeOwned;
 use crate::closest::closest;
 use crate::error::{Error, shown};
 
-/// Longest query string read: many times the longest useful one.
-const MAX_QUERY: usize = 2048;
-
 /// Longest reason of the parser repeated; it quotes the name of an unknown parameter.
 const MAX_REASON: usize = 200;
 
@@ -24,9 +21,6 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        if parts.uri.query().is_some_and(|query| query.len() > MAX_QUERY) {
-            return Err(Error::QueryTooLong(MAX_QUERY));
-        }
         axum::extract::Query::try_from_uri(&parts.uri).map(|axum::extract::Query(query)| Self(query)).map_err(
             |rejection| {
                 let reason = rejection.source().map_or_else(|| rejection.to_string(), ToString::to_string);

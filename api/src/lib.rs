@@ -6,8 +6,10 @@
 
 mod access;
 mod closest;
+pub mod edges;
 mod error;
 mod extract;
+pub mod login;
 mod middleware;
 mod params;
 mod push;
@@ -17,5 +19,7 @@ mod router;
 mod state;
 
 pub use access::{Anonymous, Vouched};
+pub use edges::Edges;
+pub use login::LogIn;
 pub use router::{openapi, router};
 pub use state::State;

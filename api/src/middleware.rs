@@ -7,9 +7,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
+use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::{CompressionLayer, Predicate, predicate::SizeAbove};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -18,13 +20,18 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::edges::{conditional, limit, memory, relief};
 use crate::error::{Error, PROBLEM_JSON};
+use crate::state::State;
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Largest body taken in by what only answers questions.
 const MAX_BODY: usize = 16 * 1024;
+
+/// What fits into one packet is not compressed.
+const SMALL: u16 = 1024;
 
 /// Data is never a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -34,18 +41,29 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
-/// span, then headers on whatever leaves, then an answer in the one shape for errors; inside that the handler may panic
-/// or hang without anyone else noticing.
-pub(crate) fn stack(router: Router) -> Router {
-    router
+/// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is, then
+/// an answer in the one shape for errors. Inside that an address may ask so much and so much runs at a time, and the
+/// handler may panic or hang without anyone else noticing. Bodies that stream pass through all of it as they come.
+pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
+    let router = router
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
+        .layer(from_fn_with_state(state.clone(), relief::relieve))
+        .layer(from_fn_with_state(state.clone(), limit::limit))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
+        .layer(from_fn(conditional::answer))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(Compressible))
+        .layer(map_response(async |response: Response| conditional::weaken(response)))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "no-referrer"))
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
-        .layer(fixed(header::CONTENT_SECURITY_POLICY, DATA_POLICY))
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, DATA_POLICY));
+    let router = match state.edges.cors() {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(
             TraceLayer::new_for_http()
@@ -61,6 +79,25 @@ pub(crate) fn stack(router: Router) -> Router {
 /// Paths that read no body, or one of some hundred bytes.
 pub(crate) fn small<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
     router.layer(RequestBodyLimitLayer::new(MAX_BODY))
+}
+
+/// Paths whose answers are long to make and short to keep: see [`memory`].
+pub(crate) fn kept<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
+    router.layer(from_fn(memory::answer))
+}
+
+/// Texts of more than a packet. Remote read compresses itself, and events must leave as they come.
+#[derive(Clone, Copy)]
+struct Compressible;
+
+impl Predicate for Compressible {
+    fn should_compress<B: axum::body::HttpBody>(&self, response: &axum::http::Response<B>) -> bool {
+        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
+        let text = kind.starts_with("text/") && kind != "text/event-stream";
+        (text || kind.ends_with("json") || kind.ends_with("javascript"))
+            && SizeAbove::new(SMALL).should_compress(response)
+    }
 }
 
 /// The policy of the pages; what is already set is not set again by [`stack`].
@@ -128,7 +165,10 @@ mod tests {
             .route("/hangs", get(std::future::pending::<&'static str>))
             .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")));
         let request = Request::get(path).body(Body::empty()).unwrap();
-        let response = stack(router).oneshot(request).await.unwrap();
+        let (store, _folder) = store::testing::sqlite().await;
+        let state = Arc::new(State::for_tests(store));
+        tokio::time::pause();
+        let response = stack(router, &state).oneshot(request).await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{path}");
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
@@ -136,10 +176,15 @@ mod tests {
         assert!(body.contains(kind) && !body.contains("82"), "{path}: {body}");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn whatever_goes_wrong_has_the_one_shape() {
-        check("/panics", 500, "/problems/internal").await;
-        check("/hangs", 504, "/problems/timeout").await;
-        check("/teapot", 418, "/problems/refused").await;
+        for (path, status, kind) in [
+            ("/panics", 500, "/problems/internal"),
+            ("/hangs", 504, "/problems/timeout"),
+            ("/teapot", 418, "/problems/refused"),
+        ] {
+            check(path, status, kind).await;
+            tokio::time::resume();
+        }
     }
 }

@@ -127,7 +127,7 @@ async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result
         nearby: Vec::new(),
         rejected,
     };
-    let applied = state.store.apply(&batch, (state.now)()).await?;
+    let applied = state.primary.apply(&batch, (state.now)()).await?;
     let pushed = Pushed {
         new: applied.new,
         changed: applied.changed,

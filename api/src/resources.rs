@@ -11,6 +11,7 @@ mod trends;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::middleware;
 use crate::state::State;
 
 /// Everything below `/api/v1`.
@@ -22,6 +23,6 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .merge(dashboard::router())
         .merge(daily::router())
         .merge(series::router())
-        .merge(trends::router())
+        .merge(middleware::kept(trends::router()))
         .merge(export::router())
 }

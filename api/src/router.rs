@@ -1,21 +1,22 @@
 //! Every path of the service, and its description.
 //!
-//! Every path but the health question stands behind [`access::guard`], its description too.
+//! Every path but the health question and the log-in stands behind [`access::guard`], its description too.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header;
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
-use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
 use crate::state::State;
-use crate::{access, middleware, push, remote_read, resources};
+use crate::{access, login, middleware, push, remote_read, resources};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
 /// a client has to.
@@ -31,7 +32,10 @@ use crate::{access, middleware, push, remote_read, resources};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem)),
+    modifiers(&Proofs),
+    security(("bearer" = []), ("basic" = [])),
     tags(
+        (name = "log-in", description = "People log in by name and password; programs have tokens."),
         (name = "service", description = "Whether it runs, whose numbers it has, which numbers there are."),
         (name = "days", description = "Numbers of a day."),
         (name = "history", description = "Points within a day, and many days summed up."),
@@ -39,10 +43,28 @@ use crate::{access, middleware, push, remote_read, resources};
 )]
 struct Description;
 
+/// How to say who asks.
+struct Proofs;
+
+impl Modify for Proofs {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let scheme = |scheme, words: &str| {
+            SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(words)).build())
+        };
+        let components = description.components.get_or_insert_default();
+        let bearer = "A token of `myhealth token create`, or a log-in of `POST /api/v1/auth/login`.";
+        components.add_security_scheme("bearer", scheme(HttpAuthScheme::Bearer, bearer));
+        let basic =
+            "Any name, and a token as the password: for browsers and for programs that know nothing else.";
+        components.add_security_scheme("basic", scheme(HttpAuthScheme::Basic, basic));
+    }
+}
+
 fn described() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Description::openapi()).nest(
         "/api/v1",
-        middleware::small(resources::router().merge(remote_read::router())).merge(push::router()),
+        middleware::small(resources::router().merge(remote_read::router()).merge(login::router()))
+            .merge(push::router()),
     )
 }
 
@@ -54,7 +76,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. A path that is
 /// none of these answers with a problem.
 pub fn router(state: State) -> Router {
-    let guard = from_fn_with_state(state.clone(), access::guard);
+    let shared = Arc::new(state.clone());
+    let guard = from_fn_with_state(shared.clone(), access::guard);
     let resources = described().split_for_parts().0.with_state(state);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources
@@ -63,7 +86,7 @@ pub fn router(state: State) -> Router {
         .method_not_allowed_fallback(async || Error::Method)
         .fallback(async || Error::UnknownPath)
         .layer(guard);
-    middleware::stack(router)
+    middleware::stack(router, &shared)
 }
 
 /// The page asks for its own description only: without `none` it would show a badge from an outside validator.

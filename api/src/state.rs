@@ -8,19 +8,27 @@ use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
 
 use crate::access::Anonymous;
+use crate::edges::Edges;
 use crate::error::Error;
+use crate::login::LogIn;
 
 /// What the service needs from whoever runs it.
 #[derive(Clone)]
 pub struct State {
-    /// Where the answers come from.
+    /// Where the answers come from: the database, or a replica of it that lags behind by some seconds.
     pub store: Store,
+    /// Where tokens and accounts are, and where documents go.
+    pub primary: Store,
     /// The clock.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What `/api/v1/health` calls this build.
     pub version: &'static str,
     /// Whether requests without a token are answered.
     pub anonymous: Anonymous,
+    /// How people log in.
+    pub login: LogIn,
+    /// What stands before the handlers.
+    pub edges: Edges,
 }
 
 impl fmt::Debug for State {
@@ -30,6 +38,21 @@ impl fmt::Debug for State {
 }
 
 impl State {
+    /// A state of this store, at the beginning of time.
+    #[cfg(test)]
+    pub(crate) fn for_tests(store: Store) -> Self {
+        let mut registry = prometheus_client::registry::Registry::default();
+        Self {
+            primary: store.clone(),
+            now: Arc::new(|| Timestamp::UNIX_EPOCH),
+            version: "0.0.0-test",
+            anonymous: Anonymous::Allowed,
+            login: LogIn::new(None),
+            edges: Edges::new(crate::edges::Settings::default(), vec![store.clone()], &mut registry),
+            store,
+        }
+    }
+
     /// The day on this person's wall calendar.
     pub(crate) fn today(&self, person: &Person) -> Result<Day, Error> {
         let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;

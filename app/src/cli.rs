@@ -1,6 +1,7 @@
 //! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
+mod api;
 mod operate;
 mod oura;
 pub(crate) mod webhook;
@@ -13,9 +14,10 @@ use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 
+pub(crate) use self::api::{AccountCommand, EdgeArgs, PasswordArgs};
 pub(crate) use self::operate::{
     DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, RowsArgs,
-    ScopeArg, SyncArgs, TokenCommand,
+    SyncArgs, TokenCommand,
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
@@ -71,6 +73,9 @@ pub(crate) enum Command {
     /// Make, list and revoke the tokens by which programs read the API.
     #[command(subcommand)]
     Token(TokenCommand),
+    /// Make, list and remove the accounts with which people log in at the API.
+    #[command(subcommand)]
+    Account(AccountCommand),
     /// Write history: rows for people and programs, or series for another time series database.
     #[command(subcommand)]
     Export(ExportCommand),
@@ -193,6 +198,8 @@ pub(crate) struct ListenArgs {
     /// private names (localhost, *.local, *.svc …) need not be told.
     #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
+    #[command(flatten)]
+    pub(crate) edges: EdgeArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -218,6 +225,18 @@ pub(crate) struct ServeArgs {
     pub(crate) webhook: WebhookArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
+    /// primary. What was written shows when the replica has it.
+    #[arg(
+        long,
+        env = "MYHEALTH_DATABASE_REPLICA_URL",
+        hide_env_values = true,
+        conflicts_with = "database_replica_url_file"
+    )]
+    pub(crate) database_replica_url: Option<String>,
+    /// A file that holds the replica's URL.
+    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
+    pub(crate) database_replica_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
     /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
@@ -317,6 +336,12 @@ mod tests {
             "serve --oura-client-secret x --oura-client-secret-file y",
             "webhook",
             "webhook sync",
+            "serve --api.trusted-proxies everybody",
+            "serve --api.cors-origins *",
+            "account add ann",
+            "account add ann --person ann --everyone",
+            "token create x --scope read:everything",
+            "token create x --expires yesterday",
             "fly",
         ] {
             let words = std::iter::once("myhealth").chain(line.split(' '));

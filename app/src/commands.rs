@@ -1,5 +1,6 @@
 //! One function a subcommand: from flags to settings, then the work.
 
+mod account;
 mod demo;
 mod doctor;
 mod export;
@@ -20,12 +21,13 @@ use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{Role, ServeArgs, StoreArgs};
-use crate::config::Invalid;
+use crate::config::{Invalid, read_secret};
 use crate::login::Credentials;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
 
+pub(crate) use account::account;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use export::export;
@@ -59,8 +61,15 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     };
     let person = args.person.who();
     let check = args.check;
+    let replica = match (args.database_replica_url, args.database_replica_url_file) {
+        (Some(url), _) if !url.is_empty() => Some(url),
+        (_, Some(path)) => Some(read_secret("--database-replica-url-file", &path)?),
+        _ => None,
+    };
+    let replica = replica.map(|url| url.parse()).transpose().map_err(Invalid::Replica)?;
     let service = Service {
         location,
+        replica,
         roles,
         person,
         oura,

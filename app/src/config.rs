@@ -58,6 +58,16 @@ pub(crate) enum Invalid {
     Range(#[from] domain::day::ReversedRange),
     #[error(transparent)]
     Import(#[from] ingest::import::Unreadable),
+    #[error("--expires: that day is over; write the last day on which the token works")]
+    TokenExpired,
+    #[error("--database-replica-url: {0}")]
+    Replica(#[source] store::Error),
+    #[error("{flag} {path}: {source}")]
+    SigningKey { flag: &'static str, path: PathBuf, source: api::login::session::InvalidKey },
+    #[error("an account's name is 1 to 64 bytes of printable characters; it is typed at every log-in")]
+    AccountName,
+    #[error("{0}")]
+    Password(#[source] api::login::password::InvalidPassword),
     #[error("a token's name is 1 to 64 printable characters, for example the program that will use it")]
     TokenName,
     #[error("no metric is called {0:?}; docs/metrics.md and the API's /api/v1/metrics list every one")]

@@ -9,11 +9,13 @@ mod rules;
 mod tls;
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -75,8 +77,10 @@ impl Listener {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _)) => match connections.enter() {
-                    Some(seat) => drop(tasks.spawn(self.clone().connection(stream, seat, stop.clone()))),
+                Ok((stream, peer)) => match connections.enter() {
+                    Some(seat) => {
+                        drop(tasks.spawn(self.clone().connection((stream, peer), seat, stop.clone())));
+                    }
                     None => self.web.metrics.refuse("connections"),
                 },
                 Err(error) => {
@@ -89,15 +93,15 @@ impl Listener {
         tasks.wait().await;
     }
 
-    async fn connection(self, stream: TcpStream, seat: Seat, stop: CancellationToken) {
+    async fn connection(self, (stream, peer): (TcpStream, SocketAddr), seat: Seat, stop: CancellationToken) {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = stream.set_nodelay(true);
         let evicted = seat.evicted();
         let talk = async {
             match self.web.rules().tls.clone() {
-                None => self.talk(stream, seat, stop).await,
+                None => self.talk(stream, peer, seat, stop).await,
                 Some(tls) => match tokio::time::timeout(self.limits.head, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.talk(stream, seat, stop).await,
+                    Ok(Ok(stream)) => self.talk(stream, peer, seat, stop).await,
                     Ok(Err(error)) => {
                         self.web.metrics.refuse("handshake");
                         tracing::debug!(%error, "a TLS handshake failed");
@@ -112,12 +116,18 @@ impl Listener {
         }
     }
 
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Send, seat: Seat, stop: CancellationToken) {
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send,
+        peer: SocketAddr,
+        seat: Seat,
+        stop: CancellationToken,
+    ) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.read));
         let service = service_fn(|request| {
             seat.speaks();
-            async move { Ok::<_, Infallible>(self.answer(request).await) }
+            async move { Ok::<_, Infallible>(self.answer(request, peer).await) }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD);
@@ -135,7 +145,9 @@ impl Listener {
         }
     }
 
-    async fn answer(&self, mut request: hyper::Request<Incoming>) -> Response {
+    async fn answer(&self, mut request: hyper::Request<Incoming>, peer: SocketAddr) -> Response {
+        // Limits are counted by it.
+        request.extensions_mut().insert(ConnectInfo(peer));
         let rules = self.web.rules();
         let mut response = match rules.admit(&mut request, &self.web).await {
             Ok(()) => {

@@ -1,16 +1,21 @@
 //! From flags to log-ins: the application, the key, and where access tokens come from.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use api::login::session::SessionKeys;
 use ingest::oauth::{Account, Application, ApplicationSettings, KeySource, Keyring};
 use ingest::{Access, Client, Metrics, Tokens, webhook};
 use secrecy::SecretString;
 use store::{Location, Person, Store};
 
 use crate::Clock;
-use crate::cli::{LoginSettings, OuraArgs};
-use crate::config::Invalid;
+use crate::cli::{EdgeArgs, LoginSettings, OuraArgs};
+use crate::config::{Invalid, read_secret};
+
+/// The file of the key that signs log-ins at the API, beside the embedded database.
+const SIGNING_KEY_FILE: &str = "api.key";
 
 /// The key's file beside the embedded database.
 const KEY_FILE: &str = "secret.key";
@@ -73,6 +78,28 @@ impl LoginSettings {
         }
         keyring.check()?;
         Ok(keyring)
+    }
+}
+
+impl EdgeArgs {
+    /// The keys that sign log-ins at the API. The embedded database has one beside it, made here when it is missing; with
+    /// a server one has to be given, or nobody logs in. Without a location only what is told is looked at.
+    pub(crate) fn session_keys(&self, location: Option<&Location>) -> Result<Option<SessionKeys>, Invalid> {
+        let read = |flag, path: &Path| read_secret(flag, path).map(SecretString::from);
+        let previous = self.previous_signing_key_file.as_deref();
+        let previous = previous.map(|path| read("--api.previous-signing-key-file", path)).transpose()?;
+        let flag = "--api.signing-key-file";
+        let path = match (&self.signing_key_file, location) {
+            (Some(path), _) => path.clone(),
+            (None, Some(Location::Sqlite(file))) => {
+                let path = file.with_file_name(SIGNING_KEY_FILE);
+                Keyring::create(&path)?;
+                path
+            }
+            (None, _) => return Ok(None),
+        };
+        let keys = SessionKeys::new(&read(flag, &path)?, previous.as_ref());
+        Ok(Some(keys.map_err(|source| Invalid::SigningKey { flag, path, source })?))
     }
 }
 

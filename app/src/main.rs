@@ -82,6 +82,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Webhook(command) => commands::webhook(command, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,
             Command::Token(command) => commands::token(command, clock).await,
+            Command::Account(command) => commands::account(command, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck { .. } => unreachable!("answered above"),

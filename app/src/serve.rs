@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use api::Anonymous;
 use exporter::Shard;
 use ingest::plan::Horizon;
@@ -33,6 +33,8 @@ use crate::webhook::Webhook;
 /// What to run.
 pub(crate) struct Service {
     pub(crate) location: Location,
+    /// Where the API reads history, apart from `location`.
+    pub(crate) replica: Option<Location>,
     pub(crate) roles: Vec<Role>,
     /// Whose ring is read.
     pub(crate) person: Who,
@@ -83,6 +85,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
+    let service_api = if runs(Role::Api) { Some(Api::open(&service, &store, own).await?) } else { None };
     let web_sockets = if service.listen.web_systemd {
         Sockets::Systemd
     } else {
@@ -128,9 +131,11 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
     }
     let api = |sockets: &[TcpListener]| {
-        let (store, now) = (store.clone(), clock.clone());
-        let anonymous = anonymous(sockets);
-        runs(Role::Api).then(|| api::router(api::State { store, now, version: build::VERSION, anonymous }))
+        let api = service_api.as_ref()?;
+        let (primary, store, now) = (store.clone(), api.reads.clone(), clock.clone());
+        let (login, edges) = (api.login.clone(), api.edges.clone());
+        let (version, anonymous) = (build::VERSION, anonymous(sockets));
+        Some(api::router(api::State { store, primary, now, version, anonymous, login, edges }))
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
@@ -140,7 +145,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     }
     registry.register_collector(Box::new(Pools(store.clone())));
     let metrics = exporter::router(exporter, Arc::new(registry), &service.listen.telemetry_path);
-    let own = web::Own { readiness, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
+    let edges = service_api.as_ref().map(|api| api.edges.clone());
+    let own = web::Own { readiness, edges, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
     let router = web::router(metrics, api(&web_sockets), own, &service.listen.telemetry_path);
     let router = hosts::guard(requests.count(router), &service.listen.hosts);
     listen(&lifecycle, "web", web_sockets, &router, &rules.web);
@@ -154,6 +160,28 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
+}
+
+/// What the API has besides its router.
+struct Api {
+    /// The replica, or the database itself.
+    reads: Store,
+    login: api::LogIn,
+    edges: api::Edges,
+}
+
+impl Api {
+    async fn open(service: &Service, store: &Store, registry: &mut Registry) -> anyhow::Result<Self> {
+        let reads = match &service.replica {
+            Some(replica) => Store::open(replica).await.context("the replica")?,
+            None => store.clone(),
+        };
+        let mut databases = vec![store.clone()];
+        databases.extend(service.replica.is_some().then(|| reads.clone()));
+        let keys = service.listen.edges.session_keys(Some(&service.location))?;
+        let edges = api::Edges::new(service.listen.edges.settings(), databases, registry);
+        Ok(Self { reads, login: api::LogIn::new(keys), edges })
+    }
 }
 
 /// Who reads everybody, with the person of this process's flags among them.
@@ -205,6 +233,7 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
         let metrics = ingest::Metrics::register(&mut Registry::default());
         ingest::Client::new(&oura.url, oura.credentials.typed(), metrics)?;
     }
+    service.listen.edges.session_keys(None)?;
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     Listening::read(service, &mut Registry::default(), &no_time).map(drop)
 }
@@ -222,10 +251,11 @@ async fn anonymous(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    if !here_only(api) && !allowed && !rules.api.rules().asks_for_passwords() && !store.has_tokens().await? {
+    let known = store.has_tokens().await? || store.has_accounts().await?;
+    if !here_only(api) && !allowed && !rules.api.rules().asks_for_passwords() && !known {
         bail!(
-            "the API would listen where others can reach it, and nobody has a token: make one with `myhealth token \
-             create`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \
+            "the API would listen where others can reach it, and nobody has a token or an account: make one with \
+             `myhealth token create` or `myhealth account add`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \
              else guards it"
         );
     }

@@ -21,6 +21,8 @@ const LANDING: &str = include_str!("landing.html");
 #[derive(Clone)]
 pub(crate) struct Own {
     pub(crate) readiness: Readiness,
+    /// Where the API runs: it is not ready while its database is gone.
+    pub(crate) edges: Option<api::Edges>,
     pub(crate) reload: Listening,
     pub(crate) clock: Clock,
     pub(crate) demo: bool,
@@ -57,10 +59,14 @@ async fn reload(State(own): State<Own>) -> (StatusCode, String) {
 }
 
 async fn ready(State(own): State<Own>) -> (StatusCode, &'static str) {
-    if own.readiness.is_ready() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    if !own.readiness.is_ready() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
+    }
+    match own.edges {
+        Some(edges) if !edges.database_answers().await => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+        _ => (StatusCode::OK, "ready\n"),
     }
 }
 

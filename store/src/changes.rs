@@ -29,6 +29,11 @@ impl Store {
         self.changes.0.subscribe()
     }
 
+    /// How many writes this process has committed, or a number that tells as much.
+    pub fn changes_seen(&self) -> u64 {
+        *self.changes.0.borrow()
+    }
+
     /// When `latest` last changed, whoever changed it; one index probe.
     pub async fn watermark(&self) -> Result<Option<jiff::Timestamp>> {
         let newest: Option<jiff_sqlx::Timestamp> = with_pool!(self, pool => {

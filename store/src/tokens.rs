@@ -45,7 +45,6 @@ impl Scope {
 
     /// What a token opens that was made without a word about scopes: writing has to be asked for.
     const READING: [Self; 2] = [Self::Rest, Self::RemoteRead];
-
 }
 
 /// The scope's word: `rest`, `remote-read`, `ingest`, `read:sleep` …
@@ -148,6 +147,11 @@ pub struct Token {
 }
 
 impl Token {
+    /// Whether its last use is known to the hour.
+    pub fn used_lately(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_some_and(|at| now.duration_since(at).abs() < COARSE)
+    }
+
     /// Whether it opens anything at this moment.
     pub fn in_force(&self, now: Timestamp) -> bool {
         self.revoked_at.is_none() && self.expires_at.is_none_or(|end| now < end)
@@ -155,7 +159,8 @@ impl Token {
 }
 
 type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row = (i64, String, Option<i64>, String, jiff_sqlx::Timestamp, TimeColumn, TimeColumn, TimeColumn, String);
+type Row =
+    (i64, String, Option<i64>, String, jiff_sqlx::Timestamp, TimeColumn, TimeColumn, TimeColumn, String);
 
 /// A token and the hash of its secret.
 fn token((id, name, person, scopes, created, used, revoked, expires, hash): Row) -> (Token, String) {
@@ -245,8 +250,7 @@ impl Store {
 
     /// Notes that a token was used, unless that is known to the hour already.
     pub async fn note_token_use(&self, token: &Token, now: Timestamp) -> Result<()> {
-        let known = |at: Timestamp| now.duration_since(at).abs() < COARSE;
-        if token.last_used_at.is_some_and(known) {
+        if token.used_lately(now) {
             return Ok(());
         }
         let mut tx = self.backend.begin().await?;

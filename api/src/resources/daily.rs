@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::access::Access;
+use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
@@ -42,10 +42,10 @@ macro_rules! themes {
             )]
             async fn $operation(
                 With(state): With<State>,
-                access: Access,
+                access: PartialAccess,
                 Query(query): Query<Params>,
             ) -> Result<Json<DailyPage>, Error> {
-                answer(&state, &access, &query, concat!("/api/v1", $path), &[$(Collection::$collection),+]).await
+                answer(&state, access, &query, concat!("/api/v1", $path), &[$(Collection::$collection),+]).await
             }
         )+
     };
@@ -118,12 +118,13 @@ struct DailyValues {
 
 async fn answer(
     state: &State,
-    access: &Access,
+    access: PartialAccess,
     query: &Params,
     path: &str,
     collections: &[Collection],
 ) -> Result<Json<DailyPage>, Error> {
-    let person = params::person(&state.store, access, query.person.as_deref()).await?;
+    let access = access.to(collections.iter().copied())?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;
     let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;

@@ -27,7 +27,7 @@ struct Health {
 
 /// Whether the service and its database answer.
 #[utoipa::path(
-    get, path = "/health", operation_id = "get_health", tag = "service",
+    get, path = "/health", operation_id = "get_health", tag = "service", security(()),
     responses((status = 200, description = "Both answer.", body = Health), Failures),
 )]
 async fn get_health(With(state): With<State>, _: Query<NoParams>) -> Result<Json<Health>, Error> {

@@ -9,7 +9,7 @@ use store::{Person, Store};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::access::Access;
+use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
@@ -71,10 +71,11 @@ struct Series {
 )]
 async fn get_series(
     With(state): With<State>,
-    access: Access,
+    access: PartialAccess,
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Json<Series>, Error> {
+    let access = access.to([metric.collection])?;
     if !metric.is_series() {
         let reason = format!(
             "{} is one number a day and has no points; ask /api/v1/trends/{0} for its days",

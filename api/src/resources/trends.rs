@@ -11,7 +11,7 @@ use store::{Person, Store};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::access::Access;
+use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
@@ -114,10 +114,11 @@ impl From<Summary> for TrendPoint {
 )]
 async fn get_trends(
     With(state): With<State>,
-    access: Access,
+    access: PartialAccess,
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Json<Trend>, Error> {
+    let access = access.to([metric.collection])?;
     if metric.unit == Unit::State {
         let reason = format!("{} is a state; an average or median of states means nothing", metric.key);
         return Err(Error::Parameter { parameter: "metric", reason });

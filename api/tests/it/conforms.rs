@@ -71,6 +71,16 @@ fn keyword_holds(
         }
         "minimum" if value.as_f64() < rule.as_f64() => return fail("at least"),
         "maximum" if value.as_f64() > rule.as_f64() => return fail("at most"),
+        "minLength"
+            if value.as_str().is_some_and(|text| (text.chars().count() as u64) < rule.as_u64().unwrap()) =>
+        {
+            return fail("as long as");
+        }
+        "maxLength"
+            if value.as_str().is_some_and(|text| text.chars().count() as u64 > rule.as_u64().unwrap()) =>
+        {
+            return fail("as short as");
+        }
         "format" if !has_format(rule.as_str().unwrap(), value) => return fail("in the format"),
         // What held above, and what says nothing about the value.
         "type"
@@ -78,6 +88,8 @@ fn keyword_holds(
         | "items"
         | "minimum"
         | "maximum"
+        | "minLength"
+        | "maxLength"
         | "format"
         | "additionalProperties"
         | "description"
@@ -117,6 +129,7 @@ fn has_format(format: &str, value: &Value) -> bool {
     match format {
         "date" => text.parse::<domain::Day>().is_ok(),
         "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
+        "password" => true,
         "uri-reference" => text.starts_with('/') && text.parse::<axum::http::Uri>().is_ok(),
         _ => false,
     }

@@ -20,10 +20,10 @@ async fn health_says_the_version() {
 
 #[tokio::test]
 async fn a_database_that_does_not_answer_is_said_once_in_the_log_and_not_to_the_client() {
-    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
-    api.get("/api/v1/trends/sleep_score?person=me&from=2026-03-29").await;
-    api.store.close().await;
     for path in ["health", "people", "dashboard", "sleep?person=me", "trends/sleep_score"] {
+        let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+        api.get("/api/v1/trends/sleep_score?person=me&from=2026-03-29").await;
+        api.store.close().await;
         let before = log::text().len();
         let answer = api.ask(Method::GET, &format!("/api/v1/{path}")).await;
         let detail = problem(&answer, 503, path);

@@ -2,14 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod authorisation;
 mod bad_input;
+mod caching;
 mod conforms;
 mod daily;
 mod dashboard;
 mod documents;
 mod edges;
 mod export;
+mod limits;
 mod log;
+mod login;
 mod metrics;
 mod openapi;
 mod people;

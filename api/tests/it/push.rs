@@ -8,7 +8,7 @@ use store::{NewToken, Scope, Scopes};
 use crate::test_api::{Answer, TestApi, now, problem};
 
 async fn token(api: &TestApi, person: Option<i64>, scopes: Vec<Scope>) -> String {
-    let new = NewToken { name: "bridge".into(), person, scopes: Scopes::new(scopes) };
+    let new = NewToken { name: "bridge".into(), person, scopes: Scopes::new(scopes), expires_at: None };
     api.store.create_token(&new, [7; 32], now()).await.unwrap()
 }
 

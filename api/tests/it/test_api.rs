@@ -1,12 +1,15 @@
 //! The service under test, with the questions every test asks of every answer.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 
+use api::edges::Settings;
+use api::login::session::SessionKeys;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use domain::{Collection, Document};
 use jiff::Timestamp;
+use prometheus_client::registry::Registry;
 use serde_json::Value;
 use store::{Batch, Origin, Person, Store};
 use tower::ServiceExt as _;
@@ -22,9 +25,15 @@ pub(crate) fn now() -> Timestamp {
     "2026-03-29T10:00:00Z".parse().unwrap()
 }
 
+/// Signs log-ins.
+pub(crate) const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+
 pub(crate) struct TestApi {
     pub(crate) router: Router,
     pub(crate) store: Store,
+    /// What the service takes for now.
+    pub(crate) clock: Arc<Mutex<Timestamp>>,
+    registry: Registry,
     _folder: tempfile::TempDir,
 }
 
@@ -47,15 +56,38 @@ impl Answer {
 impl TestApi {
     /// A store without anyone.
     pub(crate) async fn empty() -> Self {
+        Self::edged(|_| (), api::Anonymous::Allowed).await
+    }
+
+    /// A store without anyone, with other edges.
+    pub(crate) async fn edged(set: impl FnOnce(&mut Settings), anonymous: api::Anonymous) -> Self {
         crate::log::start();
         let (store, folder) = store::testing::sqlite().await;
+        // Every test comes from one address.
+        let mut settings =
+            Settings { requests_per_second: None, log_ins_per_minute: None, ..Settings::default() };
+        set(&mut settings);
+        let clock = Arc::new(Mutex::new(now()));
+        let time = clock.clone();
+        let mut registry = Registry::default();
         let state = api::State {
             store: store.clone(),
-            now: Arc::new(now),
+            primary: store.clone(),
+            now: Arc::new(move || *time.lock().unwrap()),
             version: "0.0.0-test",
-            anonymous: api::Anonymous::Allowed,
+            anonymous,
+            login: api::LogIn::new(Some(SessionKeys::new(&KEY.to_owned().into(), None).unwrap())),
+            edges: api::Edges::new(settings, vec![store.clone()], &mut registry),
         };
-        Self { router: api::router(state), store, _folder: folder }
+        Self { router: api::router(state), store, clock, registry, _folder: folder }
+    }
+
+    /// The value of one of the service's own series.
+    pub(crate) fn counted(&self, series: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{series} in {text}")).parse().unwrap()
     }
 
     /// A store with one person, `me` in Berlin, who has these documents.
@@ -105,6 +137,7 @@ impl TestApi {
         assert_eq!(answer.status, StatusCode::OK, "{uri}: {body}");
         assert_eq!(answer.header("content-type"), Some("application/json"), "{uri}");
         assert_data_headers(&answer, uri);
+        assert_eq!(answer.header("cache-control"), Some("private, no-cache"), "{uri}");
         let value = answer.json();
         conforms(&DESCRIPTION, documented(uri), &value);
         value
@@ -121,6 +154,7 @@ pub(crate) fn problem(answer: &Answer, status: u16, what: &str) -> String {
     assert_eq!(answer.status.as_u16(), status, "{what}: {text}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{what}");
     assert_data_headers(answer, what);
+    assert_eq!(answer.header("cache-control"), Some("no-store"), "{what}");
     let value = answer.json();
     conforms(&DESCRIPTION, &DESCRIPTION["components"]["schemas"]["Problem"], &value);
     assert_eq!(value["status"], status, "{what}");
@@ -132,7 +166,6 @@ pub(crate) fn problem(answer: &Answer, status: u16, what: &str) -> String {
 fn assert_data_headers(answer: &Answer, what: &str) {
     for (name, value) in [
         ("x-content-type-options", "nosniff"),
-        ("cache-control", "no-store"),
         ("referrer-policy", "no-referrer"),
         ("cross-origin-resource-policy", "same-origin"),
         ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use domain::{Collection, Day, Pseudonym};
 use export::What;
 use jiff::tz::TimeZone;
+use store::Scope;
 
 use super::webhook::WebhookArgs;
 use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, seconds, time_zone};
@@ -39,9 +41,13 @@ pub(crate) enum TokenCommand {
         /// Open this person's numbers only. Default: everyone's.
         #[arg(long)]
         person: Option<Pseudonym>,
-        /// What it opens; may be repeated. Default: everything that only reads.
-        #[arg(long, value_enum)]
-        scope: Vec<ScopeArg>,
+        /// What it opens; may be repeated. `rest` is all that REST answers, `read:…` one kind of data. Default: everything
+        /// that only reads.
+        #[arg(long, value_parser = scopes())]
+        scope: Vec<Scope>,
+        /// The last day on which it works, in UTC. Default: until it is revoked.
+        #[arg(long, value_name = "DAY")]
+        expires: Option<Day>,
         #[command(flatten)]
         store: StoreArgs,
     },
@@ -56,14 +62,9 @@ pub(crate) enum TokenCommand {
     },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ScopeArg {
-    /// Days, points and trends by REST.
-    Rest,
-    /// Prometheus remote read.
-    RemoteRead,
-    /// Sending documents to /api/v1/ingest.
-    Ingest,
+/// The scopes by their words, so that the manual lists them.
+fn scopes() -> impl TypedValueParser<Value = Scope> {
+    PossibleValuesParser::new(Scope::all().map(|scope| scope.to_string())).try_map(|word| word.parse())
 }
 
 /// Which part of history to write.

@@ -46,6 +46,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     };
     let service = Service {
         location,
+        replica: None,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
         person: Who { name: "demo".parse().expect("BUG: a plain word is a pseudonym"), zone, told: true },
         oura: Some(oura),

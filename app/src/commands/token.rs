@@ -4,15 +4,15 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
-use store::{NewToken, Scope, Scopes, Store};
+use store::{NewToken, Scopes, Store};
 
 use crate::Clock;
-use crate::cli::{ScopeArg, TokenCommand};
+use crate::cli::TokenCommand;
 use crate::config::Invalid;
 
 pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
-        TokenCommand::Create { name, person, scope, store } => {
+        TokenCommand::Create { name, person, scope, expires, store } => {
             if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
                 return Err(Invalid::TokenName.into());
             }
@@ -21,17 +21,22 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
                 Some(name) => Some(super::known(&store, &name).await?.id),
                 None => None,
             };
-            let scopes = Scopes::new(scope.into_iter().map(Scope::from).collect());
+            let scopes = Scopes::new(scope);
+            let expires_at = expires.map(|day| day.plus(1).midnight_utc());
+            if expires_at.is_some_and(|end| end <= clock()) {
+                return Err(Invalid::TokenExpired.into());
+            }
             let mut random = [0_u8; 32];
             getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
-            let token = store.create_token(&NewToken { name, person, scopes }, random, clock()).await?;
+            let token =
+                store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
             println!("{token}");
             eprintln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
         }
         TokenCommand::List(args) => {
             let store = super::open(&args).await?;
-            list(&store).await?;
+            list(&store, clock()).await?;
             store.close().await;
         }
         TokenCommand::Revoke { id, store } => {
@@ -47,17 +52,7 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
     Ok(ExitCode::SUCCESS)
 }
 
-impl From<ScopeArg> for Scope {
-    fn from(scope: ScopeArg) -> Self {
-        match scope {
-            ScopeArg::Rest => Self::Rest,
-            ScopeArg::RemoteRead => Self::RemoteRead,
-            ScopeArg::Ingest => Self::Ingest,
-        }
-    }
-}
-
-async fn list(store: &Store) -> anyhow::Result<()> {
+async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
     let people = store.people().await?;
     let day = |at: Option<Timestamp>, never| {
         at.map_or(String::from(never), |at| at.strftime("%F %H:%M UTC").to_string())
@@ -65,9 +60,12 @@ async fn list(store: &Store) -> anyhow::Result<()> {
     for token in store.tokens().await? {
         let person = token.person.and_then(|id| people.iter().find(|person| person.id == id));
         let person = person.map_or("everyone", |person| person.name.as_str());
-        let state = match token.revoked_at {
-            Some(at) => format!("revoked {}", day(Some(at), "")),
-            None => format!("last used {}", day(token.last_used_at, "never")),
+        let used = day(token.last_used_at, "never");
+        let state = match (token.revoked_at, token.expires_at) {
+            (Some(at), _) => format!("revoked {}", day(Some(at), "")),
+            (None, Some(end)) if end <= now => format!("ended {}", day(Some(end), "")),
+            (None, Some(end)) => format!("last used {used}, ends {}", day(Some(end), "")),
+            (None, None) => format!("last used {used}"),
         };
         let made = day(Some(token.created_at), "");
         println!(

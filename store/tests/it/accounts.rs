@@ -17,7 +17,10 @@ pub(crate) async fn an_account_is_made_once_and_a_new_password_ends_its_log_ins(
     assert!(!store.create_account(&new(8, "second"), now()).await.unwrap(), "the name is taken");
     assert!(store.has_accounts().await.unwrap());
     let (account, password) = store.account_to_log_in("ann").await.unwrap().unwrap();
-    assert_eq!((account.id, account.person, account.generation, account.last_login_at), (7, Some(me), 1, None));
+    assert_eq!(
+        (account.id, account.person, account.generation, account.last_login_at),
+        (7, Some(me), 1, None)
+    );
     assert_eq!(password.expose_secret(), "first");
     assert_eq!(store.account_to_log_in("eve").await.unwrap().map(|(account, _)| account), None);
 

@@ -149,7 +149,11 @@ async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
         let used = store.token(&text, now()).await.unwrap().unwrap();
         assert_eq!(used.last_used_at, Some(now()));
         store.note_token_use(&used, at("2026-06-01T08:30:00Z")).await.unwrap();
-        assert_eq!(store.token(&text, now()).await.unwrap().unwrap().last_used_at, Some(now()), "to the hour");
+        assert_eq!(
+            store.token(&text, now()).await.unwrap().unwrap().last_used_at,
+            Some(now()),
+            "to the hour"
+        );
 
         assert!(store.revoke_token(token.id, now()).await.unwrap());
         assert!(!store.revoke_token(token.id, now()).await.unwrap());

@@ -1,0 +1,163 @@
+//! What stands between the network and the handlers: how much one address may ask ([`limit`]), how many questions run at
+//! a time and what happens when the database is gone ([`relief`]), what is answered from memory ([`memory`]), and what
+//! need not be sent again ([`conditional`]). None of it knows what is asked.
+
+pub(crate) mod client;
+pub(crate) mod conditional;
+pub(crate) mod limit;
+pub(crate) mod memory;
+pub(crate) mod metrics;
+pub(crate) mod relief;
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use moka::future::Cache;
+use prometheus_client::registry::Registry;
+use sha2::{Digest, Sha256};
+use store::Store;
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::access::{Access, Anonymous};
+pub use client::{Forwarded, Proxies};
+use limit::Limiter;
+use memory::Memory;
+use metrics::Metrics;
+use relief::Relief;
+
+/// How the edges are set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Requests a second that one address may send on average; four seconds' worth at once. `None`: no limit.
+    pub requests_per_second: Option<NonZeroU32>,
+    /// Log-ins a minute that one address may try; as many at once. `None`: no limit.
+    pub log_ins_per_minute: Option<NonZeroU32>,
+    /// Whose word about the address of the client is taken.
+    pub proxies: Proxies,
+    /// Pages of these origins may ask from a browser; none unless told.
+    pub origins: Vec<HeaderValue>,
+    /// Most bytes of answers kept; 0: none are.
+    pub memory: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            requests_per_second: NonZeroU32::new(100),
+            log_ins_per_minute: NonZeroU32::new(10),
+            proxies: Proxies::default(),
+            origins: Vec::new(),
+            memory: 32 << 20,
+        }
+    }
+}
+
+/// The edges of one process; clones share them.
+#[derive(Clone)]
+pub struct Edges(Arc<Inner>);
+
+struct Inner {
+    requests: Option<Limiter>,
+    log_ins: Option<Limiter>,
+    proxies: Proxies,
+    origins: Vec<HeaderValue>,
+    relief: Relief,
+    memory: Memory,
+    known: Cache<Proof, Access>,
+    metrics: Metrics,
+}
+
+impl fmt::Debug for Edges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edges").finish_non_exhaustive()
+    }
+}
+
+/// How long it is believed who somebody is.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Most proofs remembered.
+const PROOFS: u64 = 10_000;
+
+impl Edges {
+    /// Edges with these settings, before these databases, telling about themselves in `registry`.
+    pub fn new(settings: Settings, databases: Vec<Store>, registry: &mut Registry) -> Self {
+        let metrics = Metrics::register(registry);
+        Self(Arc::new(Inner {
+            requests: settings.requests_per_second.map(Limiter::a_second),
+            log_ins: settings.log_ins_per_minute.map(Limiter::a_minute),
+            proxies: settings.proxies,
+            origins: settings.origins,
+            relief: Relief::new(databases),
+            memory: Memory::new(settings.memory),
+            known: Cache::builder().max_capacity(PROOFS).time_to_live(BELIEVED).build(),
+            metrics,
+        }))
+    }
+
+    /// Whether the database answers, as far as questions have shown; asks it when it is time to ask again.
+    pub async fn database_answers(&self) -> bool {
+        self.0.relief.admits(&self.0.metrics).await
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
+    }
+
+    /// Which pages may read answers in a browser. Tokens come in a header that no page sends by itself, so nothing here
+    /// allows credentials of the browser's own.
+    pub(crate) fn cors(&self) -> Option<CorsLayer> {
+        if self.0.origins.is_empty() {
+            return None;
+        }
+        let [idempotency, last_event, request_id] =
+            ["idempotency-key", "last-event-id", "x-request-id"].map(HeaderName::from_static);
+        Some(
+            CorsLayer::new()
+                .allow_origin(AllowOrigin::list(self.0.origins.iter().cloned()))
+                .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::DELETE])
+                .allow_headers([
+                    header::AUTHORIZATION,
+                    header::CONTENT_TYPE,
+                    header::IF_NONE_MATCH,
+                    idempotency,
+                    last_event,
+                ])
+                .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, request_id])
+                .max_age(Duration::from_mins(10)),
+        )
+    }
+
+    pub(crate) async fn known(&self, proof: &Proof) -> Option<Access> {
+        self.0.known.get(proof).await
+    }
+
+    pub(crate) async fn remember(&self, proof: Proof, access: Access) {
+        self.0.known.insert(proof, access).await;
+    }
+}
+
+/// What somebody shows to prove who he is, without its text, and what it was shown to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Proof {
+    header: Option<[u8; 32]>,
+    vouched: bool,
+    anonymous: Anonymous,
+    /// A log-out in this process counts at once.
+    changes: u64,
+}
+
+impl Proof {
+    pub(crate) fn new(
+        header: Option<&HeaderValue>,
+        vouched: bool,
+        anonymous: Anonymous,
+        changes: u64,
+    ) -> Self {
+        let header = header.map(|header| Sha256::digest(header.as_bytes()).into());
+        Self { header, vouched, anonymous, changes }
+    }
+}

@@ -1,0 +1,204 @@
+//! Long answers kept in memory. A route opts in; what is kept is told apart by everything it can depend on: the rights of
+//! who asks, the person with the count of what is stored about them, their day, and the question. The same question
+//! asked by many at once is answered once.
+//!
+//! A count is at most a second old, so what another process writes shows within a second; what this process writes shows
+//! at once. Why something is absent may be told up to [`LIFE`] late: that changes without a document.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use domain::Day;
+use moka::future::Cache;
+use serde::Deserialize;
+use store::Person;
+
+use super::conditional;
+use super::metrics::Lookup;
+use crate::access::Access;
+use crate::error::Error;
+use crate::state::State;
+
+/// How long an answer is kept at most.
+const LIFE: Duration = Duration::from_mins(1);
+
+/// How long the count of a person's changes is believed.
+const BELIEVED: Duration = Duration::from_secs(1);
+
+/// Longest answer that a route may make that opts in.
+const LONGEST: usize = 32 << 20;
+
+/// What an answer weighs besides its bytes.
+const OVERHEAD: usize = 512;
+
+/// Most people whose counts are remembered.
+const PEOPLE: u64 = 10_000;
+
+pub(crate) struct Memory {
+    answers: Cache<Question, Arc<Kept>>,
+    people: Cache<Named, Option<(Person, i64)>>,
+}
+
+/// Everything an answer depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    rights: Arc<str>,
+    person: i64,
+    changes: i64,
+    today: Day,
+    /// Path and query as they came.
+    asked: String,
+    accept: Option<HeaderValue>,
+}
+
+/// How a question names its person.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Named {
+    /// `None`: the only one whom the asker sees.
+    name: Option<String>,
+    rights: Arc<str>,
+    /// What this process wrote since is seen at once.
+    changes_here: u64,
+}
+
+/// A whole answer.
+#[derive(Debug)]
+struct Kept {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+    /// What the log says of a failure.
+    error: Option<Arc<Error>>,
+}
+
+#[derive(Deserialize)]
+struct OfWhom {
+    person: Option<String>,
+}
+
+impl Memory {
+    pub(crate) fn new(bytes: u64) -> Self {
+        let weight = |question: &Question, kept: &Arc<Kept>| {
+            let bytes = OVERHEAD + question.asked.len() + question.rights.len() + kept.body.len();
+            u32::try_from(bytes).unwrap_or(u32::MAX)
+        };
+        Self {
+            answers: Cache::builder().weigher(weight).max_capacity(bytes).time_to_live(LIFE).build(),
+            people: Cache::builder().max_capacity(PEOPLE).time_to_live(BELIEVED).build(),
+        }
+    }
+
+    /// The person a question is about and the count of their changes; `None` where the handler will refuse.
+    async fn person(&self, state: &State, access: &Access, name: Option<String>) -> Option<(Person, i64)> {
+        let (rights, changes_here) = (access.rights().clone(), state.primary.changes_seen());
+        let named = Named { name, rights, changes_here };
+        if let Some(known) = self.people.get(&named).await {
+            return known;
+        }
+        let name = if let Some(name) = &named.name {
+            name.clone()
+        } else {
+            let mut people = state.store.people().await.ok()?;
+            people.retain(|person| access.sees(person));
+            let [only] = people.as_slice() else { return None };
+            only.name.to_string()
+        };
+        let found = state.store.person_at(&name).await.ok()?.filter(|(person, _)| access.sees(person));
+        self.people.insert(named, found.clone()).await;
+        found
+    }
+}
+
+/// Answers from memory, or keeps what the handler answers. Refusals and failures are told to all who wait for them, and
+/// not kept.
+pub(crate) async fn answer(request: Request, next: Next) -> Response {
+    let (Some(state), Some(access)) =
+        (request.extensions().get::<Arc<State>>().cloned(), request.extensions().get::<Access>().cloned())
+    else {
+        return next.run(request).await;
+    };
+    let Some(asked) = Asked::of(&request) else { return next.run(request).await };
+    let Some(question) = asked.by(&state, &access).await else { return next.run(request).await };
+    let (memory, metrics) = (&state.edges.0.memory, &state.edges.0.metrics);
+    if let Some(kept) = memory.answers.get(&question).await {
+        metrics.lookup(Lookup::Hit);
+        return kept.response();
+    }
+    metrics.lookup(Lookup::Miss);
+    let made = memory.answers.try_get_with(question, async {
+        let kept = Arc::new(Kept::of(next.run(request).await).await);
+        if kept.status == StatusCode::OK { Ok(kept) } else { Err(kept) }
+    });
+    let kept = made.await.unwrap_or_else(|refused| Arc::clone(&refused));
+    // What was put in is counted by then.
+    memory.answers.run_pending_tasks().await;
+    metrics.kept(memory.answers.entry_count(), memory.answers.weighted_size());
+    kept.response()
+}
+
+/// What a request says of itself.
+struct Asked {
+    of_whom: OfWhom,
+    /// Path and query as they came.
+    question: String,
+    accept: Option<HeaderValue>,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Option<Self> {
+        if request.method() != Method::GET {
+            return None;
+        }
+        let question = request.uri().path_and_query()?.as_str().to_owned();
+        let of_whom = axum::extract::Query::try_from_uri(request.uri()).ok()?.0;
+        Some(Self { of_whom, question, accept: request.headers().get(header::ACCEPT).cloned() })
+    }
+
+    async fn by(self, state: &State, access: &Access) -> Option<Question> {
+        let Self { of_whom, question: asked, accept } = self;
+        let memory = &state.edges.0.memory;
+        if memory.answers.policy().max_capacity() == Some(0) {
+            return None;
+        }
+        let (person, changes) = memory.person(state, access, of_whom.person).await?;
+        let (rights, today) = (access.rights().clone(), state.today(&person).ok()?);
+        Some(Question { rights, person: person.id, changes, today, asked, accept })
+    }
+}
+
+impl Kept {
+    async fn of(response: Response) -> Self {
+        let error = response.extensions().get::<Arc<Error>>().cloned();
+        let (mut parts, body) = response.into_parts();
+        let Ok(body) = to_bytes(body, LONGEST).await else {
+            let failed = Error::Gone.into_response();
+            let error = failed.extensions().get().cloned();
+            return Self {
+                status: failed.status(),
+                headers: failed.headers().clone(),
+                body: Bytes::new(),
+                error,
+            };
+        };
+        if parts.status == StatusCode::OK {
+            parts.headers.insert(header::ETAG, conditional::tag(&body));
+        }
+        Self { status: parts.status, headers: parts.headers, body, error }
+    }
+
+    fn response(&self) -> Response {
+        let mut response = Response::new(Body::from(self.body.clone()));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers.clone();
+        if let Some(error) = &self.error {
+            response.extensions_mut().insert(error.clone());
+        }
+        response
+    }
+}

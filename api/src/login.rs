@@ -1,0 +1,173 @@
+//! People log in with a name and a password and carry a signed statement away ([`session`]) that is good for a day.
+//! Accounts are made by whoever runs the house (`myhealth account add`); without one, or without a key to sign with,
+//! the door is closed.
+
+pub mod password;
+pub mod session;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State as With;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use store::{Account, Store};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::access::Access;
+use crate::edges::metrics::Outcome;
+use crate::error::{Error, Failures};
+use crate::state::State;
+use password::{Checker, MAX_PASSWORD};
+use session::SessionKeys;
+
+/// Where people log in: the one question besides the health question that needs no token.
+pub(crate) const PATH: &str = "/api/v1/auth/login";
+
+/// Longest name of an account.
+pub const MAX_NAME: usize = 64;
+
+pub(crate) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out))
+}
+
+/// What log-ins need. Clones share the turns of the password checks.
+#[derive(Clone, Debug)]
+pub struct LogIn {
+    keys: Option<Arc<SessionKeys>>,
+    checker: Arc<Checker>,
+}
+
+impl LogIn {
+    /// Log-ins signed with these keys; without any, nobody logs in.
+    pub fn new(keys: Option<SessionKeys>) -> Self {
+        Self { keys: keys.map(Arc::new), checker: Arc::default() }
+    }
+
+    /// The account that a log-in names, and until when, if it is in force.
+    pub(crate) async fn account(
+        &self,
+        store: &Store,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<(Account, Timestamp), Error> {
+        let keys = self.keys.as_ref().ok_or(Error::TokenInvalid)?;
+        let session = keys.read(token, now).ok_or(Error::TokenInvalid)?;
+        let account = store.account(session.account).await?;
+        let account = account.filter(|account| account.generation == session.generation);
+        Ok((account.ok_or(Error::TokenInvalid)?, session.expires_at))
+    }
+}
+
+/// Who logs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Credentials {
+    /// The account's name.
+    #[schema(example = "ann", min_length = 1, max_length = 64)]
+    name: String,
+    /// The password.
+    #[schema(value_type = String, format = Password, example = "correct horse battery staple", min_length = 1, max_length = 256)]
+    password: SecretString,
+}
+
+/// A log-in.
+#[derive(Serialize, ToSchema)]
+struct Session {
+    /// Send it as `Authorization: Bearer …`.
+    #[schema(example = "eyJ0eXAiOiJKV1Qi…")]
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// Seconds until it ends.
+    #[schema(example = 86_400)]
+    expires_in: i64,
+    /// When it ends.
+    #[schema(value_type = String, format = DateTime, example = "2026-03-30T10:00:00Z")]
+    expires_at: Timestamp,
+}
+
+/// Logs a person in for 24 hours.
+///
+/// A new password, `POST /api/v1/auth/logout` and the removal of the account end it earlier; a restart does not. Wrong
+/// names and wrong passwords are told alike, and few attempts a minute are allowed.
+#[utoipa::path(
+    post, path = "/auth/login", operation_id = "log_in", tag = "log-in", security(()),
+    request_body(content = Credentials, content_type = "application/json"),
+    responses((status = 200, description = "The log-in.", body = Session), Failures),
+)]
+async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, Error> {
+    let metrics = state.edges.metrics();
+    let credentials = read(&body)?;
+    let closed = |reason| Error::LogInClosed(reason);
+    let keys = state.login.keys.as_ref().ok_or_else(|| {
+        closed("no key to sign log-ins with is known; `myhealth account add` makes one, or --api.signing-key-file names it")
+    })?;
+    let found = state.primary.account_to_log_in(&credentials.name).await?;
+    if found.is_none() && !state.primary.has_accounts().await? {
+        return Err(closed("nobody has an account yet; `myhealth account add` makes the first"));
+    }
+    let (account, hash) = found.unzip();
+    let right = state.login.checker.check(credentials.password, hash).await;
+    let account = match (right, account) {
+        (Ok(true), Some(account)) => account,
+        (Ok(_), _) => {
+            metrics.log_in(Outcome::Refused);
+            return Err(Error::LogInRefused);
+        }
+        (Err(busy), _) => {
+            metrics.log_in(Outcome::Busy);
+            return Err(busy);
+        }
+    };
+    metrics.log_in(Outcome::Accepted);
+    let now = (state.now)();
+    let (access_token, expires_at) = keys.sign(&account, now);
+    note(&state, account.id, now);
+    let expires_in = expires_at.duration_since(now).as_secs();
+    Ok(Json(Session { access_token, token_type: "Bearer", expires_in, expires_at }))
+}
+
+/// Ends every log-in of the account that asks, on every device.
+#[utoipa::path(
+    post, path = "/auth/logout", operation_id = "log_out", tag = "log-in",
+    responses(
+        (status = 204, description = "All are over."),
+        Failures,
+    ),
+)]
+async fn log_out(With(state): With<State>, access: Access) -> Result<StatusCode, Error> {
+    let account = access.account().ok_or(Error::NoLogIn)?;
+    state.primary.end_log_ins(account.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn read(body: &[u8]) -> Result<Credentials, Error> {
+    let refuse = |reason: &str| Error::Parameter { parameter: "body", reason: reason.to_owned() };
+    // serde's own words can quote a value.
+    let credentials: Credentials = serde_json::from_slice(body)
+        .map_err(|_| refuse("expected {\"name\": \"…\", \"password\": \"…\"} in JSON"))?;
+    let length = secrecy::ExposeSecret::expose_secret(&credentials.password).len();
+    if credentials.name.is_empty() || credentials.name.len() > MAX_NAME {
+        return Err(refuse("a name has 1 to 64 bytes"));
+    }
+    if length == 0 || length > MAX_PASSWORD {
+        return Err(refuse("a password has 1 to 256 bytes"));
+    }
+    Ok(credentials)
+}
+
+/// Beside the answer, as the use of a token is noted.
+fn note(state: &State, account: i64, now: Timestamp) {
+    let store = state.primary.clone();
+    tokio::spawn(async move {
+        if let Err(error) = store.note_log_in(account, now).await {
+            tracing::warn!(error = store::causes(&error), "cannot note a log-in");
+        }
+    });
+}

@@ -1,0 +1,126 @@
+//! Passwords. Only their argon2id hashes are kept, with the parameters that OWASP recommends (19 MiB, two passes), and
+//! only a few are checked at a time: who guesses gets neither more memory nor more processor than that.
+
+use std::sync::LazyLock;
+
+use argon2::Argon2;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::error::Error;
+
+/// Shortest password, in characters: nothing else than length is asked for (NIST SP 800-63B).
+pub const MIN_PASSWORD: usize = 12;
+
+/// Longest password, in bytes: a sentence or two.
+pub const MAX_PASSWORD: usize = 256;
+
+/// Passwords checked at a time, 19 MiB each.
+const AT_A_TIME: usize = 2;
+
+/// Who may wait for a turn; a turn is some tens of milliseconds.
+const WAITING: usize = 16;
+
+/// What an unknown name is checked against, so that it takes as long as a wrong password.
+static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
+
+/// A password that cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidPassword {
+    /// Too short or too long.
+    #[error("a password has at least 12 characters and at most 256 bytes; a sentence is a good one")]
+    Length,
+    /// The system gave no random salt.
+    #[error("the password cannot be hashed: {0}")]
+    Hash(argon2::password_hash::Error),
+}
+
+/// What is kept of a new password: a PHC string.
+pub fn keep(password: &SecretString) -> Result<SecretString, InvalidPassword> {
+    let text = password.expose_secret();
+    if text.chars().count() < MIN_PASSWORD || text.len() > MAX_PASSWORD {
+        return Err(InvalidPassword::Length);
+    }
+    hash(text).map(Into::into).map_err(InvalidPassword::Hash)
+}
+
+fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
+    Ok(Argon2::default().hash_password(password.as_bytes())?.to_string())
+}
+
+fn verify(password: &str, hash: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(hash) else { return false };
+    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+}
+
+/// Checks passwords, a few at a time.
+#[derive(Debug)]
+pub(super) struct Checker {
+    turns: Semaphore,
+    waiting: Semaphore,
+}
+
+impl Default for Checker {
+    fn default() -> Self {
+        Self { turns: Semaphore::new(AT_A_TIME), waiting: Semaphore::new(AT_A_TIME + WAITING) }
+    }
+}
+
+impl Checker {
+    /// Whether the password is right; without a hash it never is, and takes as long.
+    pub(super) async fn check(
+        &self,
+        password: SecretString,
+        hash: Option<SecretString>,
+    ) -> Result<bool, Error> {
+        let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
+        let _turn = self.turns.acquire().await.map_err(|_| Error::Busy)?;
+        let checked = tokio::task::spawn_blocking(move || {
+            let known = hash.is_some();
+            let hash = hash.unwrap_or_else(|| NOBODY.clone().into());
+            verify(password.expose_secret(), hash.expose_secret()) && known
+        });
+        checked.await.map_err(|_| Error::Panic)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_kept_as_a_salted_argon2id_hash() {
+        let password = "correct horse battery staple".to_owned().into();
+        let (one, other) = (keep(&password).unwrap(), keep(&password).unwrap());
+        assert!(one.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+        assert_ne!(one.expose_secret(), other.expose_secret());
+        assert!(verify("correct horse battery staple", one.expose_secret()));
+        assert!(!verify("correct horse battery stapl", one.expose_secret()));
+        assert!(!verify("x", "no hash"));
+    }
+
+    #[test]
+    fn short_and_endless_passwords_are_refused() {
+        for wrong in ["", "12345678901", &"ü".repeat(129)] {
+            assert!(matches!(keep(&wrong.to_owned().into()), Err(InvalidPassword::Length)), "{wrong}");
+        }
+        assert!(keep(&"ü".repeat(12).into()).is_ok());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_never_right_and_a_crowd_is_sent_away() {
+        let checker = Checker::default();
+        assert!(!checker.check("nobody".to_owned().into(), None).await.unwrap());
+        let all = checker.turns.acquire_many(AT_A_TIME.try_into().unwrap()).await.unwrap();
+        let mut crowd: Vec<_> =
+            (0..AT_A_TIME + WAITING).map(|_| Box::pin(checker.check("x".to_owned().into(), None))).collect();
+        for one in &mut crowd {
+            assert!(futures_util::poll!(one).is_pending());
+        }
+        assert!(matches!(checker.check("x".to_owned().into(), None).await, Err(Error::Busy)));
+        drop(all);
+        assert!(!crowd.remove(0).await.unwrap());
+    }
+}

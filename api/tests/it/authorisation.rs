@@ -1,0 +1,227 @@
+//! Every route of the description, asked with every kind of credential. What is expected follows from one line a route;
+//! a route without a line fails.
+
+use axum::body::Body;
+use axum::http::{Method, Request};
+use domain::{METRICS, Theme};
+use serde_json::Value;
+use store::{NewToken, Scope, Scopes};
+
+use crate::documents::score;
+use crate::login::{account, log_in};
+use crate::test_api::{DESCRIPTION, TestApi, now};
+
+/// What a route opens to.
+#[derive(Clone, Copy, Debug)]
+enum Opens {
+    /// Everybody.
+    Always,
+    /// Any token or log-in that reads something.
+    Reading,
+    /// What reads this kind of data.
+    Data(Theme),
+    /// What reads everything.
+    Everything,
+    /// The one scope, whoever has it.
+    Only(Scope),
+    /// People who logged in.
+    People,
+}
+
+use Opens::{Always, Data, Everything, Only, People, Reading};
+
+/// The route, what it opens to, and whether it is about one person.
+const EXPECTED: &[(&str, &str, Opens, bool)] = &[
+    ("get", "/api/v1/health", Always, false),
+    ("post", "/api/v1/auth/login", Always, false),
+    ("post", "/api/v1/auth/logout", People, false),
+    ("get", "/api/v1/people", Reading, false),
+    ("get", "/api/v1/metrics", Reading, false),
+    ("get", "/api/v1/dashboard", Everything, true),
+    ("get", "/api/v1/sleep", Data(Theme::Sleep), true),
+    ("get", "/api/v1/activity", Data(Theme::Activity), true),
+    ("get", "/api/v1/readiness", Data(Theme::Readiness), true),
+    ("get", "/api/v1/export", Everything, true),
+    ("get", "/api/v1/series/{metric}", Data(Theme::Sleep), true),
+    ("get", "/api/v1/trends/{metric}", Data(Theme::Sleep), true),
+    ("post", "/api/v1/prometheus/read", Only(Scope::RemoteRead), false),
+    ("post", "/api/v1/ingest", Only(Scope::Ingest), false),
+];
+
+/// Who asks: the name, the header, what it holds, and whose numbers it opens.
+struct Asker {
+    name: &'static str,
+    header: Option<String>,
+    holds: Holds,
+    /// `None`: everyone's.
+    person: Option<&'static str>,
+}
+
+#[derive(Clone, Debug)]
+enum Holds {
+    Nothing,
+    Scopes(Vec<Scope>),
+    LogIn,
+}
+
+async fn askers(api: &TestApi) -> Vec<Asker> {
+    let me = api.person("me").await.id;
+    let other = api.person("other").await.id;
+    let mut askers = Vec::new();
+    let mut secret = 0;
+    let mut made = Vec::new();
+    for (name, person, owner, scopes, expires_at) in [
+        ("token for everybody", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], None),
+        ("token of the person", Some(me), Some("me"), vec![Scope::Rest], None),
+        ("token of another", Some(other), Some("other"), vec![Scope::Rest], None),
+        ("token for sleep", Some(me), Some("me"), vec![Scope::Read(Theme::Sleep)], None),
+        ("token for tags", Some(me), Some("me"), vec![Scope::Read(Theme::Tags)], None),
+        ("token for remote read", None, None, vec![Scope::RemoteRead], None),
+        ("token to send", None, None, vec![Scope::Ingest], None),
+        ("token that ended", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], Some(now())),
+        ("token that was revoked", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], None),
+    ] {
+        secret += 1;
+        let scopes_of = Scopes::new(scopes.clone());
+        let new = NewToken { name: name.into(), person, scopes: scopes_of, expires_at };
+        let text = api.store.create_token(&new, [secret; 32], now()).await.unwrap();
+        let dead = expires_at.is_some() || name.contains("revoked");
+        let holds = if dead { Holds::Nothing } else { Holds::Scopes(scopes) };
+        made.push((name, text.clone()));
+        askers.push(Asker { name, header: Some(format!("Bearer {text}")), holds, person: owner });
+    }
+    assert!(api.store.revoke_token(i64::from(secret), now()).await.unwrap());
+    let right = &made[0].1;
+    let (head, hash) = right.rsplit_once('_').unwrap();
+    let flipped = format!("{head}_{}{}", if hash.starts_with('0') { '1' } else { '0' }, &hash[1..]);
+    for (name, header) in [
+        ("nothing", None),
+        ("wrong secret", Some(format!("Bearer {flipped}"))),
+        ("unknown number", Some(format!("Bearer mh_999_{hash}"))),
+        ("nonsense", Some("Bearer nonsense".to_owned())),
+        ("another scheme", Some(format!("Digest {right}"))),
+        ("empty", Some(String::new())),
+    ] {
+        askers.push(Asker { name, header, holds: Holds::Nothing, person: None });
+    }
+    for (id, name, person, owner) in [
+        (1, "log-in of the person", Some(me), Some("me")),
+        (2, "log-in of another", Some(other), Some("other")),
+        (3, "log-in for everybody", None, None),
+    ] {
+        account(api, id, name, person).await;
+        let header = Some(format!("Bearer {}", log_in(api, name).await));
+        askers.push(Asker { name, header, holds: Holds::LogIn, person: owner });
+    }
+    let signed = askers.last().unwrap().header.clone().unwrap();
+    let (message, _) = signed.rsplit_once('.').unwrap();
+    let unsigned = Some(format!("{message}."));
+    askers.push(Asker {
+        name: "log-in without signature",
+        header: unsigned,
+        holds: Holds::Nothing,
+        person: None,
+    });
+    askers
+}
+
+/// The status that somebody must get; `None`: the handler's own business, but neither 401 nor 403.
+fn expected(asker: &Asker, opens: Opens, of_me: bool) -> Option<u16> {
+    let reads = |scopes: &[Scope]| scopes.iter().any(|scope| matches!(scope, Scope::Rest | Scope::Read(_)));
+    let admitted = match (opens, &asker.holds) {
+        (Always, _) => return None,
+        (_, Holds::Nothing) => return Some(401),
+        (Only(Scope::Ingest), Holds::LogIn) | (People, Holds::Scopes(_)) => false,
+        (_, Holds::LogIn) => true,
+        (Reading, Holds::Scopes(scopes)) => reads(scopes),
+        (Everything, Holds::Scopes(scopes)) => scopes.contains(&Scope::Rest),
+        (Data(theme), Holds::Scopes(scopes)) => {
+            scopes.contains(&Scope::Rest) || scopes.contains(&Scope::Read(theme))
+        }
+        (Only(scope), Holds::Scopes(scopes)) => scopes.contains(&scope),
+    };
+    match (admitted, of_me, asker.person) {
+        (false, ..) => Some(403),
+        (true, true, Some("other")) => Some(404),
+        (true, true, _) => Some(200),
+        (true, false, _) => None,
+    }
+}
+
+#[tokio::test]
+async fn every_route_admits_whom_it_should_and_nobody_else() {
+    let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
+    let askers = askers(&api).await;
+    let (collection, document) = score("2026-03-29", 82);
+    api.put("me", collection, vec![document]).await;
+    let mut asked = 0;
+    let mut paths: Vec<_> = DESCRIPTION["paths"].as_object().unwrap().iter().collect();
+    // It ends the log-ins that ask the others.
+    paths.sort_by_key(|(path, _)| path.ends_with("/logout"));
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            let found =
+                EXPECTED.iter().find(|(one, other, ..)| (one, other) == (&method.as_str(), &path.as_str()));
+            let (_, _, opens, of_me) = found.unwrap_or_else(|| {
+                panic!("{method} {path} is new: say in this file to whom it opens");
+            });
+            assert_eq!(
+                matches!(opens, Always),
+                operation["security"] == serde_json::json!([{}]),
+                "{path} says in its description whether it needs a token"
+            );
+            for asker in &askers {
+                let mut request = Request::builder()
+                    .method(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap())
+                    .uri(uri(path, operation, *of_me));
+                if let Some(header) = &asker.header {
+                    request = request.header("authorization", header);
+                }
+                let answer = api.send(request.body(Body::empty()).unwrap()).await;
+                let status = answer.status.as_u16();
+                let what =
+                    format!("{method} {path} by {}: {}", asker.name, String::from_utf8_lossy(&answer.body));
+                match expected(asker, *opens, *of_me) {
+                    Some(expected) => assert_eq!(status, expected, "{what}"),
+                    None => assert!(!matches!(status, 401 | 403) && status < 500, "{status} {what}"),
+                }
+                asked += 1;
+            }
+        }
+    }
+    assert_eq!(asked, EXPECTED.len() * askers.len(), "a line without a route");
+}
+
+/// The route with the examples of its path, about `me` where it is about somebody.
+fn uri(path: &str, operation: &Value, of_me: bool) -> String {
+    let mut uri = path.to_owned();
+    for parameter in operation["parameters"].as_array().into_iter().flatten() {
+        if parameter["in"] == "path" {
+            let name = format!("{{{}}}", parameter["name"].as_str().unwrap());
+            uri = uri.replace(&name, parameter["example"].as_str().unwrap());
+        }
+    }
+    let needed = if path.ends_with("/export") { "&format=csv" } else { "" };
+    if of_me { format!("{uri}?person=me{needed}") } else { uri }
+}
+
+#[tokio::test]
+async fn every_metric_is_opened_by_the_scope_of_its_theme_and_no_other() {
+    let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
+    api.person("me").await;
+    let mut tokens = Vec::new();
+    for (n, theme) in (1..).zip(Theme::ALL) {
+        let scopes = Scopes::new(vec![Scope::Read(*theme)]);
+        let new = NewToken { name: theme.name().into(), person: None, scopes, expires_at: None };
+        tokens.push((*theme, api.store.create_token(&new, [n; 32], now()).await.unwrap()));
+    }
+    for metric in METRICS {
+        let path = if metric.is_series() { "series" } else { "trends" };
+        for (theme, token) in &tokens {
+            let uri = format!("/api/v1/{path}/{}", metric.key);
+            let status = crate::login::with(&api, Method::GET, &uri, token).await.status.as_u16();
+            let mine = metric.collection.theme() == *theme;
+            assert_eq!(status != 403, mine, "{} with read:{theme}: {status}", metric.key);
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! How much one address may ask, whatever it says of itself.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Method, Request};
+
+use crate::test_api::{Answer, TestApi, problem};
+
+async fn from(api: &TestApi, peer: &str, headers: &[(&str, &str)], path: &str) -> Answer {
+    let peer: SocketAddr = format!("{peer}:5000").parse().unwrap();
+    let method = if path.ends_with("login") { Method::POST } else { Method::GET };
+    let mut request = Request::builder().method(method).uri(path).extension(ConnectInfo(peer));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    api.send(request.body(Body::empty()).unwrap()).await
+}
+
+const PEOPLE: &str = "/api/v1/people";
+
+async fn limited() -> TestApi {
+    let set = |settings: &mut api::edges::Settings| {
+        settings.requests_per_second = NonZeroU32::new(1);
+        settings.log_ins_per_minute = NonZeroU32::new(2);
+        settings.proxies.trusted = vec!["10.0.0.0/8".parse().unwrap()];
+    };
+    TestApi::edged(set, api::Anonymous::Allowed).await
+}
+
+#[tokio::test]
+async fn a_forged_address_does_not_move_the_limit() {
+    let api = limited().await;
+    for n in 0..4 {
+        let forged = format!("6.6.6.{n}");
+        let headers =
+            [("x-forwarded-for", forged.as_str()), ("forwarded", "for=6.6.6.6"), ("x-real-ip", "6.6.6.6")];
+        let answer = from(&api, "1.2.3.4", &headers, PEOPLE).await;
+        assert_eq!(answer.status, 200, "{n}");
+        assert_eq!(answer.header("ratelimit-policy"), Some("\"address\";q=4;w=4"));
+        assert_eq!(answer.header("ratelimit"), Some(format!("\"address\";r={}", 3 - n).as_str()));
+    }
+    let refused = from(&api, "1.2.3.4", &[("x-forwarded-for", "7.7.7.7")], PEOPLE).await;
+    problem(&refused, 429, "the fifth");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert_eq!(from(&api, "1.2.3.5", &[], PEOPLE).await.status, 200, "another address");
+    assert_eq!(api.counted("api_limited_requests_total{limit=\"requests\"}"), 1);
+}
+
+#[tokio::test]
+async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own_and_forges_none() {
+    let api = limited().await;
+    for n in 0..4 {
+        // The proxy appends; what stands left of it is the client's own text.
+        let said = format!("6.6.6.{n}, 1.2.3.4");
+        assert_eq!(from(&api, "10.0.0.1", &[("x-forwarded-for", &said)], PEOPLE).await.status, 200);
+    }
+    let refused = from(&api, "10.0.0.2", &[("x-forwarded-for", "9.9.9.9, 1.2.3.4")], PEOPLE).await;
+    problem(&refused, 429, "the same client by another proxy");
+    let other = from(&api, "10.0.0.1", &[("x-forwarded-for", "1.2.3.4, 5.6.7.8")], PEOPLE).await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn log_ins_have_a_limit_of_their_own() {
+    let api = limited().await;
+    for _ in 0..2 {
+        problem(&from(&api, "1.2.3.4", &[], "/api/v1/auth/login").await, 400, "no body");
+    }
+    let refused = from(&api, "1.2.3.4", &[], "/api/v1/auth/login").await;
+    problem(&refused, 429, "the third");
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((25..=30).contains(&wait), "{wait}");
+    assert_eq!(from(&api, "1.2.3.4", &[], PEOPLE).await.status, 200);
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_read_answers_in_a_browser() {
+    let set = |settings: &mut api::edges::Settings| {
+        settings.origins = vec!["https://grafana.example.org".parse().unwrap()];
+    };
+    let api = TestApi::edged(set, api::Anonymous::Refused).await;
+    let preflight = |origin: &'static str| {
+        let request = Request::builder().method(Method::OPTIONS).uri(PEOPLE).header("origin", origin);
+        let request = request.header("access-control-request-method", "GET");
+        request.header("access-control-request-headers", "authorization").body(Body::empty()).unwrap()
+    };
+    let listed = api.send(preflight("https://grafana.example.org")).await;
+    assert_eq!(listed.status, 200);
+    assert_eq!(listed.header("access-control-allow-origin"), Some("https://grafana.example.org"));
+    assert!(listed.header("access-control-allow-headers").unwrap().contains("authorization"));
+    assert_eq!(listed.header("access-control-allow-credentials"), None);
+    let other = api.send(preflight("https://evil.example")).await;
+    assert_eq!(other.header("access-control-allow-origin"), None);
+    // A page must be able to read why it was refused.
+    let refused = from(&api, "1.2.3.4", &[("origin", "https://grafana.example.org")], PEOPLE).await;
+    problem(&refused, 401, "no token");
+    assert_eq!(refused.header("access-control-allow-origin"), Some("https://grafana.example.org"));
+    let closed = TestApi::empty().await;
+    let answer = from(&closed, "1.2.3.4", &[("origin", "https://grafana.example.org")], PEOPLE).await;
+    assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, None));
+}
+
+#[tokio::test]
+async fn a_database_that_is_gone_is_told_at_once_and_probes_still_look() {
+    let api = TestApi::with(Vec::new()).await;
+    api.store.close().await;
+    let first = api.ask(Method::GET, PEOPLE).await;
+    problem(&first, 503, "found out");
+    assert_eq!(api.counted("api_database_gone"), 1);
+    let second = api.ask(Method::GET, PEOPLE).await;
+    let detail = problem(&second, 503, "told");
+    assert_eq!(second.header("retry-after"), Some("5"));
+    assert!(detail.contains("asked again"), "{detail}");
+    assert_eq!(api.counted("api_refused_requests_total{reason=\"database\"}"), 1);
+    problem(&api.ask(Method::GET, "/api/v1/health").await, 503, "health");
+}

@@ -1,0 +1,186 @@
+//! Flags of what stands before the API, and of who logs in.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use api::edges::Forwarded;
+use axum::http::HeaderValue;
+use clap::{Args, Subcommand, ValueEnum};
+use domain::Pseudonym;
+use ipnet::IpNet;
+
+use super::StoreArgs;
+
+/// What stands before the API.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "API")]
+pub(crate) struct EdgeArgs {
+    /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only they are believed when they say for
+    /// whom they ask, and limits are counted by that address.
+    #[arg(
+        long = "api.trusted-proxies",
+        env = "MYHEALTH_API_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "CIDR",
+        value_parser = network
+    )]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// The header in which they say it; the other one is not read.
+    #[arg(
+        long = "api.forwarded-header",
+        env = "MYHEALTH_API_FORWARDED_HEADER",
+        value_enum,
+        default_value_t = ForwardedArg::XForwardedFor
+    )]
+    pub(crate) forwarded_header: ForwardedArg,
+    /// Requests a second that one address may send on average, and four times as many at once; 0: as many as it likes.
+    #[arg(long = "api.requests-per-second", env = "MYHEALTH_API_REQUESTS_PER_SECOND", default_value_t = 100)]
+    pub(crate) requests_per_second: u32,
+    /// Log-ins a minute that one address may try; 0: as many as it likes.
+    #[arg(long = "api.log-ins-per-minute", env = "MYHEALTH_API_LOG_INS_PER_MINUTE", default_value_t = 10)]
+    pub(crate) log_ins_per_minute: u32,
+    /// Origins whose pages may read the API in a browser, for example <https://grafana.example.org>; may be repeated.
+    /// Without any, no page but this process's own may.
+    #[arg(
+        long = "api.cors-origins",
+        env = "MYHEALTH_API_CORS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN",
+        value_parser = origin
+    )]
+    pub(crate) cors_origins: Vec<HeaderValue>,
+    /// Memory for long answers, in MiB; 0: none is kept.
+    #[arg(
+        long = "api.cache-mebibytes",
+        env = "MYHEALTH_API_CACHE_MEBIBYTES",
+        default_value_t = 32,
+        value_parser = clap::value_parser!(u32).range(0..=65_536)
+    )]
+    pub(crate) cache_mebibytes: u32,
+    /// A file that holds the key which signs log-ins of people: 32 bytes, as 64 hexadecimal digits or in base64
+    /// (`openssl rand -hex 32`). Every replica needs the same. Default with the embedded database: api.key beside it,
+    /// made when it is missing.
+    #[arg(long = "api.signing-key-file", env = "MYHEALTH_API_SIGNING_KEY_FILE", value_name = "FILE")]
+    pub(crate) signing_key_file: Option<PathBuf>,
+    /// A file that holds the key of before: what it signed stays good for its day.
+    #[arg(
+        long = "api.previous-signing-key-file",
+        env = "MYHEALTH_API_PREVIOUS_SIGNING_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) previous_signing_key_file: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ForwardedArg {
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
+impl EdgeArgs {
+    pub(crate) fn settings(&self) -> api::edges::Settings {
+        api::edges::Settings {
+            requests_per_second: NonZeroU32::new(self.requests_per_second),
+            log_ins_per_minute: NonZeroU32::new(self.log_ins_per_minute),
+            proxies: api::edges::Proxies {
+                trusted: self.trusted_proxies.clone(),
+                header: match self.forwarded_header {
+                    ForwardedArg::XForwardedFor => Forwarded::XForwardedFor,
+                    ForwardedArg::Forwarded => Forwarded::Forwarded,
+                },
+            },
+            origins: self.cors_origins.clone(),
+            memory: u64::from(self.cache_mebibytes) << 20,
+        }
+    }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| address())
+        .map_err(|_| "write a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
+}
+
+/// A scheme, a host and perhaps a port, as browsers send it: a path or `*` would match nothing, or everything.
+fn origin(text: &str) -> Result<HeaderValue, String> {
+    let wrong = || "write an origin such as https://grafana.example.org, without a path".to_owned();
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).ok_or_else(wrong)?;
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]".contains(&byte);
+    if host.is_empty() || !host.bytes().all(plain) {
+        return Err(wrong());
+    }
+    text.parse().map_err(|_| wrong())
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AccountCommand {
+    /// Make an account; the password is asked for, or read from a file.
+    Add {
+        /// What is typed at the log-in.
+        name: String,
+        /// Open this person's numbers only.
+        #[arg(long, required_unless_present = "everyone", conflicts_with = "everyone")]
+        person: Option<Pseudonym>,
+        /// Open everyone's numbers: for whoever runs the house.
+        #[arg(long)]
+        everyone: bool,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Set a new password; every log-in with the old one is over.
+    Password {
+        /// Whose.
+        name: String,
+        #[command(flatten)]
+        password: PasswordArgs,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Show every account: name, whose numbers, last log-in.
+    List(StoreArgs),
+    /// Remove an account; its log-ins are over.
+    Remove {
+        /// Whose.
+        name: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// A file that holds the password, at least 12 characters. Without it the terminal is asked.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) password_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn networks_and_origins_are_what_they_say() {
+        assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
+        assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
+        assert!(network("10.0.0.0/33").is_err() && network("proxy").is_err());
+        assert!(origin("https://grafana.example.org").is_ok() && origin("http://localhost:3000").is_ok());
+        for wrong in [
+            "*",
+            "null",
+            "grafana",
+            "https://",
+            "https://a/b",
+            "https://A",
+            "https://a, https://b",
+            "ftp://a",
+        ] {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+}

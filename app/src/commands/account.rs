@@ -1,0 +1,104 @@
+//! The accounts with which people log in at the API.
+
+use std::io::IsTerminal;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use api::login::{MAX_NAME, password};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use store::NewAccount;
+
+use crate::Clock;
+use crate::cli::{AccountCommand, PasswordArgs, StoreArgs};
+use crate::config::{Invalid, read_secret};
+
+pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Result<ExitCode> {
+    match command {
+        AccountCommand::Add { name, person, everyone: _, password, store } => {
+            if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+                return Err(Invalid::AccountName.into());
+            }
+            let password = password.read()?;
+            let store = super::open(&store).await?;
+            let person = match person {
+                Some(person) => Some(super::known(&store, &person).await?.id),
+                None => None,
+            };
+            let mut random = [0; 8];
+            getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
+            // Positive, and nothing that JSON would round.
+            let id = i64::from_ne_bytes(random) & ((1 << 53) - 1);
+            let created = store
+                .create_account(&NewAccount { id, name: name.clone(), person, password }, clock())
+                .await?;
+            store.close().await;
+            if !created {
+                bail!(
+                    "{name} has an account already; `myhealth account password {name}` sets a new password"
+                );
+            }
+            println!("{name} can log in: POST /api/v1/auth/login with name and password (docs/api.md)");
+        }
+        AccountCommand::Password { name, password, store } => {
+            let password = password.read()?;
+            let store = super::open(&store).await?;
+            let changed = store.set_password(&name, &password, clock()).await?;
+            store.close().await;
+            if !changed {
+                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+            }
+            println!("{name} has a new password; every log-in with the old one is over");
+        }
+        AccountCommand::List(args) => list(&args).await?,
+        AccountCommand::Remove { name, store } => {
+            let store = super::open(&store).await?;
+            let removed = store.remove_account(&name).await?;
+            store.close().await;
+            if !removed {
+                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+            }
+            println!("{name} was removed; every log-in is over");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(args: &StoreArgs) -> anyhow::Result<()> {
+    let store = super::open(args).await?;
+    let people = store.people().await?;
+    let time = |at: Timestamp| at.strftime("%F %H:%M UTC").to_string();
+    for account in store.accounts().await? {
+        let person = account.person.and_then(|id| people.iter().find(|person| person.id == id));
+        let person = person.map_or("everyone", |person| person.name.as_str());
+        let last = account.last_login_at.map_or("never".to_owned(), time);
+        println!(
+            "{:<24} {person:<12} password of {}, last log-in {last}",
+            account.name,
+            time(account.password_changed_at)
+        );
+    }
+    store.close().await;
+    Ok(())
+}
+
+impl PasswordArgs {
+    /// The hash of a new password, from a file or from a terminal, where it is typed twice.
+    fn read(&self) -> anyhow::Result<SecretString> {
+        let password: SecretString = match &self.password_file {
+            Some(path) => read_secret("--password-file", path)?.into(),
+            None if !std::io::stdin().is_terminal() => {
+                bail!("there is no terminal to ask for the password on; say --password-file");
+            }
+            None => {
+                let first: SecretString = rpassword::prompt_password("Password: ")?.into();
+                let again: SecretString = rpassword::prompt_password("Again: ")?.into();
+                if first.expose_secret() != again.expose_secret() {
+                    bail!("the two differ; nothing was changed");
+                }
+                first
+            }
+        };
+        password::keep(&password).map_err(|error| Invalid::Password(error).into())
+    }
+}
