@@ -6,6 +6,7 @@
 
 mod access;
 mod closest;
+mod cursor;
 pub mod edges;
 mod error;
 mod extract;
@@ -17,6 +18,7 @@ mod remote_read;
 mod resources;
 mod router;
 mod state;
+mod trends;
 
 pub use access::{Anonymous, Vouched};
 pub use edges::Edges;

@@ -1,9 +1,11 @@
 //! Parameters become domain types, or a refusal that says which parameter, what came and what to write.
 
-use domain::{Day, DayRange};
+use domain::{Day, DayRange, Metric};
+use jiff::Span;
 use store::{Person, Store};
 
 use crate::access::Access;
+use crate::closest::closest;
 use crate::error::{Error, shown};
 
 /// How many names a refusal repeats; a study group is not a sentence.
@@ -64,6 +66,77 @@ pub(crate) fn limit(text: Option<&str>, default: usize, most: usize) -> Result<u
     })
 }
 
+/// A whole number from `least` to `most`, if the parameter is there.
+pub(crate) fn number(
+    parameter: &'static str,
+    text: Option<&str>,
+    least: usize,
+    most: usize,
+) -> Result<Option<usize>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
+    number.map(Some).ok_or_else(|| Error::Parameter {
+        parameter,
+        reason: format!("{:?} is not a whole number from {least} to {most}", shown(text)),
+    })
+}
+
+/// Metrics by their ids with commas, each once.
+pub(crate) fn metrics(
+    parameter: &'static str,
+    text: &str,
+    least: usize,
+    most: usize,
+) -> Result<Vec<&'static Metric>, Error> {
+    let refuse = |reason| Err(Error::Parameter { parameter, reason });
+    let mut metrics: Vec<&'static Metric> = Vec::new();
+    for key in text.split(',').take(most + 1) {
+        let metric = Metric::by_key(key)
+            .ok_or_else(|| Error::UnknownMetric { close: closest(key), key: shown(key) })?;
+        if metrics.contains(&metric) {
+            return refuse(format!("{key} is there twice"));
+        }
+        metrics.push(metric);
+    }
+    match metrics.len() {
+        many if many > most => refuse(format!("more than {most} are too many")),
+        few if few < least => refuse(format!("at least {least} are needed, with commas between")),
+        _ => Ok(metrics),
+    }
+}
+
+/// So many days, weeks, months or years that end with `last`, as `90d`, `13w`, `6m` or `2y`. Six months that end on the
+/// 31st of March begin on the 1st of October.
+pub(crate) fn period(text: &str, last: Day) -> Result<DayRange, Error> {
+    let span = text.char_indices().next_back().and_then(|(at, unit)| {
+        let digits = text.get(..at).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        let many: i64 = digits.parse().ok().filter(|many| (1..=9999).contains(many))?;
+        match unit {
+            'd' => Span::new().try_days(many).ok(),
+            'w' => Span::new().try_weeks(many).ok(),
+            'm' => Span::new().try_months(many).ok(),
+            'y' => Span::new().try_years(many).ok(),
+            _ => None,
+        }
+    });
+    let Some(span) = span else {
+        let reason = format!("{:?} is no period; write it as 90d, 13w, 6m or 2y", shown(text));
+        return Err(Error::Parameter { parameter: "period", reason });
+    };
+    let before = last.date().saturating_sub(span);
+    let first = Day::new(before).map_or(Day::FIRST, |before| before.plus(1));
+    ordered(first, last)
+}
+
+/// Refuses a range of more days.
+pub(crate) fn at_most(range: DayRange, days: i64) -> Result<(), Error> {
+    if range.len() <= days {
+        return Ok(());
+    }
+    let reason = format!("{} days are too many; ask for at most {days}", range.len());
+    Err(Error::Parameter { parameter: "from and to", reason })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -108,5 +181,24 @@ mod tests {
             "limit: \"0\" is not a whole number from 1 to 1000"
         );
         assert_eq!(limit(None, 100, 1000).unwrap(), 100);
+    }
+
+    #[test]
+    fn a_period_ends_with_its_last_day() {
+        let check = |text, last: &str, expected: Option<&str>| {
+            let found = period(text, last.parse().unwrap()).ok();
+            assert!(found.is_none_or(|range| range.last().to_string() == last));
+            assert_eq!(found.map(|range| range.first().to_string()).as_deref(), expected, "{text}");
+        };
+        check("1d", "2026-03-29", Some("2026-03-29"));
+        check("2w", "2026-03-29", Some("2026-03-16"));
+        check("6m", "2026-03-31", Some("2025-10-01"));
+        check("1m", "2026-03-31", Some("2026-03-01"));
+        check("1y", "2028-02-29", Some("2027-03-01"));
+        check("9999y", "2026-03-29", Some("2000-01-01"));
+        for text in ["", "d", "0d", "-1d", "1", "90", "10000d", "3é", "1.5y", "1Y", "99999999999999999999d"]
+        {
+            check(text, "2026-03-29", None);
+        }
     }
 }

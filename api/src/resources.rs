@@ -1,11 +1,14 @@
 //! One module per resource: its routes, parameters, wire types and handlers.
 
+mod correlations;
 mod daily;
 mod dashboard;
+mod events;
 mod export;
 mod health;
 mod metrics;
 mod people;
+mod points;
 mod series;
 mod trends;
 
@@ -22,7 +25,10 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .merge(metrics::router())
         .merge(dashboard::router())
         .merge(daily::router())
+        .merge(events::router())
+        .merge(points::router())
         .merge(series::router())
         .merge(middleware::kept(trends::router()))
+        .merge(middleware::kept(correlations::router()))
         .merge(export::router())
 }

@@ -16,6 +16,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
 use crate::state::State;
+use crate::trends::Gaps;
 use crate::{access, login, middleware, push, remote_read, resources};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
@@ -31,13 +32,14 @@ use crate::{access, login, middleware, push, remote_read, resources};
             is absent, never zero. Not a medical device.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
-    components(schemas(Problem)),
+    components(schemas(Problem, Gaps)),
     modifiers(&Proofs),
     security(("bearer" = []), ("basic" = [])),
     tags(
         (name = "log-in", description = "People log in by name and password; programs have tokens."),
         (name = "service", description = "Whether it runs, whose numbers it has, which numbers there are."),
         (name = "days", description = "Numbers of a day."),
+        (name = "events", description = "What happened: workouts, sessions, tags, sleep periods."),
         (name = "history", description = "Points within a day, and many days summed up."),
     ),
 )]

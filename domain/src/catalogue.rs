@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use crate::collection::Collection;
 use crate::unit::Unit;
 
+mod caveats;
 mod metrics;
 
 pub use metrics::METRICS;

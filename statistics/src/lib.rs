@@ -36,6 +36,6 @@ pub(crate) fn finite(value: f64) -> Option<f64> {
 
 /// How many, as a number to calculate with.
 #[expect(clippy::cast_precision_loss, reason = "slices in memory are far shorter than 2^53")]
-pub(crate) fn count(many: usize) -> f64 {
+pub fn count(many: usize) -> f64 {
     many as f64
 }

@@ -55,6 +55,13 @@ themes! {
     list_sleep "list_sleep" "/sleep" "Sleep, day by day: score, contributors, the night and the naps." [DailySleep Sleep];
     list_activity "list_activity" "/activity" "Activity, day by day: score, contributors, steps, energy, time by level." [DailyActivity];
     list_readiness "list_readiness" "/readiness" "Readiness, day by day: score, contributors, temperature." [DailyReadiness];
+    list_stress "list_stress" "/stress" "Stress, day by day: time under stress and in recovery, Oura's summary." [DailyStress];
+    list_resilience "list_resilience" "/resilience" "Resilience, day by day: level and contributors." [DailyResilience];
+    list_spo2 "list_spo2" "/spo2" "Blood oxygen, night by night, and how often breathing was disturbed." [DailySpo2];
+    list_cardiovascular_age "list_cardiovascular_age" "/cardiovascular-age" "The age of the blood vessels; it comes now and then." [DailyCardiovascularAge];
+    list_vo2_max "list_vo2_max" "/vo2-max" "Aerobic capacity; it comes now and then." [Vo2Max];
+    list_sleep_time "list_sleep_time" "/sleep-time" "When Oura would go to bed, day by day." [SleepTime];
+    list_personal_info "list_personal_info" "/personal-info" "Age, weight and height, as they were on the days they were asked." [PersonalInfo];
 }
 
 #[derive(Deserialize, IntoParams)]

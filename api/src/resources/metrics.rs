@@ -1,17 +1,31 @@
-//! The catalogue: which numbers there are.
+//! The catalogue: which numbers there are, and how much of each a person has.
 
 use axum::Json;
-use domain::{METRICS, Metric, Unit};
-use serde::Serialize;
-use utoipa::ToSchema;
+use axum::extract::State as With;
+use domain::{Collection, METRICS, Metric, Unit};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use store::Extent;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::error::Failures;
-use crate::extract::{NoParams, Query};
+use crate::access::PartialAccess;
+use crate::error::{Error, Failures, Unknown};
+use crate::extract::Query;
+use crate::params;
 use crate::state::State;
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(list_metrics))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Params {
+    /// Adds how much of each number this person has.
+    #[param(example = "me")]
+    person: Option<String>,
 }
 
 /// Every number a person has.
@@ -47,6 +61,33 @@ struct MetricInfo {
     /// What it means and which field it comes from.
     #[schema(example = "Oura's score of the night. Oura: daily_sleep.score.")]
     help: String,
+    /// What to know before drawing conclusions, a sentence each.
+    #[schema(example = json!(["It belongs to the day of waking up."]))]
+    caveats: Vec<&'static str>,
+    /// How much of it the person asked for has; null when nobody was asked for, or there is nothing.
+    #[schema(required = true)]
+    coverage: Option<StoredDays>,
+}
+
+/// The days of which something is stored.
+#[derive(Debug, Serialize, ToSchema)]
+struct StoredDays {
+    /// The first day that has a value.
+    #[schema(value_type = String, format = Date, example = "2020-01-01")]
+    first_day: Date,
+    /// The last day that has one.
+    #[schema(value_type = String, format = Date, example = "2026-03-29")]
+    last_day: Date,
+    /// How many days have one.
+    #[schema(example = 2204)]
+    days_with_value: i64,
+}
+
+impl From<&Extent> for StoredDays {
+    fn from(extent: &Extent) -> Self {
+        let range = extent.range;
+        Self { first_day: range.first().date(), last_day: range.last().date(), days_with_value: extent.days }
+    }
 }
 
 /// A label with its value.
@@ -88,15 +129,33 @@ impl From<&Metric> for MetricInfo {
             unit: metric.unit.name(),
             states: metric.states(),
             help: metric.help_text(),
+            caveats: metric.caveats(),
+            coverage: None,
         }
     }
 }
 
-/// The catalogue: every number a person can have, with its unit.
+/// The catalogue: every number a person can have, with its unit; with `person`, how much of each there is.
 #[utoipa::path(
-    get, path = "/metrics", operation_id = "list_metrics", tag = "service",
-    responses((status = 200, description = "The catalogue.", body = Metrics), Failures),
+    get, path = "/metrics", operation_id = "list_metrics", tag = "service", params(Params),
+    responses((status = 200, description = "The catalogue.", body = Metrics), Unknown, Failures),
 )]
-async fn list_metrics(_: Query<NoParams>) -> Json<Metrics> {
-    Json(Metrics { metrics: METRICS.iter().map(MetricInfo::from).collect() })
+async fn list_metrics(
+    With(state): With<State>,
+    access: PartialAccess,
+    Query(query): Query<Params>,
+) -> Result<Json<Metrics>, Error> {
+    let extents = match query.person.as_deref() {
+        Some(name) => {
+            let access = access.to(Collection::ALL.iter().copied())?;
+            let person = params::person(&state.store, &access, Some(name)).await?;
+            state.store.extents(person.id).await?
+        }
+        None => Vec::new(),
+    };
+    let info = |metric: &'static Metric| {
+        let extent = extents.iter().find(|extent| extent.metric == metric);
+        MetricInfo { coverage: extent.map(StoredDays::from), ..metric.into() }
+    };
+    Ok(Json(Metrics { metrics: METRICS.iter().map(info).collect() }))
 }

@@ -1,31 +1,33 @@
-//! Long questions about one number: many days, summed up by day, week or month.
-
-mod bucket;
+//! Long questions about one number or several: parameters in, the answers of [`crate::trends`] out.
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::{Day, DayRange, Metric, Unit};
-use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
-use store::{Person, Store};
-use utoipa::{IntoParams, ToSchema};
+use domain::{Day, DayRange};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
-use crate::error::{Error, Failures, Unknown};
+use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::{ByKey, Query};
 use crate::params;
 use crate::state::State;
-use bucket::{Aggregate, Bucket, Summary};
+use crate::trends::aggregate::Aggregate;
+use crate::trends::bucket::Bucket;
+use crate::trends::{Compare, Gaps, Question, Table, Trend, Windows, table, trend};
 
 /// Days answered when the question names none.
 const DEFAULT_DAYS: i64 = 90;
-
-/// Days of points held in memory at once; a day has up to 2,880.
-const POINT_DAYS: usize = 93;
+/// Metrics one table has at most.
+const MAX_METRICS: usize = 12;
+/// Longest window, and longest half-life.
+const MAX_WINDOW: usize = 366;
+const MAX_HALF_LIFE: usize = 90;
+/// Widest band.
+const MAX_WIDTH: f64 = 10.0;
 
 pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_trends))
+    OpenApiRouter::new().routes(routes!(get_trends)).routes(routes!(get_trends_table))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -35,78 +37,91 @@ struct Params {
     /// Whose numbers; needed only when there are several people.
     #[param(example = "me")]
     person: Option<String>,
-    /// First day. Without it: 89 days before the last.
+    /// First day. Without it and without `period`: 89 days before the last.
     #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says; today may not be over yet.
     #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
     to: Option<String>,
-    /// Which days are summed up together: weeks start on Monday (ISO 8601), months are those of the calendar.
+    /// In place of `from`: so many days, weeks, months or years that end with `to`, as `90d`, `13w`, `6m` or `2y`.
+    #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "90d")]
+    period: Option<String>,
+    /// Which days are summed up together: weeks start on Monday (ISO 8601), the others are those of the calendar.
     #[serde(default)]
-    #[param(value_type = Option<Bucket>, default = "day", example = "week")]
+    #[param(value_type = Option<Bucket>, default = "day", example = "day")]
     bucket: Bucket,
-    /// How they are summed up.
+    /// How they are summed up: `mean`, `sum`, `min`, `max`, `median`, `count`, `deviation` (sample standard deviation),
+    /// or a percentile from `p1` to `p99`.
+    #[param(value_type = Option<String>, default = "mean", pattern = "^(mean|sum|min|max|median|count|deviation|p[1-9][0-9]?)$", example = "median")]
+    aggregate: Option<String>,
+    /// What stands where nothing was measured: null, no row, the last value, or a straight line between the neighbours.
+    /// What is filled in is marked `filled` and counts nowhere.
     #[serde(default)]
-    #[param(value_type = Option<Aggregate>, default = "average", example = "median")]
-    aggregate: Aggregate,
+    #[param(value_type = Option<Gaps>, default = "null", example = "null")]
+    gaps: Gaps,
+    /// Adds the mean of so many days, each day included. Days only, like the three below.
+    #[param(value_type = Option<u16>, minimum = 2, maximum = 366, example = 7)]
+    rolling_mean: Option<String>,
+    /// Adds the median of so many days, each day included.
+    #[param(value_type = Option<u16>, minimum = 2, maximum = 366, example = 28)]
+    rolling_median: Option<String>,
+    /// Adds the exponentially weighted mean with this half-life in days; it looks back ten of them.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 90, example = 7)]
+    ewma: Option<String>,
+    /// Adds what is usual: the median of so many days before each day, the band of `baseline_width` around it, and how
+    /// far the day is away (`z_score`).
+    #[param(value_type = Option<u16>, minimum = 2, maximum = 366, example = 60)]
+    baseline: Option<String>,
+    /// How far the band reaches to either side, in median absolute deviations times 1.4826. Without it 2.
+    #[param(value_type = Option<f64>, minimum = 0, maximum = 10, example = 2.0)]
+    baseline_width: Option<String>,
+    /// Values a window must have to say anything. Without it half its days.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 900, example = 5)]
+    min_count: Option<String>,
+    /// Adds lines through the numbers of the days: least squares and Theil–Sen, each with its 95 % interval.
+    #[serde(default)]
+    #[param(value_type = Option<bool>, default = false, example = true)]
+    slope: bool,
+    /// Adds the range beside others, several with commas: `previous` (as many days right before), `year` (the same dates
+    /// a year before), `oura` (what the Trends view of the Oura app shows).
+    #[param(pattern = "^(previous|year|oura)(,(previous|year|oura))*$", example = "previous,year")]
+    compare: Option<String>,
+    /// For drawing: at most so many rows, chosen so that the line keeps its look (LTTB). Rows without a value go first.
+    #[param(value_type = Option<u16>, minimum = 3, maximum = 15_000, example = 400)]
+    max_points: Option<String>,
 }
 
-/// One number over many days.
-#[derive(Debug, Serialize, ToSchema)]
-struct Trend {
-    /// Metric id.
-    #[schema(example = "sleep_score")]
-    metric: &'static str,
-    /// What Prometheus calls it.
-    #[schema(example = "oura_sleep_score")]
-    name: String,
-    /// The unit of every value.
-    #[schema(example = "score (1-100)")]
-    unit: &'static str,
-    /// Whose.
-    #[schema(example = "me")]
-    person: String,
-    /// Which days are summed up together.
-    bucket: Bucket,
-    /// How they are summed up.
-    aggregate: Aggregate,
-    /// First day.
-    #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    from: Date,
-    /// Last day, included.
-    #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
-    /// One entry per bucket without a gap, oldest first.
-    points: Vec<TrendPoint>,
-}
-
-/// One bucket.
-#[derive(Debug, Serialize, ToSchema)]
-struct TrendPoint {
-    /// First day it covers; the first bucket starts where the range does.
-    #[schema(value_type = String, format = Date, example = "2026-03-23")]
-    start: Date,
-    /// Last day it covers, included; the last bucket ends where the range does.
-    #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    end: Date,
-    /// In the metric's unit; null when nothing was measured.
-    #[schema(required = true, example = 81.5)]
-    value: Option<f64>,
-    /// How many measured values it sums up: days, or for a metric of kind `points` points.
-    #[schema(example = 7)]
-    count: usize,
-}
-
-impl From<Summary> for TrendPoint {
-    fn from(summary: Summary) -> Self {
-        let (start, end) = (summary.days.first().date(), summary.days.last().date());
-        Self { start, end, value: summary.value, count: summary.count }
+impl Params {
+    fn question(&self, today: Day) -> Result<Question, Error> {
+        let range = range(self.from.as_deref(), self.to.as_deref(), self.period.as_deref(), today)?;
+        let days = |parameter, text: &Option<String>, least, most| {
+            params::number(parameter, text.as_deref(), least, most)
+        };
+        Ok(Question {
+            bucket: self.bucket,
+            aggregate: aggregate(self.aggregate.as_deref())?,
+            gaps: self.gaps,
+            windows: Windows {
+                rolling_mean: days("rolling_mean", &self.rolling_mean, 2, MAX_WINDOW)?,
+                rolling_median: days("rolling_median", &self.rolling_median, 2, MAX_WINDOW)?,
+                ewma: days("ewma", &self.ewma, 1, MAX_HALF_LIFE)?,
+                baseline: days("baseline", &self.baseline, 2, MAX_WINDOW)?,
+                baseline_width: width(self.baseline_width.as_deref())?,
+                min_count: days("min_count", &self.min_count, 1, 900)?,
+            },
+            slope: self.slope,
+            compare: self.compare.as_deref().map(compare).transpose()?.unwrap_or_default(),
+            max_points: days("max_points", &self.max_points, 3, 15_000)?,
+            ..Question::about(range)
+        })
     }
 }
 
-/// One number over many days, by day, week or month.
+/// One number over many days, by day, week, month, quarter or year.
 ///
-/// Days without a measurement count neither as zero nor as the day before. States have no average and are refused.
+/// Days without a measurement count neither as zero nor as the day before; `missing` says why they have none. States
+/// have no average and are refused. For a metric of kind `points`, buckets sum up the points themselves; everything
+/// else takes each day's mean.
 #[utoipa::path(
     get, path = "/trends/{metric}", operation_id = "get_trends", tag = "history",
     params(("metric" = String, Path, description = "Metric id of kind `number` or `points`.", example = "sleep_score"), Params),
@@ -119,61 +134,116 @@ async fn get_trends(
     Query(query): Query<Params>,
 ) -> Result<Json<Trend>, Error> {
     let access = access.to([metric.collection])?;
-    if metric.unit == Unit::State {
-        let reason = format!("{} is a state; an average or median of states means nothing", metric.key);
-        return Err(Error::Parameter { parameter: "metric", reason });
-    }
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
-    let range =
-        params::range(query.from.as_deref(), query.to.as_deref(), state.today(&person)?, DEFAULT_DAYS)?;
-    let Params { bucket, aggregate, .. } = query;
-    let summaries = summarise(&state.store, &person, metric, range, (bucket, aggregate)).await?;
-    Ok(Json(Trend {
-        metric: metric.key,
-        name: metric.name(),
-        unit: metric.unit.name(),
-        person: person.name.to_string(),
-        bucket,
-        aggregate,
-        from: range.first().date(),
-        to: range.last().date(),
-        points: summaries.into_iter().map(TrendPoint::from).collect(),
-    }))
+    let question = query.question(state.today(&person)?)?;
+    Ok(Json(trend(&state.store, &person, metric, &question, (state.now)()).await?))
 }
 
-/// Reads as many buckets at a time as memory should hold. Numbers of a day are few enough for one reading.
-async fn summarise(
-    store: &Store,
-    person: &Person,
-    metric: &'static Metric,
-    range: DayRange,
-    (bucket, aggregate): (Bucket, Aggregate),
-) -> Result<Vec<Summary>, Error> {
-    let buckets: Vec<DayRange> = bucket.cut(range).collect();
-    let at_once = if metric.is_series() { POINT_DAYS / bucket.most_days() } else { buckets.len() };
-    let mut summaries = Vec::with_capacity(buckets.len());
-    for buckets in buckets.chunks(at_once.max(1)) {
-        let (Some(first), Some(last)) = (buckets.first(), buckets.last()) else { continue };
-        let days = params::ordered(first.first(), last.last())?;
-        let values = values(store, person, metric, days).await?;
-        summaries.extend(aggregate.over(buckets, &values));
-    }
-    Ok(summaries)
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct TableParams {
+    /// Metric ids with commas, at most 12; a column each.
+    #[param(example = "sleep_score,activity_steps")]
+    metrics: String,
+    /// Whose numbers; needed only when there are several people.
+    #[param(example = "me")]
+    person: Option<String>,
+    /// First day. Without it and without `period`: 89 days before the last.
+    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    from: Option<String>,
+    /// Last day, included. Without it: today, as the person's calendar says.
+    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    to: Option<String>,
+    /// In place of `from`: so many days, weeks, months or years that end with `to`, as `90d`, `13w`, `6m` or `2y`.
+    #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "13w")]
+    period: Option<String>,
+    /// Which days are summed up together.
+    #[serde(default)]
+    #[param(value_type = Option<Bucket>, default = "day", example = "week")]
+    bucket: Bucket,
+    /// How they are summed up; see `/api/v1/trends/{metric}`.
+    #[param(value_type = Option<String>, default = "mean", pattern = "^(mean|sum|min|max|median|count|deviation|p[1-9][0-9]?)$", example = "mean")]
+    aggregate: Option<String>,
+    /// What stands where nothing was measured. What is filled in has `true` in the column `…_filled`.
+    #[serde(default)]
+    #[param(value_type = Option<Gaps>, default = "null", example = "null")]
+    gaps: Gaps,
 }
 
-/// What was measured, in order of day.
-async fn values(
-    store: &Store,
-    person: &Person,
-    metric: &'static Metric,
-    days: DayRange,
-) -> Result<Vec<(Day, f64)>, Error> {
-    if !metric.is_series() {
-        return Ok(store.daily(person.id, metric, days).await?);
+/// Several numbers over the same days, aligned: a flat row per bucket, a column per metric.
+///
+/// Rows need no reshaping in Grafana: the Infinity data source reads them with the backend parser, root selector `rows`.
+#[utoipa::path(
+    get, path = "/trends", operation_id = "get_trends_table", tag = "history", params(TableParams),
+    responses((status = 200, description = "One row per bucket.", body = Table), Unknown, Failures),
+)]
+async fn get_trends_table(
+    With(state): With<State>,
+    access: PartialAccess,
+    Query(query): Query<TableParams>,
+) -> Result<Json<Table>, Error> {
+    let metrics = params::metrics("metrics", &query.metrics, 1, MAX_METRICS)?;
+    let access = access.to(metrics.iter().map(|metric| metric.collection))?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
+    let today = state.today(&person)?;
+    let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
+    let how = (query.bucket, aggregate(query.aggregate.as_deref())?, query.gaps);
+    Ok(Json(table(&state.store, &person, &metrics, range, how, (state.now)()).await?))
+}
+
+/// The days asked for, by dates or by a period that ends with the last.
+pub(super) fn range(
+    from: Option<&str>,
+    to: Option<&str>,
+    period: Option<&str>,
+    today: Day,
+) -> Result<DayRange, Error> {
+    let Some(period) = period else { return params::range(from, to, today, DEFAULT_DAYS) };
+    if from.is_some() {
+        let reason = "a range begins with `from` or is as long as `period` says; leave one of them out";
+        return Err(Error::Parameter { parameter: "period", reason: reason.to_owned() });
     }
-    let stored = store.series(person.id, metric, days).await?;
-    Ok(stored
-        .iter()
-        .flat_map(|stored| stored.series.points().map(|(_, value)| (stored.day, value)))
-        .collect())
+    params::period(period, params::day("to", to)?.unwrap_or(today))
+}
+
+fn aggregate(text: Option<&str>) -> Result<Aggregate, Error> {
+    let Some(text) = text else { return Ok(Aggregate::default()) };
+    text.parse().map_err(|_| Error::Parameter {
+        parameter: "aggregate",
+        reason: format!(
+            "{:?} is none of mean, sum, min, max, median, count, deviation and p1 to p99",
+            shown(text)
+        ),
+    })
+}
+
+fn compare(text: &str) -> Result<Vec<Compare>, Error> {
+    let mut wanted = Vec::new();
+    for word in text.split(',') {
+        let one = match word {
+            "previous" => Compare::Previous,
+            "year" => Compare::Year,
+            "oura" => Compare::Oura,
+            other => {
+                let reason = format!("{:?} is none of previous, year and oura", shown(other));
+                return Err(Error::Parameter { parameter: "compare", reason });
+            }
+        };
+        if wanted.contains(&one) {
+            let reason = format!("{word} is there twice");
+            return Err(Error::Parameter { parameter: "compare", reason });
+        }
+        wanted.push(one);
+    }
+    Ok(wanted)
+}
+
+fn width(text: Option<&str>) -> Result<Option<f64>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    let width = text.parse().ok().filter(|width| (0.0..=MAX_WIDTH).contains(width));
+    width.map(Some).ok_or_else(|| Error::Parameter {
+        parameter: "baseline_width",
+        reason: format!("{:?} is not a number from 0 to {MAX_WIDTH}", shown(text)),
+    })
 }

@@ -46,7 +46,9 @@ fn keyword_holds(
         }
         "properties" => {
             for (name, member) in value.as_object().into_iter().flatten() {
-                let schema = rule.get(name).ok_or_else(|| format!("{at}.{name} is not documented"))?;
+                let others = schema.get("additionalProperties");
+                let schema = rule.get(name).or(others);
+                let schema = schema.ok_or_else(|| format!("{at}.{name} is not documented"))?;
                 check(root, schema, member, &format!("{at}.{name}"))?;
             }
         }
@@ -67,6 +69,12 @@ fn keyword_holds(
             }
             for (i, (rule, item)) in rules.iter().zip(items).enumerate() {
                 check(root, rule, item, &format!("{at}[{i}]"))?;
+            }
+        }
+        "pattern" => {
+            let (pattern, text) = (rule.as_str().unwrap(), value.as_str().unwrap_or_default());
+            if !value.is_null() && !regex::Regex::new(pattern).unwrap().is_match(text) {
+                return fail("of the pattern");
             }
         }
         "minimum" if value.as_f64() < rule.as_f64() => return fail("at least"),

@@ -1,5 +1,8 @@
 use domain::METRICS;
 
+use serde_json::{Value, json};
+
+use crate::documents::score;
 use crate::test_api::TestApi;
 
 #[tokio::test]
@@ -8,6 +11,16 @@ async fn the_whole_catalogue_is_answered() {
     let ids: Vec<&str> =
         value["metrics"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
     assert!(ids.iter().copied().eq(METRICS.iter().map(|metric| metric.key)));
+}
+
+#[tokio::test]
+async fn a_person_has_so_much_of_each() {
+    let api = TestApi::with(vec![score("2026-03-01", 80), score("2026-03-29", 82)]).await;
+    let value = api.get("/api/v1/metrics?person=me").await;
+    let of = |id: &str| value["metrics"].as_array().unwrap().iter().find(|m| m["id"] == id).unwrap().clone();
+    let expected = json!({"first_day": "2026-03-01", "last_day": "2026-03-29", "days_with_value": 2});
+    assert_eq!(of("sleep_score")["coverage"], expected);
+    assert_eq!(of("activity_steps")["coverage"], Value::Null);
 }
 
 #[tokio::test]

@@ -25,7 +25,23 @@ async fn several_people_must_be_named_and_are_kept_apart() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let (collection, document) = score("2026-03-29", 61);
     api.put("ann", collection, vec![document]).await;
-    for path in ["dashboard", "sleep", "activity", "readiness", "series/sleep_hrv", "trends/sleep_score"] {
+    let paths = [
+        "dashboard",
+        "sleep",
+        "activity",
+        "readiness",
+        "spo2",
+        "workouts",
+        "tags",
+        "ring-configuration",
+        "heart-rate",
+        "series/sleep_hrv",
+        "trends/sleep_score",
+        "trends?metrics=sleep_score",
+        "correlations?metrics=sleep_score,activity_steps",
+        "effects/wine?metric=sleep_score",
+    ];
+    for path in paths {
         let detail = api.problem(&format!("/api/v1/{path}"), 400).await;
         assert_eq!(detail, "person: several people are known here; choose one of: ann, me", "{path}");
     }

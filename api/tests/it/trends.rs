@@ -40,7 +40,7 @@ async fn weeks_of_a_score() {
 async fn ninety_days_of_averages_unless_told_otherwise() {
     let trend = TestApi::with(vec![score("2026-03-29", 82)]).await.get("/api/v1/trends/sleep_score").await;
     let points = points(&trend);
-    assert_eq!((trend["bucket"].as_str(), trend["aggregate"].as_str()), (Some("day"), Some("average")));
+    assert_eq!((trend["bucket"].as_str(), trend["aggregate"].as_str()), (Some("day"), Some("mean")));
     assert_eq!((points.len(), points[0].0), (90, "2025-12-30"));
     assert_eq!(points[88], ("2026-03-28", "2026-03-28", None, 0));
     assert_eq!(points[89], ("2026-03-29", "2026-03-29", Some(82.0), 1));
@@ -91,4 +91,150 @@ async fn states_are_refused() {
         let expected = format!("metric: {metric} is a state; an average or median of states means nothing");
         assert_eq!(detail, expected);
     }
+}
+
+/// Scores of some days of March, by day of the month.
+fn march(scores: &[(u8, u8)]) -> Vec<crate::documents::Filed> {
+    scores.iter().map(|(day, value)| score(&format!("2026-03-{day:02}"), *value)).collect()
+}
+
+fn column(trend: &Value, name: &str) -> Vec<Option<f64>> {
+    trend["points"].as_array().unwrap().iter().map(|point| point[name].as_f64()).collect()
+}
+
+#[tokio::test]
+async fn windows_reach_before_the_first_day_asked_for() {
+    let api = TestApi::with(march(&[(1, 70), (2, 80), (3, 90), (5, 60), (6, 64)])).await;
+    let uri = "/api/v1/trends/sleep_score?to=2026-03-06&rolling_mean=3&rolling_median=4&ewma=1&baseline=4&min_count=2";
+    let late = api.get(&format!("{uri}&from=2026-03-04")).await;
+    let early = api.get(&format!("{uri}&from=2026-02-20")).await;
+    insta::assert_json_snapshot!("windows", late["points"]);
+    for name in
+        ["rolling_mean", "rolling_median", "ewma", "baseline", "baseline_low", "baseline_high", "z_score"]
+    {
+        let early = column(&early, name);
+        assert_eq!(column(&late, name), early[early.len() - 3..], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn gaps_are_what_was_asked_for_and_never_counted() {
+    let api = TestApi::with(march(&[(1, 70), (4, 76)])).await;
+    let get = async |gaps: &str| {
+        api.get(&format!("/api/v1/trends/sleep_score?from=2026-02-28&to=2026-03-05&gaps={gaps}")).await
+    };
+    let (null, skip, carry, linear) =
+        (get("null").await, get("skip").await, get("carry").await, get("linear").await);
+    assert_eq!(column(&null, "value"), [None, Some(70.0), None, None, Some(76.0), None]);
+    assert_eq!(column(&skip, "value"), [Some(70.0), Some(76.0)]);
+    assert_eq!(column(&carry, "value"), [None, Some(70.0), Some(70.0), Some(70.0), Some(76.0), Some(76.0)]);
+    assert_eq!(column(&linear, "value"), [None, Some(70.0), Some(72.0), Some(74.0), Some(76.0), None]);
+    for trend in [&null, &carry, &linear] {
+        assert_eq!(trend["coverage"]["days_with_value"], 2);
+        for point in trend["points"].as_array().unwrap() {
+            assert_eq!(point["filled"] == true, !point["value"].is_null() && point["count"] == 0, "{point}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_missing_day_has_a_reason() {
+    let api = TestApi::with(march(&[(1, 70), (29, 76)])).await;
+    for bucket in ["day", "week", "month", "quarter", "year"] {
+        let uri = format!("/api/v1/trends/sleep_score?from=2026-01-05&to=2026-04-02&bucket={bucket}");
+        let trend = api.get(&uri).await;
+        let check = |coverage: &Value| {
+            let count = |name: &str| coverage[name].as_u64().unwrap();
+            let missing: u64 =
+                coverage["missing"].as_object().unwrap().values().map(|days| days.as_u64().unwrap()).sum();
+            assert_eq!(count("days"), count("days_with_value") + missing, "{bucket} {coverage}");
+            count("days")
+        };
+        let parts: u64 = trend["points"].as_array().unwrap().iter().map(check).sum();
+        assert_eq!(parts, check(&trend["coverage"]), "{bucket}");
+        assert_eq!(trend["coverage"]["missing"]["not_yet"], 4, "{bucket}");
+    }
+}
+
+#[tokio::test]
+async fn the_range_stands_beside_others() {
+    let mut documents = march(&[(1, 80), (15, 82), (29, 84)]);
+    documents.extend([score("2026-02-10", 70), score("2025-03-02", 60), score("2024-06-01", 40)]);
+    let api = TestApi::with(documents).await;
+    let uri = "/api/v1/trends/sleep_score?from=2026-03-01&to=2026-03-29";
+    let days = api.get(&format!("{uri}&compare=previous,year,oura")).await;
+    insta::assert_json_snapshot!("comparisons", days["comparisons"]);
+    let months = api.get(&format!("{uri}&compare=oura&bucket=month")).await;
+    insta::assert_json_snapshot!("comparisons_of_months", months["comparisons"]);
+}
+
+#[tokio::test]
+async fn lines_are_drawn_through_days_whatever_the_bucket() {
+    let rising: Vec<(u8, u8)> = (1..=29).filter(|day| day % 3 > 0).map(|day| (day, 50 + day)).collect();
+    let api = TestApi::with(march(&rising)).await;
+    let uri = "/api/v1/trends/sleep_score?from=2026-03-01&to=2026-03-29&slope=true";
+    let by_day = api.get(uri).await;
+    for slope in by_day["slopes"].as_array().unwrap() {
+        assert!((slope["per_day"].as_f64().unwrap() - 1.0).abs() < 1e-9, "{slope}");
+        assert!((slope["intercept"].as_f64().unwrap() - 51.0).abs() < 1e-9, "{slope}");
+    }
+    assert_eq!(by_day["slopes"].as_array().unwrap().len(), 2);
+    assert_eq!(api.get(&format!("{uri}&bucket=week")).await["slopes"], by_day["slopes"]);
+    let nothing = TestApi::with(Vec::new()).await.get(uri).await;
+    assert_eq!(nothing["slopes"], serde_json::json!([]));
+}
+
+#[tokio::test]
+async fn fewer_points_keep_the_ends_and_the_peak() {
+    let scores: Vec<(u8, u8)> =
+        (1..=29).map(|day| (day, if day == 17 { 99 } else { 50 + day % 2 })).collect();
+    let api = TestApi::with(march(&scores)).await;
+    let trend = api.get("/api/v1/trends/sleep_score?from=2026-02-01&to=2026-03-29&max_points=8").await;
+    let points = points(&trend);
+    assert_eq!(points.len(), 8);
+    assert_eq!((points[0].0, points[7].0), ("2026-03-01", "2026-03-29"));
+    assert!(points.iter().any(|point| point.0 == "2026-03-17"));
+}
+
+#[tokio::test]
+async fn metrics_stand_side_by_side_in_flat_rows() {
+    let mut documents = march(&[(2, 80), (3, 82)]);
+    documents.extend([
+        crate::documents::steps("2026-03-03", 9000),
+        awake("2026-03-03", &[("10:00:00", 60), ("11:00:00", 70)]),
+    ]);
+    let api = TestApi::with(documents).await;
+    let uri =
+        "/api/v1/trends?metrics=activity_steps,sleep_score,heart_rate_awake&from=2026-03-01&to=2026-03-03";
+    insta::assert_json_snapshot!("table", api.get(uri).await);
+    let carried = api.get(&format!("{uri}&gaps=carry")).await;
+    assert_eq!(carried["rows"][2]["sleep_score_filled"], false);
+    assert_eq!(api.get(&format!("{uri}&gaps=skip")).await["rows"].as_array().unwrap().len(), 2);
+    // What several metrics say together, each says alone.
+    for bucket in ["day", "week", "year"] {
+        let table = api.get(&format!("{uri}&bucket={bucket}&aggregate=p90")).await;
+        for metric in ["activity_steps", "sleep_score", "heart_rate_awake"] {
+            let alone = format!(
+                "/api/v1/trends/{metric}?from=2026-03-01&to=2026-03-03&bucket={bucket}&aggregate=p90"
+            );
+            let alone = column(&api.get(&alone).await, "value");
+            let rows = table["rows"].as_array().unwrap();
+            assert_eq!(
+                rows.iter().map(|row| row[metric].as_f64()).collect::<Vec<_>>(),
+                alone,
+                "{metric} {bucket}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_period_is_a_range_that_ends() {
+    let api = TestApi::with(march(&[(2, 80)])).await;
+    let uri = "/api/v1/trends/sleep_score";
+    assert_eq!(
+        api.get(&format!("{uri}?period=2w&to=2026-03-08")).await,
+        api.get(&format!("{uri}?from=2026-02-23&to=2026-03-08")).await
+    );
+    assert_eq!(api.get(&format!("{uri}?period=90d")).await, api.get(uri).await);
 }

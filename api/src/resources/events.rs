@@ -1,0 +1,224 @@
+//! What happened, one row a document: workouts, sessions, tags, rest mode, sleep periods; and the rings.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State as With;
+use domain::{Collection, Day, DayRange, Document, Event};
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use store::StoredDocument;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::access::PartialAccess;
+use crate::cursor;
+use crate::error::{Error, Failures, Unknown};
+use crate::extract::Query;
+use crate::params;
+use crate::state::State;
+
+/// Days answered when the question names none.
+const DEFAULT_DAYS: i64 = 30;
+/// Rows a page has unless told otherwise, and at most.
+const DEFAULT_LIMIT: usize = 100;
+const MAX_LIMIT: usize = 1000;
+
+/// A row is a path with the collection whose documents it answers.
+macro_rules! events {
+    ($($operation:ident $id:tt $path:tt $summary:tt $collection:ident;)+) => {
+        pub(super) fn router() -> OpenApiRouter<State> {
+            OpenApiRouter::new()$(.routes(routes!($operation)))+.routes(routes!(list_rings))
+        }
+
+        $(
+            #[utoipa::path(
+                get, path = $path, operation_id = $id, tag = "events", params(Params),
+                summary = $summary,
+                description = "Oldest first. What was not measured or not entered is left out. The newest page is the \
+                    one without `next`.",
+                responses((status = 200, description = "A page of events.", body = EventPage), Unknown, Failures),
+            )]
+            async fn $operation(
+                With(state): With<State>,
+                access: PartialAccess,
+                Query(query): Query<Params>,
+            ) -> Result<Json<EventPage>, Error> {
+                answer(&state, access, &query, concat!("/api/v1", $path), Collection::$collection).await
+            }
+        )+
+    };
+}
+
+events! {
+    list_workouts "list_workouts" "/workouts" "Workouts: what, how hard, how long, energy and distance." Workout;
+    list_sessions "list_sessions" "/sessions" "Guided and free moments: breathing, meditation, naps." Session;
+    list_tags "list_tags" "/tags" "Tags with their times, codes and the wearer's own words." EnhancedTag;
+    list_legacy_tags "list_legacy_tags" "/legacy-tags" "Tags of Oura's older kind." Tag;
+    list_rest_mode "list_rest_mode" "/rest-mode" "Periods of rest mode; many have no end." RestModePeriod;
+    list_sleep_periods "list_sleep_periods" "/sleep-periods" "Every sleep period: nights, naps, and detections that do not count." Sleep;
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Params {
+    /// Whose events; needed only when there are several people.
+    #[param(example = "me")]
+    person: Option<String>,
+    /// First day the events are filed under. Without it: 29 days before the last.
+    #[param(value_type = Option<String>, format = Date, example = "2026-03-01")]
+    from: Option<String>,
+    /// Last day, included. Without it: today, as the person's calendar says.
+    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    to: Option<String>,
+    /// Rows a page has at most.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100, example = 100)]
+    limit: Option<String>,
+    /// Only what comes after; `next` of the page before sets it.
+    #[param(example = "MjAyNi0wMy0wMQphLTE")]
+    after: Option<String>,
+}
+
+/// A page of events, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventPage {
+    /// Whose.
+    #[schema(example = "me")]
+    person: String,
+    /// First day asked for.
+    #[schema(value_type = String, format = Date, example = "2026-03-01")]
+    from: Date,
+    /// Last day asked for.
+    #[schema(value_type = String, format = Date, example = "2026-03-29")]
+    to: Date,
+    /// Events, oldest day first.
+    events: Vec<EventRow>,
+    /// The next page, ready to use; null on the last one.
+    #[schema(
+        required = true,
+        format = "uri-reference",
+        example = "/api/v1/workouts?person=me&from=2026-03-01&to=2026-03-29&limit=10&after=MjAyNi0wMy0wMQphLTE"
+    )]
+    next: Option<String>,
+}
+
+/// One event.
+#[derive(Debug, Serialize, ToSchema)]
+struct EventRow {
+    /// Oura's id.
+    #[schema(example = "a-1")]
+    id: String,
+    /// The day it is filed under.
+    #[schema(value_type = String, format = Date, example = "2026-03-29")]
+    day: Date,
+    /// When it began, with the offset of the wearer's clock.
+    #[schema(required = true, example = "2026-03-29T07:00:00+02:00")]
+    start: Option<String>,
+    /// When it ended; null while it goes on, and for what has no length.
+    #[schema(required = true, example = "2026-03-29T07:45:00+02:00")]
+    end: Option<String>,
+    /// Its numbers in the units of `/api/v1/metrics`.
+    #[schema(example = json!({"workout_duration": 2700.0, "workout_energy": 1_255_200.0}))]
+    values: BTreeMap<&'static str, f64>,
+    /// Its words, by Oura's name of the field.
+    #[schema(example = json!({"activity": "running", "intensity": "moderate"}))]
+    labels: BTreeMap<&'static str, String>,
+}
+
+impl EventRow {
+    /// A stored body that cannot be read says nothing, and is still there.
+    fn new(collection: Collection, id: String, day: Day, body: &str) -> Self {
+        let Event { start, end, values, labels } = Event::read(collection, day, body).unwrap_or_default();
+        Self { id, day: day.date(), start, end, values, labels }
+    }
+}
+
+async fn answer(
+    state: &State,
+    access: PartialAccess,
+    query: &Params,
+    path: &str,
+    collection: Collection,
+) -> Result<Json<EventPage>, Error> {
+    let access = access.to([collection])?;
+    let after = match cursor::read::<2>(query.after.as_deref())? {
+        Some([day, id]) => Some((day.parse::<Day>().map_err(|_| cursor::invalid())?, id)),
+        None => None,
+    };
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
+    let today = state.today(&person)?;
+    let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;
+    let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
+    let from = after.as_ref().map(|(day, id)| (*day, id.as_str()));
+    // One more than a page, to know whether another follows.
+    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut found = state.store.documents(person.id, collection, range, from, most).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let (from, to, name) = (range.first().date(), range.last().date(), person.name);
+    let next = found.last().filter(|_| more).map(|last| {
+        let after = cursor::write(&[&last.day.to_string(), &last.id]);
+        format!("{path}?person={name}&from={from}&to={to}&limit={limit}&after={after}")
+    });
+    let row = |StoredDocument { collection, id, day, body, .. }| EventRow::new(collection, id, day, &body);
+    let events = found.into_iter().map(row).collect();
+    Ok(Json(EventPage { person: name.to_string(), from, to, events, next }))
+}
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct RingParams {
+    /// Whose rings; needed only when there are several people.
+    #[param(example = "me")]
+    person: Option<String>,
+}
+
+/// The rings someone has set up.
+#[derive(Debug, Serialize, ToSchema)]
+struct Rings {
+    /// Whose.
+    #[schema(example = "me")]
+    person: String,
+    /// Every ring, the one set up first first; `start` is when.
+    rings: Vec<EventRow>,
+}
+
+/// Every ring the wearer has set up, as Oura listed them last.
+#[utoipa::path(
+    get, path = "/ring-configuration", operation_id = "list_rings", tag = "events", params(RingParams),
+    responses((status = 200, description = "The rings.", body = Rings), Unknown, Failures),
+)]
+async fn list_rings(
+    With(state): With<State>,
+    access: PartialAccess,
+    Query(query): Query<RingParams>,
+) -> Result<Json<Rings>, Error> {
+    let collection = Collection::RingConfiguration;
+    let access = access.to([collection])?;
+    let person = params::person(&state.store, &access, query.person.as_deref()).await?;
+    let states = state.store.sync_states(person.id).await?;
+    let newest =
+        states.iter().find(|state| state.collection == collection).and_then(|state| state.newest_day);
+    let found = match newest {
+        Some(day) => state.store.documents_of(person.id, &[collection], DayRange::ending(day, 1)).await?,
+        None => Vec::new(),
+    };
+    let mut rings = Vec::new();
+    for observed in &found {
+        for item in Document::items(&observed.body) {
+            let id: Option<RingId> = serde_json::from_str(item).ok();
+            let id = id.map_or_else(String::new, |ring| ring.id);
+            rings.push(EventRow::new(collection, id, observed.day, item));
+        }
+    }
+    rings.sort_by(|a, b| (&a.start, &a.id).cmp(&(&b.start, &b.id)));
+    Ok(Json(Rings { person: person.name.to_string(), rings }))
+}
+
+/// What a ring is called.
+#[derive(Deserialize)]
+struct RingId {
+    id: String,
+}

@@ -1,0 +1,23 @@
+//! Answers to long questions, as plain functions and types: what is read, summed up and compared. HTTP is in
+//! [`crate::resources`]; what a mean or a slope is, in the crate `statistics`.
+//!
+//! Everything counts in civil days of the person, so neither a clock change nor the zone of this machine moves a value.
+//! A metric of kind `points` has one number a day here, the mean of the day's points; only buckets look at the points
+//! themselves.
+
+pub(crate) mod aggregate;
+mod answer;
+pub(crate) mod bucket;
+mod compare;
+pub(crate) mod correlate;
+mod coverage;
+pub(crate) mod effect;
+mod events;
+mod question;
+mod readings;
+mod table;
+
+pub(crate) use answer::{Trend, trend};
+pub(crate) use compare::Compare;
+pub(crate) use question::{Gaps, Question, Windows};
+pub(crate) use table::{Table, table};
