@@ -13,6 +13,7 @@ mod login;
 mod monitoring;
 mod process;
 mod prometheus;
+mod receivers;
 mod refusals;
 mod service_metrics;
 mod telemetry;

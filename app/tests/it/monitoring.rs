@@ -86,9 +86,9 @@ impl Prometheus {
 
 /// An Alertmanager with the shipped configuration in which every route ends at one receiver and nothing waits.
 pub(crate) struct Alertmanager {
-    _running: Running,
+    running: Running,
     pub(crate) address: String,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Alertmanager {
@@ -111,6 +111,11 @@ impl Alertmanager {
         let text: String = text.lines().map(|text| line(text) + "\n").collect();
         let text = replaced(&text, "http://127.0.0.1:9095/myhealth", receiver);
         let text = replaced(&text, "/etc/alertmanager/secrets/webhook-token", &secret.display().to_string());
+        Self::run(folder, &text)
+    }
+
+    /// With this configuration and the shipped templates. It says what it does not send.
+    pub(crate) fn run(folder: tempfile::TempDir, text: &str) -> Self {
         let config = folder.path().join("alertmanager.yml");
         std::fs::write(&config, text).unwrap();
         std::fs::create_dir(folder.path().join("templates")).unwrap();
@@ -122,7 +127,32 @@ impl Alertmanager {
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.path={}", folder.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");
-        Self { _running: Running::start(command), address, _folder: folder }
+        command.arg("--log.level=debug");
+        Self { running: Running::start(command), address, folder }
+    }
+
+    /// Everything it has said so far.
+    pub(crate) fn log(&self) -> String {
+        self.running.output()
+    }
+
+    /// From now on another configuration is in force.
+    pub(crate) async fn reload(&self, text: &str) {
+        std::fs::write(self.folder.path().join("alertmanager.yml"), text).unwrap();
+        let url = format!("http://{}/-/reload", self.address);
+        let answer = crate::process::http().post(url).send().await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    }
+
+    /// Tells it alerts, as Prometheus does.
+    pub(crate) async fn fire(&self, alerts: &Value) {
+        let url = format!("http://{}/api/v2/alerts", self.address);
+        crate::process::until("Alertmanager to take alerts", async || {
+            let body = alerts.to_string();
+            let request = crate::process::http().post(&url).header("content-type", "application/json");
+            request.body(body).send().await.ok().filter(|answer| answer.status().is_success())
+        })
+        .await;
     }
 
     /// `active` or `suppressed`: whether the alert of this name is told or held back; `None` when there is none.
