@@ -15,6 +15,7 @@ mod generate;
 #[cfg(test)]
 mod layers;
 mod mixin;
+mod pictures;
 mod postgres;
 mod programs;
 mod provision;
@@ -42,6 +43,7 @@ enum Command {
     Generate(generate::Args),
     Mixin(mixin::Args),
     LintQueries(mixin::lint::Args),
+    Pictures(pictures::Args),
     Provision(provision::Args),
     Bench(bench::Args),
 }
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::main(&args),
         Command::Mixin(args) => mixin::main(&args),
         Command::LintQueries(args) => mixin::lint::main(&args),
+        Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::Bench(args) => bench::main(&args),
     };

@@ -59,6 +59,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The dashboards, in the order of the menu.
+pub(crate) fn uids() -> Vec<String> {
+    boards::all(&Config::default()).iter().map(|board| board.uid.to_owned()).collect()
+}
+
 /// The committed files: path from the root of the repository, and text.
 pub(crate) fn files() -> Vec<(String, String)> {
     render(&Config::default())

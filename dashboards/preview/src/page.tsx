@@ -65,7 +65,10 @@ export function Page({ board, prometheus }: { board: Board; prometheus: Promethe
       const empty = drawn.filter(({ frames }) => frames.every(({ length }) => length === 0));
       document.documentElement.dataset.empty = empty.map(({ panel }) => panel.title).join(', ');
       // Charts measure their axes and draw once more; tables measure their columns first.
-      const stands = () => [...document.querySelectorAll('.rdg')].every((table) => table.querySelector('.rdg-cell'));
+      const tables = drawn.filter(({ panel, frames }) => panel.type === 'table' && frames.some(({ length }) => length > 0));
+      const stands = () =>
+        [...document.querySelectorAll('[role=grid]')].filter((table) => table.querySelector('[role=gridcell]'))
+          .length >= tables.length;
       const wait = () => {
         if (stands()) {
           document.documentElement.dataset.drawn = 'yes';

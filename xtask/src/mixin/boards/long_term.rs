@@ -142,6 +142,7 @@ fn seasons(s: &Scope) -> Vec<Panel> {
             ),
         )
         .unit_of(key)
+        .decimals(1)
         .size(6, 10);
         for (number, month) in (1..).zip(MONTHS) {
             panel = panel.ask(
@@ -159,7 +160,8 @@ fn seasons(s: &Scope) -> Vec<Panel> {
     ];
     let mut weekend =
         Panel::new(Kind::BarGauge, "Steps by weekday", "Mean steps of each weekday over the chosen range.")
-            .unit("short")
+            .unit("locale")
+            .decimals(0)
             .at_least_zero()
             .size(24, 7);
     for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
