@@ -13,6 +13,7 @@ mod login;
 mod pools;
 mod progress;
 mod requests;
+mod runbook;
 mod serve;
 mod shutdown;
 mod telemetry;

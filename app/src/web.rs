@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 
 use crate::Clock;
+use crate::runbook;
 use crate::serve::Listening;
 use crate::shutdown::Readiness;
 
@@ -35,7 +36,9 @@ pub(crate) fn router(metrics: Router, api: Option<Router>, own: Own, telemetry_p
     let page =
         page.replace("__TELEMETRY_PATH__", telemetry_path).replace("__VERSION__", crate::build::VERSION);
     let page: Arc<str> = page.into();
+    let runbook: Arc<str> = runbook::page().into();
     let router = Router::new()
+        .route(runbook::PATH, routing::get(move || async move { show(&runbook) }))
         .route("/", routing::get(move || async move { show(&page) }))
         .route("/-/healthy", routing::get(|| async { "healthy\n" }))
         .route("/-/ready", routing::get(ready))

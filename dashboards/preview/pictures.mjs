@@ -49,6 +49,7 @@ try {
       asked.set('from', values.from);
     }
     const started = performance.now();
+    await page.setViewportSize({ width: 1600, height: 900 });
     await page.goto(`${HOST}index.html?${asked}`);
     await page.waitForSelector('html[data-drawn], html[data-failed]', { state: 'attached', timeout: 120_000 });
     const { failed, empty } = await page.evaluate(() => ({ ...document.documentElement.dataset }));
@@ -56,8 +57,12 @@ try {
       throw new Error(`${board}: ${failed}`);
     }
     await page.evaluate(() => document.fonts.ready);
+    // Tables draw only what is in view, a moment after it is.
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({ width: 1600, height });
+    await page.waitForTimeout(500);
     const name = values.theme === 'dark' ? board : `${board}-${values.theme}`;
-    await page.screenshot({ path: join(values.to, `${name}.png`), fullPage: true });
+    await page.screenshot({ path: join(values.to, `${name}.png`) });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`${name}.png in ${seconds} s${empty ? `; empty: ${empty}` : ''}`);
   }

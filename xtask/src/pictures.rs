@@ -38,8 +38,6 @@ pub(crate) struct Args {
 
 /// How often Prometheus scrapes here.
 const SCRAPE: &str = "5s";
-/// Dashboards about processes, which have a past of minutes here.
-const OF_PROCESSES: &str = "myhealth-service";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let preview = run::root().join("dashboards/preview");
@@ -66,18 +64,20 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if let Some(unknown) = args.boards.iter().find(|board| !uids.contains(board)) {
         bail!("there is no dashboard {unknown}; there are {}", uids.join(", "));
     }
-    let (processes, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|uid| *uid == OF_PROCESSES);
-    for (boards, from) in [(others, None), (processes, Some(format!("now-{}s", args.scrape_for)))] {
-        if boards.is_empty() {
-            continue;
-        }
+    for uid in chosen {
+        // What is about processes has a past of minutes here, and the cluster one of its own.
+        let (scrape, from) = match uid.as_str() {
+            "myhealth-service" => (SCRAPE.to_owned(), Some(format!("now-{}s", args.scrape_for))),
+            "myhealth-kubernetes" => (format!("{}s", cluster::STEP), None),
+            _ => (SCRAPE.to_owned(), None),
+        };
         let mut node = Command::new("node");
         node.current_dir(&preview).args(["pictures.mjs", "--prometheus", &prometheus.url]);
-        node.args(["--scrape", SCRAPE, "--theme", &args.theme]).arg("--to").arg(&to);
+        node.args(["--scrape", &scrape, "--theme", &args.theme]).arg("--to").arg(&to);
         if let Some(chromium) = programs::variable("MYHEALTH_TEST_CHROMIUM") {
             node.args(["--chromium", &chromium]);
         }
-        node.args(from.iter().flat_map(|from| ["--from", from])).args(boards);
+        node.args(from.iter().flat_map(|from| ["--from", from])).arg(uid);
         run::visibly(&mut node, "look at the dashboard and at the lines above")?;
     }
     shrink(&to)

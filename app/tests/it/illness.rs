@@ -84,7 +84,7 @@ async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale() {
         description.contains("of four signs") && description.contains("Not a diagnosis"),
         "{description}"
     );
-    assert!(alert["annotations"]["runbook_url"].as_str().unwrap().ends_with("runbook.md#ouraillnesssignal"));
+    assert!(alert["annotations"]["runbook_url"].as_str().unwrap().ends_with("/runbook#ouraillnesssignal"));
     until("the alert to be active", async || {
         alertmanager.state("OuraIllnessSignal").await.filter(|state| state == "active")
     })

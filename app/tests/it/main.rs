@@ -15,6 +15,7 @@ mod process;
 mod prometheus;
 mod receivers;
 mod refusals;
+mod runbook;
 mod service_metrics;
 mod telemetry;
 mod web;

@@ -149,7 +149,7 @@ fn alert(name: &str, severity: &str, person: Option<&str>) -> Value {
         "annotations": {
             "summary": format!("{who}what {name} says <in short>"),
             "description": format!("Größer & ausführlicher: was {name} bedeutet. Über 85 %?"),
-            "runbook_url": format!("https://example.org/docs/runbook#{}", name.to_lowercase()),
+            "runbook_url": format!("https://example.org/runbook#{}", name.to_lowercase()),
         },
         "generatorURL": "http://prometheus.example.org/graph?g0.expr=ALERTS",
     })

@@ -15,7 +15,8 @@ pub(crate) struct Config {
     pub(crate) history: String,
     /// Matchers of the services' own series.
     pub(crate) service: String,
-    /// Where the runbook is; the alert's name is appended as an anchor.
+    /// Where the runbook is; the alert's name is appended as an anchor. Every process serves it beside its gauges, so the
+    /// default works on the machine itself; put the address there under which whoever gets the messages reaches it.
     pub(crate) runbook: String,
     /// Matchers of kube-state-metrics and kubelet series.
     pub(crate) kubernetes: String,
@@ -121,7 +122,7 @@ impl Default for Config {
             live: r#"source="""#.to_owned(),
             history: r#"source="history""#.to_owned(),
             service: r#"job=~"myhealth.*""#.to_owned(),
-            runbook: "https://github.com/myhealth/myhealth/blob/main/docs/runbook.md".to_owned(),
+            runbook: "http://localhost:9872/runbook".to_owned(),
             kubernetes: r#"namespace=~"$namespace""#.to_owned(),
             health: Health::default(),
             services: Services::default(),

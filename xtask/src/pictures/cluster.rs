@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 /// Between two samples.
-const STEP: usize = 30;
+pub(super) const STEP: usize = 30;
 const LENGTH: i64 = 6 * 3600;
 const PODS: [&str; 3] = ["myhealth-ingest-0", "myhealth-exporter-0", "myhealth-api-0"];
 /// How far into the past the pod of the API was ended.
@@ -65,10 +65,13 @@ pub(super) fn past(now: i64) -> String {
         "container_memory_working_set_bytes",
         "gauge",
         &pods(ours, |pod, at| {
-            // What the pod of the API holds grows until the kernel ends it.
-            let held =
-                if pod > 1.0 { (at - if at > ENDED { ENDED } else { ENDED - 7200 }) % 14_400 } else { 0 };
-            MIB * (28.0 + 9.0 * pod + seconds(held) / 40.0 + 2.0 * (seconds(at) / 1300.0).sin())
+            // What the pod of the API holds grows until the kernel ends it; then, more slowly.
+            let held = match at {
+                _ if pod < 2.0 => 0.0,
+                ..=ENDED => seconds(at + 1000) / 40.0,
+                _ => seconds(at - ENDED) / 90.0,
+            };
+            MIB * (28.0 + 9.0 * pod + held + 2.0 * (seconds(at) / 1300.0).sin())
         }),
     );
     for (name, cores, mebibytes) in [("requests", 0.1, 64.0), ("limits", 0.5, 240.0)] {

@@ -189,21 +189,23 @@ fn objective(s: &Scope, config: &Config) -> Vec<Panel> {
 
 fn changed() -> Vec<Panel> {
     let documents = |outcome: &str| {
-        // Nineteen lines at nothing would only fill the legend.
-        format!("sum by (collection) (increase({}{{outcome=\"{outcome}\"}}[1d])) > 0", names::DOCUMENTS)
+        format!("sum by (collection) (increase({}{{outcome=\"{outcome}\"}}[1d]))", names::DOCUMENTS)
     };
     vec![
         Panel::new(Kind::Lines, "New documents", "Documents seen for the first time, in the 24 hours up to each point.")
             .ask(documents("new"), "{{collection}}")
+            .legend_right()
             .unit("short")
             .at_least_zero(),
         Panel::new(Kind::Lines, "Changed later", "Documents that Oura changed after it had given them, in the 24 hours up to each point. The older body is kept.")
-            .ask(documents("changed"), "{{collection}}")
+            // Nineteen lines at nothing would only fill the legend.
+            .ask(documents("changed") + " > 0", "{{collection}}")
             .nothing("nothing changed")
             .unit("short")
             .at_least_zero(),
         Panel::new(Kind::Lines, "Rejected documents", "Documents that could not be read, in the 24 hours up to each point. They are kept, with the reason: `myhealth doctor`.")
-            .ask(documents("rejected"), "{{collection}}")
+            // Nineteen lines at nothing would only fill the legend.
+            .ask(documents("rejected") + " > 0", "{{collection}}")
             .nothing("nothing rejected")
             .unit("short")
             .steps(NONE)
