@@ -7,64 +7,72 @@ use std::fmt::Write as _;
 pub(super) const STEP: usize = 30;
 const LENGTH: i64 = 6 * 3600;
 const PODS: [&str; 3] = ["myhealth-ingest-0", "myhealth-exporter-0", "myhealth-api-0"];
-/// How far into the past the pod of the API was ended.
+const OURS: &str = ",container=\"myhealth\"";
+/// When the pod of the API was ended.
 const ENDED: i64 = LENGTH / 3;
 const MIB: f64 = 1_048_576.0;
 
 /// The value of a series so many seconds into the six hours, for the pod of this number (or from this constant).
 type Value = fn(of: f64, at: i64) -> f64;
 
+/// Labels, value, and what the value is of.
+type Series = (String, Value, f64);
+
+struct Past {
+    text: String,
+    begins: i64,
+}
+
 /// In OpenMetrics, for `promtool tsdb create-blocks-from openmetrics`.
 pub(super) fn past(now: i64) -> String {
-    let mut text = String::new();
-    let mut family = |name: &str, kind: &str, series: &[(String, Value, f64)]| {
+    let mut past = Past { text: String::new(), begins: now - LENGTH };
+    past.workloads();
+    past.resources();
+    past.jobs_and_volumes();
+    past.text + "# EOF\n"
+}
+
+impl Past {
+    fn family(&mut self, name: &str, kind: &str, series: &[Series]) {
         let base = name.strip_suffix("_total").unwrap_or(name);
-        writeln!(text, "# TYPE {base} {kind}").expect("BUG: writing to a string");
-        for (labels, value, pod) in series {
+        writeln!(self.text, "# TYPE {base} {kind}").expect(STRING);
+        for (labels, value, of) in series {
             for at in (0..=LENGTH).step_by(STEP) {
-                let (value, time) = (value(*pod, at), now - LENGTH + at);
-                writeln!(text, "{name}{{namespace=\"health\",{labels}}} {value} {time}")
-                    .expect("BUG: writing to a string");
+                let (value, time) = (value(*of, at), self.begins + at);
+                writeln!(self.text, "{name}{{namespace=\"health\",{labels}}} {value} {time}").expect(STRING);
             }
         }
-    };
-    let pods = |more: &str, value: Value| -> Vec<(String, Value, f64)> {
-        let numbered = (0_u8..).zip(PODS);
-        numbered.map(|(n, pod)| (format!("pod=\"{pod}\"{more}"), value, f64::from(n))).collect()
-    };
-    let once = |labels: &str, value: Value| vec![(labels.to_owned(), value, 0.0)];
-    let ours = ",container=\"myhealth\"";
+    }
 
-    let deployments = |value: Value| {
-        ["exporter", "api"].map(|role| (format!("deployment=\"myhealth-{role}\""), value, 0.0)).to_vec()
-    };
-    family("kube_deployment_spec_replicas", "gauge", &deployments(|_, _| 1.0));
-    family("kube_deployment_status_replicas_available", "gauge", &deployments(|_, _| 1.0));
-    family("kube_pod_container_status_ready", "gauge", &pods(ours, |pod, at| f64::from(!is_down(pod, at))));
-    family(
-        "kube_pod_container_status_restarts_total",
-        "counter",
-        &pods(ours, |pod, at| f64::from(pod > 1.0 && at > ENDED)),
-    );
-    family(
-        "kube_pod_container_status_last_terminated_reason",
-        "gauge",
-        &once("pod=\"myhealth-api-0\",container=\"myhealth\",reason=\"OOMKilled\"", |_, at| {
-            f64::from(at > ENDED)
-        }),
-    );
-    family("kube_pod_status_phase", "gauge", &pods(",phase=\"Running\"", |_, _| 1.0));
-    family(
-        "container_cpu_usage_seconds_total",
-        "counter",
-        &pods(ours, |pod, at| {
-            seconds(at) * (0.01 + 0.02 * pod) + 4.0 * (seconds(at) / 900.0 + pod).sin().abs()
-        }),
-    );
-    family(
-        "container_memory_working_set_bytes",
-        "gauge",
-        &pods(ours, |pod, at| {
+    fn gauge(&mut self, name: &str, series: &[Series]) {
+        self.family(name, "gauge", series);
+    }
+
+    fn counter(&mut self, name: &str, series: &[Series]) {
+        self.family(name, "counter", series);
+    }
+
+    fn workloads(&mut self) {
+        let deployments = ["exporter", "api"]
+            .map(|role| -> Series { (format!("deployment=\"myhealth-{role}\""), |_, _| 1.0, 0.0) });
+        self.gauge("kube_deployment_spec_replicas", &deployments);
+        self.gauge("kube_deployment_status_replicas_available", &deployments);
+        let is_ready = |pod, at| f64::from(pod < 2.0 || !(ENDED..ENDED + 120).contains(&at));
+        self.gauge("kube_pod_container_status_ready", &pods(OURS, is_ready));
+        let restarts = |pod, at| f64::from(pod > 1.0 && at > ENDED);
+        self.counter("kube_pod_container_status_restarts_total", &pods(OURS, restarts));
+        let ended = "pod=\"myhealth-api-0\",container=\"myhealth\",reason=\"OOMKilled\"";
+        let ended = one(ended, |_, at| f64::from(at > ENDED));
+        self.gauge("kube_pod_container_status_last_terminated_reason", &ended);
+        self.gauge("kube_pod_status_phase", &pods(",phase=\"Running\"", |_, _| 1.0));
+    }
+
+    fn resources(&mut self) {
+        // Each pod works in waves of its own, and a counter never falls.
+        let cpu =
+            |pod: f64, at| 10.0 + seconds(at) * (0.02 + 0.01 * pod) + 6.0 * (seconds(at) / 900.0 + pod).sin();
+        self.counter("container_cpu_usage_seconds_total", &pods(OURS, cpu));
+        let memory = |pod, at| {
             // What the pod of the API holds grows until the kernel ends it; then, more slowly.
             let held = match at {
                 _ if pod < 2.0 => 0.0,
@@ -72,59 +80,54 @@ pub(super) fn past(now: i64) -> String {
                 _ => seconds(at - ENDED) / 90.0,
             };
             MIB * (28.0 + 9.0 * pod + held + 2.0 * (seconds(at) / 1300.0).sin())
-        }),
-    );
-    for (name, cores, mebibytes) in [("requests", 0.1, 64.0), ("limits", 0.5, 240.0)] {
-        let constant = |resource: &str, amount: f64| {
-            let pods = pods(&format!("{ours},resource=\"{resource}\""), |amount, _| amount);
-            pods.into_iter().map(move |(labels, value, _)| (labels, value, amount))
         };
-        let both: Vec<_> = constant("cpu", cores).chain(constant("memory", mebibytes * MIB)).collect();
-        family(&format!("kube_pod_container_resource_{name}"), "gauge", &both);
+        self.gauge("container_memory_working_set_bytes", &pods(OURS, memory));
+        for (name, cores, mebibytes) in [("requests", 0.1, 64.0), ("limits", 0.5, 240.0)] {
+            let constant = |resource: &str, amount: f64| {
+                let pods = pods(&format!("{OURS},resource=\"{resource}\""), |amount, _| amount);
+                pods.into_iter().map(move |(labels, value, _)| (labels, value, amount))
+            };
+            let both: Vec<_> = constant("cpu", cores).chain(constant("memory", mebibytes * MIB)).collect();
+            self.gauge(&format!("kube_pod_container_resource_{name}"), &both);
+        }
+        self.counter("container_cpu_cfs_periods_total", &pods(OURS, |_, at| 10.0 * seconds(at)));
+        let throttled = |pod, at| pod * (0.2 * seconds(at) + 300.0 + 300.0 * (seconds(at) / 4000.0).sin());
+        self.counter("container_cpu_cfs_throttled_periods_total", &pods(OURS, throttled));
+        for (name, value) in [
+            ("receive", (|pod, at| 900.0 * (pod + 1.0) * seconds(at)) as Value),
+            ("transmit", |pod, at| 2600.0 * (pod + 1.0) * seconds(at)),
+        ] {
+            self.counter(&format!("container_network_{name}_bytes_total"), &pods("", value));
+        }
     }
-    family("container_cpu_cfs_periods_total", "counter", &pods(ours, |_, at| 10.0 * seconds(at)));
-    family(
-        "container_cpu_cfs_throttled_periods_total",
-        "counter",
-        &pods(ours, |pod, at| 0.2 * pod * seconds(at) + 300.0 * (seconds(at) / 4000.0).sin().max(0.0) * pod),
-    );
-    family(
-        "container_network_receive_bytes_total",
-        "counter",
-        &pods("", |pod, at| 900.0 * (pod + 1.0) * seconds(at)),
-    );
-    family(
-        "container_network_transmit_bytes_total",
-        "counter",
-        &pods("", |pod, at| 2600.0 * (pod + 1.0) * seconds(at)),
-    );
-    family("kube_job_status_failed", "gauge", &once("job_name=\"myhealth-migrate\"", |_, _| 0.0));
-    let volume = "persistentvolumeclaim=\"myhealth-data\"";
-    family("kubelet_volume_stats_capacity_bytes", "gauge", &once(volume, |_, _| 2048.0 * MIB));
-    family(
-        "kubelet_volume_stats_used_bytes",
-        "gauge",
-        &once(volume, |_, at| MIB * (310.0 + seconds(at) / 6000.0)),
-    );
-    family(
-        "kubelet_volume_stats_available_bytes",
-        "gauge",
-        &once(volume, |_, at| MIB * (1738.0 - seconds(at) / 6000.0)),
-    );
-    // In the night, as backups are.
-    writeln!(text, "# TYPE kube_cronjob_status_last_schedule_time gauge").expect("BUG: writing to a string");
-    for at in (0..=LENGTH).step_by(STEP) {
-        let time = now - LENGTH + at;
-        let last = time - time % 86_400 + 10_800 - if time % 86_400 < 10_800 { 86_400 } else { 0 };
-        writeln!(text, "kube_cronjob_status_last_schedule_time{{namespace=\"health\",cronjob=\"myhealth-backup\"}} {last} {time}")
-            .expect("BUG: writing to a string");
+
+    fn jobs_and_volumes(&mut self) {
+        self.gauge("kube_job_status_failed", &one("job_name=\"myhealth-migrate\"", |_, _| 0.0));
+        let volume = |value| one("persistentvolumeclaim=\"myhealth-data\"", value);
+        self.gauge("kubelet_volume_stats_capacity_bytes", &volume(|_, _| 2048.0 * MIB));
+        self.gauge("kubelet_volume_stats_used_bytes", &volume(|_, at| used(at)));
+        self.gauge("kubelet_volume_stats_available_bytes", &volume(|_, at| MIB * 2048.0 - used(at)));
+        // Last night, a while before the six hours begin.
+        let mut backup = one("cronjob=\"myhealth-backup\"", |last, _| last);
+        backup[0].2 = f64::from(i32::try_from(self.begins - 7200).unwrap_or(i32::MAX));
+        self.gauge("kube_cronjob_status_last_schedule_time", &backup);
     }
-    text.push_str("# EOF\n");
-    text
 }
 
-fn is_down(pod: f64, at: i64) -> bool {
-    pod > 1.0 && (ENDED..ENDED + 120).contains(&at)
+const STRING: &str = "BUG: writing to a string";
+
+fn pods(more: &str, value: Value) -> Vec<Series> {
+    let numbered = (0_u8..).zip(PODS);
+    numbered.map(|(n, pod)| (format!("pod=\"{pod}\"{more}"), value, f64::from(n))).collect()
+}
+
+fn one(labels: &str, value: Value) -> Vec<Series> {
+    vec![(labels.to_owned(), value, 0.0)]
+}
+
+/// Bytes of the volume.
+fn used(at: i64) -> f64 {
+    MIB * (310.0 + seconds(at) / 6000.0)
 }
 
 fn seconds(at: i64) -> f64 {
