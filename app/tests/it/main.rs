@@ -13,6 +13,7 @@ mod login;
 mod monitoring;
 mod process;
 mod prometheus;
+mod provisioning;
 mod receivers;
 mod refusals;
 mod runbook;
