@@ -1,6 +1,6 @@
 //! What Grafana's dashboard linter asks of a dashboard, held here because that linter cannot be had everywhere: a data
-//! source that is chosen, titles, descriptions, units, matchers for the chosen processes, rates over Grafana's own
-//! interval, nothing that can be edited in place. And that panels do not lie on each other.
+//! source that is chosen, titles, descriptions, units, matchers for the chosen processes, counters as rates over Grafana's
+//! own interval, nothing that can be edited in place. And that panels do not lie on each other.
 
 use std::collections::BTreeSet;
 
@@ -86,6 +86,10 @@ fn panel_problems(panel: &Value, subject: Subject) -> Vec<String> {
             Subject::Kubernetes => &["namespace"],
         };
         for (name, matchers) in promql::about(expr).selectors {
+            let counted = ["rate(", "increase("].iter().any(|call| expr.contains(&format!("{call}{name}")));
+            if name.ends_with("_total") && !counted {
+                problems.push(format!("the counter {name} is shown without a rate: {expr}"));
+            }
             // Fields that Oura adds, and documents by outcome, belong to a process and to no person.
             let of_process =
                 name.starts_with("myhealth_oura_") || name.starts_with("myhealth_sync_documents");
