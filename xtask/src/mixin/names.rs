@@ -52,6 +52,17 @@ pub(crate) const WEBHOOK_SUBSCRIPTIONS: &str = "myhealth_webhook_subscriptions";
 /// A histogram: from Oura's event to our database.
 pub(crate) const WEBHOOK_LAG: &str = "myhealth_webhook_delivery_lag_seconds";
 
+// The API's edges.
+/// Labels: result.
+pub(crate) const CACHE_LOOKUPS: &str = "myhealth_api_cache_lookups_total";
+pub(crate) const CACHE_SIZE: &str = "myhealth_api_cache_size_bytes";
+/// Refused for what one address asked; labels: limit.
+pub(crate) const LIMITED: &str = "myhealth_api_limited_requests_total";
+/// Refused for what everybody asked; labels: reason.
+pub(crate) const SHED: &str = "myhealth_api_refused_requests_total";
+/// Labels: outcome.
+pub(crate) const LOG_INS: &str = "myhealth_api_log_ins_total";
+
 // Rules of ours that dashboards read.
 pub(crate) const ILLNESS_SIGNS: &str = "person:oura_illness_signs:count";
 pub(crate) const SLEEP_SLO: &str = "person:oura_sleep_goal_met:ratio_28d";

@@ -18,6 +18,7 @@ pub(super) fn board(config: &Config) -> Board {
         rows: vec![
             Row::new("At a glance", glance()),
             Row::new("Answers: rate, errors, duration", answers(config)),
+            Row::new("The API's edges", edges()),
             Row::new("Oura", oura(config)),
             Row::new("Log-in", login()),
             Row::new("Webhooks", webhooks()),
@@ -113,6 +114,51 @@ fn answers(config: &Config) -> Vec<Panel> {
             .ask(format!("sum by (code) ({})", rate(&count())), "{{code}}")
             .unit("reqps")
             .at_least_zero(),
+    ]
+}
+
+fn edges() -> Vec<Panel> {
+    let by = |label: &str, name: &str| format!("sum by ({label}) ({})", rate(name));
+    vec![
+        Panel::new(
+            Kind::Lines,
+            "Answers from memory",
+            "Share of long answers that were still in memory. Low while people ask new questions or much is written.",
+        )
+        .ask(
+            format!(
+                "sum by (instance) ({}) / sum by (instance) ({})",
+                rate_where(names::CACHE_LOOKUPS, r#"result="hit""#),
+                rate(names::CACHE_LOOKUPS)
+            ),
+            "{{instance}}",
+        )
+        .unit("percentunit")
+        .range(0.0, 1.0)
+        .size(6, 7),
+        Panel::new(Kind::Lines, "Memory of answers", "What the answers kept in memory weigh.")
+            .ask(of(names::CACHE_SIZE), "{{instance}}")
+            .unit("bytes")
+            .at_least_zero()
+            .size(6, 7),
+        Panel::new(
+            Kind::Lines,
+            "Turned away",
+            "Requests a second that were refused: one address asked too much, too many ran, or the database was gone.",
+        )
+        .ask(by("limit", names::LIMITED), "one address: {{limit}}")
+        .ask(by("reason", names::SHED), "everybody: {{reason}}")
+        .unit("reqps")
+        .at_least_zero()
+        .reaches(1.0)
+        .size(6, 7),
+        Panel::new(Kind::Bars, "Log-ins", "Attempts of people to log in, in the five minutes up to each point.")
+            .ask(format!("sum by (outcome) (increase({}[5m]))", of(names::LOG_INS)), "{{outcome}}")
+            .unit("short")
+            .at_least_zero()
+            .reaches(4.0)
+            .every("5m")
+            .size(6, 7),
     ]
 }
 

@@ -1,4 +1,4 @@
-//! What Oura lets us do: log-ins and webhooks.
+//! Who may: our log-ins at Oura, Oura's events, people at the API.
 
 use super::super::steps;
 use super::{JOB, ME, of, series};
@@ -113,6 +113,22 @@ pub(super) fn webhooks(config: &Config) -> Vec<Alert> {
             description: "Signatures, times or bodies were wrong: somebody knocks, the client secret differs, or the clock is off.".to_owned(),
             proof: Proof {
                 series: vec![(series(names::WEBHOOK_EVENTS, r#"result="forged""#), "0+0x10 2+2x20".to_owned())],
+                silent: "13m",
+                firing: "18m",
+                labels: JOB,
+            },
+        },
+        Alert {
+            name: "MyHealthLogInsGuessed",
+            severity: Warning,
+            area: Area::Service,
+            expr: format!("sum by (job) (increase({}[15m])) > 10", of(config, names::LOG_INS, r#"outcome="refused""#)),
+            wait: "0s",
+            keep: "15m",
+            summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} log-ins were refused",
+            description: "In a quarter of an hour: somebody guesses passwords, or a program has an old one.".to_owned(),
+            proof: Proof {
+                series: vec![(series(names::LOG_INS, r#"outcome="refused""#), "0+0x10 2+2x20".to_owned())],
                 silent: "13m",
                 firing: "18m",
                 labels: JOB,
