@@ -41,6 +41,31 @@ const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/api/v1/sleep", Data(Theme::Sleep), true),
     ("get", "/api/v1/activity", Data(Theme::Activity), true),
     ("get", "/api/v1/readiness", Data(Theme::Readiness), true),
+    ("get", "/api/v1/stress", Data(Theme::Stress), true),
+    ("get", "/api/v1/resilience", Data(Theme::Stress), true),
+    ("get", "/api/v1/spo2", Data(Theme::Spo2), true),
+    ("get", "/api/v1/cardiovascular-age", Data(Theme::HeartHealth), true),
+    ("get", "/api/v1/vo2-max", Data(Theme::HeartHealth), true),
+    ("get", "/api/v1/sleep-time", Data(Theme::Sleep), true),
+    ("get", "/api/v1/personal-info", Data(Theme::Profile), true),
+    ("get", "/api/v1/workouts", Data(Theme::Workouts), true),
+    ("get", "/api/v1/sessions", Data(Theme::Sessions), true),
+    ("get", "/api/v1/tags", Data(Theme::Tags), true),
+    ("get", "/api/v1/legacy-tags", Data(Theme::Tags), true),
+    ("get", "/api/v1/rest-mode", Data(Theme::RestMode), true),
+    ("get", "/api/v1/sleep-periods", Data(Theme::Sleep), true),
+    ("get", "/api/v1/ring-configuration", Data(Theme::Ring), true),
+    ("get", "/api/v1/heart-rate", Data(Theme::HeartRate), true),
+    ("get", "/api/v1/ring-battery", Data(Theme::Ring), true),
+    ("get", "/api/v1/hrv", Data(Theme::Sleep), true),
+    ("get", "/api/v1/sleep-heart-rate", Data(Theme::Sleep), true),
+    ("get", "/api/v1/sleep-phases", Data(Theme::Sleep), true),
+    ("get", "/api/v1/sleep-movement", Data(Theme::Sleep), true),
+    ("get", "/api/v1/met", Data(Theme::Activity), true),
+    ("get", "/api/v1/trends", Data(Theme::Sleep), true),
+    ("get", "/api/v1/correlations", Data(Theme::Sleep), true),
+    // The tag and the number: two kinds of data at once.
+    ("get", "/api/v1/effects/{tag}", Everything, true),
     ("get", "/api/v1/export", Everything, true),
     ("get", "/api/v1/series/{metric}", Data(Theme::Sleep), true),
     ("get", "/api/v1/trends/{metric}", Data(Theme::Sleep), true),
@@ -201,7 +226,12 @@ fn uri(path: &str, operation: &Value, of_me: bool) -> String {
             uri = uri.replace(&name, parameter["example"].as_str().unwrap());
         }
     }
-    let needed = if path.ends_with("/export") { "&format=csv" } else { "" };
+    let needed = match path {
+        "/api/v1/export" => "&format=csv",
+        "/api/v1/trends" | "/api/v1/correlations" => "&metrics=sleep_score,sleep_duration",
+        "/api/v1/effects/{tag}" => "&metric=sleep_score",
+        _ => "",
+    };
     if of_me { format!("{uri}?person=me{needed}") } else { uri }
 }
 

@@ -21,6 +21,7 @@ mod openapi;
 mod people;
 mod points;
 mod push;
+mod reference;
 mod remote_read;
 mod series;
 mod test_api;
