@@ -31,7 +31,6 @@ struct DataSource {
 /// What the data sources of Prometheus and Alertmanager know, as far as it is used.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[expect(dead_code, reason = "named so that other names are refused")]
 struct JsonData {
     http_method: Option<String>,
     time_interval: Option<String>,
@@ -78,6 +77,13 @@ fn grafana_finds_prometheus_and_alertmanager() {
         assert!(source.uid.starts_with("myhealth-") && source.url.starts_with("http://localhost:"));
     }
     assert_eq!(datasources.iter().filter(|source| source.is_default).count(), 1);
+    let JsonData { http_method, time_interval, .. } = &datasources[0].json_data;
+    assert_eq!((http_method.as_deref(), time_interval.as_deref()), (Some("POST"), Some("15s")));
+    let JsonData { implementation, handle_grafana_managed_alerts, .. } = &datasources[1].json_data;
+    assert_eq!(
+        (implementation.as_deref(), *handle_grafana_managed_alerts),
+        (Some("prometheus"), Some(false))
+    );
 }
 
 #[test]

@@ -87,7 +87,7 @@ async fn letter(mut stream: TcpStream) -> std::io::Result<(String, String)> {
     Ok((to, text))
 }
 
-/// Quoted-printable as text, and nothing that differs from letter to letter.
+/// Quoted-printable as text, headers in order, and nothing that differs from letter to letter.
 fn readable(letter: &str) -> String {
     let boundary = letter.lines().find_map(|line| line.strip_prefix("--")).unwrap();
     let mut bytes = Vec::new();
@@ -103,8 +103,11 @@ fn readable(letter: &str) -> String {
     }
     let text = String::from_utf8(bytes).unwrap();
     let passing = ["Date:", "Message-Id:"];
-    let lines = text.lines().filter(|line| !passing.iter().any(|name| line.starts_with(name)));
-    lines.collect::<Vec<_>>().join("\n")
+    let (head, body) = text.split_once("\n\n").unwrap();
+    let head = head.lines().filter(|line| !passing.iter().any(|name| line.starts_with(name)));
+    let mut head: Vec<_> = head.collect();
+    head.sort_unstable();
+    format!("{}\n\n{body}", head.join("\n"))
 }
 
 /// The shipped configuration with its secrets in `folder`, receivers at these addresses, and no waiting.
