@@ -40,7 +40,7 @@ async function answer(route) {
 
 const browser = await chromium.launch({ executablePath: values.chromium, args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1600, height: 900 }, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin' });
+  const page = await browser.newPage({ viewport: { width: 1608, height: 900 }, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin' });
   await page.route(`${HOST}**`, answer);
   page.on('pageerror', (error) => console.error(`  page: ${error.message}`));
   for (const board of positionals) {
@@ -49,7 +49,7 @@ try {
       asked.set('from', values.from);
     }
     const started = performance.now();
-    await page.setViewportSize({ width: 1600, height: 900 });
+    await page.setViewportSize({ width: 1608, height: 900 });
     await page.goto(`${HOST}index.html?${asked}`);
     await page.waitForSelector('html[data-drawn], html[data-failed]', { state: 'attached', timeout: 120_000 });
     const { failed, empty } = await page.evaluate(() => ({ ...document.documentElement.dataset }));
@@ -59,7 +59,7 @@ try {
     await page.evaluate(() => document.fonts.ready);
     // Tables draw only what is in view, a moment after it is.
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
-    await page.setViewportSize({ width: 1600, height });
+    await page.setViewportSize({ width: 1608, height });
     await page.waitForTimeout(500);
     const name = values.theme === 'dark' ? board : `${board}-${values.theme}`;
     await page.screenshot({ path: join(values.to, `${name}.png`) });
