@@ -163,15 +163,39 @@ pub struct Reading<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
     /// The moment the question is asked.
-    pub now: Timestamp,
-    /// The zone of the person's calendar.
-    pub zone: &'a TimeZone,
+    pub today: Today,
     /// Every collection that was ever tried.
     pub readings: &'a [Reading<'a>],
     /// The newest day of activity with the seconds the ring was off the finger.
     pub non_wear: Option<(Day, f64)>,
     /// Whether the ring is known to have no oxygen sensor.
     pub lacks_oxygen_sensor: bool,
+}
+
+/// The days that a moment belongs to.
+#[derive(Clone, Copy, Debug)]
+pub struct Today {
+    /// On the person's calendar.
+    local: Day,
+    utc: Day,
+    /// The hour by the person's clock.
+    hour: i8,
+}
+
+impl Today {
+    /// What day it is now in the zone of the person's calendar.
+    pub fn at(now: Timestamp, zone: &TimeZone) -> Self {
+        let hour = Zoned::new(now, zone.clone()).hour();
+        Self { local: Day::at(now, zone), utc: Day::at(now, &TimeZone::UTC), hour }
+    }
+
+    /// On the calendar that the collection's days follow.
+    fn of(self, collection: Collection) -> Day {
+        match collection.window() {
+            Window::Days => self.local,
+            Window::Instants | Window::Whole => self.utc,
+        }
+    }
 }
 
 /// The hour by which last night has usually come: Oura's own scoring lags until the middle of the morning.
@@ -183,7 +207,7 @@ const MUCH_OF_A_DAY: f64 = 6.0 * 3600.0;
 /// Why `collection` has nothing of today; `None` when it has.
 pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
     let Some(reading) = evidence.of(collection) else { return Some(Reason::NeverRead) };
-    let today = evidence.today(collection);
+    let today = evidence.today.of(collection);
     let newest = reading.newest_day;
     if newest.is_some_and(|newest| newest >= today) {
         return None;
@@ -205,7 +229,7 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
     if comes_from_the_ring(collection) && !evidence.readings.iter().any(measured) {
         return Some(Reason::NoData);
     }
-    let early = Zoned::new(evidence.now, evidence.zone.clone()).hour() < NIGHTS_BY;
+    let early = evidence.today.hour < NIGHTS_BY;
     let yesterday_came = newest.is_some_and(|newest| newest >= today.plus(-1));
     match habit(collection) {
         Habit::Observed => Some(Reason::NotYet),
@@ -272,19 +296,11 @@ impl Evidence<'_> {
         self.readings.iter().find(|reading| reading.collection == collection)
     }
 
-    /// Today on the calendar the collection's days follow.
-    fn today(&self, collection: Collection) -> Day {
-        match collection.window() {
-            Window::Days => Day::at(self.now, self.zone),
-            Window::Instants | Window::Whole => Day::at(self.now, &TimeZone::UTC),
-        }
-    }
-
     /// Whether nothing at all of today has come, where some should have: the phone has not synced. In the early hours
     /// something of yesterday is enough.
     fn unsynced(&self, early: bool) -> Option<Reason> {
         let fresh = |reading: &Reading<'_>| {
-            let enough = self.today(reading.collection).plus(if early { -1 } else { 0 });
+            let enough = self.today.of(reading.collection).plus(if early { -1 } else { 0 });
             comes_from_the_ring(reading.collection)
                 && reading.newest_day.is_some_and(|newest| newest >= enough)
         };

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// What Oura says about the ring in use, in words that are safe as label values: `[A-Za-z0-9._-]`, at most 32 long.
 /// Empty where Oura does not say; `other` where it says something else.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ring {
     /// The generation: `gen2`, `gen3`, …
     pub hardware_type: String,

@@ -10,7 +10,7 @@ fn main() {
     if let Some(people) = people {
         return report(people);
     }
-    println!("  people   series   ns/series: first, again, gzip   change µs   B/series above the text");
+    println!("  people   series   ns/series: first, again, sync, gzip   change µs   B/series above the text");
     // Each in a process of its own: memory that another gave back would be counted wrongly.
     for people in ["1", "1000", "10000", "1000", "10000"] {
         let itself = std::env::current_exe().expect("a running program has a file");
@@ -22,11 +22,12 @@ fn report(people: usize) {
     let m = exporter::bench::measure(people);
     let per = |time: std::time::Duration| time.as_nanos() as f64 / m.series as f64;
     println!(
-        "{:>8} {:>8} {:>18.1} {:>7.1} {:>6.1} {:>11.0} {:>13.1}   ({} MB plain, {:.1} MB gzip)",
+        "{:>8} {:>8} {:>18.1} {:>7.1} {:>6.1} {:>6.1} {:>11.0} {:>13.1}   ({} MB plain, {:.1} MB gzip)",
         m.people,
         m.series,
         per(m.first),
         per(m.again),
+        per(m.sync),
         per(m.compress),
         m.change.as_nanos() as f64 / 1e3,
         (m.memory as f64 - (m.bytes.0 + m.bytes.1) as f64) / m.series as f64,

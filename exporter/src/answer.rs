@@ -6,71 +6,138 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::body::Piece;
-use crate::gzip::{self, Deflated};
+use crate::body;
+use crate::gzip::{self, Press};
 use crate::negotiate::Format;
+use crate::text::{Piece, Position};
 
 /// One text in both encodings, ready to be sent any number of times.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    format: Format,
-    plain: Arc<[Bytes]>,
-    gzip: Arc<[Bytes]>,
+    plain: (HeaderMap, Encoded),
+    gzip: (HeaderMap, Encoded),
 }
 
 /// Texts shorter than this are sent in one part.
 const SMALL: usize = 256 * 1024;
 
+/// A text in one encoding.
+#[derive(Clone, Debug)]
+enum Encoded {
+    One(Bytes),
+    Many(Arc<Parts>),
+}
+
+/// A long text: what comes before the health series, they, and what comes after.
+#[derive(Debug)]
+struct Parts {
+    gzip: bool,
+    head: Bytes,
+    body: Arc<body::Body>,
+    tail: Vec<Bytes>,
+    length: usize,
+}
+
 impl Answer {
-    /// The pieces in their order.
-    pub(crate) fn new(format: Format, pieces: &[Arc<Piece>]) -> Self {
-        let plain = pieces.iter().flat_map(|piece| piece.plain.iter().cloned());
-        let deflated = || pieces.iter().map(|piece| &piece.deflated);
-        let gzip = std::iter::once(Bytes::from_static(gzip::HEAD))
-            .chain(deflated().map(|deflated: &Deflated| deflated.bytes.clone()))
-            .chain(std::iter::once_with(|| gzip::tail(deflated())));
-        Self { format, plain: joined(plain.collect()), gzip: joined(gzip.collect()) }
+    /// The health series and the lines behind them.
+    pub(crate) fn new(format: Format, body: &Arc<body::Body>, own: Vec<Bytes>) -> Self {
+        let own = Piece::of(own, &mut Press::default());
+        let crc = gzip::combine(body.strips.iter().map(|strip| strip.crc()).chain([&own.deflated.crc]));
+        let tail = vec![own.deflated.bytes.clone(), gzip::tail(&crc)];
+        let (plain, deflated) = body.bytes();
+        let encoded = |gzip, head: &'static [u8], length: usize, tail: Vec<Bytes>| {
+            let length = length + head.len() + tail.iter().map(Bytes::len).sum::<usize>();
+            Encoded::new(Parts { gzip, head: Bytes::from_static(head), body: body.clone(), tail, length })
+        };
+        Self {
+            plain: (headers(format, false), encoded(false, &[], plain, own.plain.clone())),
+            gzip: (headers(format, true), encoded(true, gzip::HEAD, deflated, tail)),
+        }
     }
 
     /// A reference to the ready text: nothing is copied.
     pub(crate) fn response(&self, gzip: bool) -> Response {
-        let frames = if gzip { &self.gzip } else { &self.plain };
-        let body = match &**frames {
-            [one] => Body::from(one.clone()),
-            _ => Body::new(Chain { frames: frames.clone(), next: 0, left: length(frames) }),
-        };
-        let mut response = body.into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, self.format.content_type());
-        headers.insert(header::VARY, HeaderValue::from_static("accept, accept-encoding"));
-        if gzip {
-            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
+        let (headers, text) = if gzip { &self.gzip } else { &self.plain };
+        let mut response = Response::new(match text {
+            Encoded::One(text) => Body::from(text.clone()),
+            Encoded::Many(parts) => Body::new(Reader::new(parts.clone())),
+        });
+        *response.headers_mut() = headers.clone();
         response
     }
 }
 
-fn joined(frames: Vec<Bytes>) -> Arc<[Bytes]> {
-    if length(&frames) < SMALL as u64 { Arc::new([frames.concat().into()]) } else { frames.into() }
+fn headers(format: Format, gzip: bool) -> HeaderMap {
+    let vary = HeaderValue::from_static("accept, accept-encoding");
+    let mut headers =
+        HeaderMap::from_iter([(header::CONTENT_TYPE, format.content_type()), (header::VARY, vary)]);
+    if gzip {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    headers
 }
 
-fn length(frames: &[Bytes]) -> u64 {
-    frames.iter().map(|frame| frame.len() as u64).sum()
+impl Encoded {
+    fn new(parts: Parts) -> Self {
+        if parts.length >= SMALL {
+            return Self::Many(Arc::new(parts));
+        }
+        let mut text = Vec::with_capacity(parts.length);
+        let mut reader = Reader::new(Arc::new(parts));
+        while let Some(frame) = reader.next() {
+            text.extend_from_slice(&frame);
+        }
+        Self::One(text.into())
+    }
 }
 
-/// A body of ready parts.
-struct Chain {
-    frames: Arc<[Bytes]>,
-    next: usize,
-    left: u64,
+/// A reader of a text in parts.
+struct Reader {
+    parts: Arc<Parts>,
+    stage: Stage,
+    left: usize,
 }
 
-impl http_body::Body for Chain {
+/// How far it is.
+enum Stage {
+    Head,
+    Body(Position),
+    Tail(usize),
+}
+
+impl Reader {
+    fn new(parts: Arc<Parts>) -> Self {
+        Self { left: parts.length, parts, stage: Stage::Head }
+    }
+
+    fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match &mut self.stage {
+                Stage::Head => {
+                    self.stage = Stage::Body(Position::default());
+                    if !self.parts.head.is_empty() {
+                        return Some(self.parts.head.clone());
+                    }
+                }
+                Stage::Body(position) => match position.next(&self.parts.body.strips, self.parts.gzip) {
+                    None => self.stage = Stage::Tail(0),
+                    frame => return frame,
+                },
+                Stage::Tail(next) => {
+                    *next += 1;
+                    return self.parts.tail.get(*next - 1).cloned();
+                }
+            }
+        }
+    }
+}
+
+impl http_body::Body for Reader {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -78,9 +145,8 @@ impl http_body::Body for Chain {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = self.frames.get(self.next).cloned();
-        self.next += 1;
-        self.left -= frame.as_ref().map_or(0, Bytes::len) as u64;
+        let frame = self.next();
+        self.left -= frame.as_ref().map_or(0, Bytes::len);
         Poll::Ready(frame.map(|frame| Ok(Frame::data(frame))))
     }
 
@@ -89,6 +155,6 @@ impl http_body::Body for Chain {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.left as u64)
     }
 }

@@ -20,8 +20,10 @@ pub struct Measured {
     pub bytes: (usize, usize),
     /// Writing everybody's lines for the first time: time of the processor.
     pub first: Duration,
-    /// Writing them again with other values, into memory that is there.
+    /// Writing all of them again with other values and times, into memory that is there.
     pub again: Duration,
+    /// Writing again what one collection of everybody brings.
+    pub sync: Duration,
     /// Cutting and compressing all of it.
     pub compress: Duration,
     /// One person's change, from the values to the ready body: the middle of many.
@@ -35,15 +37,17 @@ pub fn measure(people: usize) -> Measured {
     let now: Timestamp = "2026-03-29T12:00:00Z".parse().expect("BUG: a constant");
     let before = resident();
     let mut gauges = Gauges::default();
-    let first = fill(&mut gauges, people, 0, now);
+    let first = fill(&mut gauges, people, Round::Whole(0), now);
     let started = busy();
     let body = gauges.body();
     let compress = busy().saturating_sub(started);
     let memory = resident().saturating_sub(before);
-    let again = fill(&mut gauges, people, 1, now);
+    let again = fill(&mut gauges, people, Round::Whole(1), now);
+    let sync = fill(&mut gauges, people, Round::Sync(1), now);
+    drop(gauges.body());
     let mut changes: Vec<Duration> = (2..=102)
         .map(|round| {
-            let one = [record(round * people / 103, round, now)];
+            let one = [record(round * people / 103, Round::Sync(round), now)];
             let started = Instant::now();
             gauges.set(&one, now);
             drop(gauges.body());
@@ -51,12 +55,30 @@ pub fn measure(people: usize) -> Measured {
         })
         .collect();
     changes.sort_unstable();
-    let (_, series) = body.size();
-    Measured { people, series, bytes: body.bytes(), first, again, compress, change: changes[50], memory }
+    Measured {
+        people,
+        series: body.series,
+        bytes: body.bytes(),
+        first,
+        again,
+        sync,
+        compress,
+        change: changes[50],
+        memory,
+    }
+}
+
+/// How values differ from those before.
+#[derive(Clone, Copy)]
+enum Round {
+    /// All of them, and when they were measured and read.
+    Whole(usize),
+    /// Those of one collection, as a sync brings them.
+    Sync(usize),
 }
 
 /// Gives everybody the values of a round.
-fn fill(gauges: &mut Gauges, people: usize, round: usize, now: Timestamp) -> Duration {
+fn fill(gauges: &mut Gauges, people: usize, round: Round, now: Timestamp) -> Duration {
     let mut took = Duration::ZERO;
     for first in (0..people).step_by(256) {
         let records: Vec<Record> = (first..people.min(first + 256)).map(|n| record(n, round, now)).collect();
@@ -67,13 +89,18 @@ fn fill(gauges: &mut Gauges, people: usize, round: usize, now: Timestamp) -> Dur
     took
 }
 
-/// A person with a value of everything; a later round differs in the metrics of one collection, as a sync brings them.
-fn record(person: usize, round: usize, now: Timestamp) -> Record {
+/// A person with a value of everything.
+fn record(person: usize, round: Round, now: Timestamp) -> Record {
+    let (all, sleep) = match round {
+        Round::Whole(round) => (round, 0),
+        Round::Sync(round) => (1, round),
+    };
+    let now = now + jiff::SignedDuration::from_secs(i64::try_from(all).expect("BUG: a count of rounds"));
     let id = i64::try_from(person).expect("BUG: a count of persons");
     let day = domain::Day::at(now, &jiff::tz::TimeZone::UTC);
     let rows = METRICS.iter().filter(|metric| metric.has_now());
     let latest = rows.enumerate().map(|(row, metric)| {
-        let changed = if metric.collection == Collection::Sleep { round } else { 0 };
+        let changed = if metric.collection == Collection::Sleep { all + sleep } else { all };
         // Most of Oura's numbers are whole, some have decimals, few all their digits.
         let n = (person * 31 + row * 7 + changed) % 997;
         #[expect(clippy::cast_precision_loss, reason = "small")]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::person::{Lines, Person};
+use crate::person::{Columns, Lines, Person};
 use crate::table::TABLE;
 
 /// Persons in a block. More would copy more for one change, fewer would be more pieces for a scrape.
@@ -36,17 +36,22 @@ impl Block {
         Self { people: Vec::new(), parts: Arc::new(vec![Part::default(); TABLE.columns.len()]) }
     }
 
-    /// Writes the lines anew of whom `lines` says something. Returns when the first of their values stops being "now".
+    /// Writes the lines anew of whom `lines` says something, in `columns`, and tells `changed` each column that has others now, with
+    /// the old and the new. Returns when the first of their values stops being "now".
     pub(crate) fn write<'a>(
         &'a mut self,
         room: &mut Room,
+        columns: &Columns,
         mut lines: impl FnMut(usize, Option<&'a Person>) -> Option<Lines<'a>>,
+        mut changed: impl FnMut(usize, &Part, &Part),
     ) -> Option<Timestamp> {
         let people = self.people.iter().enumerate();
         let mut changes: Vec<(usize, Lines<'_>)> =
             people.filter_map(|(slot, person)| Some((slot, lines(slot, person.as_ref())?))).collect();
-        let columns = changes.iter().map(|(_, lines)| lines.columns()).max()?;
-        for (column, part) in Arc::make_mut(&mut self.parts).iter_mut().enumerate().take(columns) {
+        let end = changes.iter().map(|(_, lines)| lines.columns()).max()?;
+        let parts = Arc::make_mut(&mut self.parts);
+        for column in columns.iter().take_while(|column| *column < end) {
+            let part = &mut parts[column];
             room.cells.clear();
             room.ends.clear();
             for (_, lines) in &mut changes {
@@ -55,7 +60,9 @@ impl Block {
             }
             let cells = Written { slots: &changes, room };
             if part.differs(self.people.len(), &cells) {
-                *part = part.with(self.people.len(), &cells);
+                let new = part.with(self.people.len(), &cells);
+                changed(column, part, &new);
+                *part = new;
             }
         }
         changes.iter().filter_map(|(_, lines)| lines.expiry()).min()

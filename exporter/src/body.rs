@@ -8,11 +8,8 @@ use bytes::Bytes;
 use domain::{Collection, Pseudonym};
 
 use crate::block::Part;
-use crate::gzip::{Deflated, Press};
 use crate::table::TABLE;
-
-/// Frames that are short on average are joined into one: fewer, longer writes.
-const SHORT: usize = 4 * 1024;
+use crate::text::Strip;
 
 /// Where a person's lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,70 +18,35 @@ pub(crate) struct Place {
     pub(crate) slot: usize,
 }
 
-/// A run of text with its compressed form.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    /// The text as it lies in the blocks; only compared.
-    source: Vec<Bytes>,
-    pub(crate) plain: Vec<Bytes>,
-    pub(crate) deflated: Deflated,
-}
-
-impl Piece {
-    /// Makes both forms of a text.
-    pub(crate) fn new(source: Vec<Bytes>, press: &mut Press) -> Self {
-        let length: usize = source.iter().map(Bytes::len).sum();
-        let short = length < SHORT * source.len();
-        let plain = if short { vec![source.concat().into()] } else { source.clone() };
-        let deflated = press.deflate(&source);
-        Self { source, plain, deflated }
-    }
-
-    /// Where its text begins in memory; the piece keeps that memory.
-    pub(crate) fn address(&self) -> usize {
-        address(&self.source)
-    }
-
-    /// Whether it is made of these very frames.
-    pub(crate) fn is_of(&self, frames: &[Bytes]) -> bool {
-        let place = |frame: &Bytes| (frame.as_ptr().addr(), frame.len());
-        self.source.iter().map(place).eq(frames.iter().map(place))
-    }
-}
-
-/// Where a text begins in memory.
-pub(crate) fn address(frames: &[Bytes]) -> usize {
-    frames.first().map_or(0, |frame| frame.as_ptr().addr())
-}
-
 /// The health series at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    pub(crate) pieces: Vec<Arc<Piece>>,
+    pub(crate) strips: Vec<Arc<Strip>>,
+    /// How many series there are.
+    pub(crate) series: usize,
     blocks: Vec<Arc<Vec<Part>>>,
     names: Arc<HashMap<Pseudonym, Place>>,
 }
 
 impl Body {
     pub(crate) fn new(
-        pieces: Vec<Arc<Piece>>,
+        strips: Vec<Arc<Strip>>,
+        series: usize,
         blocks: Vec<Arc<Vec<Part>>>,
         names: Arc<HashMap<Pseudonym, Place>>,
     ) -> Self {
-        Self { pieces, blocks, names }
+        Self { strips, series, blocks, names }
     }
 
-    /// How many persons and series there are.
-    pub(crate) fn size(&self) -> (usize, usize) {
-        let lines = self.blocks.iter().flat_map(|parts| parts.iter()).map(|part| part.lines);
-        (self.names.len(), lines.sum())
+    /// How many persons there are.
+    pub(crate) fn people(&self) -> usize {
+        self.names.len()
     }
 
     /// Bytes a scrape would send without the process's own metrics: plain and compressed.
     pub(crate) fn bytes(&self) -> (usize, usize) {
-        let plain = self.pieces.iter().flat_map(|piece| &piece.plain).map(Bytes::len).sum();
-        let deflated = self.pieces.iter().map(|piece| piece.deflated.bytes.len()).sum();
-        (plain, deflated)
+        let add = |(plain, deflated), strip: &Arc<Strip>| (plain + strip.bytes.0, deflated + strip.bytes.1);
+        self.strips.iter().fold((0, 0), add)
     }
 
     /// The lines of one person; `None` when nobody here is called so.

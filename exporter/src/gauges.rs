@@ -1,21 +1,16 @@
 //! Everybody's lines, kept so that a change costs what changed: one person's lines are written, the columns of his block
-//! are copied, and the pieces that hold them are compressed. All else is shared with the body before.
+//! that differ are copied and compressed. All else is shared with the body before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use domain::Pseudonym;
 use jiff::Timestamp;
 
 use crate::block::{Block, PEOPLE, Room};
-use crate::body::{Body, Piece, Place, address};
-use crate::gzip::Press;
-use crate::person::{Lines, Person, Record};
-use crate::table::TABLE;
-
-/// A piece is closed when it is this long: long enough to compress well, short enough to be made again for one person.
-const PIECE: usize = 32 * 1024;
+use crate::body::{Body, Place};
+use crate::person::{Columns, Fresh, Lines, Person, Record};
+use crate::text::Text;
 
 /// The gauges under construction; [`Gauges::body`] is what scrapes see.
 #[derive(Debug, Default)]
@@ -24,15 +19,23 @@ pub(crate) struct Gauges {
     places: HashMap<i64, Place>,
     /// Places of persons who were removed.
     free: Vec<Place>,
+    /// The latest time at which lines were written or taken out.
+    written: Timestamp,
     /// When the next value of each block stops being "now".
     expiries: Vec<Option<Timestamp>>,
     /// What a scrape may ask for by name; shared until people come or go.
     names: Arc<HashMap<Pseudonym, Place>>,
     names_are_old: bool,
     room: Room,
-    press: Press,
-    /// The pieces of the last body by where their first frame lies.
-    pieces: HashMap<usize, Arc<Piece>>,
+    text: Text,
+}
+
+/// What is to be written in one block.
+#[derive(Default)]
+struct Change<'a> {
+    columns: Columns,
+    /// By slot.
+    fresh: BTreeMap<usize, Fresh<'a>>,
 }
 
 impl Gauges {
@@ -46,20 +49,42 @@ impl Gauges {
         self.places.keys().copied()
     }
 
-    /// Adds persons or replaces what was known of them.
+    /// Whether somebody's values are here.
+    pub(crate) fn knows(&self, id: i64) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    /// Adds persons or replaces what was known of them. Only columns that differ are written again.
     pub(crate) fn set(&mut self, records: &[Record], now: Timestamp) {
-        let mut changes: BTreeMap<usize, BTreeMap<usize, &Record>> = BTreeMap::new();
+        // What a clock that ran ahead has taken out comes back by writing everything.
+        let back = now < self.written;
+        self.written = self.written.max(now);
+        let mut changes: BTreeMap<usize, Change<'_>> = BTreeMap::new();
         for record in records {
             let id = record.person.id;
             let place = self.places.get(&id).copied().unwrap_or_else(|| self.settle(id));
+            let fresh = Fresh::new(record, now);
+            let person = Person::new(record, &fresh);
             let known = &mut self.blocks[place.block].people[place.slot];
-            self.names_are_old |= known.as_ref().is_none_or(|known| known.name != record.person.name);
-            *known = Some(Person::new(record));
-            changes.entry(place.block).or_default().insert(place.slot, record);
+            let change = changes.entry(place.block).or_default();
+            match known.as_ref().filter(|known| known.name == person.name) {
+                Some(known) if !back => person.differs(known, &mut change.columns),
+                Some(_) => change.columns = Columns::all(),
+                None => {
+                    change.columns = Columns::all();
+                    self.names_are_old = true;
+                }
+            }
+            *known = Some(person);
+            change.fresh.insert(place.slot, fresh);
         }
-        for (block, records) in changes {
-            let expiry = self.blocks[block]
-                .write(&mut self.room, |slot, person| Some(person?.lines(records.get(&slot)?, now)));
+        for (block, Change { columns, fresh }) in changes {
+            let expiry = self.blocks[block].write(
+                &mut self.room,
+                &columns,
+                |slot, person| Some(person?.lines(fresh.get(&slot)?, now)),
+                |column, old, new| self.text.changed(block, column, old, new),
+            );
             self.expires(block, expiry);
         }
     }
@@ -75,15 +100,26 @@ impl Gauges {
             changes.entry(place.block).or_default().insert(place.slot);
         }
         for (block, gone) in changes {
-            self.blocks[block].write(&mut self.room, |slot, _| gone.contains(&slot).then(Lines::nobody));
+            self.blocks[block].write(
+                &mut self.room,
+                &Columns::all(),
+                |slot, _| gone.contains(&slot).then(Lines::nobody),
+                |column, old, new| self.text.changed(block, column, old, new),
+            );
         }
     }
 
     /// Takes out the values whose time is up.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        for (block, expiry) in self.blocks.iter_mut().zip(&mut self.expiries) {
+        self.written = self.written.max(now);
+        for (n, (block, expiry)) in self.blocks.iter_mut().zip(&mut self.expiries).enumerate() {
             if expiry.is_some_and(|at| at <= now) {
-                *expiry = block.write(&mut self.room, |_, person| Some(person?.values(now)));
+                *expiry = block.write(
+                    &mut self.room,
+                    &Columns::all(),
+                    |_, person| Some(person?.values(now)),
+                    |column, old, new| self.text.changed(n, column, old, new),
+                );
             }
         }
     }
@@ -103,9 +139,9 @@ impl Gauges {
             });
             self.names = Arc::new(people.collect());
         }
-        let pieces = self.cut();
-        self.pieces = pieces.iter().map(|piece| (piece.address(), piece.clone())).collect();
-        Body::new(pieces, self.blocks.iter().map(|block| block.parts.clone()).collect(), self.names.clone())
+        let strips = self.text.strips(&self.blocks);
+        let blocks = self.blocks.iter().map(|block| block.parts.clone()).collect();
+        Body::new(strips, self.text.lines(), blocks, self.names.clone())
     }
 
     fn settle(&mut self, id: i64) -> Place {
@@ -126,44 +162,6 @@ impl Gauges {
         let known = &mut self.expiries[block];
         *known = known.iter().copied().chain(at).min();
     }
-
-    /// The whole text in pieces; a piece of the last body that holds the same frames is taken as it is.
-    fn cut(&mut self) -> Vec<Arc<Piece>> {
-        let mut pieces = Vec::new();
-        let mut frames: Vec<Bytes> = Vec::new();
-        let mut length = 0;
-        // The old piece keeps its frames alive, so the same place in memory is the same text.
-        let mut piece = |frames: Vec<Bytes>| match self.pieces.get(&address(&frames)) {
-            Some(known) if known.is_of(&frames) => known.clone(),
-            _ => Arc::new(Piece::new(frames, &mut self.press)),
-        };
-        for frame in frames_of(&self.blocks) {
-            length += frame.len();
-            frames.push(frame);
-            if length >= PIECE {
-                pieces.push(piece(std::mem::take(&mut frames)));
-                length = 0;
-            }
-        }
-        if !frames.is_empty() {
-            pieces.push(piece(frames));
-        }
-        pieces
-    }
-}
-
-/// Heads and columns of everybody in the order of the text, without what is empty.
-fn frames_of(blocks: &[Block]) -> impl Iterator<Item = Bytes> {
-    let mut open = None;
-    TABLE.columns.iter().enumerate().flat_map(move |(index, column)| {
-        let texts =
-            || blocks.iter().map(move |block| &block.parts[index].text).filter(|text| !text.is_empty());
-        let opens = open != Some(column.family) && texts().next().is_some();
-        if opens {
-            open = Some(column.family);
-        }
-        opens.then(|| TABLE.heads[column.family].clone()).into_iter().chain(texts().cloned())
-    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! Each piece is raw deflate ended on a byte boundary by an empty block. Checksums are combined, not computed again.
 
 use bytes::Bytes;
-use flate2::{Compress, Compression, Crc, FlushCompress};
+use crc32fast::Hasher;
+use flate2::{Compress, Compression, FlushCompress};
 
 /// What comes before the pieces: deflate, no name, no time, unknown system.
 pub(crate) const HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
@@ -16,10 +17,30 @@ const LAST: [u8; 2] = [0x03, 0x00];
 const EFFORT: Compression = Compression::new(1);
 
 /// A text, compressed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Deflated {
     pub(crate) bytes: Bytes,
-    crc: Crc,
+    pub(crate) crc: Crc,
+}
+
+/// Checksum and length of a plain text.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Crc {
+    hasher: Hasher,
+    length: usize,
+}
+
+impl Crc {
+    fn update(&mut self, text: &[u8]) {
+        self.hasher.update(text);
+        self.length += text.len();
+    }
+
+    /// As if the other text stood behind this one.
+    fn combine(&mut self, other: &Self) {
+        self.hasher.combine(&other.hasher);
+        self.length += other.length;
+    }
 }
 
 /// Compresses one text after the other in the same room: it is large, and what comes and goes between long-lived
@@ -43,7 +64,7 @@ impl std::fmt::Debug for Press {
 
 impl Press {
     pub(crate) fn deflate<'a>(&mut self, frames: impl IntoIterator<Item = &'a Bytes>) -> Deflated {
-        let mut crc = Crc::new();
+        let mut crc = Crc::default();
         self.compress.reset();
         self.out.clear();
         for frame in frames {
@@ -72,13 +93,20 @@ fn press(compress: &mut Compress, mut plain: &[u8], out: &mut Vec<u8>, flush: Fl
     }
 }
 
-/// What comes after the pieces, in their order.
-pub(crate) fn tail<'a>(pieces: impl IntoIterator<Item = &'a Deflated>) -> Bytes {
-    let mut crc = Crc::new();
-    for piece in pieces {
-        crc.combine(&piece.crc);
+/// The checksum of texts that stand one after the other.
+pub(crate) fn combine<'a>(texts: impl IntoIterator<Item = &'a Crc>) -> Crc {
+    let mut all = Crc::default();
+    for text in texts {
+        all.combine(text);
     }
-    [LAST.as_slice(), &crc.sum().to_le_bytes(), &crc.amount().to_le_bytes()].concat().into()
+    all
+}
+
+/// What comes after the pieces of a text with this checksum.
+pub(crate) fn tail(crc: &Crc) -> Bytes {
+    // The length counts modulo 2^32, says the format.
+    let length = (crc.length as u64).to_le_bytes();
+    [LAST.as_slice(), &crc.hasher.clone().finalize().to_le_bytes(), &length[..4]].concat().into()
 }
 
 #[cfg(test)]
@@ -102,7 +130,7 @@ mod tests {
             for piece in &pieces {
                 stream.extend_from_slice(&piece.bytes);
             }
-            stream.extend_from_slice(&tail(&pieces));
+            stream.extend_from_slice(&tail(&combine(pieces.iter().map(|piece| &piece.crc))));
             let mut reader = flate2::read::GzDecoder::new(stream.as_slice());
             let mut plain = String::new();
             reader.read_to_string(&mut plain).unwrap();
@@ -117,7 +145,7 @@ mod tests {
             (0_u32..200_000).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let frame = Bytes::from(noise);
         let piece = Press::default().deflate([&frame]);
-        let stream = [HEAD, &piece.bytes, &tail([&piece])].concat();
+        let stream = [HEAD, &piece.bytes, &tail(&piece.crc)].concat();
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(stream.as_slice()).read_to_end(&mut plain).unwrap();
         assert_eq!(plain, frame);

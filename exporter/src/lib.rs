@@ -5,7 +5,7 @@
 //! services' own metrics are counted live in a registry and written at the scrape.
 //!
 //! From the store to a scrape: `refresh` reads who changed, `person` writes their lines, `gauges` and `block` put them
-//! in their places, `body` is what stands ready, `answer` sends it.
+//! in their places, `text` cuts and compresses what is new of it, `body` is what stands ready, `answer` sends it.
 
 mod answer;
 #[cfg(all(feature = "bench", target_os = "linux"))]
@@ -24,6 +24,7 @@ mod refresh;
 mod scrape;
 mod shard;
 mod table;
+mod text;
 
 pub use process::ProcessCollector;
 pub use refresh::{Clock, Exporter};

@@ -119,10 +119,10 @@ impl Metrics {
     pub(crate) fn rebuilt(&self, took: Duration, body: &Body) {
         self.rebuilds.inc();
         self.rebuilding.set(took.as_secs_f64());
-        let ((people, series), (plain, compressed)) = (body.size(), body.bytes());
+        let (plain, compressed) = body.bytes();
         let sizes = [
-            (&self.people, people),
-            (&self.series, series),
+            (&self.people, body.people()),
+            (&self.series, body.series),
             (&self.plain, plain),
             (&self.compressed, compressed),
         ];

@@ -1,5 +1,6 @@
 //! What is known of one person, small enough to be kept for very many, and its lines.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
 use domain::{Collection, Day, Pseudonym, Reason, Ring};
@@ -24,10 +25,12 @@ pub(crate) struct Person {
     pub(crate) name: Pseudonym,
     /// In the order of the columns.
     samples: Box<[Sample]>,
+    /// Fingerprints of what is said of each collection besides its values, and of the ring.
+    said: Box<[u64; COLLECTIONS + 1]>,
 }
 
 /// One value and its end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Sample {
     value: f64,
     /// Unix seconds; 32 bits reach to the year 2106 and save a third of the memory.
@@ -37,7 +40,8 @@ struct Sample {
 }
 
 impl Person {
-    pub(crate) fn new(record: &Record) -> Self {
+    /// What stays of a record of which `fresh` was made.
+    pub(crate) fn new(record: &Record, fresh: &Fresh<'_>) -> Self {
         let mut rows = TABLE.search();
         let mut days = Midnights::default();
         let mut by_row: Vec<Option<Sample>> = vec![None; TABLE.rows()];
@@ -50,7 +54,38 @@ impl Person {
         }
         let mut samples = Vec::with_capacity(by_row.iter().flatten().count());
         samples.extend(by_row.into_iter().flatten());
-        Self { name: record.person.name.clone(), samples: samples.into() }
+        Self {
+            name: record.person.name.clone(),
+            samples: samples.into(),
+            said: Box::new(fresh.fingerprints()),
+        }
+    }
+
+    /// Marks the columns in which the same person's lines may be others than before.
+    pub(crate) fn differs(&self, before: &Self, columns: &mut Columns) {
+        let (mut new, mut old) = (&*self.samples, &*before.samples);
+        loop {
+            let (row, same) = match (new, old) {
+                ([], []) => break,
+                ([one, ..], []) | ([], [one, ..]) => (one.row, false),
+                ([one, ..], [other, ..]) => (one.row.min(other.row), one == other),
+            };
+            if !same {
+                columns.mark(TABLE.row(row).column);
+            }
+            let past =
+                |samples: &[Sample]| usize::from(samples.first().is_some_and(|sample| sample.row == row));
+            (new, old) = (&new[past(new)..], &old[past(old)..]);
+        }
+        let pairs = self.said.iter().zip(before.said.iter()).enumerate();
+        for (index, _) in pairs.filter(|(_, (new, old))| new != old) {
+            // The last one is the ring's, and so is the last column.
+            let columns_of = (0..FRESHNESS.len()).map(|which| which * COLLECTIONS + index);
+            let ring = FRESHNESS.len() * COLLECTIONS;
+            let all =
+                columns_of.filter(|_| index < COLLECTIONS).chain((index == COLLECTIONS).then_some(ring));
+            all.for_each(|column| columns.mark(TABLE.fresh + column));
+        }
     }
 
     /// The lines of the values that are still "now".
@@ -59,9 +94,36 @@ impl Person {
         Lines { name: self.name.as_str(), samples: &self.samples, now, next: NEVER, about: About::Values }
     }
 
-    /// These, and how fresh they are by the record they came from.
-    pub(crate) fn lines<'a>(&'a self, record: &'a Record, now: Timestamp) -> Lines<'a> {
-        Lines { about: About::Everything(Box::new(Fresh::new(record, now))), ..self.values(now) }
+    /// These, and how fresh they are.
+    pub(crate) fn lines<'a>(&'a self, fresh: &'a Fresh<'a>, now: Timestamp) -> Lines<'a> {
+        Lines { about: About::Everything(fresh), ..self.values(now) }
+    }
+}
+
+/// Some columns of the text.
+#[derive(Debug)]
+pub(crate) struct Columns(Vec<bool>);
+
+impl Default for Columns {
+    /// None of them.
+    fn default() -> Self {
+        Self(vec![false; TABLE.columns.len()])
+    }
+}
+
+impl Columns {
+    fn mark(&mut self, column: usize) {
+        self.0[column] = true;
+    }
+
+    /// All of them.
+    pub(crate) fn all() -> Self {
+        Self(vec![true; TABLE.columns.len()])
+    }
+
+    /// Those in rising order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().filter(|(_, marked)| **marked).map(|(column, _)| column)
     }
 }
 
@@ -83,7 +145,7 @@ pub(crate) struct Lines<'a> {
 enum About<'a> {
     /// Only values; the lines about freshness stay as they are.
     Values,
-    Everything(Box<Fresh<'a>>),
+    Everything(&'a Fresh<'a>),
     /// Somebody who is gone.
     Nobody,
 }
@@ -104,7 +166,7 @@ impl Lines<'_> {
         (self.next != NEVER).then(|| Timestamp::from_second(self.next.into()).unwrap_or(Timestamp::MAX))
     }
 
-    /// Appends the lines of one column; columns in rising order, none left out.
+    /// Appends the lines of one column; columns in rising order.
     pub(crate) fn write(&mut self, column: usize, text: &mut Vec<u8>) {
         if let Some(fresh) = column.checked_sub(TABLE.fresh) {
             if let About::Everything(about) = &self.about {
@@ -114,11 +176,11 @@ impl Lines<'_> {
         }
         while let Some((sample, rest)) = self.samples.split_first() {
             let row = TABLE.row(sample.row);
-            if row.column != column {
+            if row.column > column {
                 return;
             }
             self.samples = rest;
-            if self.now >= sample.until {
+            if row.column < column || self.now >= sample.until {
                 continue;
             }
             self.next = self.next.min(sample.until);
@@ -138,7 +200,7 @@ impl Lines<'_> {
 const COLLECTIONS: usize = Collection::ALL.len();
 
 /// What is known of each collection of one person, and the ring in use.
-struct Fresh<'a> {
+pub(crate) struct Fresh<'a> {
     states: [Option<&'a SyncState>; COLLECTIONS],
     observed: [Option<Timestamp>; COLLECTIONS],
     absences: [Option<Reason>; COLLECTIONS],
@@ -146,7 +208,7 @@ struct Fresh<'a> {
 }
 
 impl<'a> Fresh<'a> {
-    fn new(record: &'a Record, now: Timestamp) -> Self {
+    pub(crate) fn new(record: &'a Record, now: Timestamp) -> Self {
         let Record { person, latest, states, ring } = record;
         let ring = ring.as_ref();
         let mut fresh = Self {
@@ -168,19 +230,44 @@ impl<'a> Fresh<'a> {
         fresh
     }
 
+    fn known(&self, collection: Collection) -> Known<'_> {
+        let index = collection as usize;
+        let state = self.states[index];
+        let observed = self.observed[index].filter(|_| state.is_some());
+        Known { state, observed, absence: self.absences[index] }
+    }
+
+    /// One number for all that is said of a collection; another when anything else is said.
+    fn fingerprints(&self) -> [u64; COLLECTIONS + 1] {
+        std::array::from_fn(|index| {
+            let mut hasher = DefaultHasher::new();
+            match Collection::ALL.get(index) {
+                None => self.ring.hash(&mut hasher),
+                Some(collection) => {
+                    let known = self.known(*collection);
+                    let mut families = 0_u64;
+                    for (family, freshness) in FRESHNESS.iter().enumerate() {
+                        let Some(said) = (freshness.says)(&known) else { continue };
+                        families |= 1 << family;
+                        hasher.write_i64(said.value);
+                        if freshness.label.is_some() {
+                            said.word.hash(&mut hasher);
+                        }
+                    }
+                    hasher.write_u64(families);
+                }
+            }
+            hasher.finish()
+        })
+    }
+
     /// Writes the lines of a column, counted from the first about freshness; the last one is the ring's.
     fn write(&self, name: &str, column: usize, text: &mut Vec<u8>) {
         let (which, index) = (column / COLLECTIONS, column % COLLECTIONS);
         let Some(freshness) = FRESHNESS.get(which) else {
             return self.write_ring(name, text);
         };
-        let collection = Collection::ALL[index] as usize;
-        let state = self.states[collection];
-        let known = Known {
-            state,
-            observed: self.observed[collection].filter(|_| state.is_some()),
-            absence: self.absences[collection],
-        };
+        let known = self.known(Collection::ALL[index]);
         let Some(said) = (freshness.says)(&known) else { return };
         let (before, after) = &FRESH_LINES[which][index];
         line(text, before, name, after);

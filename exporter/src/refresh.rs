@@ -125,23 +125,22 @@ impl Exporter {
     async fn read(&self, gauges: &Arc<Mutex<Gauges>>, cursor: &mut Cursor) -> Result<(), String> {
         // The mark is taken first: a write between the two reads is then seen again, not missed.
         let mark = in_time(self.store.watermark()).await?;
-        if cursor.everyone.len() <= CHUNK || cursor.listed.is_none_or(|at| at.elapsed() >= LONGEST) {
+        let lists = cursor.everyone.len() <= CHUNK || cursor.listed.is_none_or(|at| at.elapsed() >= LONGEST);
+        let mut due = Vec::new();
+        if lists {
+            // Until all who are new have been read, the next attempt lists them again.
+            cursor.listed = None;
             let mut everyone = in_time(self.store.people()).await?;
             everyone.retain(|person| self.shard.holds(&person.name));
+            due = with(gauges, |gauges| {
+                let here: HashSet<i64> = everyone.iter().map(|person| person.id).collect();
+                let gone: Vec<i64> = gauges.people().filter(|id| !here.contains(id)).collect();
+                gauges.remove(&gone);
+                everyone.iter().filter(|person| !gauges.knows(person.id)).cloned().collect()
+            });
             cursor.everyone = everyone;
-            cursor.listed = Some(Instant::now());
         }
-        let here: HashSet<i64> = cursor.everyone.iter().map(|person| person.id).collect();
-        let (known, gone): (HashSet<i64>, Vec<i64>) = with(gauges, |gauges| {
-            let (known, gone) = gauges.people().partition::<Vec<_>, _>(|id| here.contains(id));
-            (known.into_iter().collect(), gone)
-        });
-        if !gone.is_empty() {
-            with(gauges, |gauges| gauges.remove(&gone));
-        }
-        let mut due: Vec<Person> =
-            cursor.everyone.iter().filter(|person| !known.contains(&person.id)).cloned().collect();
-        if mark != cursor.seen && !known.is_empty() && cursor.everyone.len() > CHUNK {
+        if mark != cursor.seen && due.len() < cursor.everyone.len() && cursor.everyone.len() > CHUNK {
             let changed = in_time(self.store.changed_since(cursor.seen)).await?;
             due.extend(changed.into_iter().filter(|person| self.shard.holds(&person.name)));
         }
@@ -156,6 +155,9 @@ impl Exporter {
         if cursor.drifted.is_none_or(|at| at.elapsed() >= LONGEST) {
             self.metrics.drifted(&in_time(self.store.drift_counts()).await?);
             cursor.drifted = Some(Instant::now());
+        }
+        if lists {
+            cursor.listed = Some(Instant::now());
         }
         cursor.seen = mark;
         Ok(())
@@ -198,7 +200,8 @@ impl Exporter {
         (expiry, many)
     }
 
-    /// Waits for a write of this process or, where the database is shared, of another.
+    /// Waits for a write of this process or, where the database is shared, of another; also ends when the database does
+    /// not say whether there is one.
     async fn changed(&self, changes: &mut tokio::sync::watch::Receiver<u64>, seen: Option<Timestamp>) {
         if self.store.is_embedded() {
             // The sender lives in the store this exporter holds.
@@ -208,11 +211,15 @@ impl Exporter {
         loop {
             tokio::select! {
                 _ = changes.changed() => return,
-                () = tokio::time::sleep(LOOK) => {
-                    if self.store.watermark().await.is_ok_and(|mark| mark != seen) {
+                () = tokio::time::sleep(LOOK) => match in_time(self.store.watermark()).await {
+                    Ok(mark) if mark == seen => {}
+                    Ok(_) => return,
+                    Err(_) => {
+                        // Said before the reading that comes next has waited, too.
+                        self.metrics.up.set(0);
                         return;
                     }
-                }
+                },
             }
         }
     }

@@ -13,8 +13,7 @@ use domain::{Collection, Pseudonym};
 use prometheus_client::registry::Registry;
 
 use crate::answer::Answer;
-use crate::body::{Body, Piece};
-use crate::gzip::Press;
+use crate::body::Body;
 use crate::negotiate::{Format, accepts_gzip};
 use crate::own;
 use crate::refresh::Exporter;
@@ -103,9 +102,9 @@ impl Scrape {
         if let Some(last) = kept.load_full().filter(current) {
             return Ok(last);
         }
-        let own = Piece::new(vec![own::text(&self.registry, format)?.into()], &mut Press::default());
-        let pieces: Vec<Arc<Piece>> = body.pieces.iter().cloned().chain([Arc::new(own)]).collect();
-        let new = Arc::new(Kept { made: Instant::now(), answer: Answer::new(format, &pieces), body });
+        let own = vec![own::text(&self.registry, format)?.into()];
+        let answer = Answer::new(format, &body, own);
+        let new = Arc::new(Kept { made: Instant::now(), answer, body });
         kept.store(Some(new.clone()));
         Ok(new)
     }
@@ -115,8 +114,7 @@ impl Scrape {
 async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
     lines.push(Bytes::from_static(format.end().as_bytes()));
     let length: usize = lines.iter().map(Bytes::len).sum();
-    let make =
-        move || Answer::new(format, &[Arc::new(Piece::new(lines, &mut Press::default()))]).response(gzip);
+    let make = move || Answer::new(format, &Arc::default(), lines).response(gzip);
     if length < LONG {
         return make();
     }

@@ -1,6 +1,6 @@
 //! Why a collection has nothing of today: what is stored, put before the rules of [`domain::reason`].
 
-use domain::reason::{Evidence, Reading, absence};
+use domain::reason::{Evidence, Reading, Today, absence};
 use domain::{Collection, Reason, Ring};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -29,8 +29,7 @@ pub fn absences<'a>(
     let non_wear =
         latest.into_iter().find(|latest| latest.person == person.id && latest.metric.key == NON_WEAR);
     let evidence = Evidence {
-        now,
-        zone: &zone,
+        today: Today::at(now, &zone),
         readings: &readings,
         non_wear: non_wear.map(|latest| (latest.day, latest.value)),
         lacks_oxygen_sensor: ring.is_some_and(Ring::lacks_oxygen_sensor),

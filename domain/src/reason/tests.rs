@@ -51,8 +51,7 @@ impl Case {
     fn reason(&self, collection: Collection) -> Option<Reason> {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let evidence = Evidence {
-            now: format!("2026-03-29T{}:00Z", self.at).parse().unwrap(),
-            zone: &zone,
+            today: Today::at(format!("2026-03-29T{}:00Z", self.at).parse().unwrap(), &zone),
             readings: &self.readings,
             non_wear: self.non_wear.map(|(newest, seconds)| (day("2026-02-28").plus(newest), seconds)),
             lacks_oxygen_sensor: self.lacks_oxygen_sensor,
@@ -128,8 +127,7 @@ fn a_row_of_utc_days_is_not_late_because_the_calendar_is_ahead() {
     let zone = TimeZone::get("Pacific/Kiritimati").unwrap();
     let readings = [read(RingBatteryLevel, 29), read(DailySleep, 30)];
     let evidence = Evidence {
-        now: "2026-03-29T23:00:00Z".parse().unwrap(),
-        zone: &zone,
+        today: Today::at("2026-03-29T23:00:00Z".parse().unwrap(), &zone),
         readings: &readings,
         non_wear: None,
         lacks_oxygen_sensor: false,
@@ -166,8 +164,7 @@ proptest! {
             .collect();
         let zone = TimeZone::get("Europe/Berlin").unwrap();
         let evidence = Evidence {
-            now: format!("2026-03-29T{hour:02}:30:00Z").parse().unwrap(),
-            zone: &zone,
+            today: Today::at(format!("2026-03-29T{hour:02}:30:00Z").parse().unwrap(), &zone),
             readings: &readings,
             non_wear: non_wear.map(|(newest, seconds)| (day("2026-02-28").plus(newest), seconds)),
             lacks_oxygen_sensor: false,
