@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::Either;
 use tower::{Service, layer};
@@ -18,17 +18,34 @@ use tower::{Service, layer};
 const PRIVATE: [&str; 9] =
     ["localhost", "local", "internal", "lan", "home", "home.arpa", "test", "svc", "cluster.local"];
 
-/// Refuses requests for names that are neither private nor listed.
-pub(crate) fn guard(router: Router, names: &[String]) -> Router {
-    let names: Arc<[String]> = names.iter().map(|name| name.to_ascii_lowercase()).collect();
-    router.layer(layer::layer_fn(move |inner| Guard { inner, names: names.clone() }))
+/// The names told, besides those that are always answered to.
+#[derive(Clone, Debug)]
+pub(crate) struct Names(Arc<[String]>);
+
+impl Names {
+    pub(crate) fn new(names: &[String]) -> Self {
+        Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
+    }
+
+    /// Refuses requests for names that are neither private nor listed.
+    pub(crate) fn guard(&self, router: Router) -> Router {
+        let names = self.clone();
+        router.layer(layer::layer_fn(move |inner| Guard { inner, names: names.clone() }))
+    }
+
+    /// Whether a request with these headers is for a name that is private or listed.
+    pub(crate) fn answer(&self, headers: &HeaderMap) -> bool {
+        let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        // HTTP/1.0 sends none; a browser always does.
+        header.is_none_or(|host| is_ours(host, &self.0))
+    }
 }
 
 /// A service by hand: axum's middleware functions copy the route and box a future at every request.
 #[derive(Clone)]
 struct Guard<S> {
     inner: S,
-    names: Arc<[String]>,
+    names: Names,
 }
 
 impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
@@ -41,7 +58,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if answers(&request, &self.names) {
+        if self.names.answer(request.headers()) {
             Either::Left(self.inner.call(request))
         } else {
             Either::Right(ready(Ok(misdirected())))
@@ -49,22 +66,19 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
     }
 }
 
-fn answers(request: &Request, names: &[String]) -> bool {
-    let header = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    // HTTP/1.0 sends none; a browser always does.
-    header.is_none_or(|host| is_ours(host, names))
-}
-
 fn is_ours(host: &str, names: &[String]) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, port)| {
         if port.bytes().all(|byte| byte.is_ascii_digit()) { name } else { host }
     });
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok();
+    let name = name.trim_end_matches('.');
+    if name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().is_ok() {
+        return true;
+    }
+    let name = name.to_ascii_lowercase();
     let private = PRIVATE
         .iter()
         .any(|ending| name.strip_suffix(ending).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
-    address || !name.contains('.') || private || names.contains(&name)
+    !name.contains('.') || private || names.contains(&name)
 }
 
 fn misdirected() -> Response {

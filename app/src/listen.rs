@@ -6,9 +6,11 @@ mod auth;
 mod connections;
 mod file;
 mod rules;
+mod shortcut;
 mod tls;
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +19,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::response::Response;
+use futures_util::future::Either;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -31,6 +34,7 @@ use tower::ServiceExt as _;
 pub(crate) use address::{Address, Sockets};
 pub(crate) use file::Invalid;
 pub(crate) use rules::{Metrics, Web};
+pub(crate) use shortcut::Shortcut;
 
 use connections::{Connections, Seat};
 
@@ -62,6 +66,8 @@ const REFUSED: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub(crate) struct Listener {
     pub(crate) router: Router,
+    /// Asked before the router.
+    pub(crate) shortcut: Option<Shortcut>,
     pub(crate) web: Arc<Web>,
     pub(crate) limits: Limits,
 }
@@ -127,7 +133,11 @@ impl Listener {
         stream.set_write_timeout(Some(self.limits.read));
         let service = service_fn(|request| {
             seat.speaks();
-            async move { Ok::<_, Infallible>(self.answer(request, peer).await) }
+            match self.at_once(&request) {
+                Some(response) => Either::Left(ready(Ok::<_, Infallible>(response))),
+                // In a box: this future is large, and hyper moves what it gets.
+                None => Either::Right(Box::pin(async move { Ok(self.answer(request, peer).await) })),
+            }
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD);
@@ -145,15 +155,29 @@ impl Listener {
         }
     }
 
+    /// What nothing has to be waited for.
+    fn at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
+        let rules = self.web.rules();
+        if rules.asks_anything() {
+            return None;
+        }
+        let mut response = self.shortcut.as_ref()?.answer(request)?;
+        rules.dress(response.headers_mut());
+        Some(response)
+    }
+
     async fn answer(&self, mut request: hyper::Request<Incoming>, peer: SocketAddr) -> Response {
         // Limits are counted by it.
         request.extensions_mut().insert(ConnectInfo(peer));
         let rules = self.web.rules();
         let mut response = match rules.admit(&mut request, &self.web).await {
-            Ok(()) => {
-                let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
-                response
-            }
+            Ok(()) => match self.shortcut.as_ref().and_then(|shortcut| shortcut.answer(&request)) {
+                Some(response) => response,
+                None => {
+                    let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
+                    response
+                }
+            },
             Err(refusal) => refusal,
         };
         rules.dress(response.headers_mut());

@@ -64,6 +64,12 @@ impl Requests {
         router.layer(layer::layer_fn(move |inner| Count { inner, requests: requests.clone() }))
     }
 
+    /// Counts what is answered at once at one route, with status 200 to GET.
+    pub(crate) fn at(&self, route: &str) -> AtOnce {
+        let labels = Labels { route: route.to_owned(), method: "GET", code: 200 };
+        AtOnce { took: self.took.get_or_create_owned(&labels), running: self.running.clone() }
+    }
+
     async fn watch(
         self,
         asked: Asked,
@@ -86,6 +92,25 @@ impl Requests {
         let exemplar = trace.map(|trace_id| Trace { trace_id });
         self.took.get_or_create_owned(&labels).observe(started.elapsed().as_secs_f64(), exemplar, None);
         Ok(response)
+    }
+}
+
+/// One series of [`Requests`], found once.
+#[derive(Clone, Debug)]
+pub(crate) struct AtOnce {
+    took: HistogramWithExemplars<Trace>,
+    running: Gauge,
+}
+
+impl AtOnce {
+    /// Counts one answer and tells how long it took.
+    pub(crate) fn watch<T>(&self, answer: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let running = Running::new(&self.running);
+        let answer = answer();
+        drop(running);
+        self.took.observe(started.elapsed().as_secs_f64(), None, None);
+        answer
     }
 }
 

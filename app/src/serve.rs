@@ -20,8 +20,8 @@ use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
-use crate::hosts;
-use crate::listen::{self, Limits, Listener, Sockets, Web};
+use crate::hosts::Names;
+use crate::listen::{self, Limits, Listener, Shortcut, Sockets, Web};
 use crate::login::Credentials;
 use crate::pools::Pools;
 use crate::progress;
@@ -119,7 +119,14 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             let (store, clock) = (store.clone(), clock.clone());
             let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
             crew.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
-            listen(&lifecycle, "webhooks", sockets, &requests.count(webhooks.router()), &rules.webhooks);
+            listen(
+                &lifecycle,
+                "webhooks",
+                sockets,
+                &requests.count(webhooks.router()),
+                None,
+                &rules.webhooks,
+            );
             let stop = lifecycle.stop.clone();
             lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
         }
@@ -139,17 +146,20 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
+    let names = Names::new(&service.listen.hosts);
     if let Some(api) = api(&api_sockets) {
-        let router = hosts::guard(requests.count(api), &service.listen.hosts);
-        listen(&lifecycle, "api", api_sockets, &router, &rules.api);
+        let router = names.guard(requests.count(api));
+        listen(&lifecycle, "api", api_sockets, &router, None, &rules.api);
     }
     registry.register_collector(Box::new(Pools(store.clone())));
-    let metrics = exporter::router(exporter, Arc::new(registry), &service.listen.telemetry_path);
+    let path = &service.listen.telemetry_path;
+    let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
     let edges = service_api.as_ref().map(|api| api.edges.clone());
     let own = web::Own { readiness, edges, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
-    let router = web::router(metrics, api(&web_sockets), own, &service.listen.telemetry_path);
-    let router = hosts::guard(requests.count(router), &service.listen.hosts);
-    listen(&lifecycle, "web", web_sockets, &router, &rules.web);
+    let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
+    let router = names.guard(requests.count(router));
+    let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
+    listen(&lifecycle, "web", web_sockets, &router, Some(shortcut), &rules.web);
     rules.keep(&lifecycle, &clock);
     announce(web, docs, &service, &rules);
     drop(latch);
@@ -316,10 +326,12 @@ fn listen(
     name: &'static str,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
+    shortcut: Option<Shortcut>,
     web: &Arc<Web>,
 ) {
     for socket in sockets {
-        let listener = Listener { router: router.clone(), web: web.clone(), limits: Limits::default() };
+        let (router, shortcut, web) = (router.clone(), shortcut.clone(), web.clone());
+        let listener = Listener { router, shortcut, web, limits: Limits::default() };
         lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
     }
 }

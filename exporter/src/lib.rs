@@ -28,5 +28,5 @@ mod text;
 
 pub use process::ProcessCollector;
 pub use refresh::{Clock, Exporter};
-pub use scrape::router;
+pub use scrape::Telemetry;
 pub use shard::{InvalidShard, Shard};

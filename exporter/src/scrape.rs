@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use axum::extract::{Query, Request, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use bytes::Bytes;
@@ -28,6 +28,10 @@ const LONG: usize = 64 * 1024;
 /// Words of a query that are repeated back, at most.
 const ECHO: usize = 64;
 
+/// What is asked for at the telemetry path; clones share what stands ready.
+#[derive(Clone)]
+pub struct Telemetry(Arc<Scrape>);
+
 struct Scrape {
     exporter: Option<Exporter>,
     registry: Arc<Registry>,
@@ -42,32 +46,39 @@ struct Kept {
     answer: Answer,
 }
 
-/// The services' own metrics at `path`, with the health series where this process exports them; and those of one
-/// person at `/probe?target=NAME`. Both take `collection[]=NAME`, repeated for several.
-pub fn router(exporter: Option<Exporter>, registry: Arc<Registry>, path: &str) -> Router {
-    let mut router = Router::new().route(path, routing::get(metrics));
-    if exporter.is_some() {
-        router = router.route("/probe", routing::get(probe));
+impl Telemetry {
+    /// The services' own metrics, with the health series where this process exports them.
+    pub fn new(exporter: Option<Exporter>, registry: Arc<Registry>) -> Self {
+        let (text, openmetrics) = (ArcSwapOption::empty(), ArcSwapOption::empty());
+        Self(Arc::new(Scrape { exporter, registry, text, openmetrics }))
     }
-    let scrape =
-        Scrape { exporter, registry, text: ArcSwapOption::empty(), openmetrics: ArcSwapOption::empty() };
-    router.with_state(Arc::new(scrape))
+
+    /// All of it at `path`, and that of one person at `/probe?target=NAME`. Both take `collection[]=NAME`, repeated for
+    /// several.
+    pub fn router(&self, path: &str) -> Router {
+        let mut router = Router::new().route(path, routing::get(metrics));
+        if self.0.exporter.is_some() {
+            router = router.route("/probe", routing::get(probe));
+        }
+        router.with_state(self.0.clone())
+    }
+
+    /// The answer to a scraper that sends these headers and asks for everything.
+    pub fn everything(&self, headers: &HeaderMap) -> Response {
+        self.0.respond(headers)
+    }
 }
 
 async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Response {
     let headers = request.headers();
-    let (format, gzip) = (Format::of(headers), accepts_gzip(headers));
     match Wanted::of(&request) {
         Err(wrong) => wrong.into_response(),
-        Ok(wanted) if wanted.collections.is_empty() => match scrape.everything(format) {
-            Ok(kept) => kept.answer.response(gzip),
-            Err(error) => {
-                tracing::error!(%error, "cannot write this process's own metrics");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
-        },
+        Ok(wanted) if wanted.collections.is_empty() => scrape.respond(headers),
         Ok(wanted) => match &scrape.exporter {
-            Some(exporter) => some(exporter.body().collections(&wanted.collections), format, gzip).await,
+            Some(exporter) => {
+                let lines = exporter.body().collections(&wanted.collections);
+                some(lines, Format::of(headers), accepts_gzip(headers)).await
+            }
             None => Wrong::NoGauges.into_response(),
         },
     }
@@ -89,6 +100,16 @@ async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response 
 }
 
 impl Scrape {
+    fn respond(&self, headers: &HeaderMap) -> Response {
+        match self.everything(Format::of(headers)) {
+            Ok(kept) => kept.answer.response(accepts_gzip(headers)),
+            Err(error) => {
+                tracing::error!(%error, "cannot write this process's own metrics");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+
     /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
     fn everything(&self, format: Format) -> Result<Arc<Kept>, std::fmt::Error> {
         let kept = match format {

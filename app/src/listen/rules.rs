@@ -88,6 +88,11 @@ impl Rules {
         Err((StatusCode::UNAUTHORIZED, challenge, "a user and a password are needed\n").into_response())
     }
 
+    /// Whether a request can be refused.
+    pub(crate) fn asks_anything(&self) -> bool {
+        self.bucket.is_some() || self.asks_for_passwords()
+    }
+
     /// Whether nobody passes without a password.
     pub(crate) fn asks_for_passwords(&self) -> bool {
         !self.users.is_empty()

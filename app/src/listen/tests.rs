@@ -31,7 +31,7 @@ impl Running {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let listener = Listener { router, web, limits };
+        let listener = Listener { router, shortcut: None, web, limits };
         let serving = tokio::spawn(listener.serve(socket, stop.clone()));
         Self { address, metrics: registry, stop, serving }
     }
