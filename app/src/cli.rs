@@ -80,12 +80,24 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Export(ExportCommand),
     /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
-    Healthcheck {
-        /// An http address, for example <http://127.0.0.1:9872/-/ready>.
-        url: String,
-    },
+    Healthcheck(HealthcheckArgs),
     /// Print the API's OpenAPI document.
     Openapi,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// An address, for example <http://127.0.0.1:9872/-/ready> or <https://127.0.0.1:9872/-/ready>.
+    pub(crate) url: String,
+    /// With https: the listener's certificate, or the authority's that signed it, in PEM.
+    #[arg(long, value_name = "FILE", env = "MYHEALTH_HEALTHCHECK_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// With https: the name in a certificate that an authority signed. Default: the host of the address.
+    #[arg(long, value_name = "NAME", requires = "ca")]
+    pub(crate) server_name: Option<String>,
+    /// With https: believe any certificate, as probes of Kubernetes do.
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
 }
 
 /// How the process talks about itself.

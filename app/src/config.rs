@@ -48,6 +48,8 @@ pub(crate) enum Invalid {
          the like, or use --paste"
     )]
     Redirect(String),
+    #[error("{0}")]
+    Healthcheck(String),
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("--oura-url, --oura-token, --oura-…-url: {0}")]

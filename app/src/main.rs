@@ -59,9 +59,9 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    if let Command::Healthcheck { url } = &cli.command {
+    if let Command::Healthcheck(args) = &cli.command {
         // Before anything else is set up: an image without a shell runs this every few seconds.
-        return commands::healthcheck(url);
+        return commands::healthcheck(args);
     }
     // The one TLS provider of the process; the first to be installed stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -86,7 +86,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Account(command) => commands::account(command, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
-            Command::Healthcheck { .. } => unreachable!("answered above"),
+            Command::Healthcheck(_) => unreachable!("answered above"),
         }
     });
     // What still runs was told to stop; a name look-up that hangs must not hold the process.

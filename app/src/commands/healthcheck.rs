@@ -1,20 +1,32 @@
 //! One bare HTTP GET, so that an image without a shell has a probe.
 
+mod trust;
+
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+
+use crate::cli::HealthcheckArgs;
+use crate::config::Invalid;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-pub(crate) fn healthcheck(url: &str) -> anyhow::Result<ExitCode> {
-    let Some((host, path)) = parse(url) else {
-        eprintln!("error: {url:?} is no http address; write for example http://127.0.0.1:9872/-/ready");
-        return Ok(ExitCode::from(crate::USAGE));
+pub(crate) fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<ExitCode> {
+    let url = &args.url;
+    let Some(target) = Target::parse(url) else {
+        let reason =
+            format!("{url:?} is no http or https address; write for example http://127.0.0.1:9872/-/ready");
+        return Err(Invalid::Healthcheck(reason).into());
     };
-    let status = status(&host, path).with_context(|| format!("{host} does not answer"))?;
+    let tls = target.tls.then(|| trust::config(args)).transpose()?;
+    let name = args.server_name.as_deref().unwrap_or(target.host);
+    let status = target.status(tls, name).with_context(|| format!("{} does not answer", target.address()))?;
     if (200..300).contains(&status) {
         Ok(ExitCode::SUCCESS)
     } else {
@@ -23,30 +35,58 @@ pub(crate) fn healthcheck(url: &str) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Host with port, and path.
-fn parse(url: &str) -> Option<(String, &str)> {
-    let rest = url.strip_prefix("http://")?;
-    let (host, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
-    if host.is_empty() || url.chars().any(|c| c.is_ascii_control() || c == ' ') {
-        return None;
-    }
-    let has_port = host.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    Some((if has_port { host.to_owned() } else { format!("{host}:80") }, path))
+/// An address taken apart.
+#[derive(Debug, PartialEq)]
+struct Target<'a> {
+    tls: bool,
+    /// As it stands in the address, brackets included.
+    host: &'a str,
+    port: u16,
+    path: &'a str,
 }
 
-fn status(host: &str, path: &str) -> anyhow::Result<u16> {
-    // A name can have an address of each family, and the listener only one.
-    let addresses = host.to_socket_addrs()?.map(|address| TcpStream::connect_timeout(&address, PATIENCE));
-    let mut stream = addresses.reduce(Result::or).context("the name has no address")??;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    // The status line is all that is asked; twelve bytes hold it: "HTTP/1.1 200".
-    let mut line = [0_u8; 12];
-    stream.read_exact(&mut line)?;
-    match std::str::from_utf8(&line)?.split_once(' ') {
-        Some((version, status)) if version.starts_with("HTTP/1.") => Ok(status.parse()?),
-        _ => bail!("the answer is not HTTP"),
+impl<'a> Target<'a> {
+    fn parse(url: &'a str) -> Option<Self> {
+        let (tls, rest) = match url.split_once("://")? {
+            ("http", rest) => (false, rest),
+            ("https", rest) => (true, rest),
+            _ => return None,
+        };
+        let (authority, path) = rest.find('/').map_or((rest, "/"), |at| rest.split_at(at));
+        let port = authority.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = port.unwrap_or((authority, if tls { 443 } else { 80 }));
+        if host.is_empty() || url.chars().any(|c| c.is_ascii_control() || c == ' ') {
+            return None;
+        }
+        Some(Self { tls, host, port, path })
+    }
+
+    fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    fn status(&self, tls: Option<Arc<ClientConfig>>, name: &str) -> anyhow::Result<u16> {
+        // A name can have an address of each family, and the listener only one.
+        let addresses = self.address().to_socket_addrs()?;
+        let attempts = addresses.map(|address| TcpStream::connect_timeout(&address, PATIENCE));
+        let stream = attempts.reduce(Result::or).context("the name has no address")??;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let Some(tls) = tls else { return self.ask(stream) };
+        let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned())?;
+        self.ask(StreamOwned::new(ClientConnection::new(tls, name)?, stream))
+    }
+
+    fn ask(&self, mut stream: impl Read + Write) -> anyhow::Result<u16> {
+        let (path, host) = (self.path, self.address());
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+        // The status line is all that is asked; twelve bytes hold it: "HTTP/1.1 200".
+        let mut line = [0_u8; 12];
+        stream.read_exact(&mut line)?;
+        match std::str::from_utf8(&line)?.split_once(' ') {
+            Some((version, status)) if version.starts_with("HTTP/1.") => Ok(status.parse()?),
+            _ => bail!("the answer is not HTTP"),
+        }
     }
 }
 
@@ -56,13 +96,17 @@ mod tests {
 
     #[test]
     fn addresses_are_taken_apart() {
-        let check = |url, expected: Option<(&str, &str)>| {
-            assert_eq!(parse(url), expected.map(|(host, path)| (host.to_owned(), path)), "{url}");
+        let check = |url, expected: Option<(bool, &str, u16, &str)>| {
+            let expected = expected.map(|(tls, host, port, path)| Target { tls, host, port, path });
+            assert_eq!(Target::parse(url), expected, "{url}");
         };
-        check("http://127.0.0.1:9872/-/ready", Some(("127.0.0.1:9872", "/-/ready")));
-        check("http://localhost", Some(("localhost:80", "/")));
-        check("http://[::1]:9872/-/ready", Some(("[::1]:9872", "/-/ready")));
-        check("https://localhost/", None);
+        check("http://127.0.0.1:9872/-/ready", Some((false, "127.0.0.1", 9872, "/-/ready")));
+        check("http://localhost", Some((false, "localhost", 80, "/")));
+        check("http://[::1]:9872/-/ready", Some((false, "[::1]", 9872, "/-/ready")));
+        check("http://[::1]/", Some((false, "[::1]", 80, "/")));
+        check("https://localhost/-/ready", Some((true, "localhost", 443, "/-/ready")));
+        check("ftp://localhost/", None);
+        check("localhost:9872", None);
         check("http:///x", None);
         check("http://a/\r\nX: y", None);
     }

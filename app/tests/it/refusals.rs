@@ -63,6 +63,8 @@ fn configuration_is_refused_before_anything_is_opened() {
     check("webhook list", 64, "--oura-client-id");
     check("webhook delete --oura-client-id a --oura-client-secret b", 64, "--all");
     check("healthcheck nonsense", 64, "http://127.0.0.1:9872/-/ready");
+    check("healthcheck https://127.0.0.1:1/-/ready", 64, "--insecure");
+    check("healthcheck https://127.0.0.1:1/-/ready --ca {}/none", 64, "--ca");
     check("fly", 64, "fly");
 }
 

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use jiff::ToSpan;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, CertifiedKey, IsCa, KeyPair,
+    generate_simple_self_signed,
+};
 
 use crate::end_to_end::{ask, now, prometheus_with};
 use crate::killed::Cloud;
@@ -47,14 +50,7 @@ async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(
     let folder = tempfile::tempdir().unwrap();
     let file = encrypted(folder.path());
     let demo = young_demo(folder.path(), &["--web.config.file", &file]);
-    let gauges = until("an encrypted address", async || {
-        let output = demo.output();
-        let line = output
-            .lines()
-            .find_map(|line| line.trim().strip_prefix("gauges")?.trim().strip_prefix("https://"));
-        Some(line?.strip_suffix("/metrics")?.to_owned())
-    })
-    .await;
+    let gauges = encrypted_address(&demo).await;
     let job = |name: &str, password: &str| {
         format!(
             "  - job_name: {name}\n    scheme: https\n    tls_config: {{ca_file: {}, server_name: localhost}}\n    \
@@ -73,6 +69,62 @@ async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(
         ask(&prometheus, refused).await
     })
     .await;
+}
+
+/// Where an encrypted listener answers.
+async fn encrypted_address(running: &Running) -> String {
+    until("an encrypted address", async || {
+        let output = running.output();
+        let mut lines = output.lines();
+        let line = lines.find_map(|line| line.trim().strip_prefix("gauges")?.trim().strip_prefix("https://"));
+        Some(line?.strip_suffix("/metrics")?.to_owned())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_probe_believes_the_certificates_it_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params.clone(), KeyPair::generate().unwrap()).unwrap();
+    let stranger = CertifiedIssuer::self_signed(params.clone(), KeyPair::generate().unwrap()).unwrap();
+    std::fs::write(path("authority.pem"), authority.pem()).unwrap();
+    std::fs::write(path("stranger.pem"), stranger.pem()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let signed =
+        CertificateParams::new(["health.lan".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    // As `openssl req -x509` makes it: its own authority, which no chain may end with.
+    let own = params.self_signed(&key).unwrap();
+    for (certificate, told) in [
+        (
+            signed.pem(),
+            vec![
+                (vec!["--ca", "authority.pem", "--server-name", "health.lan"], 0),
+                (vec!["--ca", "authority.pem"], 1),
+                (vec!["--ca", "listener.pem"], 0),
+                (vec!["--ca", "stranger.pem", "--server-name", "health.lan"], 1),
+                (vec!["--insecure"], 0),
+            ],
+        ),
+        (own.pem(), vec![(vec!["--ca", "listener.pem"], 0), (vec!["--ca", "stranger.pem"], 1)]),
+    ] {
+        std::fs::write(path("listener.pem"), certificate).unwrap();
+        std::fs::write(path("key.pem"), key.serialize_pem()).unwrap();
+        let file = "tls_server_config: {cert_file: listener.pem, key_file: key.pem}\n";
+        std::fs::write(path("web.yml"), file).unwrap();
+        let running = Running::start(exporter(folder.path(), &["--web.config.file", &path("web.yml")]));
+        let url = format!("https://{}/-/healthy", encrypted_address(&running).await);
+        for (words, code) in told {
+            let mut probe = myhealth(&["healthcheck", &url]);
+            let output = finish({
+                probe.args(&words).current_dir(folder.path());
+                probe
+            });
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {}", said(&output));
+        }
+    }
 }
 
 /// Python's own reader of OpenMetrics refuses what scrapers let pass: order, units, duplicates, exemplars, the end.
