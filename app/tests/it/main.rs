@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod commands;
+mod crowd;
 mod dashboards;
 mod end_to_end;
 mod history;
@@ -11,6 +12,7 @@ mod import;
 mod killed;
 mod login;
 mod monitoring;
+mod outage;
 mod process;
 mod prometheus;
 mod provisioning;
