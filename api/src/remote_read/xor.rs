@@ -130,17 +130,20 @@ struct Bits {
 }
 
 impl Bits {
-    /// Writes the lowest `count` bits of `bits`, the highest first: whole bytes as long as there are any.
+    /// Writes the lowest `count` bits of `bits`, the highest first: whole bytes as long as there are any, then what fits
+    /// the last one.
     fn write(&mut self, bits: u64, mut count: u32) {
         while count >= 8 {
             count -= 8;
             self.byte((bits >> count).to_le_bytes()[0]);
         }
-        for n in (0..count).rev() {
+        while count > 0 {
             self.make_room();
-            self.free -= 1;
-            let bit = (bits >> n).to_le_bytes()[0] & 1;
-            self.or(bit << self.free);
+            let some = count.min(self.free);
+            count -= some;
+            self.free -= some;
+            let bits = (bits >> count).to_le_bytes()[0] & (0xff >> (8 - some));
+            self.or(bits << self.free);
         }
     }
 
