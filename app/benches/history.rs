@@ -2,6 +2,9 @@
 //!
 //! Ten years of everything, a point every five minutes for ten years, and a hundred people for ninety days. Runs are
 //! interleaved, because a machine drifts; ratios are of medians.
+//!
+//! Two more columns say whose time it is: the API alone, asked for the same bytes without a Prometheus, on SQLite and on
+//! PostgreSQL; and the floor, a Prometheus that is answered by a server that has these bytes ready.
 
 #![expect(
     clippy::print_stdout,
@@ -9,11 +12,18 @@
     reason = "a benchmark prints what it measured, or has failed"
 )]
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::routing::post;
 use domain::{Collection, Day, DayRange, Document, Metric};
 use jiff::{SignedDuration, Timestamp, civil::date};
 use store::{Batch, Location, Origin, Store};
@@ -105,9 +115,10 @@ async fn fill(store: &Store) {
     }
 }
 
-fn myhealth(words: &[&str], folder: &Path) -> Command {
+/// `place` says where the data is: two words.
+fn myhealth(words: &[&str], place: [&str; 2]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_myhealth"));
-    command.env_clear().args(words).arg("--data-dir").arg(folder).stdin(Stdio::null());
+    command.env_clear().args(words).args(place).stdin(Stdio::null());
     command
 }
 
@@ -116,7 +127,7 @@ fn port() -> u16 {
 }
 
 /// The API and where it listens.
-fn serve(folder: &Path) -> (Running, String) {
+fn serve(place: [&str; 2]) -> (Running, String) {
     let listen = [
         "serve",
         "--only",
@@ -126,7 +137,7 @@ fn serve(folder: &Path) -> (Running, String) {
         "--api.listen-address",
         "127.0.0.1:0",
     ];
-    let mut child = myhealth(&listen, folder).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = myhealth(&listen, place).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
     let line = lines.find(|line| line.contains("api docs")).unwrap();
     let address = line.split_once("http://").unwrap().1.split('/').next().unwrap().to_owned();
@@ -153,6 +164,63 @@ fn victoriametrics(data: &Path) -> (Running, String) {
         Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()),
         format!("http://{address}"),
     )
+}
+
+/// What was asked last and, by question, what the API said.
+#[derive(Default)]
+struct Said {
+    last: Bytes,
+    answers: HashMap<Bytes, (HeaderMap, Bytes)>,
+}
+
+/// A server that asks the API once for each question and has the answer ready from then on.
+#[derive(Clone)]
+struct Replay {
+    http: reqwest::Client,
+    api: String,
+    said: Arc<Mutex<Said>>,
+}
+
+impl Replay {
+    async fn start(http: &reqwest::Client, api: String) -> (Self, String) {
+        let replay = Self { http: http.clone(), api, said: Arc::default() };
+        let router = Router::new().fallback(post(Self::answer)).with_state(replay.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (replay, address)
+    }
+
+    async fn answer(State(replay): State<Self>, headers: HeaderMap, body: Bytes) -> (HeaderMap, Bytes) {
+        let known = replay.said.lock().unwrap().answers.get(&body).cloned();
+        let answer = match known {
+            Some(answer) => answer,
+            None => {
+                let asked = replay.http.post(&replay.api).headers(headers).body(body.clone());
+                let answer = asked.send().await.unwrap().error_for_status().unwrap();
+                let mut headers = answer.headers().clone();
+                headers.remove("transfer-encoding");
+                (headers, answer.bytes().await.unwrap())
+            }
+        };
+        let mut said = replay.said.lock().unwrap();
+        said.last.clone_from(&body);
+        said.answers.entry(body).or_insert(answer).clone()
+    }
+
+    /// What a Prometheus asked last, and how long the answer is.
+    fn last(&self) -> (Bytes, usize) {
+        let said = self.said.lock().unwrap();
+        (said.last.clone(), said.answers[&said.last].1.len())
+    }
+}
+
+/// The API alone: the time to its answer's last byte.
+async fn alone(http: &reqwest::Client, url: &str, question: &Bytes) -> Duration {
+    let started = Instant::now();
+    let answer = http.post(url).body(question.clone()).send().await.unwrap().error_for_status().unwrap();
+    answer.bytes().await.unwrap();
+    started.elapsed()
 }
 
 async fn ready(http: &reqwest::Client, url: &str) {
@@ -242,23 +310,31 @@ async fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let started = Instant::now();
-    let store = Store::open(&Location::Sqlite(path("data").join("myhealth.db"))).await.unwrap();
-    fill(&store).await;
-    store.close().await;
-    println!("filled in {:.0} s", started.elapsed().as_secs_f64());
-
+    let data = path("data");
+    let sqlite = ["--data-dir", data.to_str().unwrap()];
+    let server = store::testing::empty_database_url().await;
+    let postgres = ["--database-url", server.as_str()];
     let run = |mut command: Command| {
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
+    run(myhealth(&["migrate"], postgres));
+    for (name, location) in
+        [("SQLite", Location::Sqlite(data.join("myhealth.db"))), ("PostgreSQL", server.parse().unwrap())]
+    {
+        let started = Instant::now();
+        let store = Store::open(&location).await.unwrap();
+        fill(&store).await;
+        store.close().await;
+        println!("{name} filled in {:.0} s", started.elapsed().as_secs_f64());
+    }
     let started = Instant::now();
     let om = path("history.om");
-    print!("{}", run(myhealth(&["export", "openmetrics", om.to_str().unwrap()], &path("data"))));
+    print!("{}", run(myhealth(&["export", "openmetrics", om.to_str().unwrap()], sqlite)));
     println!("exported in {:.1} s", started.elapsed().as_secs_f64());
     let jsonl = path("history.jsonl");
-    run(myhealth(&["export", "victoriametrics", jsonl.to_str().unwrap()], &path("data")));
+    run(myhealth(&["export", "victoriametrics", jsonl.to_str().unwrap()], sqlite));
     let started = Instant::now();
     let mut promtool = Command::new(program("MYHEALTH_TEST_PROMTOOL"));
     promtool.args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=4374h", "--quiet"]);
@@ -267,50 +343,73 @@ async fn main() {
     println!("promtool made blocks in {:.0} s", started.elapsed().as_secs_f64());
 
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let (api, address) = serve(&path("data"));
-    let remote = format!(
-        "remote_read:\n  - url: http://{address}/api/v1/prometheus/read\n    read_recent: true\n    required_matchers: {{source: history}}\n"
-    );
-    std::fs::create_dir(path("a")).unwrap();
-    std::fs::create_dir(path("b")).unwrap();
-    let (_remote, remote) = prometheus(&path("a"), &path("a").join("data"), &remote);
-    let (_local, local) = prometheus(&path("b"), &path("blocks"), "global: {}\n");
+    let (api, address) = serve(sqlite);
+    let (api_postgres, address_postgres) = serve(postgres);
+    let read = |address: &str| format!("http://{address}/api/v1/prometheus/read");
+    let (replay, ready_made) = Replay::start(&http, read(&address)).await;
+    let remote = |name: &str, address: &str| {
+        let config = format!(
+            "remote_read:\n  - url: {}\n    read_recent: true\n    required_matchers: {{source: history}}\n",
+            read(address)
+        );
+        std::fs::create_dir(path(name)).unwrap();
+        prometheus(&path(name), &path(name).join("data"), &config)
+    };
+    let (_remote, remote_read) = remote("remote", &address);
+    let (_floor, floor) = remote("floor", &ready_made);
+    std::fs::create_dir(path("local")).unwrap();
+    let (_local, local) = prometheus(&path("local"), &path("blocks"), "global: {}\n");
     let (_victoria, victoria) = victoriametrics(&path("victoria"));
-    for url in [format!("{remote}/-/ready"), format!("{local}/-/ready"), format!("{victoria}/health")] {
-        ready(&http, &url).await;
+    for url in [&remote_read, &floor, &local] {
+        ready(&http, &format!("{url}/-/ready")).await;
     }
+    ready(&http, &format!("{victoria}/health")).await;
     let body = std::fs::read(&jsonl).unwrap();
-    http.post(format!("{victoria}/api/v1/import"))
-        .body(body)
-        .send()
-        .await
-        .unwrap()
-        .error_for_status()
-        .unwrap();
+    let imported = http.post(format!("{victoria}/api/v1/import")).body(body).send().await;
+    imported.unwrap().error_for_status().unwrap();
     http.get(format!("{victoria}/internal/force_flush")).send().await.unwrap();
-    ready(&http, &format!("http://{address}/api/v1/health")).await;
+    for address in [&address, &address_postgres] {
+        ready(&http, &format!("http://{address}/api/v1/health")).await;
+    }
 
-    let idle = memory(&api, "VmRSS:");
-    println!("{:<42} {:>9} {:>9} {:>9} {:>7} {:>7}", "", "remote", "blocks", "victoria", "/blocks", "/vm");
+    let idle = [memory(&api, "VmRSS:"), memory(&api_postgres, "VmRSS:")];
+    println!(
+        "{:<36} {:>8} {:>8} {:>8} {:>8} | {:>6} {:>6} | {:>8} {:>8} {:>9}",
+        "ms", "remote", "floor", "blocks", "victoria", "/block", "/floor", "SQLite", "Postgres", "bytes"
+    );
     for Question { name, ours, theirs, days } in questions() {
-        let (mut times, mut sums) = ([const { Vec::new() }; 3], [(0, 0.0); 3]);
+        let (mut times, mut sums) = ([const { Vec::new() }; 6], [(0, 0.0); 4]);
         for run in 0..=RUNS {
-            let asked = [(&remote, &ours), (&local, &theirs), (&victoria, &theirs)];
+            let asked = [(&remote_read, &ours), (&floor, &ours), (&local, &theirs), (&victoria, &theirs)];
             for (n, (url, query)) in asked.into_iter().enumerate() {
                 let (took, series, sum) = ask(&http, url, query, days).await;
                 sums[n] = (series, sum);
-                // The first is to warm up.
-                if run > 0 {
-                    times[n].push(took);
-                }
+                times[n].push(took);
+            }
+            let (question, _) = replay.last();
+            times[4].push(alone(&http, &read(&address), &question).await);
+            times[5].push(alone(&http, &read(&address_postgres), &question).await);
+            // The first is to warm up.
+            if run == 0 {
+                times.iter_mut().for_each(Vec::clear);
             }
         }
-        let [a, b, c] = times.each_mut().map(|times| median(times));
-        let differs = (sums[0].1 - sums[1].1).abs() > 1e-6 * sums[1].1.abs();
+        let [ours, floor, blocks, victoria, sqlite, postgres] = times.each_mut().map(|times| median(times));
+        let differs = (sums[0].1 - sums[2].1).abs() > 1e-6 * sums[2].1.abs();
         let note =
-            if sums[0].0 != sums[1].0 || differs { "  answers differ at the edges of days" } else { "" };
-        println!("{name:<42} {a:>6.1} ms {b:>6.1} ms {c:>6.1} ms {:>7.2} {:>7.2}{note}", a / b, a / c);
+            if sums[0].0 != sums[2].0 || differs { "  answers differ at the edges of days" } else { "" };
+        println!(
+            "{name:<36} {ours:>8.1} {floor:>8.1} {blocks:>8.1} {victoria:>8.1} | {:>6.2} {:>6.2} | {sqlite:>8.1} {postgres:>8.1} {:>9}{note}",
+            ours / blocks,
+            ours / floor,
+            replay.last().1
+        );
     }
-    let peak = memory(&api, "VmHWM:");
-    println!("api: {idle:.0} MB resident when idle, {peak:.0} MB at its peak, {:.0} MB above", peak - idle);
+    for (name, api, idle) in [("SQLite", &api, idle[0]), ("PostgreSQL", &api_postgres, idle[1])] {
+        let peak = memory(api, "VmHWM:");
+        println!(
+            "api, {name}: {idle:.0} MB resident when idle, {peak:.0} MB at its peak, {:.0} MB above",
+            peak - idle
+        );
+    }
 }
