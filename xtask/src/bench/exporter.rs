@@ -106,7 +106,7 @@ fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
         let mut costs = [const { Vec::new() }; 3];
         for _ in 0..args.rounds {
             let file = format!("/{kind}");
-            let urls = [(port, "/metrics"), (nginx_port, &file), (copying_port, &file)];
+            let urls = [(port, "/metrics"), (nginx_port, file.as_str()), (copying_port, file.as_str())];
             for (server, (port, path)) in urls.into_iter().enumerate() {
                 let before = servers[server].1.processor()?;
                 let load = wrk(port, path, header, args.seconds)?;
