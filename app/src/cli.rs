@@ -289,7 +289,10 @@ fn time_zone(name: &str) -> Result<TimeZone, String> {
 /// Paths that other routes have are refused, rather than one of the two hidden.
 fn telemetry_path(path: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
-    let taken = path.starts_with("/-/") || path.starts_with("/api/") || path == "/probe" || path.len() < 2;
+    let taken = path.starts_with("/-/")
+        || path.starts_with("/api/")
+        || ["/probe", crate::runbook::PATH].contains(&path)
+        || path.len() < 2;
     if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
         Ok(path.to_owned())
     } else {
@@ -340,6 +343,7 @@ mod tests {
             "import",
             "serve --web.telemetry-path metrics",
             "serve --web.telemetry-path /-/ready",
+            "serve --web.telemetry-path /runbook",
             "serve --web.telemetry-path /{x}",
             "serve --shard 3/3",
             "demo --since 1",
