@@ -30,7 +30,7 @@ const AT_A_TIME: usize = 8;
 const AHEAD: usize = 2;
 
 /// How long a reader may leave a piece lying before he counts as gone.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static TURNS: Semaphore = Semaphore::const_new(AT_A_TIME);
 
