@@ -170,7 +170,7 @@ proptest! {
             lacks_oxygen_sensor: false,
         };
         for reading in &readings {
-            let there = reading.newest_day.is_some_and(|newest| newest >= evidence.today(reading.collection));
+            let there = reading.newest_day.is_some_and(|newest| newest >= evidence.today.of(reading.collection));
             prop_assert_eq!(absence(&evidence, reading.collection).is_none(), there);
         }
     }
