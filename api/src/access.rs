@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, Request, State as With};
-use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use store::{Account, Person, Scope, Token};
 
 use crate::error::Error;
+use crate::resources::jobs;
 use crate::state::State;
 use crate::{edges, login, push, remote_read};
 
@@ -93,6 +94,23 @@ impl Access {
     /// Tells apart those who may see different things.
     pub(crate) fn rights(&self) -> &Arc<str> {
         &self.rights
+    }
+
+    /// A name for whoever asks, under which his requests are his own.
+    pub(crate) fn asker(&self) -> String {
+        match &self.holder {
+            Holder::Anybody => "anybody".to_owned(),
+            Holder::Token(token) => format!("token {}", token.id),
+            Holder::Account(account, _) => format!("account {}", account.name),
+        }
+    }
+
+    /// Reading may be open to whoever reaches the address; asking for work never is.
+    fn may_ask_for_work(&self) -> Result<(), Error> {
+        match &self.holder {
+            Holder::Anybody => Err(Error::TokenRequired),
+            Holder::Token(_) | Holder::Account(..) => Ok(()),
+        }
     }
 
     /// Whether what was in force a moment ago still is.
@@ -187,6 +205,7 @@ pub(crate) async fn guard(
         let scope = match path {
             remote_read::PATH => Scope::RemoteRead,
             push::PATH => Scope::Ingest,
+            path if path.starts_with(jobs::PATH) => Scope::Jobs,
             _ => Scope::Rest,
         };
         let header = request.headers().get(AUTHORIZATION).cloned();
@@ -196,6 +215,9 @@ pub(crate) async fn guard(
             // Which kinds of data a question is about, its handler knows.
             Scope::Rest => access.may_some_rest()?,
             scope => access.may(scope)?,
+        }
+        if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
+            access.may_ask_for_work()?;
         }
         request.extensions_mut().insert(Needed(scope));
         request.extensions_mut().insert(access);

@@ -77,6 +77,35 @@ pub(crate) enum Error {
     /// 429: more than one address may ask.
     #[error("this address asks too often; ask again in {0} seconds")]
     TooMany(u64),
+    /// 404: no such job, or one about somebody else.
+    #[error("no job is called {0:?}; jobs are forgotten a week after they ended")]
+    UnknownJob(String),
+    /// 409: a job without a result.
+    #[error("there is no result: the job is {0}")]
+    NoResult(&'static str),
+    /// 415.
+    #[error("the body must be application/json")]
+    MediaType,
+    /// 422: an idempotency key that was used before.
+    #[error("this Idempotency-Key was used for something else; use another for another request")]
+    KeyTaken,
+    /// 429: the queue of a person is full.
+    #[error("there are as many jobs as a person may have; wait for one to end, or cancel one")]
+    ManyJobs,
+    /// 403: a page of another origin.
+    #[error("a page of another origin may not open this WebSocket")]
+    ForeignOrigin,
+    /// 426.
+    #[error("this path is a WebSocket; /events beside it is plain HTTP")]
+    NoWebSocket,
+    /// 503: nobody has said where results lie.
+    #[error(
+        "there is no place for results; start the service with --jobs.results FOLDER or s3://bucket/prefix"
+    )]
+    NoResults,
+    /// 500: a result that cannot be read.
+    #[error(transparent)]
+    Result(jobs::Unreadable),
     /// 503: more at the same time than can be answered.
     #[error("too much is asked at the same time; ask again in a moment")]
     Busy,
@@ -207,7 +236,23 @@ impl Error {
                 "/problems/database-unavailable",
                 "The database does not answer",
             ),
-            Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Store(_) => {
+            Self::UnknownJob(_) => (StatusCode::NOT_FOUND, "/problems/unknown-job", "No such job"),
+            Self::NoResult(_) => (StatusCode::CONFLICT, "/problems/no-result", "There is no result"),
+            Self::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "/problems/media-type", "Another media type is needed")
+            }
+            Self::KeyTaken => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "/problems/idempotency-key", "The key was used before")
+            }
+            Self::ManyJobs => (StatusCode::TOO_MANY_REQUESTS, "/problems/many-jobs", "Too many jobs"),
+            Self::ForeignOrigin => (StatusCode::FORBIDDEN, "/problems/forbidden", "Another origin"),
+            Self::NoWebSocket => {
+                (StatusCode::UPGRADE_REQUIRED, "/problems/no-websocket", "A WebSocket is needed")
+            }
+            Self::NoResults => {
+                (StatusCode::SERVICE_UNAVAILABLE, "/problems/no-place-for-results", "No place for results")
+            }
+            Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Result(_) | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
             }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
@@ -224,6 +269,7 @@ impl Error {
         match self {
             Self::TooMany(seconds) => Some(*seconds),
             Self::Busy => Some(1),
+            Self::ManyJobs => Some(60),
             Self::DatabaseGone => Some(RETRY_AFTER),
             _ => self.is_of_the_database().then_some(RETRY_AFTER),
         }
@@ -232,7 +278,7 @@ impl Error {
     /// The words for the client. A cause may name hosts, files or statements, so it stays in the log.
     fn detail(&self) -> String {
         match self {
-            Self::TimeZone(_) | Self::Panic | Self::Store(_) | Self::Unhealthy(_) => {
+            Self::TimeZone(_) | Self::Panic | Self::Result(_) | Self::Store(_) | Self::Unhealthy(_) => {
                 "the cause is in the server's log, under the x-request-id of this answer".to_owned()
             }
             other => other.to_string(),

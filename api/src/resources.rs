@@ -6,6 +6,7 @@ mod dashboard;
 mod events;
 mod export;
 mod health;
+pub(crate) mod jobs;
 mod metrics;
 mod people;
 mod points;
@@ -31,4 +32,5 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .merge(middleware::kept(trends::router()))
         .merge(middleware::kept(correlations::router()))
         .merge(export::router())
+        .merge(jobs::router())
 }

@@ -41,6 +41,7 @@ use crate::{access, login, middleware, push, remote_read, resources};
         (name = "days", description = "Numbers of a day."),
         (name = "events", description = "What happened: workouts, sessions, tags, sleep periods."),
         (name = "history", description = "Points within a day, and many days summed up."),
+        (name = "jobs", description = "Long work: exports as files, reports, days read again."),
     ),
 )]
 struct Description;

@@ -23,6 +23,8 @@ pub struct State {
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
     /// What `/api/v1/health` calls this build.
     pub version: &'static str,
+    /// Where long work is asked for.
+    pub jobs: jobs::Desk,
     /// Whether requests without a token are answered.
     pub anonymous: Anonymous,
     /// How people log in.
@@ -49,6 +51,7 @@ impl State {
             anonymous: Anonymous::Allowed,
             login: LogIn::new(None),
             edges: Edges::new(crate::edges::Settings::default(), vec![store.clone()], &mut registry),
+            jobs: jobs::Desk::new(store.clone(), None, tokio_util::sync::CancellationToken::new()),
             store,
         }
     }

@@ -16,8 +16,8 @@ use jiff::tz::TimeZone;
 
 pub(crate) use self::api::{AccountCommand, EdgeArgs, PasswordArgs};
 pub(crate) use self::operate::{
-    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, RowsArgs,
-    SyncArgs, TokenCommand,
+    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ReportArgs,
+    RowsArgs, SyncArgs, TokenCommand,
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
@@ -76,6 +76,12 @@ pub(crate) enum Command {
     /// Make, list and remove the accounts with which people log in at the API.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Write a page about a week or month, to read and to print.
+    #[command(
+        after_help = "The page needs nothing else: no scripts, no network. For a PDF print it from a browser, or\n  \
+                            chromium --headless --print-to-pdf=march.pdf march.html"
+    )]
+    Report(ReportArgs),
     /// Write history: rows for people and programs, or series for another time series database.
     #[command(subcommand)]
     Export(ExportCommand),
@@ -254,6 +260,10 @@ pub(crate) struct ServeArgs {
     /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
     #[arg(long, env = "MYHEALTH_SHARD", default_value_t = Shard::WHOLE)]
     pub(crate) shard: Shard,
+    /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
+    /// beside the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
+    #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
+    pub(crate) results: Option<jobs::Place>,
     /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,

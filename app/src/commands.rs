@@ -8,6 +8,7 @@ mod healthcheck;
 mod import;
 mod login;
 mod person;
+mod report;
 mod rows;
 mod sync;
 mod token;
@@ -35,6 +36,7 @@ pub(crate) use healthcheck::healthcheck;
 pub(crate) use import::import;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
+pub(crate) use report::report;
 pub(crate) use sync::sync;
 pub(crate) use token::token;
 pub(crate) use webhook::webhook;
@@ -77,6 +79,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         listen: args.listen,
         shard: args.shard,
         demo: false,
+        results: args.results,
     };
     if check {
         serve::check(&service)?;

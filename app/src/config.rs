@@ -76,6 +76,8 @@ pub(crate) enum Invalid {
     UnknownMetric(String),
     #[error("--what, --metric, --collection: {0}")]
     Table(#[from] export::InvalidTable),
+    #[error("--jobs.results: {0}")]
+    Results(#[from] jobs::InvalidPlace),
     #[error("{0}")]
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]

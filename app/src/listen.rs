@@ -124,7 +124,7 @@ impl Listener {
 
     async fn talk(
         &self,
-        stream: impl AsyncRead + AsyncWrite + Send,
+        stream: impl AsyncRead + AsyncWrite + Send + 'static,
         peer: SocketAddr,
         seat: Seat,
         stop: CancellationToken,
@@ -141,7 +141,8 @@ impl Listener {
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(self.limits.head).max_buf_size(HEAD);
-        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        // A WebSocket begins as a request.
+        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service).with_upgrades();
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

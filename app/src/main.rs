@@ -19,6 +19,7 @@ mod shutdown;
 mod telemetry;
 mod web;
 mod webhook;
+mod work;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -84,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => commands::doctor(args, clock).await,
             Command::Token(command) => commands::token(command, clock).await,
             Command::Account(command) => commands::account(command, clock).await,
+            Command::Report(args) => commands::report(args, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
             Command::Healthcheck(_) => unreachable!("answered above"),

@@ -12,6 +12,7 @@ use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
 use ingest::{Crew, Settings};
+use jobs::{Desk, Place};
 use prometheus_client::registry::Registry;
 use store::{Location, Store};
 use tokio::net::TcpListener;
@@ -29,6 +30,7 @@ use crate::requests::Requests;
 use crate::shutdown::{Ending, Lifecycle, Readiness};
 use crate::web;
 use crate::webhook::Webhook;
+use crate::work;
 
 /// What to run.
 pub(crate) struct Service {
@@ -46,6 +48,8 @@ pub(crate) struct Service {
     /// Whose gauges are exported here.
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
+    /// Where jobs put what they make, if somebody has said.
+    pub(crate) results: Option<Place>,
 }
 
 /// How to read Oura.
@@ -109,6 +113,9 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
 
     let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
+    let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
+    let desk = Desk::new(store.clone(), results, lifecycle.stop.clone());
+    let mut backfill = None;
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
     if let Some(reader) = reader {
@@ -130,6 +137,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             let stop = lifecycle.stop.clone();
             lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
         }
+        backfill = Some(work::backfill(&crew));
         let stop = lifecycle.stop.clone();
         lifecycle.spawn("ingest", async move { crew.run(stop, progress::watch()).await });
     }
@@ -137,12 +145,14 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
         lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
     }
+    work::start(&lifecycle, &service.roles, desk.clone(), backfill, own, &clock)?;
     let api = |sockets: &[TcpListener]| {
         let api = service_api.as_ref()?;
         let (primary, store, now) = (store.clone(), api.reads.clone(), clock.clone());
         let (login, edges) = (api.login.clone(), api.edges.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
-        Some(api::router(api::State { store, primary, now, version, anonymous, login, edges }))
+        let jobs = desk.clone();
+        Some(api::router(api::State { store, primary, now, version, anonymous, login, edges, jobs }))
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;

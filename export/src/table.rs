@@ -7,6 +7,7 @@ mod fhir;
 mod json;
 mod parquet;
 mod read;
+mod words;
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,6 +18,8 @@ use jiff::Timestamp;
 use store::{Person, Store, StoredDocument};
 
 use crate::{Error, Progress};
+
+pub use words::{InvalidWords, Words};
 
 /// Which rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -62,7 +62,8 @@ impl Store {
         let mut tx = self.backend.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("delete from lease").execute(&mut *conn).await?;
-            sqlx::query("update webhook_event set claimed_until = null").execute(conn).await?;
+            sqlx::query("update webhook_event set claimed_until = null").execute(&mut *conn).await?;
+            sqlx::query("update job set claimed_until = null").execute(conn).await?;
         });
         tx.commit().await
     }

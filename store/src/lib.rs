@@ -17,6 +17,7 @@ mod drift;
 mod error;
 mod fingerprint;
 mod history;
+mod jobs;
 mod leases;
 mod migrate;
 mod newest;
@@ -48,6 +49,9 @@ pub use documents::StoredDocument;
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use history::{PersonDay, Points};
+pub use jobs::{
+    Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room,
+};
 pub use numbers::{Latest, StoredSeries};
 pub use origin::Origin;
 pub use people::Person;

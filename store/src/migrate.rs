@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "api tokens", include_str!("../migrations/0005_api_tokens.sql")),
     (6, "people come and go", include_str!("../migrations/0006_people.sql")),
     (7, "accounts", include_str!("../migrations/0007_accounts.sql")),
+    (8, "jobs", include_str!("../migrations/0008_jobs.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

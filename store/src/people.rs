@@ -138,5 +138,6 @@ pub(crate) const REMOVALS: &[&str] = &[
     "delete from webhook_event where person = $1",
     "delete from api_token where person = $1",
     "delete from account where person = $1",
+    "delete from job where person = $1",
     "delete from person where id = $1",
 ];

@@ -34,13 +34,15 @@ pub enum Scope {
     RemoteRead,
     /// Sending documents.
     Ingest,
+    /// Asking for long work, watching it, cancelling it, and fetching what it made.
+    Jobs,
 }
 
 impl Scope {
     /// Every scope.
     pub fn all() -> impl Iterator<Item = Self> {
         let themes = Theme::ALL.iter().copied().map(Self::Read);
-        [Self::Rest, Self::RemoteRead, Self::Ingest].into_iter().chain(themes)
+        [Self::Rest, Self::RemoteRead, Self::Ingest, Self::Jobs].into_iter().chain(themes)
     }
 
     /// What a token opens that was made without a word about scopes: writing has to be asked for.
@@ -54,6 +56,7 @@ impl fmt::Display for Scope {
             Self::Rest => f.write_str("rest"),
             Self::RemoteRead => f.write_str("remote-read"),
             Self::Ingest => f.write_str("ingest"),
+            Self::Jobs => f.write_str("jobs"),
             Self::Read(theme) => write!(f, "{READ}{theme}"),
         }
     }
@@ -64,7 +67,7 @@ const READ: &str = "read:";
 
 /// No scope is called so.
 #[derive(Debug, thiserror::Error)]
-#[error("no scope is called {0:?}; there are rest, remote-read, ingest, and read:sleep and its like")]
+#[error("no scope is called {0:?}; there are rest, remote-read, ingest, jobs, and read:sleep and its like")]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {

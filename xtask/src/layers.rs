@@ -9,16 +9,18 @@ use serde_json::Value;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 12] = [
     ("domain", &[]),
     ("statistics", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
     ("ingest", &["domain", "store"]),
     ("exporter", &["domain", "store"]),
-    ("api", &["domain", "export", "statistics", "store"]),
+    ("api", &["domain", "export", "jobs", "statistics", "store"]),
     ("export", &["domain", "store"]),
-    ("app", &["api", "domain", "export", "exporter", "ingest", "simulator", "store"]),
+    ("report", &["domain", "statistics", "store"]),
+    ("jobs", &["domain", "export", "report", "store"]),
+    ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
     ("xtask", &["domain"]),
 ];
 

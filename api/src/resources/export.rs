@@ -8,15 +8,15 @@ use axum::extract::State as With;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use domain::{Collection, Day, Metric};
-use export::{Format, Table, What};
+use domain::Day;
+use export::{InvalidWords, Words};
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::access::Access;
+use crate::access::PartialAccess;
 use crate::closest::closest;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
@@ -89,35 +89,17 @@ enum WhatName {
     Documents,
 }
 
-/// What is asked for, checked.
-pub(crate) fn table(
-    format: &str,
-    what: Option<&str>,
-    metrics: &[&str],
-    collections: &[&str],
-    days: (Option<&str>, Option<&str>),
-    today: Day,
-) -> Result<Table, Error> {
-    let refuse = |parameter, reason: String| Error::Parameter { parameter, reason };
-    let format: Format = format.parse().map_err(|error| refuse("format", format!("{error}")))?;
-    let what = what.map_or(Ok(What::Days), str::parse);
-    let what = what.map_err(|error| refuse("what", format!("{error}")))?;
-    let by_key = |key: &&str| {
-        Metric::by_key(key).ok_or_else(|| Error::UnknownMetric { close: closest(key), key: shown(key) })
-    };
-    let metrics: Vec<&'static Metric> = metrics.iter().map(by_key).collect::<Result<_, _>>()?;
-    let by_name = |name: &&str| name.parse().map_err(|error| refuse("collection", format!("{error}")));
-    let collections: Vec<Collection> = collections.iter().map(by_name).collect::<Result<_, _>>()?;
-    let from = params::day("from", days.0)?.unwrap_or(Day::FIRST);
-    // What was measured this evening may belong to tomorrow's UTC day.
-    let to = params::day("to", days.1)?.unwrap_or(today.plus(1));
-    let range = params::ordered(from, to)?;
-    Table::new(what, format, &metrics, &collections, range)
-        .map_err(|error| refuse("what, format, metrics and collection", error.to_string()))
+/// What is wrong about the words of an export.
+pub(super) fn refusal(error: InvalidWords) -> Error {
+    match error {
+        InvalidWords::Metric(key) => Error::UnknownMetric { close: closest(&key), key: shown(&key) },
+        error => Error::Parameter { parameter: error.parameter(), reason: error.to_string() },
+    }
 }
 
-fn list(text: Option<&str>) -> Vec<&str> {
-    text.into_iter().flat_map(|text| text.split(',')).map(str::trim).filter(|word| !word.is_empty()).collect()
+fn list(text: Option<&str>) -> Vec<String> {
+    let words = text.into_iter().flat_map(|text| text.split(',')).map(str::trim);
+    words.filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
 /// Rows of history as a file: CSV, NDJSON, JSON, Parquet or FHIR.
@@ -136,14 +118,22 @@ fn list(text: Option<&str>) -> Vec<&str> {
 )]
 async fn export_rows(
     With(state): With<State>,
-    access: Access,
+    access: PartialAccess,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
+    let words = Words {
+        format: query.format,
+        what: query.what,
+        metrics: list(query.metrics.as_deref()),
+        collections: list(query.collection.as_deref()),
+        from: query.from,
+        to: query.to,
+    };
+    // Which kinds of data it is about does not depend on the day.
+    let asked = words.table(Day::LAST.plus(-1)).map_err(refusal)?;
+    let access = access.to(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
-    let (metrics, collections) = (list(query.metrics.as_deref()), list(query.collection.as_deref()));
-    let days = (query.from.as_deref(), query.to.as_deref());
-    let today = state.today(&person)?;
-    let table = table(&query.format, query.what.as_deref(), &metrics, &collections, days, today)?;
+    let table = words.table(state.today(&person)?).map_err(refusal)?;
     let turn = TURNS.try_acquire().map_err(|_| Error::Busy)?;
     let headers = [
         (header::CONTENT_TYPE, table.format().media_type().to_owned()),

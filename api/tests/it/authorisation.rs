@@ -71,6 +71,13 @@ const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/api/v1/trends/{metric}", Data(Theme::Sleep), true),
     ("post", "/api/v1/prometheus/read", Only(Scope::RemoteRead), false),
     ("post", "/api/v1/ingest", Only(Scope::Ingest), false),
+    ("get", "/api/v1/jobs", Only(Scope::Jobs), true),
+    ("post", "/api/v1/jobs", Only(Scope::Jobs), false),
+    ("get", "/api/v1/jobs/{id}", Only(Scope::Jobs), false),
+    ("delete", "/api/v1/jobs/{id}", Only(Scope::Jobs), false),
+    ("get", "/api/v1/jobs/{id}/result", Only(Scope::Jobs), false),
+    ("get", "/api/v1/jobs/{id}/events", Only(Scope::Jobs), false),
+    ("get", "/api/v1/jobs/{id}/socket", Only(Scope::Jobs), false),
 ];
 
 /// Who asks: the name, the header, what it holds, and whose numbers it opens.
@@ -103,6 +110,7 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
         ("token for tags", Some(me), Some("me"), vec![Scope::Read(Theme::Tags)], None),
         ("token for remote read", None, None, vec![Scope::RemoteRead], None),
         ("token to send", None, None, vec![Scope::Ingest], None),
+        ("token for jobs", Some(me), Some("me"), vec![Scope::Jobs], None),
         ("token that ended", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], Some(now())),
         ("token that was revoked", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], None),
     ] {

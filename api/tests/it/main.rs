@@ -13,6 +13,7 @@ mod documents;
 mod edges;
 mod events;
 mod export;
+mod jobs;
 mod limits;
 mod log;
 mod login;

@@ -9,9 +9,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use domain::{Collection, Document};
 use jiff::Timestamp;
+use jobs::{Place, Results};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use store::{Batch, Origin, Person, Store};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::conforms::conforms;
@@ -34,6 +36,7 @@ pub(crate) struct TestApi {
     /// What the service takes for now.
     pub(crate) clock: Arc<Mutex<Timestamp>>,
     registry: Registry,
+    pub(crate) desk: jobs::Desk,
     _folder: tempfile::TempDir,
 }
 
@@ -70,6 +73,9 @@ impl TestApi {
         let clock = Arc::new(Mutex::new(now()));
         let time = clock.clone();
         let mut registry = Registry::default();
+        let place = Place::Folder(folder.path().join("results"));
+        let results = Results::open(&place, []).unwrap();
+        let desk = jobs::Desk::new(store.clone(), Some(results), CancellationToken::new());
         let state = api::State {
             store: store.clone(),
             primary: store.clone(),
@@ -78,8 +84,9 @@ impl TestApi {
             anonymous,
             login: api::LogIn::new(Some(SessionKeys::new(&KEY.to_owned().into(), None).unwrap())),
             edges: api::Edges::new(settings, vec![store.clone()], &mut registry),
+            jobs: desk.clone(),
         };
-        Self { router: api::router(state), store, clock, registry, _folder: folder }
+        Self { router: api::router(state), store, clock, registry, desk, _folder: folder }
     }
 
     /// The value of one of the service's own series.

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use domain::{Collection, Day, Pseudonym};
 use export::What;
 use jiff::tz::TimeZone;
+use report::Period;
 use store::Scope;
 
 use super::webhook::WebhookArgs;
@@ -90,6 +91,23 @@ pub(crate) struct ExportArgs {
     pub(crate) store: StoreArgs,
 }
 
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The file; written beside it first, so that it is there whole or not at all.
+    pub(crate) file: PathBuf,
+    /// A week from Monday to Sunday, or a month of the calendar.
+    #[arg(long, value_name = "week|month", default_value_t = Period::Month)]
+    pub(crate) period: Period,
+    /// A day in it. Default: the last week or month that is over.
+    #[arg(long)]
+    pub(crate) day: Option<Day>,
+    /// Whose.
+    #[arg(long, env = "MYHEALTH_PERSON", default_value = "me")]
+    pub(crate) person: Pseudonym,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
 /// Which rows to write, and where to.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "What")]
@@ -126,7 +144,7 @@ pub(crate) enum ExportCommand {
     Ndjson(RowsArgs),
     /// One JSON array of the same objects.
     Json(RowsArgs),
-    /// Apache Parquet, for pandas, DuckDB, Spark.
+    /// Apache Parquet, for pandas, `DuckDB`, Spark.
     Parquet(RowsArgs),
     /// A FHIR R5 Bundle of Observations, for clinical software; numbers only.
     Fhir(RowsArgs),

@@ -54,6 +54,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         listen: args.listen,
         shard: exporter::Shard::WHOLE,
         demo: true,
+        results: None,
     };
     let ending = serve::run(service, clock).await;
     simulated.abort();

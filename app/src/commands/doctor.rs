@@ -1,6 +1,7 @@
 //! Looks at everything that can be wrong and says what to do about it.
 
 mod webhooks;
+mod work;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
             stored(store, person, &mut findings).await?;
             truth::tell(store, person, clock()).await?;
             webhooks::queue(store, person, clock(), &mut findings).await?;
+            work::tell(store, person, clock(), &mut findings).await?;
         }
         (Some(_), None) => {
             println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);

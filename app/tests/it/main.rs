@@ -23,3 +23,4 @@ mod service_metrics;
 mod telemetry;
 mod web;
 mod webhooks;
+mod work;

@@ -236,7 +236,12 @@ mod tests {
         parquet.end(&mut file).unwrap();
         assert!(grown[1] == 0 && grown[2] > 0 && grown[5] > grown[2], "{grown:?}");
         let read = SerializedFileReader::new(bytes::Bytes::from(file)).unwrap();
-        let groups: Vec<i64> = read.metadata().row_groups().iter().map(|group| group.num_rows()).collect();
+        let groups: Vec<i64> = read
+            .metadata()
+            .row_groups()
+            .iter()
+            .map(parquet::file::metadata::RowGroupMetaData::num_rows)
+            .collect();
         assert_eq!(groups, [150_000, 150_000]);
     }
 }

@@ -8,6 +8,7 @@ mod contract;
 mod credentials;
 mod fixtures;
 mod history;
+mod jobs;
 mod leases;
 mod people;
 mod put_aside;
@@ -23,6 +24,7 @@ mod cases {
     pub(crate) use crate::accounts::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::credentials::*;
+    pub(crate) use crate::jobs::*;
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::put_aside::*;
@@ -97,6 +99,14 @@ on_both_databases! {
     what_is_due_longest_is_claimed_first
     claims_at_the_same_moment_never_share_a_document
     an_account_is_one_persons_and_the_newest_word_counts
+    a_job_is_done_once_and_keeps_its_result
+    the_same_key_is_the_same_job_and_never_another
+    a_job_whose_holder_died_is_taken_over_and_the_dead_changes_nothing
+    a_cancelled_job_stops_at_the_next_sign_of_life
+    a_job_given_back_waits_and_is_begun_again
+    nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries
+    jobs_claimed_at_the_same_moment_are_different_ones
+    a_job_is_kept_until_it_expires
     what_a_complete_answer_lacks_is_withdrawn
     an_empty_answer_is_believed_after_an_hour
     an_answer_that_lacks_most_is_believed_after_an_hour

@@ -55,8 +55,16 @@ async fn a_server_that_is_not_there_is_unavailable() {
 #[tokio::test]
 async fn pending_migrations_are_named_until_applied() {
     let store = Store::open(&testing::empty_postgres().await).await.unwrap();
-    let all =
-        ["first schema", "credentials", "truth", "webhooks", "api tokens", "people come and go", "accounts"];
+    let all = [
+        "first schema",
+        "credentials",
+        "truth",
+        "webhooks",
+        "api tokens",
+        "people come and go",
+        "accounts",
+        "jobs",
+    ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();
     store.migrate().await.unwrap();

@@ -1,0 +1,77 @@
+//! What is asked for, as it is written in the body.
+
+use ::export::Words;
+use ::jobs::{InvalidWork, Work};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::error::Error;
+use crate::resources::export;
+
+/// What to do. Parameters that are left out mean all there is.
+#[derive(Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+#[schema(example = json!({"kind": "export", "person": "me", "format": "parquet", "what": "points"}))]
+pub(super) enum JobRequest {
+    /// Rows as a file, as `/api/v1/export` writes them.
+    Export {
+        /// Whose; needed only when there are several people.
+        person: Option<String>,
+        /// `csv`, `ndjson`, `json`, `parquet` or `fhir`.
+        format: String,
+        /// `days`, `points` or `documents`; days when left out.
+        what: Option<String>,
+        /// Only these metrics, by id.
+        #[serde(default)]
+        metrics: Vec<String>,
+        /// Only these collections, by Oura's name.
+        #[serde(default)]
+        collections: Vec<String>,
+        /// The first day.
+        from: Option<String>,
+        /// The last day, included.
+        to: Option<String>,
+    },
+    /// A page about a week or month, to read and to print.
+    Report {
+        /// Whose; needed only when there are several people.
+        person: Option<String>,
+        /// `week` or `month`.
+        period: String,
+        /// A day in it; without one the last that is over.
+        day: Option<String>,
+    },
+    /// Days read from Oura again, whatever has been read; a process with the role ingest does it.
+    Backfill {
+        /// Whose; needed only when there are several people.
+        person: Option<String>,
+        /// The first day.
+        from: String,
+        /// The last day, included.
+        to: String,
+    },
+}
+
+/// Whom a body is about and what it asks for.
+pub(super) fn read(body: &[u8]) -> Result<(Option<String>, Work), Error> {
+    let request: JobRequest = serde_json::from_slice(body).map_err(|error| {
+        // serde's words name fields, kinds and types; of values it quotes a kind that it does not know.
+        let reason: String = error.to_string().chars().take(160).collect();
+        Error::Parameter { parameter: "body", reason }
+    })?;
+    Ok(match request {
+        JobRequest::Export { person, format, what, metrics, collections, from, to } => {
+            (person, Work::Export(Words { format, what, metrics, collections, from, to }))
+        }
+        JobRequest::Report { person, period, day } => (person, Work::Report { period, day }),
+        JobRequest::Backfill { person, from, to } => (person, Work::Backfill { from, to }),
+    })
+}
+
+/// Why work cannot be asked for.
+pub(super) fn refusal(error: InvalidWork) -> Error {
+    match error {
+        InvalidWork::Words(error) => export::refusal(error),
+        other => Error::Parameter { parameter: "body", reason: other.to_string() },
+    }
+}

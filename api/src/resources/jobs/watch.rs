@@ -1,0 +1,200 @@
+//! A job told as it goes: by server-sent events, which browsers and curl understand, and by WebSocket.
+//!
+//! What is told is the job as it is, once for every change that is seen; whoever comes back tells what he saw last, and
+//! hears what is new since.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::{Path, State as With};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{Job, visible};
+use crate::access::Access;
+use crate::error::{Error, Failures, Unknown};
+use crate::state::State;
+
+/// Watches at a time: each asks the database once a second.
+const AT_A_TIME: usize = 64;
+
+/// How often a silent watch says that it lives, so that nothing between gives it up.
+const ALIVE: Duration = Duration::from_secs(15);
+
+/// Largest message taken from a watcher, who has nothing to say.
+const MAX_MESSAGE: usize = 4096;
+
+static TURNS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
+    std::sync::LazyLock::new(|| std::sync::Arc::new(Semaphore::new(AT_A_TIME)));
+
+pub(super) fn router() -> OpenApiRouter<State> {
+    OpenApiRouter::new().routes(routes!(watch_job)).routes(routes!(watch_job_by_socket))
+}
+
+fn turn() -> Result<OwnedSemaphorePermit, Error> {
+    TURNS.clone().try_acquire_owned().map_err(|_| Error::Busy)
+}
+
+/// One watch.
+struct Watch {
+    state: State,
+    id: String,
+    seen: i64,
+    ended: bool,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Watch {
+    /// The job once it is other than seen; `None` at the end. A database that fails ends the watch: the watcher comes
+    /// back.
+    async fn next(&mut self) -> Option<(i64, Job)> {
+        if self.ended {
+            return None;
+        }
+        match self.state.jobs.changed(&self.id, self.seen).await {
+            Ok(job) => {
+                let job = job?;
+                (self.seen, self.ended) = (job.version, job.state.is_final());
+                Some((job.version, job.into()))
+            }
+            Err(error) => {
+                tracing::warn!(error = store::causes(&error), "a job is watched no longer");
+                None
+            }
+        }
+    }
+}
+
+/// A job as server-sent events.
+///
+/// Each event is the job as it is then, `id` its version; the last one is that of a state that does not change any more.
+/// A client that comes back with `Last-Event-ID` hears what is new since, or `204` when there will be nothing.
+#[utoipa::path(
+    get, path = "/jobs/{id}/events", operation_id = "watch_job", tag = "jobs",
+    params(
+        ("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen; browsers send it.", example = "3"),
+    ),
+    responses(
+        (status = 200, description = "Events named `job`, each with a job as its data.", content((String = "text/event-stream"))),
+        (status = 204, description = "There is nothing new, and will not be."),
+        Unknown, Failures,
+    ),
+)]
+async fn watch_job(
+    With(state): With<State>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    let job = visible(&state, &access, &id).await?;
+    let seen = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok()).unwrap_or(0);
+    if job.state.is_final() && seen == job.version {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let watch = Watch { state, id, seen, ended: false, _turn: turn()? };
+    let events = stream::unfold(watch, async |mut watch| {
+        let (version, job) = watch.next().await?;
+        let event = Event::default().id(version.to_string()).event("job");
+        // A job is made of texts and numbers.
+        let event = event.json_data(job).unwrap_or_default();
+        Some((Ok::<_, Infallible>(event), watch))
+    });
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+}
+
+/// A job by WebSocket: a text for every change, each the job as it is then; closed after the last.
+#[utoipa::path(
+    get, path = "/jobs/{id}/socket", operation_id = "watch_job_by_socket", tag = "jobs",
+    params(("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502")),
+    responses(
+        (status = 101, description = "The WebSocket."),
+        (status = 426, description = "The request does not ask for a WebSocket.", body = crate::error::Problem, content_type = "application/problem+json"),
+        Unknown, Failures,
+    ),
+)]
+async fn watch_job_by_socket(
+    With(state): With<State>,
+    access: Access,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Error> {
+    // Browsers open sockets to anywhere without asking there first, so whose page it is has to be looked at here.
+    if !is_same_origin(&headers) {
+        return Err(Error::ForeignOrigin);
+    }
+    visible(&state, &access, &id).await?;
+    let upgrade = upgrade.map_err(|_| Error::NoWebSocket)?;
+    let watch = Watch { state, id, seen: 0, ended: false, _turn: turn()? };
+    Ok(upgrade
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE)
+        .on_upgrade(|socket| tell(socket, watch)))
+}
+
+fn is_same_origin(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    match (text(header::ORIGIN), text(header::HOST)) {
+        // Programs send none.
+        (None, _) => true,
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
+        }
+        (Some(_), None) => false,
+    }
+}
+
+async fn tell(mut socket: WebSocket, mut watch: Watch) {
+    let mut alive = tokio::time::interval(ALIVE);
+    loop {
+        tokio::select! {
+            job = watch.next() => {
+                let Some((_, job)) = job else { break };
+                let Ok(text) = serde_json::to_string(&job) else { break };
+                if socket.send(Message::Text(text.into())).await.is_err() {
+                    return;
+                }
+            }
+            said = socket.recv() => match said {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                // A watcher has nothing to say; pings are answered already.
+                Some(Ok(_)) => {}
+            },
+            _ = alive.tick() => {
+                if socket.send(Message::Ping(axum::body::Bytes::new())).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+    let _ = socket.send(Message::Close(None)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_from_elsewhere_watches_nothing() {
+        let check = |origin: Option<&'static str>, expected| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::HOST, "127.0.0.1:8872".parse().unwrap());
+            if let Some(origin) = origin {
+                headers.insert(header::ORIGIN, origin.parse().unwrap());
+            }
+            assert_eq!(is_same_origin(&headers), expected, "{origin:?}");
+        };
+        check(None, true);
+        check(Some("http://127.0.0.1:8872"), true);
+        check(Some("http://127.0.0.1:9000"), false);
+        check(Some("https://evil.example"), false);
+        check(Some("null"), false);
+    }
+}

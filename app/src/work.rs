@@ -1,0 +1,98 @@
+//! Long work in this process: where its results lie, and how days are read from Oura again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use domain::DayRange;
+use ingest::{Crew, Pass, Report};
+use jobs::{Backfill, BackfillEnd, Desk, InvalidPlace, Kind, Metrics, Place, Progress, Results, Worker};
+use prometheus_client::registry::Registry;
+use store::{Location, Person, causes};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Role;
+use crate::shutdown::Lifecycle;
+use crate::{Clock, serve};
+
+/// The place for results, if there is one: beside the embedded database unless told otherwise. Processes that share a
+/// server must be told a place they share.
+pub(crate) fn results(told: Option<&Place>, location: &Location) -> Result<Option<Results>, InvalidPlace> {
+    let beside = match location {
+        Location::Sqlite(path) => path.parent().map(|folder| Place::Folder(folder.join("results"))),
+        Location::Postgres(_) => None,
+    };
+    #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
+    let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    told.or(beside.as_ref()).map(|place| Results::open(place, settings)).transpose()
+}
+
+/// Which jobs a process with these roles does.
+fn kinds(roles: &[Role]) -> Vec<Kind> {
+    let does = |kind: &Kind| match kind {
+        Kind::Export | Kind::Report => roles.contains(&Role::Api),
+        Kind::Backfill => roles.contains(&Role::Ingest),
+    };
+    Kind::ALL.into_iter().filter(does).collect()
+}
+
+/// Reads days of somebody again, as `myhealth sync --from --to` does, in turn with the passes.
+pub(crate) fn backfill(crew: &Crew) -> Backfill {
+    let crew = crew.clone();
+    let number = AtomicU64::new(0);
+    Arc::new(move |person, days, progress, stop| {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        let crew = Crew { holder: format!("{}-backfill-{number}", crew.holder), ..crew.clone() };
+        Box::pin(read(crew, person, days, progress, stop))
+    })
+}
+
+async fn read(
+    crew: Crew,
+    person: Person,
+    days: DayRange,
+    progress: Progress,
+    stop: CancellationToken,
+) -> BackfillEnd {
+    let watch: ingest::Watch = Arc::new(move |_, step| progress.set(step.done, step.total));
+    match Box::pin(crew.read(&person, Pass::Exactly(days), &stop, &watch)).await {
+        Ok(None) => BackfillEnd::NoLogIn,
+        Ok(Some(report)) => end(&report, &stop),
+        Err(error) => {
+            tracing::error!(error = causes(&error), "cannot store what was read");
+            BackfillEnd::Store
+        }
+    }
+}
+
+fn end(report: &Report, stop: &CancellationToken) -> BackfillEnd {
+    if report.failures.iter().any(|(_, failure)| failure.is_final_for_token()) {
+        return BackfillEnd::NoLogIn;
+    }
+    if !report.complete {
+        return if stop.is_cancelled() { BackfillEnd::Stopped } else { BackfillEnd::Oura };
+    }
+    // What Oura does not let this log-in read is no failure of the others.
+    let refused = |kind| matches!(kind, "scope" | "forbidden" | "not_found");
+    let failed = report.failures.iter().any(|(_, failure)| !refused(failure.kind()));
+    if failed { BackfillEnd::Oura } else { BackfillEnd::Done }
+}
+
+/// Does what jobs these roles do, as long as the process runs.
+pub(crate) fn start(
+    lifecycle: &Lifecycle,
+    roles: &[Role],
+    desk: Desk,
+    backfill: Option<Backfill>,
+    registry: &mut Registry,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let kinds = kinds(roles);
+    if kinds.is_empty() {
+        return Ok(());
+    }
+    let metrics = Metrics::register(registry);
+    let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::holder()?);
+    let stop = lifecycle.stop.clone();
+    lifecycle.spawn("jobs", async move { worker.run(stop).await });
+    Ok(())
+}

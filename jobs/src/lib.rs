@@ -1,0 +1,20 @@
+//! Long work that somebody asked for: exports, backfills, reports. The queue is the store's; here is what a job is
+//! ([`Work`]), who works on it ([`Worker`]) and where its result lies ([`Results`]).
+//!
+//! Not here: HTTP (`api`), SQL (`store`), how rows and reports are made (`export`, `report`), asking Oura (`ingest`,
+//! handed in as [`Backfill`]).
+
+mod desk;
+mod janitor;
+mod metrics;
+mod perform;
+mod results;
+mod work;
+mod worker;
+
+pub use desk::{Desk, KEEP, ROOM};
+pub use metrics::Metrics;
+pub use perform::{Backfill, BackfillEnd, Progress};
+pub use results::{InvalidPlace, Place, Results, Unreadable};
+pub use work::{InvalidWork, Kind, Work};
+pub use worker::Worker;

@@ -1,0 +1,188 @@
+//! Doing the work of a job: what it makes, or why it made nothing.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use domain::{Day, DayRange};
+use export::Out as _;
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use store::{Job, JobResult, Person, Store, causes};
+use tokio_util::sync::CancellationToken;
+
+use crate::results::{Results, Unreadable};
+use crate::work::{Ready, Work};
+
+/// How far work is, written by the work and read by whoever tells.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<(AtomicI64, AtomicI64)>);
+
+impl Progress {
+    /// Notes steps done and in all.
+    pub fn set(&self, done: usize, all: usize) {
+        self.0.0.store(i64::try_from(done).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.0.1.store(i64::try_from(all).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> (i64, i64) {
+        (self.0.0.load(Ordering::Relaxed), self.0.1.load(Ordering::Relaxed))
+    }
+}
+
+/// Reads days of a person from Oura again, until done or told to stop.
+pub type Backfill = Arc<
+    dyn Fn(Person, DayRange, Progress, CancellationToken) -> BoxFuture<'static, BackfillEnd> + Send + Sync,
+>;
+
+/// How a backfill ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BackfillEnd {
+    /// Every day was read.
+    Done,
+    /// It was told to stop.
+    Stopped,
+    /// Nobody has logged in, or Oura wants somebody to.
+    NoLogIn,
+    /// Oura or the network failed; later it may not.
+    Oura,
+    /// The database failed.
+    Store,
+}
+
+/// What an attempt came to.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    Done(Option<JobResult>),
+    /// It was told to stop, and did.
+    Stopped,
+    /// Another attempt would fail alike.
+    Failed(&'static str),
+    /// Another attempt may not.
+    Again(&'static str),
+}
+
+/// What all work needs.
+#[derive(Clone)]
+pub(crate) struct Tools {
+    pub(crate) store: Store,
+    pub(crate) results: Option<Results>,
+    pub(crate) backfill: Option<Backfill>,
+}
+
+impl Tools {
+    /// One attempt. It ends soon after `stop`, having left nothing behind.
+    pub(crate) async fn perform(
+        &self,
+        job: &Job,
+        progress: &Progress,
+        stop: &CancellationToken,
+        now: Timestamp,
+    ) -> Attempt {
+        // The days it means are those of when it was asked for, however long it waited.
+        let zone = TimeZone::get(&job.person.time_zone).unwrap_or(TimeZone::UTC);
+        let asked = Day::at(job.created_at, &zone);
+        let work = serde_json::from_str::<Work>(&job.parameters).ok().and_then(|work| work.ready(asked).ok());
+        match work {
+            // Asked for at another version.
+            None => Attempt::Failed("unknown"),
+            Some(Ready::Backfill(days)) => self.backfill(job, days, progress, stop).await,
+            Some(ready) => {
+                let Some(results) = &self.results else { return Attempt::Failed("no_place") };
+                tokio::select! {
+                    made = self.make(job, ready, results, progress, now) => made,
+                    // What was begun goes with the future.
+                    () = stop.cancelled() => Attempt::Stopped,
+                }
+            }
+        }
+    }
+
+    async fn make(
+        &self,
+        job: &Job,
+        ready: Ready,
+        results: &Results,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Attempt {
+        let person = job.person.name.as_str();
+        let (extension, media_type, file_name) = match &ready {
+            Ready::Export(table) => {
+                (table.format().extension(), table.format().media_type(), table.file_name(person))
+            }
+            Ready::Report(period, days) => {
+                let name = format!("{person}-{period}-{}-{}.html", days.first(), days.last());
+                ("html", "text/html; charset=utf-8", name)
+            }
+            Ready::Backfill(_) => return Attempt::Failed("unknown"),
+        };
+        // Each attempt has its own name: whoever lost the job without noticing writes over nobody's result.
+        let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.attempts);
+        let mut upload = match results.begin(&object).await {
+            Ok(upload) => upload,
+            Err(error) => return storage(&error),
+        };
+        let mut step = |done, all| progress.set(done, all);
+        let written = match &ready {
+            Ready::Export(table) => table
+                .write(&self.store, std::slice::from_ref(&job.person), now, &mut upload, &mut step)
+                .await
+                .map(drop),
+            Ready::Report(period, days) => {
+                match report::report(&self.store, &job.person, *period, *days, now).await {
+                    Ok(page) => {
+                        progress.set(1, 1);
+                        upload.put(page.into()).await
+                    }
+                    Err(report::Error::Store(error)) => Err(error.into()),
+                    Err(report::Error::TimeZone(error)) => Err(export::Error::TimeZone(error)),
+                }
+            }
+            Ready::Backfill(_) => Ok(()),
+        };
+        if let Err(error) = written {
+            upload.abort().await;
+            tracing::warn!(kind = job.kind, error = causes(&error), "a job could not be done");
+            return match error {
+                export::Error::Write(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+                    Attempt::Failed("too_large")
+                }
+                export::Error::TimeZone(_) => Attempt::Failed("time_zone"),
+                export::Error::Store(_) => Attempt::Again("database"),
+                _ => Attempt::Again("storage"),
+            };
+        }
+        match upload.finish().await {
+            Ok(bytes) => Attempt::Done(Some(JobResult {
+                object,
+                bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+                media_type: media_type.to_owned(),
+                file_name,
+            })),
+            Err(error) => storage(&error),
+        }
+    }
+
+    async fn backfill(
+        &self,
+        job: &Job,
+        days: DayRange,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Attempt {
+        let Some(backfill) = &self.backfill else { return Attempt::Again("oura") };
+        match backfill(job.person.clone(), days, progress.clone(), stop.clone()).await {
+            BackfillEnd::Done => Attempt::Done(None),
+            BackfillEnd::Stopped => Attempt::Stopped,
+            BackfillEnd::NoLogIn => Attempt::Failed("login_required"),
+            BackfillEnd::Oura => Attempt::Again("oura"),
+            BackfillEnd::Store => Attempt::Again("database"),
+        }
+    }
+}
+
+fn storage(error: &Unreadable) -> Attempt {
+    tracing::warn!(error = causes(error), "the place for results cannot be written");
+    Attempt::Again("storage")
+}

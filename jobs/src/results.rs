@@ -1,0 +1,217 @@
+//! Where results lie: a folder, or a bucket that speaks S3. A result is there whole or not at all: a file is renamed when
+//! it is whole, and an upload is completed by its last call. Nothing is ever written twice under one name.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::stream::BoxStream;
+use futures_util::{StreamExt, TryStreamExt};
+use jiff::{SignedDuration, Timestamp};
+use object_store::aws::AmazonS3Builder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
+
+/// Parts of an upload: the least that S3 takes.
+const PART: usize = 5 * 1024 * 1024;
+
+/// Parts on their way at a time, which bounds the memory.
+const PARTS_AHEAD: usize = 2;
+
+/// The largest result; what is larger is better asked for in parts.
+const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
+
+/// What was begun and is older belongs to nobody who lives.
+const ABANDONED: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where results are to lie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A folder; made when it is missing, its owner's alone.
+    Folder(PathBuf),
+    /// A bucket, as `s3://bucket/prefix`; the region, the endpoint and the credentials come from the environment.
+    Bucket(String),
+}
+
+/// A place that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidPlace {
+    /// Neither a folder nor a bucket.
+    #[error("results lie in a folder or in s3://bucket/prefix; {0} is neither")]
+    Scheme(String),
+    /// The folder.
+    #[error("cannot make the folder {path}; choose one that this user may write")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The store.
+    #[error("the place for results cannot be used")]
+    Store(#[from] object_store::Error),
+}
+
+/// A result that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not there.
+    #[error("the result is not where it was put; was its folder emptied, or is it another process's own?")]
+    Missing,
+    /// The store failed.
+    #[error("the place for results does not answer")]
+    Store(#[source] object_store::Error),
+}
+
+impl FromStr for Place {
+    type Err = InvalidPlace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+        match text.split_once("://") {
+            Some(("s3", rest)) if !rest.is_empty() => Ok(Self::Bucket(text.to_owned())),
+            Some((scheme, _)) => Err(InvalidPlace::Scheme(format!("{scheme}://…"))),
+            None if text.is_empty() => Err(InvalidPlace::Scheme("nothing".to_owned())),
+            None => Ok(Self::Folder(text.into())),
+        }
+    }
+}
+
+/// The results of all jobs.
+#[derive(Clone, Debug)]
+pub struct Results {
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    folder: Option<PathBuf>,
+}
+
+impl Results {
+    /// Opens a place. `settings` are those of S3 by their usual names (`AWS_REGION`, `AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`
+    /// …); a bucket is not asked before there is something to put.
+    pub fn open(
+        place: &Place,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, InvalidPlace> {
+        match place {
+            Place::Folder(path) => {
+                let failed = |source| InvalidPlace::Folder { path: path.clone(), source };
+                let mut builder = std::fs::DirBuilder::new();
+                builder.recursive(true);
+                #[cfg(unix)]
+                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+                builder.create(path).map_err(failed)?;
+                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder: Some(path.clone()) })
+            }
+            Place::Bucket(url) => {
+                let mut builder = AmazonS3Builder::new().with_url(url.as_str());
+                for (name, value) in settings {
+                    if let Ok(key) = name.to_ascii_lowercase().parse() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
+                Ok(Self { store: Arc::new(builder.build()?), prefix: Path::from(prefix), folder: None })
+            }
+        }
+    }
+
+    fn path(&self, object: &str) -> Path {
+        object.split('/').fold(self.prefix.clone(), Path::join)
+    }
+
+    /// Begins a result.
+    pub(crate) async fn begin(&self, object: &str) -> Result<Upload, Unreadable> {
+        let upload = self.store.put_multipart(&self.path(object)).await.map_err(Unreadable::Store)?;
+        Ok(Upload { upload: WriteMultipart::new_with_chunk_size(upload, PART), bytes: 0 })
+    }
+
+    /// A result, piece by piece. A failure on the way is an error in the stream.
+    pub async fn read(&self, object: &str) -> Result<BoxStream<'static, std::io::Result<Bytes>>, Unreadable> {
+        match self.store.get(&self.path(object)).await {
+            Ok(found) => Ok(found.into_stream().map_err(std::io::Error::other).boxed()),
+            Err(object_store::Error::NotFound { .. }) => Err(Unreadable::Missing),
+            Err(error) => Err(Unreadable::Store(error)),
+        }
+    }
+
+    /// Removes a result; one that is not there is removed.
+    pub(crate) async fn remove(&self, object: &str) -> Result<(), Unreadable> {
+        match self.store.delete(&self.path(object)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(Unreadable::Store(error)),
+        }
+    }
+
+    /// The names of all results, as they were given.
+    pub(crate) fn list(&self) -> BoxStream<'static, Result<String, Unreadable>> {
+        let prefix = self.prefix.clone();
+        let name = move |path: &Path| {
+            let parts: Option<Vec<String>> =
+                path.prefix_match(&prefix).map(|parts| parts.map(|part| part.as_ref().to_owned()).collect());
+            parts.unwrap_or_default().join("/")
+        };
+        let all = self.store.list(Some(&self.prefix));
+        all.map_ok(move |meta| name(&meta.location)).map_err(Unreadable::Store).boxed()
+    }
+
+    /// Removes what killed processes left half-written in a folder. A bucket does so by a rule of its own life cycle.
+    pub(crate) fn sweep(&self, now: Timestamp) -> std::io::Result<usize> {
+        let mut removed = 0;
+        let mut folders: Vec<PathBuf> = self.folder.iter().cloned().collect();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    folders.push(entry.path());
+                } else if is_half_written(&entry.path()) {
+                    let changed = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(now);
+                    if now.duration_since(changed) > ABANDONED {
+                        std::fs::remove_file(entry.path())?;
+                        removed += 1;
+                    }
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// What a file is called until it is whole: its name, `#` and a number.
+fn is_half_written(path: &FilePath) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// A result on its way.
+pub(crate) struct Upload {
+    upload: WriteMultipart,
+    bytes: u64,
+}
+
+impl Upload {
+    /// Makes it visible, whole; returns its length.
+    pub(crate) async fn finish(self) -> Result<u64, Unreadable> {
+        self.upload.finish().await.map_err(Unreadable::Store)?;
+        Ok(self.bytes)
+    }
+
+    /// Leaves nothing behind.
+    pub(crate) async fn abort(self) {
+        // What stays all the same is swept away later.
+        let _ = self.upload.abort().await;
+    }
+}
+
+impl export::Out for Upload {
+    async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
+        self.bytes += piece.len() as u64;
+        if self.bytes > LARGEST {
+            return Err(export::Error::Write(std::io::ErrorKind::FileTooLarge.into()));
+        }
+        self.upload.wait_for_capacity(PARTS_AHEAD).await.map_err(std::io::Error::other)?;
+        self.upload.put(piece);
+        Ok(())
+    }
+}

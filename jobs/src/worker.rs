@@ -1,0 +1,282 @@
+//! Works the queue of everybody. A job is this process's while it gives signs of life; one that is lost is let go of, and
+//! what it made under its own name is taken away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use store::{Ending, Job, Renewal, Store, causes};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::desk::{Desk, KEEP};
+use crate::metrics::Metrics;
+use crate::perform::{Attempt, Backfill, Progress, Tools};
+use crate::work::Kind;
+
+/// Jobs at a time: they share the database with everything else.
+const AT_ONCE: usize = 2;
+
+/// How often the queue is looked at unasked: another process may have filled it.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// Pause after the store failed.
+const AWAY: Duration = Duration::from_secs(10);
+
+/// Between two signs of life, in each of which a wish to stop is heard.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// How long a job is its worker's without a sign of life: a database that is away for a moment loses nothing.
+const HOLD: SignedDuration = SignedDuration::from_secs(30);
+
+/// Attempts before a job is given up, be it that it fails or that its process dies with it.
+const MAX_ATTEMPTS: i64 = 5;
+
+/// The first pause before another attempt; doubled each time.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(10);
+
+/// How often finished jobs are tidied away.
+const TIDY: Duration = Duration::from_mins(10);
+
+/// How often the queue is counted.
+const COUNT: Duration = Duration::from_secs(15);
+
+/// Reads the wall clock; handed in by whoever may.
+pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Does jobs of some kinds.
+#[derive(Clone)]
+pub struct Worker {
+    pub(crate) store: Store,
+    pub(crate) desk: Desk,
+    kinds: Vec<Kind>,
+    tools: Tools,
+    metrics: Metrics,
+    pub(crate) clock: Clock,
+    holder: String,
+}
+
+impl Worker {
+    /// A worker for these kinds. `holder` is a name no other process has.
+    pub fn new(
+        desk: Desk,
+        kinds: Vec<Kind>,
+        backfill: Option<Backfill>,
+        metrics: Metrics,
+        clock: Clock,
+        holder: String,
+    ) -> Self {
+        let store = desk.store.clone();
+        let tools = Tools { store: store.clone(), results: desk.results.clone(), backfill };
+        Self { store, desk, kinds, tools, metrics, clock, holder }
+    }
+
+    /// Works until `stop`. What runs then is given back at once, for others.
+    pub async fn run(&self, stop: CancellationToken) {
+        tokio::join!(self.work(&stop), self.count(&stop), self.keep_tidy(&stop));
+    }
+
+    /// Shows how much waits.
+    async fn count(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            // A database that is away is said by whoever needs it.
+            if let Ok(counts) = self.store.job_counts(None).await {
+                self.metrics.set(&counts, (self.clock)());
+            }
+            pause(COUNT, stop).await;
+        }
+    }
+
+    async fn keep_tidy(&self, stop: &CancellationToken) {
+        while !stop.is_cancelled() {
+            self.tidy().await;
+            pause(TIDY, stop).await;
+        }
+    }
+
+    async fn work(&self, stop: &CancellationToken) {
+        let mut running = JoinSet::new();
+        let mut number = 0_u64;
+        while !stop.is_cancelled() {
+            let mut pause = LOOK;
+            if running.len() < AT_ONCE {
+                number += 1;
+                let holder = format!("{}-job-{number}", self.holder);
+                match self.claim(&holder).await {
+                    Ok(Some(job)) => {
+                        let (worker, stop) = (self.clone(), stop.clone());
+                        running.spawn(async move { worker.settle(job, &holder, &stop).await });
+                        continue;
+                    }
+                    Ok(None) => {}
+                    Err(error) => {
+                        tracing::error!(error = causes(&error), "cannot work the queue of jobs");
+                        pause = AWAY;
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => {}
+                Some(_) = running.join_next() => {}
+                () = self.desk.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, holder: &str) -> Result<Option<Job>, store::Error> {
+        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
+        let now = (self.clock)();
+        self.store.claim_job(&kinds, holder, now + HOLD, now).await
+    }
+
+    /// Does one job if one is due, to its end; whether there was one.
+    pub async fn step(&self, stop: &CancellationToken) -> Result<bool, store::Error> {
+        let Some(job) = self.claim(&self.holder).await? else { return Ok(false) };
+        self.settle(job, &self.holder, stop).await;
+        Ok(true)
+    }
+
+    async fn settle(&self, job: Job, holder: &str, stop: &CancellationToken) {
+        // A failure of the store leaves the claim to run out.
+        if let Err(error) = self.attempt(&job, holder, stop).await {
+            tracing::error!(
+                kind = job.kind,
+                error = causes(&error),
+                "cannot say how a job ended; it is done again"
+            );
+        }
+    }
+
+    async fn attempt(&self, job: &Job, holder: &str, stop: &CancellationToken) -> Result<(), store::Error> {
+        let Some(kind) = self.kinds.iter().copied().find(|kind| kind.name() == job.kind) else {
+            return Ok(());
+        };
+        if job.cancelling {
+            // Its process died between the wish and the end.
+            return self.end(job, holder, kind, Attempt::Stopped, Why::Cancelled).await;
+        }
+        if job.attempts > MAX_ATTEMPTS {
+            return self.end(job, holder, kind, Attempt::Failed("given_up"), Why::Itself).await;
+        }
+        let (progress, halt) = (Progress::default(), CancellationToken::new());
+        let now = (self.clock)();
+        let mut work = std::pin::pin!(self.tools.perform(job, &progress, &halt, now));
+        let mut why = Why::Itself;
+        let mut heard = now;
+        let attempt = loop {
+            tokio::select! {
+                attempt = &mut work => break attempt,
+                () = stop.cancelled(), if !halt.is_cancelled() => {
+                    why = Why::Stopping;
+                    halt.cancel();
+                }
+                () = tokio::time::sleep(BEAT) => {
+                    let now = (self.clock)();
+                    match self.store.renew_job(job, holder, now + HOLD, progress.get()).await {
+                        Ok(Renewal::Cancel) if !halt.is_cancelled() => {
+                            why = Why::Cancelled;
+                            halt.cancel();
+                        }
+                        Ok(Renewal::Held | Renewal::Cancel) => heard = now,
+                        Ok(Renewal::Lost) => {
+                            why = Why::Lost;
+                            halt.cancel();
+                        }
+                        // By now it may be another's.
+                        Err(_) if now.duration_since(heard) > HOLD => {
+                            why = Why::Lost;
+                            halt.cancel();
+                        }
+                        Err(error) => {
+                            tracing::warn!(error = causes(&error), "cannot give a sign of life");
+                        }
+                    }
+                }
+            }
+        };
+        if matches!(attempt, Attempt::Done(_)) {
+            // What was quick has given no sign of life; whether the job is still ours, the end finds out.
+            self.store.renew_job(job, holder, (self.clock)() + HOLD, progress.get()).await?;
+        }
+        self.end(job, holder, kind, attempt, why).await
+    }
+
+    /// Writes down how an attempt ended.
+    async fn end(
+        &self,
+        job: &Job,
+        holder: &str,
+        kind: Kind,
+        attempt: Attempt,
+        why: Why,
+    ) -> Result<(), store::Error> {
+        let now = (self.clock)();
+        if let Attempt::Again(reason) = attempt
+            && job.attempts < MAX_ATTEMPTS
+            && !matches!(why, Why::Lost | Why::Cancelled)
+        {
+            let doublings = u32::try_from(job.attempts - 1).unwrap_or(0).min(8);
+            tracing::warn!(kind = kind.name(), reason, "a job is tried again later");
+            self.metrics.count(kind, "postponed");
+            return self
+                .store
+                .postpone_job(job, holder, now + FIRST_RETRY * 2_i32.pow(doublings), true)
+                .await;
+        }
+        let made = match &attempt {
+            Attempt::Done(Some(result)) => Some(result.object.clone()),
+            _ => None,
+        };
+        let ending = match (attempt, why) {
+            (Attempt::Done(result), _) => Ending::Done(result),
+            (_, Why::Lost) => {
+                self.metrics.count(kind, "lost");
+                return Ok(());
+            }
+            (_, Why::Cancelled) => Ending::Cancelled,
+            (Attempt::Stopped, _) => {
+                self.metrics.count(kind, "postponed");
+                return self.store.postpone_job(job, holder, now, false).await;
+            }
+            (Attempt::Failed(reason) | Attempt::Again(reason), _) => Ending::Failed(reason),
+        };
+        let result = match &ending {
+            Ending::Done(_) => "done",
+            Ending::Failed(_) => "failed",
+            Ending::Cancelled => "cancelled",
+        };
+        if self.store.finish_job(job, holder, &ending, KEEP, now).await? {
+            self.metrics.count(kind, result);
+            tracing::info!(kind = kind.name(), result, attempts = job.attempts, "a job has ended");
+            return Ok(());
+        }
+        self.metrics.count(kind, "lost");
+        if let Some((object, results)) = made.zip(self.desk.results.as_ref())
+            && let Err(error) = results.remove(&object).await
+        {
+            tracing::warn!(error = causes(&error), "a result that nobody needs could not be removed");
+        }
+        Ok(())
+    }
+}
+
+async fn pause(length: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(length) => {}
+    }
+}
+
+/// Why an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Why {
+    Itself,
+    /// Somebody did not want it any more.
+    Cancelled,
+    /// The process stops.
+    Stopping,
+    /// Another process has it.
+    Lost,
+}

@@ -1,0 +1,310 @@
+//! Everything a report says, as numbers and words: read and summed up, not yet written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::event::Event;
+use domain::reason::{Traces, missing};
+use domain::{Collection, Day, DayRange, Metric, Reason};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use statistics::Baseline;
+use store::{Person, Store};
+
+use crate::Error;
+use crate::period::Period;
+use crate::rows::{Row, SECTIONS, Summary};
+
+/// Days before the period that say what is usual.
+const BASELINE: usize = 60;
+
+/// Fewer of them say nothing.
+const ENOUGH: usize = 14;
+
+/// How far from the median is usual, in deviations: seven of eight days.
+const WIDTH: f64 = 1.5;
+
+/// Collections whose coverage is told.
+const COVERED: [Collection; 4] =
+    [Collection::DailySleep, Collection::Sleep, Collection::DailyReadiness, Collection::DailyActivity];
+
+/// Nights named as the best and the worst.
+const NIGHTS: usize = 3;
+
+/// Days a tag is followed.
+const TAG_DAYS: i64 = 31;
+
+/// A report, not yet written.
+pub(crate) struct Read {
+    pub(crate) person: String,
+    pub(crate) time_zone: String,
+    pub(crate) period: Period,
+    pub(crate) days: DayRange,
+    pub(crate) previous: DayRange,
+    pub(crate) made_at: Timestamp,
+    /// The zone, for writing when it was made.
+    pub(crate) zone: TimeZone,
+    /// Days that Oura may still change.
+    pub(crate) open_days: i64,
+    pub(crate) numbers: BTreeMap<&'static str, Number>,
+    /// Best first.
+    pub(crate) best: Vec<Night>,
+    /// Worst first.
+    pub(crate) worst: Vec<Night>,
+    pub(crate) regularity: Option<Regularity>,
+    pub(crate) workouts: Vec<Workout>,
+    /// Words and the days they stand on.
+    pub(crate) tags: BTreeMap<String, BTreeSet<Day>>,
+    pub(crate) coverage: Vec<Coverage>,
+}
+
+/// One row of the page.
+pub(crate) struct Number {
+    pub(crate) row: &'static Row,
+    /// A slot a day of the period.
+    pub(crate) days: Vec<Option<f64>>,
+    pub(crate) now: Option<f64>,
+    pub(crate) before: Option<f64>,
+    pub(crate) usual: Option<Usual>,
+}
+
+/// What was usual before the period.
+pub(crate) struct Usual {
+    pub(crate) median: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+}
+
+/// A night worth naming.
+pub(crate) struct Night {
+    pub(crate) day: Day,
+    pub(crate) score: f64,
+    pub(crate) duration: Option<f64>,
+    pub(crate) start: Option<f64>,
+}
+
+/// How much bedtimes differ from night to night: their standard deviation, in seconds.
+pub(crate) struct Regularity {
+    pub(crate) start: f64,
+    pub(crate) end: f64,
+    pub(crate) before: Option<f64>,
+}
+
+/// A workout.
+pub(crate) struct Workout {
+    pub(crate) day: Day,
+    pub(crate) activity: String,
+    pub(crate) duration: Option<f64>,
+    pub(crate) energy: Option<f64>,
+    pub(crate) distance: Option<f64>,
+}
+
+/// Which days one collection has.
+pub(crate) struct Coverage {
+    pub(crate) collection: Collection,
+    pub(crate) has: i64,
+    pub(crate) missing: BTreeMap<&'static str, Vec<Day>>,
+}
+
+pub(crate) async fn read(
+    store: &Store,
+    person: &Person,
+    period: Period,
+    days: DayRange,
+    now: Timestamp,
+) -> Result<Read, Error> {
+    let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
+    let today = Day::at(now, &zone);
+    let previous = period.around(days.first().plus(-1));
+    let baseline = i64::try_from(BASELINE).unwrap_or_default();
+    let all = DayRange::new(previous.first().min(days.first().plus(-baseline)), days.last()).unwrap_or(days);
+
+    let rows: Vec<&'static Row> = SECTIONS.iter().flat_map(|section| section.rows).collect();
+    let metrics: Vec<&'static Metric> = rows.iter().filter_map(|row| Metric::by_key(row.metric)).collect();
+    let columns = store.daily_of(person.id, &metrics, all).await?;
+    let number = |(row, column): (&&'static Row, Vec<(Day, f64)>)| {
+        (row.metric, Number::of(row, &column.into_iter().collect(), days, previous))
+    };
+    let numbers: BTreeMap<_, _> = rows.iter().zip(columns).map(number).collect();
+    let (mut best, mut worst) = (nights(&numbers, days), nights(&numbers, days));
+    best.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.day.cmp(&b.day)));
+    worst.sort_by(|a, b| a.score.total_cmp(&b.score).then(a.day.cmp(&b.day)));
+    best.truncate(NIGHTS);
+    worst.truncate(NIGHTS);
+    let previous_start = column(store, person, "sleep_bedtime_start_clock", previous).await?;
+    let (workouts, tags) = events(store, person, days).await?;
+    Ok(Read {
+        person: person.name.to_string(),
+        time_zone: person.time_zone.clone(),
+        period,
+        days,
+        previous,
+        made_at: now,
+        zone,
+        open_days: days.days().filter(|day| !day.is_settled(today)).count().try_into().unwrap_or(0),
+        regularity: regularity(&numbers, &previous_start),
+        best,
+        worst,
+        numbers,
+        workouts,
+        tags,
+        coverage: coverage(store, person, days, today, now).await?,
+    })
+}
+
+impl Number {
+    fn of(row: &'static Row, values: &BTreeMap<Day, f64>, days: DayRange, previous: DayRange) -> Self {
+        let slots = |range: DayRange| range.days().map(|day| values.get(&day).copied()).collect::<Vec<_>>();
+        let sum_up = |slots: &[Option<f64>]| {
+            let known: Vec<f64> = slots.iter().copied().flatten().collect();
+            match row.summary {
+                Summary::Mean => statistics::mean(&known),
+                Summary::Total => Some(statistics::sum(&known).unwrap_or(0.0)),
+            }
+        };
+        let own = slots(days);
+        let before = i64::try_from(BASELINE).unwrap_or_default();
+        let reach = DayRange::new(days.first().plus(-before), days.first()).unwrap_or(days);
+        let usual = statistics::baselines(&slots(reach), BASELINE, ENOUGH).pop().flatten();
+        let usual = usual.filter(|_| row.summary == Summary::Mean).and_then(|usual: Baseline| {
+            let (low, high) = usual.band(WIDTH)?;
+            Some(Usual { median: usual.median, low, high })
+        });
+        Self { row, now: sum_up(&own), before: sum_up(&slots(previous)), days: own, usual }
+    }
+}
+
+async fn column(
+    store: &Store,
+    person: &Person,
+    metric: &str,
+    days: DayRange,
+) -> Result<Vec<f64>, store::Error> {
+    let Some(metric) = Metric::by_key(metric) else { return Ok(Vec::new()) };
+    Ok(store.daily(person.id, metric, days).await?.into_iter().map(|(_, value)| value).collect())
+}
+
+fn nights(numbers: &BTreeMap<&'static str, Number>, days: DayRange) -> Vec<Night> {
+    let at = |metric: &str, n: usize| numbers.get(metric).and_then(|number| number.days[n]);
+    let night = |(n, day)| {
+        Some(Night {
+            day,
+            score: at("sleep_score", n)?,
+            duration: at("sleep_duration", n),
+            start: at("sleep_bedtime_start_clock", n),
+        })
+    };
+    days.days().enumerate().filter_map(night).collect()
+}
+
+fn regularity(numbers: &BTreeMap<&'static str, Number>, before: &[f64]) -> Option<Regularity> {
+    let spread = |metric: &str| {
+        let values: Vec<f64> = numbers.get(metric)?.days.iter().copied().flatten().collect();
+        statistics::deviation(&values)
+    };
+    Some(Regularity {
+        start: spread("sleep_bedtime_start_clock")?,
+        end: spread("sleep_bedtime_end_clock")?,
+        before: statistics::deviation(before),
+    })
+}
+
+type Tags = BTreeMap<String, BTreeSet<Day>>;
+
+async fn events(
+    store: &Store,
+    person: &Person,
+    days: DayRange,
+) -> Result<(Vec<Workout>, Tags), store::Error> {
+    let (mut workouts, mut tags) = (Vec::new(), Tags::new());
+    let wanted = [Collection::Workout, Collection::EnhancedTag, Collection::Tag];
+    // A tag may have begun before the period.
+    let reach = DayRange::new(days.first().plus(-TAG_DAYS), days.last()).unwrap_or(days);
+    for document in store.documents_of(person.id, &wanted, reach).await? {
+        let Some(mut event) = Event::read(document.collection, document.day, &document.body) else {
+            continue;
+        };
+        if document.collection == Collection::Workout {
+            if days.contains(document.day) {
+                workouts.push(Workout {
+                    day: document.day,
+                    activity: event.labels.remove("activity").unwrap_or_else(|| "workout".to_owned()),
+                    duration: event.values.get("workout_duration").copied(),
+                    energy: event.values.get("workout_energy").copied(),
+                    distance: event.values.get("workout_distance").copied(),
+                });
+            }
+            continue;
+        }
+        let named =
+            ["custom_name", "tag_type_code", "tags"].iter().find_map(|word| event.labels.remove(*word));
+        let on = Event::tagged_days(document.day, &document.body, TAG_DAYS);
+        let on: Vec<Day> = on.into_iter().filter(|day| days.contains(*day)).collect();
+        if let Some(word) = named.filter(|_| !on.is_empty()) {
+            tags.entry(word).or_default().extend(on);
+        }
+    }
+    Ok((workouts, tags))
+}
+
+async fn coverage(
+    store: &Store,
+    person: &Person,
+    days: DayRange,
+    today: Day,
+    now: Timestamp,
+) -> Result<Vec<Coverage>, store::Error> {
+    let states = store.sync_states(person.id).await?;
+    let latest = store.latest_of(person.id).await?;
+    let ring = store.ring(person.id).await?;
+    let absences = store::absences(person, &states, &latest, ring.as_ref(), now);
+    // The night before the first day explains its gap.
+    let wider = DayRange::new(days.first().plus(-1), days.last()).unwrap_or(days);
+    let present = store.days_with_documents(person.id, &COVERED, wider).await?;
+    let non_wear = match Metric::by_key("activity_duration_non_wear") {
+        Some(metric) => store.daily(person.id, metric, wider).await?.into_iter().collect(),
+        None => BTreeMap::new(),
+    };
+    let of = |collection: Collection| {
+        let documents: BTreeSet<Day> =
+            present.iter().filter(|(one, _)| *one == collection).map(|(_, day)| *day).collect();
+        let traces = Traces {
+            collection,
+            today,
+            now: absences.iter().find(|(one, _)| *one == collection).map(|(_, reason)| *reason),
+            covered: states
+                .iter()
+                .find(|state| state.collection == collection)
+                .and_then(|state| state.covered),
+            documents: BTreeSet::new(),
+            non_wear: BTreeMap::clone(&non_wear),
+            lacks_oxygen_sensor: false,
+        };
+        let mut gaps: BTreeMap<&'static str, Vec<Day>> = BTreeMap::new();
+        for day in days.days().filter(|day| !documents.contains(day)) {
+            gaps.entry(words(missing(&traces, day))).or_default().push(day);
+        }
+        let has = days.days().filter(|day| documents.contains(day)).count();
+        Coverage { collection, has: i64::try_from(has).unwrap_or(0), missing: gaps }
+    };
+    Ok(COVERED.into_iter().map(of).collect())
+}
+
+/// A reason as a reader of the page takes it.
+fn words(reason: Reason) -> &'static str {
+    match reason {
+        Reason::NeverRead => "not read from Oura yet",
+        Reason::Unauthorized | Reason::Scope | Reason::Membership => "Oura did not allow it to be read",
+        Reason::AppTooOld => "the Oura app is too old",
+        Reason::OuraDown | Reason::RateLimited | Reason::ReadFailed => "could not be read",
+        Reason::Rejected => "could not be understood",
+        Reason::RingCannot => "the ring cannot measure it",
+        Reason::NoData | Reason::NeverMeasured => "Oura has nothing",
+        Reason::NoEvent => "there was none",
+        Reason::Irregular => "does not come every day",
+        Reason::NotYet => "still to come",
+        Reason::PhoneNotSynced => "the phone has not synced",
+        Reason::RingNotWorn => "the ring was not worn",
+        Reason::AppNotOpened => "the Oura app was not opened",
+        Reason::NotComputed => "Oura did not compute it",
+    }
+}

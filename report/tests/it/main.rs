@@ -1,0 +1,87 @@
+//! Pages out of a real embedded store.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use domain::{Collection, Day, Document};
+use jiff::Timestamp;
+use report::{Period, report};
+use store::{Batch, Origin, Person, Store};
+
+fn now() -> Timestamp {
+    "2026-04-20T10:00:00Z".parse().unwrap()
+}
+
+async fn put(store: &Store, person: &Person, collection: Collection, bodies: &[String]) {
+    let documents = bodies.iter().map(|body| Document::parse(collection, body).unwrap()).collect();
+    let batch = Batch {
+        person: person.id,
+        collection,
+        covered: None,
+        origin: Origin::Api,
+        documents,
+        nearby: Vec::new(),
+        rejected: Vec::new(),
+    };
+    store.apply(&batch, now()).await.unwrap();
+}
+
+async fn page(store: &Store, person: &Person, period: Period) -> String {
+    let days = period.around(Day::literal(2026, 3, 10));
+    report(store, person, period, days, now()).await.unwrap()
+}
+
+/// The text of a page between its tags, in one line.
+fn words(page: &str) -> String {
+    let body = page.split_once("<body>").unwrap().1;
+    let text: Vec<&str> =
+        body.split('<').filter_map(|piece| piece.split_once('>').map(|(_, text)| text.trim())).collect();
+    text.join(" ").replace(['\u{a0}', '\u{202f}'], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test]
+async fn nothing_measured_is_said_and_not_drawn() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+    let page = page(&store, &me, Period::Month).await;
+    let text = words(&page);
+    assert!(text.contains("Nothing was measured in this month.") && !page.contains("<svg"), "{text}");
+    assert!(text.contains("0 of 31 not read from Oura yet") && text.contains("No workouts."), "{text}");
+}
+
+#[tokio::test]
+async fn a_week_is_told_against_the_week_before() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+    let filed =
+        |(day, score): (i8, i64)| format!(r#"{{"id":"s{day}","day":"2026-03-{day:02}","score":{score}}}"#);
+    // 2 to 8 March, then 9 to 15 with a gap.
+    let scores = [(2, 70), (4, 80), (9, 90), (10, 60), (12, 84)].map(filed);
+    put(&store, &me, Collection::DailySleep, &scores).await;
+    let page = page(&store, &me, Period::Week).await;
+    let text = words(&page);
+    assert!(text.contains("Week 11 of 2026 me · 9 March 2026 to 15 March 2026"), "{text}");
+    assert!(text.contains("Sleep score 78 +3.0 against the week before"), "{text}");
+    assert!(text.contains("Best nights: Mon 9 Mar, score 90; Thu 12 Mar, score 84"), "{text}");
+    assert!(text.contains("Worst nights: Tue 10 Mar, score 60"), "{text}");
+    assert!(text.contains("Wed 11 Mar –"), "a day without a score has none: {text}");
+    // The line is broken at the gap: two days, then one by itself.
+    let path = page.split("<path class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1), "{path}");
+    assert_eq!(page.matches("<svg").count(), 1, "only what was measured is drawn");
+}
+
+#[tokio::test]
+async fn what_somebody_typed_is_text_and_nothing_is_fetched() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+    let tag = r#"{"id":"t","start_day":"2026-03-10","day":"2026-03-10","start_time":"2026-03-10T10:00:00+01:00","custom_name":"<script>alert(1)</script>"}"#;
+    put(&store, &me, Collection::EnhancedTag, &[tag.to_owned()]).await;
+    let workout = r#"{"id":"w","day":"2026-03-11","activity":"<b>","intensity":"hard","start_datetime":"2026-03-11T10:00:00+01:00","end_datetime":"2026-03-11T11:30:00+01:00"}"#;
+    put(&store, &me, Collection::Workout, &[workout.to_owned()]).await;
+    let page = page(&store, &me, Period::Month).await;
+    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;: Tue 10 Mar"), "{page}");
+    assert!(page.contains("&lt;b&gt;</td><td>1\u{a0}h\u{a0}30"), "{page}");
+    for barred in ["<script", "<b>alert", "http://", "https://", "src=", "url(", "@import"] {
+        assert!(!page.contains(barred), "{barred}");
+    }
+}
