@@ -36,14 +36,14 @@ impl Block {
         Self { people: Vec::new(), parts: Arc::new(vec![Part::default(); TABLE.columns.len()]) }
     }
 
-    /// Writes the lines anew of whom `lines` says something, in `columns`, and tells `changed` each column that has others now, with
+    /// Writes the lines anew of whom `lines` says something, in `columns`, and tells `notice` each column that has others now, with
     /// the old and the new. Returns when the first of their values stops being "now".
     pub(crate) fn write<'a>(
         &'a mut self,
         room: &mut Room,
         columns: &Columns,
         mut lines: impl FnMut(usize, Option<&'a Person>) -> Option<Lines<'a>>,
-        mut changed: impl FnMut(usize, &Part, &Part),
+        mut notice: impl FnMut(usize, &Part, &Part),
     ) -> Option<Timestamp> {
         let people = self.people.iter().enumerate();
         let mut changes: Vec<(usize, Lines<'_>)> =
@@ -61,7 +61,7 @@ impl Block {
             let cells = Written { slots: &changes, room };
             if part.differs(self.people.len(), &cells) {
                 let new = part.with(self.people.len(), &cells);
-                changed(column, part, &new);
+                notice(column, part, &new);
                 *part = new;
             }
         }
