@@ -237,11 +237,12 @@ async fn access(state: &State, header: Option<HeaderValue>, vouched: bool) -> Re
     } else {
         let access = Access::new(holder(state, header, vouched, now).await?);
         state.edges.remember(key, access.clone()).await;
+        // Once a second at most, however often it is used.
+        if let Holder::Token(token) = &access.holder {
+            note_use(state, token, now);
+        }
         access
     };
-    if let Holder::Token(token) = &access.holder {
-        note_use(state, token, now);
-    }
     Ok(access)
 }
 

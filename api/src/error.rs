@@ -319,6 +319,12 @@ pub(crate) enum Failures {
     /// The token does not have the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
+    /// The body is too large: 8 MiB to send documents, 16 KiB elsewhere.
+    #[response(status = 413, content_type = "application/problem+json")]
+    Body(Problem),
+    /// The query is longer than 2,048 bytes.
+    #[response(status = 414, content_type = "application/problem+json")]
+    Query(Problem),
     /// The address asks too often; ask again after `Retry-After` seconds.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem),

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::Access;
-use crate::error::{Error, Failures};
+use crate::error::{Error, Failures, Unknown};
 use crate::params;
 use crate::state::State;
 
@@ -81,7 +81,7 @@ struct Reason {
 #[utoipa::path(
     post, path = "/ingest", operation_id = "ingest", tag = "service",
     request_body(content = Push, content_type = "application/json"),
-    responses((status = 200, description = "What became of the documents.", body = Pushed), Failures),
+    responses((status = 200, description = "What became of the documents.", body = Pushed), Unknown, Failures),
 )]
 async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result<Response, Error> {
     let refuse = |reason: String| Error::Parameter { parameter: "body", reason };

@@ -15,7 +15,7 @@ use axum::extract::State as With;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use prost::Message as _;
 use serde::Deserialize;
 use store::{Person, Store};
@@ -210,8 +210,9 @@ fn chunks(
             }
         }
     });
+    // Who compresses asks once more after the end.
     let frames = stream::unfold(frames, async |mut frames| Some((frames.recv().await?, frames)));
     let headers =
         [(header::CONTENT_TYPE, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")];
-    (headers, Body::from_stream(frames)).into_response()
+    (headers, Body::from_stream(frames.fuse())).into_response()
 }

@@ -1,6 +1,7 @@
 //! Measurements: what a number in the documentation was seen with. One file per bench; none of them is a test, because
 //! how fast a machine is today proves nothing about the code.
 
+mod api;
 mod exporter;
 mod history;
 mod ingest;
@@ -17,6 +18,7 @@ pub(crate) struct Args {
 
 #[derive(Subcommand)]
 enum Bench {
+    Api(api::Args),
     Exporter(exporter::Args),
     History(history::Args),
     Ingest(ingest::Args),
@@ -24,6 +26,7 @@ enum Bench {
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.bench {
+        Bench::Api(args) => api::main(args),
         Bench::Exporter(args) => exporter::main(args),
         Bench::History(args) => history::main(args),
         Bench::Ingest(args) => ingest::main(args),

@@ -10,6 +10,7 @@
 
 mod apt;
 mod bench;
+mod contract;
 mod docs;
 mod generate;
 #[cfg(test)]
@@ -46,6 +47,7 @@ enum Command {
     Pictures(pictures::Args),
     Provision(provision::Args),
     Bench(bench::Args),
+    Contract(contract::Args),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +59,7 @@ fn main() -> ExitCode {
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::Bench(args) => bench::main(&args),
+        Command::Contract(args) => contract::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::Day;
 use export::{InvalidWords, Words};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc};
 use utoipa::{IntoParams, ToSchema};
@@ -47,10 +47,11 @@ struct Params {
     person: Option<String>,
     /// How they are written: `csv` (RFC 4180), `ndjson` (an object a line), `json` (an array of them), `parquet`, or
     /// `fhir` (an R5 Bundle of Observations; not of documents).
-    #[param(value_type = FormatName, example = "csv")]
+    #[param(value_type = FormatName, inline, example = "csv")]
     format: String,
     /// Which rows: `days` (one number a day), `points` (within the day), or `documents` (as Oura sent them).
-    #[param(value_type = Option<WhatName>, default = "days", example = "days")]
+    /// Without it: `days`.
+    #[param(value_type = WhatName, required = false, inline, example = "days")]
     what: Option<String>,
     /// Only these metrics, by id, with commas between. Without it: all.
     #[param(example = "sleep_score,sleep_duration")]
@@ -155,8 +156,9 @@ async fn export_rows(
             let _ = out.send(Err(io::Error::other("the export ended early"))).await;
         }
     });
+    // Who compresses asks once more after the end.
     let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
 /// The way to a reader, who may be slow.

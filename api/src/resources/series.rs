@@ -6,6 +6,7 @@ use domain::{DayRange, Metric};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use store::{Person, Store};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -57,8 +58,15 @@ struct Series {
     #[schema(value_type = Option<String>, format = Date, required = true, example = "2026-03-29")]
     to: Option<Date>,
     /// Pairs of Unix time in milliseconds and value.
-    #[schema(example = json!([[1_774_742_400_000_i64, 54.0], [1_774_742_700_000_i64, 53.0]]))]
+    #[schema(schema_with = pairs, example = json!([[1_774_742_400_000_i64, 54.0], [1_774_742_700_000_i64, 53.0]]))]
     points: Vec<(i64, f64)>,
+}
+
+/// Two numbers each: generators of clients and of test cases know no arrays whose places differ.
+fn pairs() -> ArrayBuilder {
+    let number = ObjectBuilder::new().schema_type(Type::Number).build();
+    let pair = ArrayBuilder::new().items(number).min_items(Some(2)).max_items(Some(2));
+    ArrayBuilder::new().items(pair).description(Some("Pairs of Unix time in milliseconds and value."))
 }
 
 /// Points of one metric within days: heart rate, HRV, sleep phases, movement.

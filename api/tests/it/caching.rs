@@ -142,6 +142,18 @@ async fn large_answers_are_compressed_for_who_can_read_them() {
 }
 
 #[tokio::test]
+async fn a_stream_is_compressed_to_its_end() {
+    let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
+    let uri = "/api/v1/export?format=csv&metrics=sleep_score&from=2026-03-01";
+    let plain = ask(&api, uri, &[]).await;
+    let small = ask(&api, uri, &[("accept-encoding", "gzip")]).await;
+    assert_eq!(small.header("content-encoding"), Some("gzip"));
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(small.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, plain.body);
+}
+
+#[tokio::test]
 async fn a_long_query_is_refused_wherever_it_goes() {
     let api = TestApi::empty().await;
     for path in ["health", "sleep", "nowhere"] {

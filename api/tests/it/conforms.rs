@@ -77,6 +77,12 @@ fn keyword_holds(
                 return fail("of the pattern");
             }
         }
+        "minItems" if value.as_array().is_some_and(|items| (items.len() as u64) < rule.as_u64().unwrap()) => {
+            return fail("as long as");
+        }
+        "maxItems" if value.as_array().is_some_and(|items| items.len() as u64 > rule.as_u64().unwrap()) => {
+            return fail("as short as");
+        }
         "minimum" if value.as_f64() < rule.as_f64() => return fail("at least"),
         "maximum" if value.as_f64() > rule.as_f64() => return fail("at most"),
         "minLength"
@@ -96,6 +102,8 @@ fn keyword_holds(
         | "items"
         | "minimum"
         | "maximum"
+        | "minItems"
+        | "maxItems"
         | "minLength"
         | "maxLength"
         | "format"

@@ -4,6 +4,7 @@
 
 mod commands;
 mod crowd;
+mod cookbook;
 mod dashboards;
 mod end_to_end;
 mod history;

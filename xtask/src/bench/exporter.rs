@@ -398,28 +398,28 @@ fn number(metrics: &str, name: &str) -> f64 {
     line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn spread(values: &[f64]) -> String {
+pub(super) fn spread(values: &[f64]) -> String {
     let (min, max) = values.iter().fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(*v), max.max(*v)));
     if max < 10.0 { format!("{min:.4} to {max:.4}") } else { format!("{min:.0} to {max:.0}") }
 }
 
-fn find(program: &str) -> Option<PathBuf> {
+pub(super) fn find(program: &str) -> Option<PathBuf> {
     // Debian keeps servers where only root looks.
     programs::find(program)
         .or_else(|| Some(Path::new("/usr/sbin").join(program)).filter(|path| path.is_file()))
 }
 
-fn free_port() -> Result<u16> {
+pub(super) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
+pub(super) fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
     let started = Instant::now();
     while !is() {
         if started.elapsed() > PATIENCE {
@@ -430,19 +430,19 @@ fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
     Ok(())
 }
 
-struct Answer {
-    status: u16,
-    body: Vec<u8>,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Vec<u8>,
 }
 
 impl Answer {
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// One bare GET.
-fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
+pub(super) fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;
@@ -454,10 +454,10 @@ fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
 }
 
 /// A process of ours; killed when dropped.
-struct Running(Child);
+pub(super) struct Running(Child);
 
 impl Running {
-    fn start(command: &Command) -> Result<Self> {
+    pub(super) fn start(command: &Command) -> Result<Self> {
         let line = run::command_line(command);
         // Ends with us, however we end.
         let mut bound = Command::new("setpriv");
@@ -467,7 +467,7 @@ impl Running {
     }
 
     /// Seconds of the processor so far, of its workers too.
-    fn processor(&self) -> Result<f64> {
+    pub(super) fn processor(&self) -> Result<f64> {
         let id = self.0.id();
         let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
         let mut ticks = 0.0;

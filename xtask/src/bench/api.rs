@@ -1,0 +1,259 @@
+//! The API beside what it cannot beat: the bare statement by pgbench, and a handler that returns the same bytes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::exporter::{Running, find, free_port, get, median, spread, until};
+use crate::postgres::{self, Server};
+use crate::{apt, run};
+
+/// Ten years of a trend: uncached beside the bare SQL statement, cached beside a handler with the same bytes
+///
+/// One core for the server, another for the load and PostgreSQL. Rounds alternate, so that what else the machine does falls
+/// on all. Then how long wrong and unknown tokens take. Needs Linux and Debian's wrk and postgresql; as root they are
+/// installed.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Rounds of each
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds a round
+    #[arg(long, default_value_t = 5)]
+    seconds: u32,
+    /// Requests with each kind of token
+    #[arg(long, default_value_t = 2000)]
+    tokens: usize,
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+    /// Compare with this build of `api/examples/bare.rs` instead of building one
+    #[arg(long, value_name = "PATH")]
+    bare: Option<PathBuf>,
+}
+
+const TREND: &str = "/api/v1/trends/sleep_score?person=me&from=2016-01-01&to=2025-12-31";
+
+/// As the store asks it.
+const STATEMENT: &str = "select day, value from daily where person = 1 and metric = 'sleep_score' \
+    and day between '2016-01-01' and '2025-12-31' order by day;";
+
+/// Connections of a closed loop.
+const CLIENTS: &str = "8";
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    if find("wrk").is_none() {
+        apt::install(&["wrk"])?;
+    }
+    let advice = "mend the build; `cargo xtask test` says more.";
+    let built = |told: &Option<PathBuf>, words: &[&str], path: &str| -> Result<PathBuf> {
+        if let Some(told) = told {
+            return Ok(told.clone());
+        }
+        run::visibly(&mut run::cargo(&[&["build", "--release"], words].concat()), advice)?;
+        Ok(run::root().join("target/release").join(path))
+    };
+    let binary = built(&args.binary, &["-p", "app"], "myhealth")?;
+    let bare = built(&args.bare, &["-p", "api", "--example", "bare"], "examples/bare")?;
+    let folder = run::root().join("target/bench-api");
+    fs::remove_dir_all(&folder).ok();
+    fs::create_dir_all(&folder)?;
+    let programs = postgres::find_programs().context("install the package postgresql")?;
+    let server = Server::start(&programs)?;
+    let url = database(&programs, &server, &binary)?;
+
+    let serve = |memory: &str| -> Result<(Running, u16)> {
+        let port = free_port()?;
+        let mut command = pinned(&binary);
+        command.args(["serve", "--only", "api", "--web.listen-address=127.0.0.1:0", "--log.level=warn"]);
+        command.args([
+            "--api.requests-per-second=0",
+            "--api.cache-mebibytes",
+            memory,
+            "--database-url",
+            &url,
+        ]);
+        let running = Running::start(command.arg(format!("--api.listen-address=127.0.0.1:{port}")))?;
+        until("the API", || get(port, "/api/v1/health", "").is_ok_and(|answer| answer.status == 200))?;
+        Ok((running, port))
+    };
+    let (_uncached, uncached) = serve("0")?;
+    let (_cached, cached) = serve("32")?;
+    let answer = get(cached, TREND, "")?;
+    if answer.status != 200 {
+        bail!("the trend is not answered: {}", answer.text());
+    }
+    let body = folder.join("body");
+    fs::write(&body, &answer.body)?;
+    let plain = free_port()?;
+    let _plain = Running::start(pinned(&bare).arg(&body).arg(format!("127.0.0.1:{plain}")))?;
+    until("the bare handler", || get(plain, "/", "").is_ok())?;
+    let statement = folder.join("statement.sql");
+    fs::write(&statement, STATEMENT)?;
+
+    println!(
+        "a trend of ten years by day, {} bytes, {} rounds of {} s, {CLIENTS} clients:",
+        answer.body.len(),
+        args.rounds,
+        args.seconds
+    );
+    let names = ["statement by pgbench", "API, uncached", "bare axum handler", "API, cached"];
+    let mut runs: [Vec<Load>; 4] = Default::default();
+    for _ in 0..args.rounds {
+        runs[0].push(pgbench(&programs, &url, &statement, args.seconds)?);
+        runs[1].push(wrk(uncached, TREND, args.seconds)?);
+        runs[2].push(wrk(plain, "/", args.seconds)?);
+        runs[3].push(wrk(cached, TREND, args.seconds)?);
+    }
+    for (name, runs) in names.iter().zip(&runs) {
+        let of = |pick: fn(&Load) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
+        println!(
+            "  {name:<22} {:>7.0} a second ({}), p50 {:.2} ms, p99 {:.2} ms",
+            median(&of(|load| load.rate)),
+            spread(&of(|load| load.rate)),
+            median(&of(|load| load.half)),
+            median(&of(|load| load.tail)),
+        );
+    }
+    for (what, ours, theirs) in [("uncached to the statement", 1, 0), ("cached to the bare handler", 3, 2)] {
+        let ratios: Vec<f64> =
+            runs[ours].iter().zip(&runs[theirs]).map(|(ours, theirs)| ours.rate / theirs.rate).collect();
+        println!("  {what:<26} {:.2} ({})", median(&ratios), spread(&ratios));
+    }
+    tokens(args, &binary, &url, cached)
+}
+
+/// On the first core; the load has the second.
+fn pinned(program: &Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "0"]).arg(program);
+    command
+}
+
+/// One person with ten years of one number.
+fn database(programs: &Path, server: &Server, binary: &Path) -> Result<String> {
+    let url = server.url();
+    let mut migrate = Command::new(binary);
+    run::quietly(migrate.args(["migrate", "--database-url", &url]), "look at the lines above")?;
+    let sql = "insert into person (id, name, time_zone, created_at) values (1, 'me', 'UTC', now());
+        insert into daily (person, metric, day, value)
+            select 1, key, day, 60 + (extract(doy from day)::int * 7) % 40
+            from generate_series(date '2016-01-01', '2025-12-31', '1 day') day,
+                 unnest(array['sleep_score', 'readiness_score', 'activity_score', 'sleep_duration']) key;
+        vacuum analyze";
+    let mut psql = Command::new(programs.join("psql"));
+    psql.args(["-q", "-v", "ON_ERROR_STOP=1", &url]);
+    for statement in sql.split_inclusive(';') {
+        psql.args(["-c", statement]);
+    }
+    run::quietly(&mut psql, "look at the statement")?;
+    Ok(url)
+}
+
+/// What a closed loop saw.
+struct Load {
+    /// A second.
+    rate: f64,
+    /// Milliseconds.
+    half: f64,
+    tail: f64,
+}
+
+fn wrk(port: u16, path: &str, seconds: u32) -> Result<Load> {
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1", "wrk", "-t1", "-c", CLIENTS, "--latency", &format!("-d{seconds}s")]);
+    let said =
+        run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), "look at the lines above")?;
+    if said.contains("Non-2xx") || said.contains("Socket errors") {
+        bail!("wrk met errors:\n{said}");
+    }
+    let after = |mark: &str| {
+        let rest = said.lines().find_map(|line| line.trim_start().strip_prefix(mark));
+        rest.and_then(|rest| rest.split_whitespace().next().map(str::to_owned))
+            .context("wrk said less than it should")
+    };
+    Ok(Load {
+        rate: after("Requests/sec:")?.parse()?,
+        half: milliseconds(&after("50%")?)?,
+        tail: milliseconds(&after("99%")?)?,
+    })
+}
+
+fn milliseconds(text: &str) -> Result<f64> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let factor = match unit {
+        "us" => 1e-3,
+        "ms" => 1.0,
+        _ => 1e3,
+    };
+    Ok(number.parse::<f64>()? * factor)
+}
+
+fn pgbench(programs: &Path, url: &str, statement: &Path, seconds: u32) -> Result<Load> {
+    let folder = tempfile::tempdir()?;
+    let mut command = Command::new("taskset");
+    command.args(["-c", "1"]).arg(programs.join("pgbench")).current_dir(folder.path());
+    command.args(["-n", "-M", "prepared", "-l", "-c", CLIENTS, "-j", "1", "-T", &seconds.to_string(), "-f"]);
+    let said = run::quietly(command.arg(statement).arg(url), "look at the lines above")?;
+    let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench said no rate")?;
+    let rate = rate.split_whitespace().next().context("pgbench said no rate")?.parse()?;
+    let mut took = Vec::new();
+    for entry in fs::read_dir(folder.path())? {
+        for line in fs::read_to_string(entry?.path())?.lines() {
+            took.push(line.split(' ').nth(2).context("pgbench logs a time")?.parse::<f64>()? / 1e3);
+        }
+    }
+    took.sort_by(f64::total_cmp);
+    let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(f64::NAN);
+    Ok(Load { rate, half: at(50), tail: at(99) })
+}
+
+/// Whether a guesser learns by the clock that a token's number exists, or that its secret begins right.
+fn tokens(args: &Args, binary: &Path, url: &str, port: u16) -> Result<()> {
+    let mut create = Command::new(binary);
+    let token = run::quietly(
+        create.args(["token", "create", "bench", "--database-url", url]),
+        "look at the lines above",
+    )?;
+    let (head, secret) = token.trim().rsplit_once('_').context("a token has two halves")?;
+    let last = if secret.ends_with('0') { "1" } else { "0" };
+    let kinds = [
+        (
+            "wrong from its first digit",
+            format!("{head}_{}{}", if secret.starts_with('0') { '1' } else { '0' }, &secret[1..]),
+        ),
+        ("wrong in its last digit", format!("{head}_{}{last}", &secret[..secret.len() - 1])),
+        ("of an unknown number", format!("mh_999_{secret}")),
+        ("no token at all", "nonsense".to_owned()),
+    ];
+    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+    stream.set_nodelay(true)?;
+    let mut took: [Vec<f64>; 4] = Default::default();
+    let mut answer = [0; 4096];
+    for _ in 0..args.tokens {
+        for ((_, token), took) in kinds.iter().zip(&mut took) {
+            let request = format!(
+                "GET /api/v1/people HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+            );
+            let started = Instant::now();
+            stream.write_all(request.as_bytes())?;
+            let length = stream.read(&mut answer)?;
+            took.push(started.elapsed().as_secs_f64() * 1e6);
+            if !answer[..length].starts_with(b"HTTP/1.1 401") {
+                bail!("a wrong token was answered: {}", String::from_utf8_lossy(&answer[..length]));
+            }
+        }
+    }
+    println!("{} requests with each token:", args.tokens);
+    for ((name, _), took) in kinds.iter().zip(&mut took) {
+        took.sort_by(f64::total_cmp);
+        let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(f64::NAN);
+        println!("  {name:<27} p25 {:.0} µs, median {:.0} µs, p75 {:.0} µs", at(25), at(50), at(75));
+    }
+    Ok(())
+}
