@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod commands;
-mod crowd;
 mod cookbook;
+mod crowd;
 mod dashboards;
 mod end_to_end;
 mod history;
