@@ -62,7 +62,6 @@ pub struct Edges(Arc<Inner>);
 struct Inner {
     requests: Option<Limiter>,
     log_ins: Option<Limiter>,
-    proxies: Proxies,
     origins: Vec<HeaderValue>,
     relief: Relief,
     memory: Memory,
@@ -87,9 +86,8 @@ impl Edges {
     pub fn new(settings: Settings, databases: Vec<Store>, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
         Self(Arc::new(Inner {
-            requests: settings.requests_per_second.map(Limiter::a_second),
-            log_ins: settings.log_ins_per_minute.map(Limiter::a_minute),
-            proxies: settings.proxies,
+            requests: settings.requests_per_second.map(|most| Limiter::a_second(most, &settings.proxies)),
+            log_ins: settings.log_ins_per_minute.map(|most| Limiter::a_minute(most, &settings.proxies)),
             origins: settings.origins,
             relief: Relief::new(databases),
             memory: Memory::new(settings.memory),

@@ -1,20 +1,23 @@
-//! How much one client may ask. `governor` counts; what it forgets never, is forgotten here.
+//! How much one client may ask. `tower_governor` counts and tells; whose request it is and what is forgotten when, is
+//! decided here.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State as With};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{self, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
-use governor::state::keyed::HashMapStateStore;
-use governor::{Quota, RateLimiter};
+use tower::ServiceExt as _;
+use tower_governor::GovernorError;
+use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
+use tower_governor::key_extractor::KeyExtractor;
 
-use super::client::Client;
+use super::client::{Client, Proxies};
 use super::metrics::Limit;
 use crate::error::Error;
 use crate::login;
@@ -29,142 +32,154 @@ const EVERY: u32 = 4096;
 /// Seconds' worth that a client may ask at once: a dashboard asks in bursts.
 const BURST: u32 = 4;
 
-type Counts = RateLimiter<Client, HashMapStateStore<Client>, DefaultClock, StateInformationMiddleware>;
+type Counts = SharedRateLimiter<Client, StateInformationMiddleware>;
 
 /// One measure for every client.
-pub(crate) struct Limiter {
-    counts: Counts,
-    clock: DefaultClock,
-    policy: HeaderValue,
+pub(crate) struct Limiter(GovernorConfig<ByClient, StateInformationMiddleware>);
+
+/// Whose request it is, and a look now and then at who need not be remembered.
+#[derive(Clone)]
+struct ByClient(Arc<Clients>);
+
+struct Clients {
+    proxies: Proxies,
+    counts: OnceLock<Counts>,
     asked: AtomicU32,
 }
 
-/// What is left to a client.
-#[derive(Debug, PartialEq, Eq)]
-struct Left(u32);
+impl KeyExtractor for ByClient {
+    type Key = Client;
 
-/// How long a client has to wait.
-#[derive(Debug, PartialEq, Eq)]
-struct Wait(Duration);
+    fn extract<T>(&self, request: &http::Request<T>) -> Result<Client, GovernorError> {
+        let Clients { proxies, counts, asked } = &*self.0;
+        let client = proxies.client(request.extensions(), request.headers());
+        let Some(counts) = counts.get() else { return Ok(client) };
+        if asked.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
+            counts.retain_recent();
+            counts.shrink_to_fit();
+        }
+        // Who is full again after a moment is no entry to fight for.
+        Ok(if counts.len() < MOST { client } else { Client::Crowd })
+    }
+}
 
 impl Limiter {
     /// So many a second, and a burst of some seconds' worth.
-    pub(crate) fn a_second(most: NonZeroU32) -> Self {
-        let burst = most.saturating_mul(NonZeroU32::new(BURST).expect("BUG: four is not zero"));
-        Self::new(Quota::per_second(most).allow_burst(burst), burst, BURST)
+    pub(crate) fn a_second(most: NonZeroU32, proxies: &Proxies) -> Self {
+        Self::new(Duration::from_secs(1) / most.get(), most.get().saturating_mul(BURST), proxies)
     }
 
     /// So many a minute, all at once if need be.
-    pub(crate) fn a_minute(most: NonZeroU32) -> Self {
-        Self::new(Quota::per_minute(most), most, 60)
+    pub(crate) fn a_minute(most: NonZeroU32, proxies: &Proxies) -> Self {
+        Self::new(Duration::from_mins(1) / most.get(), most.get(), proxies)
     }
 
-    fn new(quota: Quota, burst: NonZeroU32, window: u32) -> Self {
-        let policy = format!("\"address\";q={burst};w={window}");
-        Self {
-            counts: RateLimiter::hashmap(quota).with_middleware(),
-            clock: DefaultClock::default(),
-            policy: policy.try_into().expect("BUG: digits are a header"),
-            asked: AtomicU32::new(0),
-        }
-    }
-
-    fn ask(&self, client: Client) -> Result<Left, Wait> {
-        if self.asked.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
-            self.counts.retain_recent();
-            self.counts.shrink_to_fit();
-        }
-        // Who is full again after a moment is no entry to fight for.
-        let client = if self.counts.len() < MOST { client } else { Client::Crowd };
-        match self.counts.check_key(&client) {
-            Ok(state) => Ok(Left(state.remaining_burst_capacity())),
-            Err(until) => Err(Wait(until.wait_time_from(self.clock.now()))),
-        }
+    fn new(period: Duration, burst: u32, proxies: &Proxies) -> Self {
+        let clients = Clients { proxies: proxies.clone(), counts: OnceLock::new(), asked: AtomicU32::new(0) };
+        let by_client = ByClient(Arc::new(clients));
+        let config = GovernorConfigBuilder::default()
+            .period(period.max(Duration::from_nanos(1)))
+            .burst_size(burst)
+            .key_extractor(by_client.clone())
+            .use_headers()
+            .finish()
+            .expect("BUG: neither the period nor the burst is zero");
+        let _ = by_client.0.counts.set(config.limiter().clone());
+        Self(config)
     }
 
     /// Clients remembered.
     pub(crate) fn clients(&self) -> usize {
-        self.counts.len()
-    }
-
-    /// The headers of the IETF's draft (draft-ietf-httpapi-ratelimit-headers).
-    fn tell(&self, headers: &mut HeaderMap, left: u32, seconds: u64) {
-        headers.insert(HeaderName::from_static("ratelimit-policy"), self.policy.clone());
-        let state = if seconds == 0 {
-            format!("\"address\";r={left}")
-        } else {
-            format!("\"address\";r={left};t={seconds}")
-        };
-        headers.insert(
-            HeaderName::from_static("ratelimit"),
-            state.try_into().expect("BUG: digits are a header"),
-        );
+        self.0.limiter().len()
     }
 }
 
 /// Refuses who asks too much, before anything is looked up for him.
 pub(crate) async fn limit(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
+    let is_log_in = request.uri().path() == login::PATH;
     let edges = &state.edges.0;
-    let (limiter, kind) = if request.uri().path() == login::PATH {
-        (&edges.log_ins, Limit::LogIns)
-    } else {
-        (&edges.requests, Limit::Requests)
+    let Some(limiter) = (if is_log_in { &edges.log_ins } else { &edges.requests }) else {
+        return next.run(request).await;
     };
-    let Some(limiter) = limiter else { return next.run(request).await };
-    let client = edges.proxies.client(request.extensions(), request.headers());
-    match limiter.ask(client) {
-        Ok(Left(left)) => {
-            let mut response = next.run(request).await;
-            limiter.tell(response.headers_mut(), left, 0);
-            response
-        }
-        Err(Wait(wait)) => {
-            edges.metrics.limited(kind, limiter.clients());
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            let mut response = Error::TooMany(seconds).into_response();
-            limiter.tell(response.headers_mut(), 0, seconds);
-            response
-        }
+    let kind = if is_log_in { Limit::LogIns } else { Limit::Requests };
+    let (metrics, clients) = (edges.metrics.clone(), limiter.clients());
+    let governed = Governor::new(next, &limiter.0)
+        .error_handler(move |error| refused(&error, || metrics.limited(kind, clients)));
+    governed.oneshot(request).await.unwrap_or_else(|never| match never {})
+}
+
+/// The refusal in the one shape for errors, with the headers that say how much there is.
+fn refused(error: &GovernorError, count: impl Fn()) -> Response<Body> {
+    let GovernorError::TooManyRequests { wait_time, headers } = error else {
+        return Error::Gone.into_response();
+    };
+    count();
+    // The time comes cut to whole seconds; who came back after them would be refused again.
+    let seconds = wait_time + 1;
+    let mut response = Error::TooMany(seconds).into_response();
+    let told = response.headers_mut();
+    told.extend(headers.clone().unwrap_or_default());
+    for name in [header::RETRY_AFTER, header::HeaderName::from_static("x-ratelimit-after")] {
+        told.insert(name, HeaderValue::from(seconds));
     }
+    response
 }
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
+    use std::convert::Infallible;
+    use std::net::{Ipv6Addr, SocketAddr};
+
+    use axum::extract::ConnectInfo;
+    use tower::service_fn;
 
     use super::*;
 
-    #[test]
-    fn one_client_does_not_use_up_what_another_may_ask() {
-        let limiter = Limiter::a_minute(NonZeroU32::new(3).unwrap());
-        for left in [2, 1, 0] {
-            assert_eq!(limiter.ask(Client::Address(1)), Ok(Left(left)));
+    /// Whether a request of the nth client is let through, and how long it would have to wait else.
+    async fn ask(limiter: &Limiter, n: u32) -> Result<(), u64> {
+        // A subscriber of IPv6 has a /64.
+        let address = Ipv6Addr::from(u128::from(n) << 64 | 1 << 125);
+        let request = Request::builder().extension(ConnectInfo(SocketAddr::new(address.into(), 5000)));
+        let inner = service_fn(async |_: Request| Ok::<_, Infallible>(Response::new(Body::empty())));
+        let governed = Governor::new(inner, &limiter.0).error_handler(|error| refused(&error, || ()));
+        let response = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        match response.headers().get(header::RETRY_AFTER) {
+            None => Ok(()),
+            Some(seconds) => Err(seconds.to_str().unwrap().parse().unwrap()),
         }
-        let Err(Wait(wait)) = limiter.ask(Client::Address(1)) else { panic!("the fourth") };
-        assert!(wait > Duration::from_secs(15) && wait <= Duration::from_secs(20), "{wait:?}");
-        assert_eq!(limiter.ask(Client::Address(2)), Ok(Left(2)));
-        assert_eq!(limiter.policy, "\"address\";q=3;w=60");
     }
 
-    #[test]
-    fn the_memory_of_clients_has_an_end() {
-        let limiter = Limiter::a_minute(NonZeroU32::new(1).unwrap());
-        let many = u32::try_from(MOST).unwrap() + 2 * EVERY;
-        for n in 0..many {
-            let _ =
-                limiter.ask(Client::Address(IpAddr::from(n.to_be_bytes()).to_canonical().is_ipv4().into()));
-            let _ = limiter.ask(Client::Address(u128::from(n) + 10));
+    fn many(n: u32) -> NonZeroU32 {
+        NonZeroU32::new(n).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_client_does_not_use_up_what_another_may_ask() {
+        let limiter = Limiter::a_minute(many(3), &Proxies::default());
+        for _ in 0..3 {
+            assert_eq!(ask(&limiter, 1).await, Ok(()));
+        }
+        let wait = ask(&limiter, 1).await.unwrap_err();
+        assert!((16..=20).contains(&wait), "{wait}");
+        assert_eq!(ask(&limiter, 2).await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_clients_has_an_end() {
+        let limiter = Limiter::a_minute(many(1), &Proxies::default());
+        let more = u32::try_from(MOST).unwrap() + 2 * EVERY;
+        for n in 0..more {
+            let _ = ask(&limiter, n).await;
         }
         assert!(limiter.clients() <= MOST + 1, "{}", limiter.clients());
-        assert!(limiter.ask(Client::Address(u128::MAX)).is_err(), "the crowd has had its share");
-        assert!(limiter.ask(Client::Crowd).is_err());
+        assert!(ask(&limiter, more).await.is_err(), "the crowd has had its share");
     }
 
-    #[test]
-    fn who_has_waited_is_forgotten() {
-        let limiter = Limiter::a_second(NonZeroU32::new(1_000_000).unwrap());
+    #[tokio::test]
+    async fn who_has_waited_is_forgotten() {
+        let limiter = Limiter::a_second(many(1_000_000), &Proxies::default());
         for n in 0..EVERY {
-            let _ = limiter.ask(Client::Address(n.into()));
+            assert_eq!(ask(&limiter, n).await, Ok(()));
         }
         assert!(limiter.clients() < EVERY as usize, "{}", limiter.clients());
     }
