@@ -193,15 +193,14 @@ impl Replay {
 
     async fn answer(State(replay): State<Self>, headers: HeaderMap, body: Bytes) -> (HeaderMap, Bytes) {
         let known = replay.said.lock().unwrap().answers.get(&body).cloned();
-        let answer = match known {
-            Some(answer) => answer,
-            None => {
-                let asked = replay.http.post(&replay.api).headers(headers).body(body.clone());
-                let answer = asked.send().await.unwrap().error_for_status().unwrap();
-                let mut headers = answer.headers().clone();
-                headers.remove("transfer-encoding");
-                (headers, answer.bytes().await.unwrap())
-            }
+        let answer = if let Some(answer) = known {
+            answer
+        } else {
+            let asked = replay.http.post(&replay.api).headers(headers).body(body.clone());
+            let answer = asked.send().await.unwrap().error_for_status().unwrap();
+            let mut headers = answer.headers().clone();
+            headers.remove("transfer-encoding");
+            (headers, answer.bytes().await.unwrap())
         };
         let mut said = replay.said.lock().unwrap();
         said.last.clone_from(&body);
@@ -405,11 +404,14 @@ async fn main() {
             replay.last().1
         );
     }
-    for (name, api, idle) in [("SQLite", &api, idle[0]), ("PostgreSQL", &api_postgres, idle[1])] {
-        let peak = memory(api, "VmHWM:");
-        println!(
-            "api, {name}: {idle:.0} MB resident when idle, {peak:.0} MB at its peak, {:.0} MB above",
-            peak - idle
-        );
-    }
+    tell_memory("SQLite", &api, idle[0]);
+    tell_memory("PostgreSQL", &api_postgres, idle[1]);
+}
+
+fn tell_memory(name: &str, api: &Running, idle: f64) {
+    let peak = memory(api, "VmHWM:");
+    println!(
+        "api, {name}: {idle:.0} MB resident when idle, {peak:.0} MB at its peak, {:.0} MB above",
+        peak - idle
+    );
 }

@@ -172,13 +172,15 @@ impl Listener {
         request.extensions_mut().insert(ConnectInfo(peer));
         let rules = self.web.rules();
         let mut response = match rules.admit(&mut request, &self.web).await {
-            Ok(()) => match self.shortcut.as_ref().and_then(|shortcut| shortcut.answer(&request)) {
-                Some(response) => response,
-                None => {
+            Ok(()) => {
+                if let Some(response) = self.shortcut.as_ref().and_then(|shortcut| shortcut.answer(&request))
+                {
+                    response
+                } else {
                     let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;
                     response
                 }
-            },
+            }
             Err(refusal) => refusal,
         };
         rules.dress(response.headers_mut());

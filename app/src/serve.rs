@@ -69,6 +69,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs until told to stop.
 pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<Ending> {
+    let webhook = service.webhook.take();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(BuildInfo));
     registry.register_collector(Box::new(exporter::ProcessCollector));
@@ -90,25 +91,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
     let service_api = if runs(Role::Api) { Some(Api::open(&service, &store, own).await?) } else { None };
-    let web_sockets = if service.listen.web_systemd {
-        Sockets::Systemd
-    } else {
-        Sockets::Bind(service.listen.web.clone(), "--web.listen-address")
-    };
-    let web_sockets = web_sockets.open().await?;
-    let api_sockets = if runs(Role::Api) {
-        Sockets::Bind(service.listen.api.clone(), "--api.listen-address").open().await?
-    } else {
-        Vec::new()
-    };
-
-    let webhook = match service.webhook.take() {
-        Some(webhook) => {
-            let sockets = Sockets::Bind(vec![webhook.listen.clone()], "--webhook.listen-address");
-            Some((sockets.open().await?, webhook))
-        }
-        None => None,
-    };
+    let Doors { web: web_sockets, api: api_sockets, webhook } = Doors::open(&service, webhook).await?;
     let anonymous = anonymous(&service, &store, &api_sockets, &rules).await?;
 
     let lifecycle = Lifecycle::default();
@@ -169,7 +152,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, "web", web_sockets, &router, Some(shortcut), &rules.web);
+    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), &rules.web);
     rules.keep(&lifecycle, &clock);
     announce(web, docs, &service, &rules);
     drop(latch);
@@ -180,6 +163,39 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
+}
+
+/// The sockets of one process, opened before anything is started.
+struct Doors {
+    web: Vec<TcpListener>,
+    /// Empty where the API does not run.
+    api: Vec<TcpListener>,
+    webhook: Option<(Vec<TcpListener>, Webhook)>,
+}
+
+impl Doors {
+    async fn open(service: &Service, webhook: Option<Webhook>) -> anyhow::Result<Self> {
+        let listen = &service.listen;
+        let web = if listen.web_systemd {
+            Sockets::Systemd
+        } else {
+            Sockets::Bind(listen.web.clone(), "--web.listen-address")
+        };
+        let web = web.open().await?;
+        let api = if service.roles.contains(&Role::Api) {
+            Sockets::Bind(listen.api.clone(), "--api.listen-address").open().await?
+        } else {
+            Vec::new()
+        };
+        let webhook = match webhook {
+            Some(webhook) => {
+                let sockets = Sockets::Bind(vec![webhook.listen.clone()], "--webhook.listen-address");
+                Some((sockets.open().await?, webhook))
+            }
+            None => None,
+        };
+        Ok(Self { web, api, webhook })
+    }
 }
 
 /// What the API has besides its router.
@@ -336,11 +352,11 @@ fn listen(
     name: &'static str,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
-    shortcut: Option<Shortcut>,
+    shortcut: Option<&Shortcut>,
     web: &Arc<Web>,
 ) {
     for socket in sockets {
-        let (router, shortcut, web) = (router.clone(), shortcut.clone(), web.clone());
+        let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
         let listener = Listener { router, shortcut, web, limits: Limits::default() };
         lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
     }

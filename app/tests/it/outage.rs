@@ -54,9 +54,9 @@ fn server(url: &str) -> &str {
     authority.rsplit('@').next().unwrap()
 }
 
-async fn score(store: &Store, person: i64, score: u8, now: Timestamp) {
+async fn sleep(store: &Store, person: i64, value: u8, now: Timestamp) {
     let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-    let body = format!("{{\"id\":\"a\",\"day\":\"{day}\",\"score\":{score},\"contributors\":{{}}}}");
+    let body = format!("{{\"id\":\"a\",\"day\":\"{day}\",\"score\":{value},\"contributors\":{{}}}}");
     let batch = Batch {
         person,
         collection: Collection::DailySleep,
@@ -76,7 +76,7 @@ async fn a_hanging_database_is_said_and_the_last_values_stay_until_it_answers() 
     let location: Location = url.parse().unwrap();
     let store = Store::open(&location).await.unwrap();
     let person = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
-    score(&store, person, 81, now()).await;
+    sleep(&store, person, 81, now()).await;
 
     let proxy = Proxy::start(server(&url).to_owned()).await;
     let url = url.replacen(server(&url), &format!("127.0.0.1:{}", proxy.port), 1);
@@ -97,7 +97,7 @@ async fn a_hanging_database_is_said_and_the_last_values_stay_until_it_answers() 
     until("readiness", async || ask("/-/ready").await).await;
 
     proxy.flows.send_replace(false);
-    score(&store, person, 64, now()).await;
+    sleep(&store, person, 64, now()).await;
     let text = shows("myhealth_store_up 0\n").await;
     assert!(text.contains(&line(81)), "the newest known value stays: {text}");
     assert!(ask("/-/ready").await.is_some(), "it still answers scrapes; a restart would lose the values");

@@ -1,5 +1,5 @@
 //! What people get to read: the shipped Alertmanager configuration with every receiver pointed at a stand-in for Slack,
-//! Discord, PagerDuty, a mail server and a program of somebody's own. And quiet hours, at night and in the morning.
+//! Discord, `PagerDuty`, a mail server and a program of somebody's own. And quiet hours, at night and in the morning.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -30,7 +30,7 @@ async fn web(arrived: &Arrived) -> String {
 }
 
 /// A mail server that delivers to `arrived`, one letter a connection.
-async fn mail(arrived: &Arrived) -> String {
+fn mail(arrived: &Arrived) -> String {
     let kept = Arc::clone(arrived);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -161,7 +161,7 @@ fn alert(name: &str, severity: &str, person: Option<&str>) -> Value {
 #[tokio::test]
 async fn every_receiver_is_told_in_words_that_a_person_can_use() {
     let arrived = Arrived::default();
-    let (web, mail) = (web(&arrived).await, mail(&arrived).await);
+    let (web, mail) = (web(&arrived).await, mail(&arrived));
     let folder = tempfile::tempdir().unwrap();
     let text = pointed(folder.path(), &web, &mail);
     // Whatever hour it is.
