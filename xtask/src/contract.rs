@@ -60,7 +60,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let database = filled(&binary, &folder)?;
     let mut create = Command::new(&binary);
     create.args(["token", "create", "contract", "--database-url", &database]);
-    create.args(["--scope", "rest", "--scope", "remote-read", "--scope", "ingest"]);
+    create.args(["--scope", "rest", "--scope", "remote-read", "--scope", "ingest", "--scope", "jobs"]);
     let token = run::quietly(&mut create, "look at the lines above")?;
     let password = folder.join("password");
     fs::write(&password, "correct horse battery staple\n")?;
