@@ -287,7 +287,10 @@ async fn cancel_job(
     get, path = "/jobs/{id}/result", operation_id = "read_job_result", tag = "jobs",
     params(("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502")),
     responses(
-        (status = 200, description = "The file, of the type that the job says.", content((Vec<u8> = "application/octet-stream"))),
+        (status = 200, description = "The file, of the type that the job says.", content(
+            (String = "text/csv"), (String = "application/x-ndjson"), (Vec<Object> = "application/json"),
+            (Vec<u8> = "application/vnd.apache.parquet"), (Object = "application/fhir+json"), (String = "text/html"),
+        )),
         (status = 409, description = "There is no result: the job has not ended, has failed, or makes none.", body = crate::error::Problem, content_type = "application/problem+json"),
         Unknown, Failures,
     ),

@@ -71,6 +71,20 @@ impl Watch {
     }
 }
 
+/// One server-sent event.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "axum writes events; this describes them")]
+struct JobEvent {
+    /// The job's version, for `Last-Event-ID`.
+    #[schema(example = "3")]
+    id: String,
+    /// Always `job`.
+    #[schema(example = "job")]
+    event: String,
+    /// The job, as JSON.
+    data: String,
+}
+
 /// A job as server-sent events.
 ///
 /// Each event is the job as it is then, `id` its version; the last one is that of a state that does not change any more.
@@ -82,7 +96,7 @@ impl Watch {
         ("Last-Event-ID" = Option<String>, Header, description = "The last event that was seen; browsers send it.", example = "3"),
     ),
     responses(
-        (status = 200, description = "Events named `job`, each with a job as its data.", content((String = "text/event-stream"))),
+        (status = 200, description = "Events named `job`, each with a job as its data.", content((JobEvent = "text/event-stream"))),
         (status = 204, description = "There is nothing new, and will not be."),
         Unknown, Failures,
     ),
