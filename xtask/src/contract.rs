@@ -80,6 +80,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         run.current_dir(run::root().join("api/tests/contract")).env("SCHEMATHESIS_HOOKS", "hooks");
         run.arg("--config-file").arg("schemathesis.toml").arg("run").arg(&document);
         run.args(["--url", &service.address, "--checks", "all", "--no-color", "--continue-on-failure"]);
+        // Deleting a job cancels it; what became of it can be read for a week.
+        run.args(["--exclude-checks", "use_after_free"]);
         run.args(["--max-examples", &args.cases.to_string(), "--generation-database", "none"]);
         if let Some(token) = header {
             run.args(["--header", &format!("Authorization: Bearer {token}")]);
