@@ -1,15 +1,16 @@
-//! Many metrics at once: one statement for all of them, however many there are.
+//! Many metrics and people at once: one statement for all of them, however many there are.
 
 use std::collections::HashMap;
 
 use domain::{Day, DayRange, Metric};
 use jiff_sqlx::ToSqlx;
+use serde_json::Value;
 use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::backend::{Backend, with_pool};
+use crate::digits;
 use crate::error::{Error, Result};
-use crate::history::unfold;
 use crate::numbers::{SeriesRow, StoredSeries, stored_series};
 use crate::sync;
 
@@ -30,68 +31,129 @@ pub struct Extent {
 /// A row of `series` behind its metric.
 type KeyedRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
+/// Columns being filled by rows that come in any order.
+struct Columns {
+    people: HashMap<i64, usize>,
+    metrics: HashMap<&'static str, usize>,
+    filled: Vec<Vec<Column>>,
+}
+
+impl Columns {
+    fn new(people: &[i64], metrics: &[&'static Metric]) -> Self {
+        Self {
+            people: people.iter().enumerate().map(|(place, person)| (*person, place)).collect(),
+            metrics: places(metrics),
+            filled: vec![vec![Column::new(); metrics.len()]; people.len()],
+        }
+    }
+
+    fn put(&mut self, person: i64, key: &str, mut column: Column) -> Result<()> {
+        let place = self.people.get(&person).zip(self.metrics.get(key));
+        let (person, metric) = place.ok_or(Error::Corrupt { what: "daily" })?;
+        // The index is read in this order; nothing but the index says so.
+        if !column.is_sorted_by_key(|(day, _)| *day) {
+            column.sort_by_key(|(day, _)| *day);
+        }
+        self.filled[*person][*metric] = column;
+        Ok(())
+    }
+}
+
 /// Where each metric stands in the question.
 fn places(metrics: &[&'static Metric]) -> HashMap<&'static str, usize> {
     metrics.iter().enumerate().map(|(place, metric)| (metric.key, place)).collect()
 }
 
-/// A statement about some metrics of one person in a range of days.
-macro_rules! asked {
-    ($db:ty, $what:expr, $person:expr, $metrics:expr, $range:expr, $end:expr) => {{
-        let mut query = QueryBuilder::<$db>::new($what);
-        query.push(" where person = ").push_bind($person).push(" and metric in (");
-        let mut list = query.separated(", ");
-        for metric in $metrics {
-            list.push_bind(metric.key);
-        }
-        query.push(") and day between ").push_bind($range.first().date().to_sqlx());
-        query.push(" and ").push_bind($range.last().date().to_sqlx());
-        query.push($end);
-        query
-    }};
+fn keys(metrics: &[&'static Metric]) -> Vec<&'static str> {
+    metrics.iter().map(|metric| metric.key).collect()
+}
+
+/// A list for SQLite, which takes none as a parameter: the text of a statement is one, however many are asked for.
+fn json<T: Into<Value>>(list: Vec<T>) -> String {
+    Value::from(list).to_string()
+}
+
+/// Days and their numbers, each a list with commas.
+fn unfold(days: &str, numbers: &str) -> Result<Column> {
+    let corrupt = || Error::Corrupt { what: "daily" };
+    let mut numbers = numbers.split(',');
+    let mut column = Column::with_capacity(days.len() / 11 + 1);
+    for day in days.split(',') {
+        let number = numbers.next().ok_or_else(corrupt)?;
+        let value = digits::number(number.as_bytes()).or_else(|| number.parse().ok());
+        column.push((day.parse().map_err(|_| corrupt())?, value.ok_or_else(corrupt)?));
+    }
+    if numbers.next().is_some() { Err(corrupt()) } else { Ok(column) }
 }
 
 impl Store {
-    /// The values of several metrics in a range of days, a column each, in the order asked.
+    /// The values of several metrics of several people in a range of days: by person and then by metric, both in the
+    /// order asked and none of them twice, a column each. One statement, one index range a column; the caller bounds how
+    /// many people times metrics times days that is.
+    pub async fn daily_of_people(
+        &self,
+        people: &[i64],
+        metrics: &[&'static Metric],
+        range: DayRange,
+    ) -> Result<Vec<Vec<Column>>> {
+        let mut columns = Columns::new(people, metrics);
+        if people.is_empty() || metrics.is_empty() {
+            return Ok(columns.filled);
+        }
+        let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
+        // Rows cost more than what is in them (SQLite's come one by one from another thread), so a row is a column.
+        match &self.backend {
+            Backend::Postgres(pool) => {
+                let rows: Vec<(i64, String, Vec<jiff_sqlx::Date>, Vec<f64>)> = sqlx::query_as(
+                    "select person, metric, array_agg(day), array_agg(value) from daily
+                     where person = any($1) and metric = any($2) and day between $3 and $4 group by person, metric",
+                )
+                .bind(people)
+                .bind(keys(metrics))
+                .bind(first)
+                .bind(last)
+                .fetch_all(pool)
+                .await?;
+                for (person, key, dates, values) in rows {
+                    let days = dates.into_iter().map(sync::day);
+                    let column = days.zip(values).map(|(day, value)| Ok((day?, value)));
+                    columns.put(person, &key, column.collect::<Result<_>>()?)?;
+                }
+            }
+            // `quote` writes the digits that make the same number again, and whole numbers are written faster.
+            Backend::Sqlite { read, .. } => {
+                let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
+                    "select person, metric, group_concat(day),
+                            group_concat(case when value = cast(value as integer) then cast(value as integer)
+                                              else quote(value) end)
+                     from daily
+                     where person in (select value from json_each($1)) and metric in (select value from json_each($2))
+                       and day between $3 and $4
+                     group by person, metric",
+                )
+                .bind(json(people.to_vec()))
+                .bind(json(keys(metrics)))
+                .bind(first)
+                .bind(last)
+                .fetch_all(read)
+                .await?;
+                for (person, key, days, numbers) in rows {
+                    columns.put(person, &key, unfold(&days, &numbers)?)?;
+                }
+            }
+        }
+        Ok(columns.filled)
+    }
+
+    /// The values of several metrics of one person in a range of days, a column each, in the order asked.
     pub async fn daily_of(
         &self,
         person: i64,
         metrics: &[&'static Metric],
         range: DayRange,
     ) -> Result<Vec<Column>> {
-        let places = places(metrics);
-        let place = |key: &str| places.get(key).copied().ok_or(Error::Corrupt { what: "metric" });
-        let mut columns: Vec<Column> = metrics.iter().map(|_| Column::new()).collect();
-        if metrics.is_empty() {
-            return Ok(columns);
-        }
-        match &self.backend {
-            Backend::Postgres(pool) => {
-                let what = "select metric, day, value from daily";
-                let mut query = asked!(sqlx::Postgres, what, person, metrics, range, " order by metric, day");
-                let rows: Vec<(String, jiff_sqlx::Date, f64)> =
-                    query.build_query_as().persistent(false).fetch_all(pool).await?;
-                for (key, date, value) in rows {
-                    columns[place(&key)?].push((sync::day(date)?, value));
-                }
-            }
-            // A row a metric, for the reason that `daily_of_people` gives.
-            Backend::Sqlite { read, .. } => {
-                let what = "select metric, group_concat(day), group_concat(case when value = cast(value as integer) \
-                            then cast(value as integer) else quote(value) end) from daily";
-                let mut query = asked!(sqlx::Sqlite, what, person, metrics, range, " group by metric");
-                let rows: Vec<(String, String, String)> =
-                    query.build_query_as().persistent(false).fetch_all(read).await?;
-                for (key, days, numbers) in rows {
-                    let column = &mut columns[place(&key)?];
-                    unfold(&days, &numbers, |day, value| column.push((day, value)))?;
-                    if !column.is_sorted_by_key(|(day, _)| *day) {
-                        column.sort_by_key(|(day, _)| *day);
-                    }
-                }
-            }
-        }
-        Ok(columns)
+        let columns = self.daily_of_people(&[person], metrics, range).await?;
+        Ok(columns.into_iter().next().unwrap_or_default())
     }
 
     /// The points of several metrics whose documents belong to a range of days, in order of metric as asked, day and
@@ -107,8 +169,17 @@ impl Store {
         }
         let places = places(metrics);
         let rows: Vec<KeyedRow> = with_pool!(self, pool, Db => {
-            let what = "select metric, day, start_at, step_ms, offsets_ms, points from series";
-            let mut query = asked!(Db, what, person, metrics, range, " order by metric, day, start_at");
+            let mut query = QueryBuilder::<Db>::new(
+                "select metric, day, start_at, step_ms, offsets_ms, points from series where person = ",
+            );
+            query.push_bind(person).push(" and metric in (");
+            let mut list = query.separated(", ");
+            for key in keys(metrics) {
+                list.push_bind(key);
+            }
+            query.push(") and day between ").push_bind(range.first().date().to_sqlx());
+            query.push(" and ").push_bind(range.last().date().to_sqlx());
+            query.push(" order by metric, day, start_at");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         let mut found = Vec::with_capacity(rows.len());

@@ -2,78 +2,17 @@
 
 use std::collections::VecDeque;
 
-use domain::{Day, DayRange, Metric};
+use domain::{DayRange, Metric};
 use jiff_sqlx::ToSqlx;
-use sqlx::QueryBuilder;
 use tokio::task::JoinSet;
 
 use crate::Store;
-use crate::backend::{Backend, with_pool};
+use crate::backend::with_pool;
+use crate::digits;
 use crate::error::{Error, Result};
 use crate::sync::{self, DateColumn};
 
-mod digits;
-
-/// A number of a day, and whose it is.
-pub type PersonDay = (i64, Day, f64);
-
 impl Store {
-    /// The values of one metric of several people in a range of days, in order of person and day: one index range a
-    /// person, one statement for all. The caller bounds how many people times days that is.
-    pub async fn daily_of_people(
-        &self,
-        people: &[i64],
-        metric: &'static Metric,
-        range: DayRange,
-    ) -> Result<Vec<PersonDay>> {
-        if people.is_empty() {
-            return Ok(Vec::new());
-        }
-        macro_rules! query {
-            ($db:ty, $what:literal, $order:literal) => {{
-                let what = concat!("select ", $what, " from daily where person in (");
-                let mut query = QueryBuilder::<$db>::new(what);
-                let mut list = query.separated(", ");
-                for person in people {
-                    list.push_bind(*person);
-                }
-                query.push(") and metric = ").push_bind(metric.key);
-                query.push(" and day between ").push_bind(range.first().date().to_sqlx());
-                query.push(" and ").push_bind(range.last().date().to_sqlx());
-                query.push($order);
-                query
-            }};
-        }
-        match &self.backend {
-            Backend::Postgres(pool) => {
-                let mut query = query!(sqlx::Postgres, "person, day, value", " order by person, day");
-                let rows: Vec<(i64, jiff_sqlx::Date, f64)> = query.build_query_as().fetch_all(pool).await?;
-                rows.into_iter().map(|(person, date, value)| Ok((person, sync::day(date)?, value))).collect()
-            }
-            // Rows come one by one from another thread, which takes longer than to read them; a person's days come as
-            // one. `quote` writes the digits that make the same number again, and whole numbers are written faster.
-            Backend::Sqlite { read, .. } => {
-                let mut query = query!(
-                    sqlx::Sqlite,
-                    "person, group_concat(day), group_concat(case when value = cast(value as integer) \
-                     then cast(value as integer) else quote(value) end)",
-                    " group by person order by person"
-                );
-                let rows: Vec<(i64, String, String)> = query.build_query_as().fetch_all(read).await?;
-                let mut values =
-                    Vec::with_capacity(rows.iter().map(|(_, days, _)| days.len() / 11 + 1).sum());
-                for (person, days, numbers) in rows {
-                    unfold(&days, &numbers, |day, value| values.push((person, day, value)))?;
-                }
-                // The index is read in this order; nothing but the index says so.
-                if !values.is_sorted_by_key(|(person, day, _)| (*person, *day)) {
-                    values.sort_by_key(|(person, day, _)| (*person, *day));
-                }
-                Ok(values)
-            }
-        }
-    }
-
     /// From the first to the last day under which points of a metric are filed; two index probes.
     pub async fn series_extent(&self, person: i64, metric: &'static Metric) -> Result<Option<DayRange>> {
         let (first, last): (DateColumn, DateColumn) = with_pool!(self, pool => {
@@ -105,18 +44,6 @@ impl Store {
         let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
         Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok())
     }
-}
-
-/// Days and their numbers, each a list with commas.
-pub(crate) fn unfold(days: &str, numbers: &str, mut each: impl FnMut(Day, f64)) -> Result<()> {
-    let corrupt = || Error::Corrupt { what: "daily" };
-    let mut numbers = numbers.split(',');
-    for day in days.split(',') {
-        let number = numbers.next().ok_or_else(corrupt)?;
-        let value = digits::number(number.as_bytes()).or_else(|| number.parse().ok());
-        each(day.parse().map_err(|_| corrupt())?, value.ok_or_else(corrupt)?);
-    }
-    if numbers.next().is_some() { Err(corrupt()) } else { Ok(()) }
 }
 
 /// Days of points read by one statement: bounds the memory.

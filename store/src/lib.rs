@@ -12,6 +12,7 @@ mod backend;
 mod changes;
 mod columns;
 mod credentials;
+mod digits;
 mod documents;
 mod drift;
 mod error;
@@ -48,7 +49,7 @@ pub use credentials::{Credential, SealedPair};
 pub use documents::StoredDocument;
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
-pub use history::{PersonDay, Points};
+pub use history::Points;
 pub use jobs::{
     Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room,
 };

@@ -136,13 +136,13 @@ async fn read_daily(
     range: DayRange,
 ) -> Result<HashMap<(&'static str, i64), Values>, Error> {
     let people: Vec<i64> = owners.iter().map(|owner| owner.person.id).collect();
-    let mut values: HashMap<_, Values> = HashMap::new();
-    for metric in group.iter().map(|selected| selected.metric).filter(|metric| !metric.is_series()) {
-        for (person, day, value) in store.daily_of_people(&people, metric, range).await? {
-            values.entry((metric.key, person)).or_default().push((day, value));
-        }
-    }
-    Ok(values)
+    let metrics: Vec<_> =
+        group.iter().map(|selected| selected.metric).filter(|metric| !metric.is_series()).collect();
+    let columns = store.daily_of_people(&people, &metrics, range).await?;
+    let person = |(person, columns): (i64, Vec<Values>)| {
+        metrics.iter().zip(columns).map(move |(metric, column)| ((metric.key, person), column))
+    };
+    Ok(people.into_iter().zip(columns).flat_map(person).collect())
 }
 
 /// The series of one row of numbers of days.

@@ -16,27 +16,41 @@ async fn on_both(mut case: impl AsyncFnMut(Store)) {
 }
 
 #[tokio::test]
-async fn days_of_several_people_come_person_by_person() {
+async fn a_column_is_filled_for_each_person_and_metric_in_the_order_asked() {
     on_both(async |store| {
-        let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
+        let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
+        let bob = store.ensure_person(&"bob".parse().unwrap(), "UTC", now()).await.unwrap();
         put(&store, Collection::DailySleep, vec![score("2026-03-02", 80), score("2026-03-01", 70)]).await;
         store
-            .apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-01", 60)]), now())
+            .apply(
+                &batch(&bob, Collection::DailySleep, vec![score("2026-03-01", 60), score("2026-02-28", 1)]),
+                now(),
+            )
             .await
             .unwrap();
-        let me = me(&store).await.id;
-        let range = DayRange::new(day("2026-03-01"), day("2026-03-02")).unwrap();
-        let found = store.daily_of_people(&[me, ann.id], metric("sleep_score"), range).await.unwrap();
-        let mut expected = vec![
-            (ann.id, day("2026-03-01"), 60.0),
-            (me, day("2026-03-01"), 70.0),
-            (me, day("2026-03-02"), 80.0),
-        ];
-        expected.sort_by_key(|(person, day, _)| (*person, *day));
-        assert_eq!(found, expected);
-        assert_eq!(store.daily_of_people(&[], metric("sleep_score"), range).await.unwrap(), []);
-        assert_eq!(store.daily_extent(me, metric("sleep_score")).await.unwrap(), Some(range));
-        assert_eq!(store.daily_extent(me, metric("readiness_score")).await.unwrap(), None);
+        let (me, bob) = (me(&store).await.id, bob.id);
+        let (first, second) = (day("2026-03-01"), day("2026-03-02"));
+        let range = DayRange::new(first, second).unwrap();
+        let metrics = ["sleep_score", "readiness_score", "sleep_contributor_timing"].map(metric);
+        for people in [[bob, ann, me], [me, bob, ann], [ann, me, bob]] {
+            let found = store.daily_of_people(&people, &metrics, range).await.unwrap();
+            let expected = people.map(|person| match person {
+                _ if person == me => {
+                    [vec![(first, 70.0), (second, 80.0)], vec![], vec![(first, 70.0), (second, 70.0)]]
+                }
+                _ if person == bob => [vec![(first, 60.0)], vec![], vec![(first, 70.0)]],
+                _ => [vec![], vec![], vec![]],
+            });
+            assert_eq!(found, expected);
+            for (person, columns) in people.into_iter().zip(&found) {
+                assert_eq!(store.daily_of(person, &metrics, range).await.unwrap(), *columns);
+            }
+        }
+        assert!(store.daily_of_people(&[], &metrics, range).await.unwrap().is_empty());
+        let nothing = store.daily_of_people(&[me, ann], &[], range).await.unwrap();
+        assert!(nothing.len() == 2 && nothing.iter().all(Vec::is_empty));
+        assert_eq!(store.daily_extent(me, metrics[0]).await.unwrap(), Some(range));
+        assert_eq!(store.daily_extent(me, metrics[1]).await.unwrap(), None);
     })
     .await;
 }
@@ -70,13 +84,13 @@ async fn a_number_of_a_day_comes_back_to_the_last_bit() {
         let me = me(&store).await.id;
         let range = DayRange::new(first, first.plus(2000)).unwrap();
         let metric = metric("temperature_deviation");
-        let found = store.daily_of_people(&[me], metric, range).await.unwrap();
+        let found = store.daily_of(me, &[metric], range).await.unwrap().remove(0);
         let rows = store.daily(me, metric, range).await.unwrap();
         assert!(rows.len() > 900, "{}", rows.len());
         let bits = |values: Vec<(_, f64)>| {
             values.into_iter().map(|(day, value)| (day, value.to_bits())).collect::<Vec<_>>()
         };
-        assert_eq!(bits(found.into_iter().map(|(_, day, value)| (day, value)).collect()), bits(rows));
+        assert_eq!(bits(found), bits(rows));
     })
     .await;
 }

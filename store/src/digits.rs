@@ -6,7 +6,7 @@ const TENS: [f64; 16] =
 
 /// Adds the elements of a JSON array of numbers and nulls to `into`. `None` if it is written in a way that is for a
 /// real parser to judge; `into` then holds some of them.
-pub(super) fn numbers(text: &str, into: &mut Vec<Option<f64>>) -> Option<()> {
+pub(crate) fn numbers(text: &str, into: &mut Vec<Option<f64>>) -> Option<()> {
     elements(text, |element| {
         into.push(if element == b"null" { None } else { Some(number(element)?) });
         Some(())
@@ -14,7 +14,7 @@ pub(super) fn numbers(text: &str, into: &mut Vec<Option<f64>>) -> Option<()> {
 }
 
 /// The same for whole numbers without nulls.
-pub(super) fn wholes(text: &str, into: &mut Vec<i64>) -> Option<()> {
+pub(crate) fn wholes(text: &str, into: &mut Vec<i64>) -> Option<()> {
     elements(text, |element| {
         let (negative, digits) = sign(element);
         let whole = whole(digits).filter(|whole| plain(digits) && (*whole != 0 || !negative))?;
@@ -32,7 +32,7 @@ fn elements(text: &str, mut each: impl FnMut(&[u8]) -> Option<()>) -> Option<()>
 }
 
 /// A number of up to fifteen digits without an exponent, correctly rounded.
-pub(super) fn number(text: &[u8]) -> Option<f64> {
+pub(crate) fn number(text: &[u8]) -> Option<f64> {
     let (negative, digits) = sign(text);
     let dot = digits.iter().position(|byte| *byte == b'.');
     let (before, after) = match dot {
