@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::fmt::temporal::DateTimeParser;
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::catalogue::{Metric, Pick, Source};
@@ -17,7 +17,8 @@ pub struct Event {
     pub start: Option<String>,
     /// When it ended; `None` while it goes on, and for what has no length.
     pub end: Option<String>,
-    /// Its numbers, by the family of their metric ([`Metric::family`]), in base units. What was not measured is absent.
+    /// Its numbers in base units, by the key of their metric; how long it lasted by the family ([`Metric::family`]), because
+    /// rows of a span differ by a word of the document. What was not measured is absent.
     pub values: BTreeMap<&'static str, f64>,
     /// Its words, by Oura's name of the field. Free text of the wearer's among them is private.
     pub labels: BTreeMap<&'static str, String>,
@@ -66,12 +67,12 @@ impl Event {
                 _ => None,
             };
             if let Some(value) = value {
-                values.insert(metric.family(), value);
+                values.insert(name(metric), value);
             }
         }
         Some(Self {
-            start: time(&document, shape.start),
-            end: time(&document, shape.end),
+            start: time(&document, shape.start).map(str::to_owned),
+            end: time(&document, shape.end).map(str::to_owned),
             values,
             labels: shape
                 .labels
@@ -109,6 +110,11 @@ impl Event {
     }
 }
 
+/// What a number of an event is called. Rows of a span stand for each other: a document has the word of one of them.
+fn name(metric: &Metric) -> &'static str {
+    if matches!(metric.source, Source::Span(..)) { metric.family() } else { metric.key }
+}
+
 fn matches(pick: Pick, document: &Value) -> bool {
     match pick {
         Pick::Each(pointer, word) => document.pointer(pointer).and_then(Value::as_str) == Some(word),
@@ -116,11 +122,10 @@ fn matches(pick: Pick, document: &Value) -> bool {
     }
 }
 
-/// A time that can be read, as it is written.
-fn time(document: &Value, pointer: &str) -> Option<String> {
-    instant(document, pointer)?;
-    let text = document.pointer(pointer)?.as_str()?;
-    DateTimeParser::new().parse_timestamp(text).is_ok().then(|| text.to_owned())
+/// A time that can be read, as it is written. 1970 is Oura's way to say that it does not know.
+fn time<'a>(document: &'a Value, pointer: &str) -> Option<&'a str> {
+    instant(document, pointer).filter(|at| *at > Timestamp::UNIX_EPOCH)?;
+    document.pointer(pointer)?.as_str()
 }
 
 /// A text, or several with commas.
@@ -135,6 +140,7 @@ fn word(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::METRICS;
 
     fn day() -> Day {
         "2026-03-29".parse().unwrap()
@@ -160,6 +166,36 @@ mod tests {
             r#"{"type":"rest","total_sleep_duration":600,"bedtime_start":"soon","lowest_heart_rate":255}"#;
         let event = Event::read(Collection::Sleep, day(), body).unwrap();
         assert_eq!((event.start, event.values), (None, BTreeMap::from([("sleep_duration", 600.0)])));
+    }
+
+    #[test]
+    fn no_number_takes_the_place_of_another() {
+        for metric in METRICS.iter().filter(|metric| shape(metric.collection).is_some()) {
+            let same: Vec<_> =
+                Metric::of(metric.collection).filter(|other| name(other) == name(metric)).collect();
+            let stands_for_each_other =
+                |row: &&Metric| matches!(row.source, Source::Span(Pick::Each(..), ..));
+            assert!(same.len() == 1 || same.iter().all(stands_for_each_other), "{}", metric.key);
+        }
+    }
+
+    #[test]
+    fn a_night_says_how_long_each_stage_was() {
+        let fixture: Value = serde_json::from_str(include_str!("../fixtures/sleep.json")).unwrap();
+        let event = Event::read(Collection::Sleep, day(), &fixture["data"][0].to_string()).unwrap();
+        let stages = ["deep", "light", "rem", "awake"]
+            .map(|stage| event.values.get(format!("sleep_stage_duration_{stage}").as_str()).copied());
+        assert_eq!(stages, [Some(900.0), Some(900.0), Some(300.0), Some(300.0)]);
+    }
+
+    #[test]
+    fn a_ring_that_was_never_set_up_has_no_time_of_it() {
+        let set_up = |at: &str| {
+            let body = serde_json::json!({ "set_up_at": at }).to_string();
+            Event::read(Collection::RingConfiguration, day(), &body).unwrap().start
+        };
+        assert_eq!(set_up("1970-01-01T00:00:00+00:00"), None);
+        assert_eq!(set_up("2026-03-01T10:00:00+02:00").as_deref(), Some("2026-03-01T10:00:00+02:00"));
     }
 
     #[test]

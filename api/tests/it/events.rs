@@ -42,6 +42,18 @@ async fn a_document_is_a_row() {
 }
 
 #[tokio::test]
+async fn a_night_says_how_long_each_stage_was() {
+    let night = json!({
+        "id": "n", "day": "2026-03-29", "type": "long_sleep", "sleep_algorithm_version": "v2",
+        "bedtime_start": "2026-03-28T23:00:00+01:00", "bedtime_end": "2026-03-29T07:00:00+02:00",
+        "deep_sleep_duration": 4800, "light_sleep_duration": 13500, "rem_sleep_duration": 5400, "awake_time": 1500,
+        "time_in_bed": 25200, "efficiency": 94,
+    });
+    let api = TestApi::with(vec![filed(Collection::Sleep, &night)]).await;
+    insta::assert_json_snapshot!("stages", api.get("/api/v1/sleep-periods").await["events"]);
+}
+
+#[tokio::test]
 async fn paging_walks_every_event_exactly_once() {
     let days = ["2026-03-02", "2026-03-02", "2026-03-02", "2026-03-05", "2026-03-28", "2026-03-29"];
     let ids = ["c", "a", "b x&y", "d", "e", "f"];
