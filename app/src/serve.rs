@@ -287,8 +287,9 @@ async fn anonymous(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    let known = store.has_tokens().await? || store.has_accounts().await?;
-    if !here_only(api) && !allowed && !rules.api.rules().asks_for_passwords() && !known {
+    let guarded = here_only(api) || allowed || rules.api.rules().asks_for_passwords();
+    // Asked last: the exporter's role may not read who may ask the API, and has no API.
+    if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
             "the API would listen where others can reach it, and nobody has a token or an account: make one with \
              `myhealth token create` or `myhealth account add`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (6, "people come and go", include_str!("../migrations/0006_people.sql")),
     (7, "accounts", include_str!("../migrations/0007_accounts.sql")),
     (8, "jobs", include_str!("../migrations/0008_jobs.sql")),
+    (9, "ring", include_str!("../migrations/0009_ring.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -1,7 +1,7 @@
 //! What the exporter asks: the newest values of a few persons at a time, and of whom they changed. The work is constant
 //! per person asked for, however many there are.
 
-use domain::{Collection, Ring};
+use domain::Ring;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
@@ -64,15 +64,8 @@ impl Store {
             return Ok(Vec::new());
         }
         let rows: Vec<(i64, String)> = with_pool!(self, pool, Db => {
-            let mut query = QueryBuilder::<Db>::new(
-                "select person, body from (
-                     select document.person, body from sync_state
-                     join document on document.person = sync_state.person
-                          and document.collection = sync_state.collection and day = newest_day
-                     where sync_state.collection = ",
-            );
-            query.push_bind(Collection::RingConfiguration.name()).push(" and sync_state.");
-            among(&mut query, persons).push(") as ring order by person");
+            let mut query = QueryBuilder::<Db>::new("select person, body from ring where ");
+            among(&mut query, persons).push(" order by person");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         Ok(rows.into_iter().filter_map(|(person, body)| Some((person, Ring::of(&body)?))).collect())

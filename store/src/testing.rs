@@ -47,6 +47,20 @@ pub async fn empty_database_url() -> String {
     format!("{url}{separator}options=-c%20search_path%3D{schema}")
 }
 
+/// Does what an administrator would do by hand.
+pub async fn administer(url: &str, sql: &str) {
+    let mut admin = PgConnection::connect(url).await.expect("the test server answers");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut admin).await.expect("the server does it");
+    admin.close().await.expect("the connection closes");
+}
+
+/// Whether the role of this URL may read a table.
+pub async fn may_read(url: &str, table: &str) -> bool {
+    let mut connection = PgConnection::connect(url).await.expect("the test server answers");
+    let asked = sqlx::query_scalar("select has_table_privilege($1, 'select')").bind(table);
+    asked.fetch_one(&mut connection).await.expect("the server knows the table")
+}
+
 /// Rows of every table about people, by table and person.
 pub async fn rows_by_person(store: &Store) -> BTreeMap<(String, i64), i64> {
     let mut rows = BTreeMap::new();
@@ -68,7 +82,9 @@ pub async fn tables_of_people(store: &Store) -> Vec<String> {
         Backend::Postgres(pool) => {
             sqlx::query_scalar(
                 "select table_name::text from information_schema.columns
-                 where table_schema = current_schema() and column_name = 'person' order by 1",
+                 join information_schema.tables using (table_schema, table_name)
+                 where table_schema = current_schema() and column_name = 'person' and table_type = 'BASE TABLE'
+                 order by 1",
             )
             .fetch_all(pool)
             .await

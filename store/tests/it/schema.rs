@@ -64,6 +64,7 @@ async fn pending_migrations_are_named_until_applied() {
         "people come and go",
         "accounts",
         "jobs",
+        "ring",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();

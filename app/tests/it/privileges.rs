@@ -1,0 +1,81 @@
+//! The role in PostgreSQL that docs/exporter.md advises: enough for gauges, and not for more.
+
+use domain::{Collection, Document};
+use store::{Batch, Origin, Store, testing};
+
+use crate::end_to_end::now;
+use crate::process::{Running, finish, get, myhealth, said, until};
+
+/// The page's statements, for a role and a schema that no other test has.
+fn statements(role: &str, schema: &str) -> String {
+    let page = include_str!("../../../docs/exporter.md");
+    let (_, rest) = page.split_once("```sql\ncreate role exporter").unwrap();
+    let (rest, _) = rest.split_once("```").unwrap();
+    format!("create role exporter{rest}")
+        .replace("role exporter", &format!("role {role}"))
+        .replace("to exporter;", &format!("to {role};"))
+        .replace("schema public", &format!("schema {schema}"))
+}
+
+/// The last day of a person, and a ring.
+async fn fill(store: &Store) {
+    let person = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
+    let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let score = format!(r#"{{"id":"a","day":"{today}","score":81,"contributors":{{}},"new_field":7}}"#);
+    let ring = r#"{"id":"one","hardware_type":"gen4","set_up_at":"2026-01-01T00:00:00+00:00","size":9}"#;
+    let rings = Document::observe(Collection::RingConfiguration, today.to_string().parse().unwrap(), [ring])
+        .0
+        .unwrap();
+    let score = Document::parse(Collection::DailySleep, &score).unwrap();
+    for (collection, document) in [(Collection::DailySleep, score), (Collection::RingConfiguration, rings)] {
+        let batch = Batch {
+            person,
+            collection,
+            covered: None,
+            origin: Origin::Api,
+            documents: vec![document],
+            nearby: Vec::new(),
+            rejected: Vec::new(),
+        };
+        store.apply(&batch, now()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_role_of_the_exporters_page_serves_gauges_and_sees_nothing_else() {
+    let url = testing::empty_database_url().await;
+    let (_, schema) = url.rsplit_once("%3D").unwrap();
+    let role = format!("exporter_{schema}");
+    assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
+    let store = Store::open(&url.parse().unwrap()).await.unwrap();
+    fill(&store).await;
+    testing::administer(&url, &statements(&role, schema)).await;
+    let mut own = reqwest::Url::parse(&url).unwrap();
+    own.set_username(&role).unwrap();
+    own.set_password(Some("…")).unwrap();
+
+    let mut command = myhealth(&["serve", "--only", "exporter", "--database-url", own.as_str()]);
+    command.args(["--web.listen-address", "127.0.0.1:0"]);
+    let exporter = Running::start(command);
+    let address = exporter.address("gauges").await;
+    let metrics = until("the gauges", async || {
+        let metrics = get(&format!("http://{address}/metrics")).await?;
+        metrics.contains("oura_sleep_score{").then_some(metrics)
+    })
+    .await;
+    let ready = until("all to be read", async || get(&format!("http://{address}/-/ready")).await).await;
+    assert!(metrics.contains(r#"hardware_type="gen4""#), "{metrics}\n{ready}");
+    assert!(metrics.contains("myhealth_store_up 1\n"), "{metrics}");
+    assert!(metrics.contains(r#"pointer="/new_field""#), "{metrics}");
+    drop(exporter);
+
+    for more in ["token list", "account list"] {
+        let words: Vec<&str> = more.split(' ').chain(["--database-url", own.as_str()]).collect();
+        let output = finish(myhealth(&words));
+        assert!(said(&output).contains("permission denied"), "{more}: {}", said(&output));
+    }
+    for table in ["document", "series", "daily", "credential", "account", "api_token"] {
+        assert!(!testing::may_read(own.as_str(), table).await, "{table}");
+    }
+    testing::administer(&url, &format!("drop owned by {role}; drop role {role}")).await;
+}
