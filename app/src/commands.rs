@@ -69,6 +69,10 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         _ => None,
     };
     let replica = replica.map(|url| url.parse()).transpose().map_err(Invalid::Replica)?;
+    let servers = |location: &Location| matches!(location, Location::Postgres(_));
+    if replica.as_ref().is_some_and(|replica| !servers(replica) || !servers(&location)) {
+        return Err(Invalid::ReplicaOfNothing.into());
+    }
     let service = Service {
         location,
         replica,

@@ -64,6 +64,11 @@ pub(crate) enum Invalid {
     TokenExpired,
     #[error("--database-replica-url: {0}")]
     Replica(#[source] store::Error),
+    #[error(
+        "--database-replica-url: a replica is one of a PostgreSQL database named with --database-url; leave it out with \
+         the embedded one"
+    )]
+    ReplicaOfNothing,
     #[error("{flag} {path}: {source}")]
     SigningKey { flag: &'static str, path: PathBuf, source: api::login::session::InvalidKey },
     #[error("an account's name is 1 to 64 bytes of printable characters; it is typed at every log-in")]

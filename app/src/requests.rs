@@ -67,7 +67,7 @@ impl Requests {
     /// Counts what is answered at once at one route, with status 200 to GET.
     pub(crate) fn at(&self, route: &str) -> AtOnce {
         let labels = Labels { route: route.to_owned(), method: "GET", code: 200 };
-        AtOnce { took: self.took.get_or_create_owned(&labels), running: self.running.clone() }
+        AtOnce(self.took.get_or_create_owned(&labels))
     }
 
     async fn watch(
@@ -97,20 +97,15 @@ impl Requests {
 
 /// One series of [`Requests`], found once.
 #[derive(Clone, Debug)]
-pub(crate) struct AtOnce {
-    took: HistogramWithExemplars<Trace>,
-    running: Gauge,
-}
+pub(crate) struct AtOnce(HistogramWithExemplars<Trace>);
 
 impl AtOnce {
-    /// Counts one answer and tells how long it took.
-    pub(crate) fn watch<T>(&self, answer: impl FnOnce() -> T) -> T {
+    /// Counts an answer, if there is one, and tells how long it took. Nobody can see it in flight: nothing is waited for.
+    pub(crate) fn watch<T>(&self, answer: impl FnOnce() -> Option<T>) -> Option<T> {
         let started = Instant::now();
-        let running = Running::new(&self.running);
-        let answer = answer();
-        drop(running);
-        self.took.observe(started.elapsed().as_secs_f64(), None, None);
-        answer
+        let answer = answer()?;
+        self.0.observe(started.elapsed().as_secs_f64(), None, None);
+        Some(answer)
     }
 }
 

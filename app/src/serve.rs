@@ -131,7 +131,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     work::start(&lifecycle, &service.roles, desk.clone(), backfill, own, &clock)?;
     let api = |sockets: &[TcpListener]| {
         let api = service_api.as_ref()?;
-        let (primary, store, now) = (store.clone(), api.reads.clone(), clock.clone());
+        let (primary, now) = (store.clone(), clock.clone());
+        let store = api.replica.clone().unwrap_or_else(|| primary.clone());
         let (login, edges) = (api.login.clone(), api.edges.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
         let jobs = desk.clone();
@@ -144,7 +145,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let router = names.guard(requests.count(api));
         listen(&lifecycle, "api", api_sockets, &router, None, &rules.api);
     }
-    registry.register_collector(Box::new(Pools(store.clone())));
+    let replica = service_api.as_ref().and_then(|api| api.replica.clone());
+    registry.register_collector(Box::new(Pools { store: store.clone(), replica: replica.clone() }));
     let path = &service.listen.telemetry_path;
     let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
     let edges = service_api.as_ref().map(|api| api.edges.clone());
@@ -159,7 +161,13 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
 
     let ending = lifecycle.run().await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
-    if tokio::time::timeout(CLOSING, store.close()).await.is_err() {
+    let close = async {
+        store.close().await;
+        if let Some(replica) = replica {
+            replica.close().await;
+        }
+    };
+    if tokio::time::timeout(CLOSING, close).await.is_err() {
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
@@ -200,23 +208,22 @@ impl Doors {
 
 /// What the API has besides its router.
 struct Api {
-    /// The replica, or the database itself.
-    reads: Store,
+    /// Where history is read instead of in the database itself.
+    replica: Option<Store>,
     login: api::LogIn,
     edges: api::Edges,
 }
 
 impl Api {
     async fn open(service: &Service, store: &Store, registry: &mut Registry) -> anyhow::Result<Self> {
-        let reads = match &service.replica {
-            Some(replica) => Store::open(replica).await.context("the replica")?,
-            None => store.clone(),
+        let replica = match &service.replica {
+            Some(replica) => Some(Store::open(replica).await.context("the replica")?),
+            None => None,
         };
-        let mut databases = vec![store.clone()];
-        databases.extend(service.replica.is_some().then(|| reads.clone()));
+        let databases = std::iter::once(store).chain(&replica).cloned().collect();
         let keys = service.listen.edges.session_keys(Some(&service.location))?;
         let edges = api::Edges::new(service.listen.edges.settings(), databases, registry);
-        Ok(Self { reads, login: api::LogIn::new(keys), edges })
+        Ok(Self { replica, login: api::LogIn::new(keys), edges })
     }
 }
 

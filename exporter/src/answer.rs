@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
@@ -14,13 +14,16 @@ use http_body::{Frame, SizeHint};
 use crate::body;
 use crate::gzip::{self, Press};
 use crate::negotiate::Format;
-use crate::text::{Piece, Position};
+use crate::text::Position;
 
-/// One text in both encodings, ready to be sent any number of times.
+/// One text, ready to be sent any number of times in each encoding once that was asked for: scrapers keep to one.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    plain: (HeaderMap, Encoded),
-    gzip: (HeaderMap, Encoded),
+    format: Format,
+    body: Arc<body::Body>,
+    own: Vec<Bytes>,
+    plain: OnceLock<(HeaderMap, Encoded)>,
+    gzip: OnceLock<(HeaderMap, Encoded)>,
 }
 
 /// Texts shorter than this are sent in one part.
@@ -45,30 +48,45 @@ struct Parts {
 
 impl Answer {
     /// The health series and the lines behind them.
-    pub(crate) fn new(format: Format, body: &Arc<body::Body>, own: Vec<Bytes>) -> Self {
-        let own = Piece::of(own, &mut Press::default());
-        let crc = gzip::combine(body.strips.iter().map(|strip| strip.crc()).chain([&own.deflated.crc]));
-        let tail = vec![own.deflated.bytes.clone(), gzip::tail(&crc)];
-        let (plain, deflated) = body.bytes();
-        let encoded = |gzip, head: &'static [u8], length: usize, tail: Vec<Bytes>| {
-            let length = length + head.len() + tail.iter().map(Bytes::len).sum::<usize>();
-            Encoded::new(Parts { gzip, head: Bytes::from_static(head), body: body.clone(), tail, length })
-        };
-        Self {
-            plain: (headers(format, false), encoded(false, &[], plain, own.plain.clone())),
-            gzip: (headers(format, true), encoded(true, gzip::HEAD, deflated, tail)),
-        }
+    pub(crate) fn new(format: Format, body: Arc<body::Body>, own: Vec<Bytes>) -> Self {
+        Self { format, body, own, plain: OnceLock::new(), gzip: OnceLock::new() }
     }
 
-    /// A reference to the ready text: nothing is copied.
-    pub(crate) fn response(&self, gzip: bool) -> Response {
-        let (headers, text) = if gzip { &self.gzip } else { &self.plain };
+    pub(crate) fn body(&self) -> &Arc<body::Body> {
+        &self.body
+    }
+
+    /// A reference to the ready text: nothing is copied. The first that asks for gzip presses what is not pressed yet.
+    pub(crate) fn response(&self, gzip: bool, press: &Mutex<Press>) -> Response {
+        let (headers, text) = if gzip {
+            self.gzip.get_or_init(|| (headers(self.format, true), self.deflated(press)))
+        } else {
+            self.plain.get_or_init(|| (headers(self.format, false), self.as_it_is()))
+        };
         let mut response = Response::new(match text {
             Encoded::One(text) => Body::from(text.clone()),
             Encoded::Many(parts) => Body::new(Reader::new(parts.clone())),
         });
         *response.headers_mut() = headers.clone();
         response
+    }
+
+    fn as_it_is(&self) -> Encoded {
+        let (length, _) = self.body.bytes();
+        self.encoded(false, Bytes::new(), length, self.own.clone())
+    }
+
+    fn deflated(&self, press: &Mutex<Press>) -> Encoded {
+        // Every text begins by resetting the press.
+        let own = press.lock().unwrap_or_else(PoisonError::into_inner).deflate(&self.own);
+        let crc = gzip::combine(self.body.strips.iter().map(|strip| strip.crc()).chain([&own.crc]));
+        let (_, length) = self.body.bytes();
+        self.encoded(true, Bytes::from_static(gzip::HEAD), length, vec![own.bytes, gzip::tail(&crc)])
+    }
+
+    fn encoded(&self, gzip: bool, head: Bytes, length: usize, tail: Vec<Bytes>) -> Encoded {
+        let length = length + head.len() + tail.iter().map(Bytes::len).sum::<usize>();
+        Encoded::new(Parts { gzip, head, body: self.body.clone(), tail, length })
     }
 }
 

@@ -52,24 +52,24 @@ impl Body {
     /// The lines of one person; `None` when nobody here is called so.
     pub(crate) fn person(&self, name: &Pseudonym, collections: &[Collection]) -> Option<Vec<Bytes>> {
         let place = self.names.get(name)?;
-        Some(select(collections, |column| vec![self.blocks[place.block][column].cell(place.slot)]))
+        Some(select(collections, |column| [self.blocks[place.block][column].cell(place.slot)].into_iter()))
     }
 
     /// Everybody's lines of some collections.
     pub(crate) fn collections(&self, collections: &[Collection]) -> Vec<Bytes> {
-        select(collections, |column| self.blocks.iter().map(|parts| parts[column].text.clone()).collect())
+        select(collections, |column| self.blocks.iter().map(move |parts| parts[column].text.clone()))
     }
 }
 
 /// The heads and texts of the columns of some collections, of all when none is named.
-fn select(collections: &[Collection], texts: impl Fn(usize) -> Vec<Bytes>) -> Vec<Bytes> {
+fn select<T: Iterator<Item = Bytes>>(collections: &[Collection], texts: impl Fn(usize) -> T) -> Vec<Bytes> {
     let mut frames = Vec::new();
     let mut open = None;
     for (index, column) in TABLE.columns.iter().enumerate() {
         if !collections.is_empty() && !collections.contains(&column.collection) {
             continue;
         }
-        for text in texts(index).into_iter().filter(|text| !text.is_empty()) {
+        for text in texts(index).filter(|text| !text.is_empty()) {
             if open != Some(column.family) {
                 open = Some(column.family);
                 frames.push(TABLE.heads[column.family].clone());

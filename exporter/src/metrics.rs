@@ -1,5 +1,8 @@
 //! What the exporter says about itself.
 
+use std::collections::HashSet;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +11,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
-use std::sync::atomic::AtomicU64;
 
 use crate::body::Body;
 
@@ -27,6 +29,8 @@ pub(crate) struct Metrics {
     reading: Seconds,
     rebuilding: Seconds,
     drift: Family<Drift, Gauge>,
+    /// The series of `drift`: those that are gone are taken away, and a scrape in between misses none.
+    drifted: Arc<Mutex<HashSet<Drift>>>,
 }
 
 /// Something of Oura's that this version does not know: a name, never a value.
@@ -50,6 +54,7 @@ impl Metrics {
             reading: Seconds::default(),
             rebuilding: Seconds::default(),
             drift: Family::default(),
+            drifted: Arc::default(),
         };
         registry.register(
             "oura_drift_documents",
@@ -108,10 +113,16 @@ impl Metrics {
 
     /// What Oura says that nobody here knows: collection, pointer, documents. The store bounds how many there are.
     pub(crate) fn drifted(&self, drift: &[(String, String, i64)]) {
-        self.drift.clear();
+        let mut told = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *told);
         for (collection, pointer, documents) in drift {
             let labels = Drift { collection: collection.clone(), pointer: pointer.clone() };
             self.drift.get_or_create_owned(&labels).set(*documents);
+            gone.remove(&labels);
+            told.insert(labels);
+        }
+        for labels in gone {
+            self.drift.remove(&labels);
         }
     }
 
@@ -129,5 +140,23 @@ impl Metrics {
         for (gauge, size) in sizes {
             gauge.set(i64::try_from(size).unwrap_or(i64::MAX));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_oura_no_longer_says_is_taken_away() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let text = || crate::own::text(&registry, crate::negotiate::Format::Text).unwrap();
+        let drift = |pointer: &str, documents| ("sleep".to_owned(), pointer.to_owned(), documents);
+        metrics.drifted(&[drift("/new", 1), drift("/newer", 1)]);
+        metrics.drifted(&[drift("/newer", 2)]);
+        let text = text();
+        assert!(text.contains("oura_drift_documents{collection=\"sleep\",pointer=\"/newer\"} 2"), "{text}");
+        assert!(!text.contains("pointer=\"/new\""), "{text}");
     }
 }

@@ -1,6 +1,6 @@
 //! One scrape: the ready health series, then this process's own metrics; or the series of one person.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
@@ -13,7 +13,7 @@ use domain::{Collection, Pseudonym};
 use prometheus_client::registry::Registry;
 
 use crate::answer::Answer;
-use crate::body::Body;
+use crate::gzip::Press;
 use crate::negotiate::{Format, accepts_gzip};
 use crate::own;
 use crate::refresh::Exporter;
@@ -37,12 +37,12 @@ struct Scrape {
     registry: Arc<Registry>,
     text: ArcSwapOption<Kept>,
     openmetrics: ArcSwapOption<Kept>,
+    press: Mutex<Press>,
 }
 
-/// The last answer and what it was made of.
+/// The last answer.
 struct Kept {
     made: Instant,
-    body: Arc<Body>,
     answer: Answer,
 }
 
@@ -50,7 +50,7 @@ impl Telemetry {
     /// The services' own metrics, with the health series where this process exports them.
     pub fn new(exporter: Option<Exporter>, registry: Arc<Registry>) -> Self {
         let (text, openmetrics) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self(Arc::new(Scrape { exporter, registry, text, openmetrics }))
+        Self(Arc::new(Scrape { exporter, registry, text, openmetrics, press: Mutex::default() }))
     }
 
     /// All of it at `path`, and that of one person at `/probe?target=NAME`. Both take `collection[]=NAME`, repeated for
@@ -63,9 +63,9 @@ impl Telemetry {
         router.with_state(self.0.clone())
     }
 
-    /// The answer to a scraper that sends these headers and asks for everything.
-    pub fn everything(&self, headers: &HeaderMap) -> Response {
-        self.0.respond(headers)
+    /// The answer to a scraper that sends these headers and asks for everything; `None` when there is no good one.
+    pub fn everything(&self, headers: &HeaderMap) -> Option<Response> {
+        self.0.respond(headers).ok()
     }
 }
 
@@ -73,7 +73,10 @@ async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Respons
     let headers = request.headers();
     match Wanted::of(&request) {
         Err(wrong) => wrong.into_response(),
-        Ok(wanted) if wanted.collections.is_empty() => scrape.respond(headers),
+        Ok(wanted) if wanted.collections.is_empty() => scrape.respond(headers).unwrap_or_else(|error| {
+            tracing::error!(%error, "cannot write this process's own metrics");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }),
         Ok(wanted) => match &scrape.exporter {
             Some(exporter) => {
                 let lines = exporter.body().collections(&wanted.collections);
@@ -100,14 +103,9 @@ async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response 
 }
 
 impl Scrape {
-    fn respond(&self, headers: &HeaderMap) -> Response {
-        match self.everything(Format::of(headers)) {
-            Ok(kept) => kept.answer.response(accepts_gzip(headers)),
-            Err(error) => {
-                tracing::error!(%error, "cannot write this process's own metrics");
-                StatusCode::INTERNAL_SERVER_ERROR.into_response()
-            }
-        }
+    fn respond(&self, headers: &HeaderMap) -> Result<Response, std::fmt::Error> {
+        let kept = self.everything(Format::of(headers))?;
+        Ok(kept.answer.response(accepts_gzip(headers), &self.press))
     }
 
     /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
@@ -118,14 +116,13 @@ impl Scrape {
         };
         let body = self.exporter.as_ref().map(Exporter::body).unwrap_or_default();
         let current = |last: &Arc<Kept>| {
-            last.made.elapsed() < FRESH && (Arc::ptr_eq(&last.body, &body) || self.exporter.is_none())
+            last.made.elapsed() < FRESH && (Arc::ptr_eq(last.answer.body(), &body) || self.exporter.is_none())
         };
         if let Some(last) = kept.load_full().filter(current) {
             return Ok(last);
         }
         let own = vec![own::text(&self.registry, format)?.into()];
-        let answer = Answer::new(format, &body, own);
-        let new = Arc::new(Kept { made: Instant::now(), answer, body });
+        let new = Arc::new(Kept { made: Instant::now(), answer: Answer::new(format, body, own) });
         kept.store(Some(new.clone()));
         Ok(new)
     }
@@ -135,7 +132,8 @@ impl Scrape {
 async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
     lines.push(Bytes::from_static(format.end().as_bytes()));
     let length: usize = lines.iter().map(Bytes::len).sum();
-    let make = move || Answer::new(format, &Arc::default(), lines).response(gzip);
+    // A press of its own: no scrape waits until this is done.
+    let make = move || Answer::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
     if length < LONG {
         return make();
     }

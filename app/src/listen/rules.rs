@@ -1,5 +1,6 @@
 //! The rules of a listener as they are in force, and how they are read again without a restart.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -190,13 +191,11 @@ impl Web {
 
     /// Reads the file again. With a mistake in it, the old rules stay in force.
     pub(crate) async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
-        let Some(path) = self.path.clone() else {
-            self.metrics.reloaded(true, now);
-            return Ok(());
-        };
-        let read = tokio::task::spawn_blocking(move || Rules::read(&path)).await;
+        let Some(path) = self.path.clone() else { return Ok(()) };
+        let file = path.clone();
+        let read = tokio::task::spawn_blocking(move || Rules::read(&file)).await;
         let read = read.unwrap_or_else(|error| Err(Invalid::Format(error.to_string())));
-        self.metrics.reloaded(read.is_ok(), now);
+        self.metrics.reloaded(&path, read.is_ok(), now);
         match read {
             Ok(rules) => {
                 self.rules.store(Arc::new(rules));
@@ -255,6 +254,8 @@ pub(crate) struct Metrics {
     reload_failures: Counter,
     reload_worked: Gauge,
     reloaded_at: Gauge,
+    /// The files with a mistake in them: what is well with one listener's says nothing about another's.
+    wrong: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -271,6 +272,7 @@ impl Metrics {
             reload_failures: Counter::default(),
             reload_worked: Gauge::default(),
             reloaded_at: Gauge::default(),
+            wrong: Arc::default(),
         };
         registry.register(
             "web_refused",
@@ -284,7 +286,7 @@ impl Metrics {
         );
         registry.register(
             "config_last_reload_successful",
-            "Whether the web configuration in force is the newest one",
+            "Whether the web configurations in force are the newest ones",
             metrics.reload_worked.clone(),
         );
         registry.register_with_unit(
@@ -296,7 +298,8 @@ impl Metrics {
         for reason in Self::REASONS {
             drop(metrics.refused.get_or_create(&Reason { reason }));
         }
-        metrics.reloaded(true, now);
+        metrics.reload_worked.set(1);
+        metrics.reloaded_at.set(now.as_second());
         metrics
     }
 
@@ -305,8 +308,14 @@ impl Metrics {
         self.refused.get_or_create_owned(&Reason { reason }).inc();
     }
 
-    fn reloaded(&self, worked: bool, now: Timestamp) {
-        self.reload_worked.set(worked.into());
+    fn reloaded(&self, file: &Path, worked: bool, now: Timestamp) {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        if worked {
+            wrong.remove(file);
+        } else {
+            wrong.insert(file.to_owned());
+        }
+        self.reload_worked.set(wrong.is_empty().into());
         if worked {
             self.reloaded_at.set(now.as_second());
         } else {

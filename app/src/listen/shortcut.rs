@@ -24,6 +24,6 @@ impl Shortcut {
             && request.uri().path() == self.path
             && request.uri().query().is_none()
             && self.names.answer(request.headers());
-        usual.then(|| self.requests.watch(|| self.telemetry.everything(request.headers())))
+        usual.then(|| self.requests.watch(|| self.telemetry.everything(request.headers())))?
     }
 }

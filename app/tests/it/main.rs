@@ -20,6 +20,7 @@ mod prometheus;
 mod provisioning;
 mod receivers;
 mod refusals;
+mod replica;
 mod runbook;
 mod service_metrics;
 mod telemetry;

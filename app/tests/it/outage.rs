@@ -54,7 +54,7 @@ fn server(url: &str) -> &str {
     authority.rsplit('@').next().unwrap()
 }
 
-async fn sleep(store: &Store, person: i64, value: u8, now: Timestamp) {
+pub(crate) async fn sleep(store: &Store, person: i64, value: u8, now: Timestamp) {
     let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();
     let body = format!("{{\"id\":\"a\",\"day\":\"{day}\",\"score\":{value},\"contributors\":{{}}}}");
     let batch = Batch {
