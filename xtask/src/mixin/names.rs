@@ -63,6 +63,14 @@ pub(crate) const SHED: &str = "myhealth_api_refused_requests_total";
 /// Labels: outcome.
 pub(crate) const LOG_INS: &str = "myhealth_api_log_ins_total";
 
+// Jobs.
+/// Of all processes; labels: kind, state.
+pub(crate) const JOBS: &str = "myhealth_jobs";
+/// How long the one has waited that waits longest; 0 when none waits.
+pub(crate) const JOBS_OLDEST: &str = "myhealth_jobs_oldest_queued_age_seconds";
+/// Labels: kind, result.
+pub(crate) const JOB_ATTEMPTS: &str = "myhealth_job_attempts_total";
+
 // Rules of ours that dashboards read.
 pub(crate) const ILLNESS_SIGNS: &str = "person:oura_illness_signs:count";
 pub(crate) const SLEEP_SLO: &str = "person:oura_sleep_goal_met:ratio_28d";

@@ -1,6 +1,7 @@
 //! Alerts about the services that carry the numbers. Those that make health alerts unreliable hold them back.
 
 mod access;
+mod jobs;
 mod oura;
 mod processes;
 
@@ -47,6 +48,18 @@ pub(super) fn groups(config: &Config) -> Vec<Group> {
             interval: INTERVAL,
             records: Vec::new(),
             alerts: access::webhooks(config),
+        },
+        Group {
+            name: "myhealth-api-access",
+            interval: INTERVAL,
+            records: Vec::new(),
+            alerts: access::people(config),
+        },
+        Group {
+            name: "myhealth-jobs",
+            interval: INTERVAL,
+            records: Vec::new(),
+            alerts: jobs::alerts(config),
         },
     ]
 }

@@ -22,6 +22,7 @@ pub(super) fn board(config: &Config) -> Board {
             Row::new("Oura", oura(config)),
             Row::new("Log-in", login()),
             Row::new("Webhooks", webhooks()),
+            Row::new("Jobs", jobs()),
             Row::new("Database", database()),
             Row::new("Exporter and listeners", exporter()),
             Row::new("Process", process()),
@@ -288,6 +289,47 @@ fn webhooks() -> Vec<Panel> {
             .unit("short")
             .nothing("no webhooks")
             .size(8, 5),
+    ]
+}
+
+fn jobs() -> Vec<Panel> {
+    let by_kind = |state: &str| {
+        let name = names::JOBS;
+        format!("max by (kind) ({name}{{{CHOSEN},state=\"{state}\"}})")
+    };
+    vec![
+        Panel::new(Kind::Lines, "Waiting and running", "Exports, reports and backfills that run as jobs, of all processes.")
+            .ask(by_kind("queued"), "{{kind}} waits")
+            .ask(by_kind("running"), "{{kind}} runs")
+            .unit("short")
+            .at_least_zero()
+            .reaches(2.0)
+            .size(8, 7),
+        Panel::new(
+            Kind::Bars,
+            "Attempts by outcome",
+            "Attempts in each hour, by how they ended. Postponed ones are tried again; lost ones were taken from a process that gave no sign of life.",
+        )
+        .ask(format!("sum by (result) (increase({}[1h]))", of(names::JOB_ATTEMPTS)), "{{result}}")
+        .unit("short")
+        .at_least_zero()
+        .reaches(4.0)
+        .every("1h")
+        .size(8, 7),
+        Panel::new(Kind::Stat, "Longest wait", "How long the job has waited that waits longest.")
+            .ask(format!("max({})", of(names::JOBS_OLDEST)), "longest")
+            .unit("s")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (900.0, ORANGE), (3600.0, RED)])
+            .nothing("no jobs")
+            .size(4, 7),
+        Panel::new(Kind::Stat, "Remembered", "Jobs that have ended and are still remembered, by how.")
+            .ask(
+                format!("sum by (state) (max by (kind, state) ({}{{{CHOSEN},state=~\"done|failed|cancelled\"}}))", names::JOBS),
+                "{{state}}",
+            )
+            .unit("short")
+            .nothing("no jobs")
+            .size(4, 7),
     ]
 }
 

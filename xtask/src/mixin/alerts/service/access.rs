@@ -118,21 +118,28 @@ pub(super) fn webhooks(config: &Config) -> Vec<Alert> {
                 labels: JOB,
             },
         },
-        Alert {
-            name: "MyHealthLogInsGuessed",
-            severity: Warning,
-            area: Area::Service,
-            expr: format!("sum by (job) (increase({}[15m])) > 10", of(config, names::LOG_INS, r#"outcome="refused""#)),
-            wait: "0s",
-            keep: "15m",
-            summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} log-ins were refused",
-            description: "In a quarter of an hour: somebody guesses passwords, or a program has an old one.".to_owned(),
-            proof: Proof {
-                series: vec![(series(names::LOG_INS, r#"outcome="refused""#), "0+0x10 2+2x20".to_owned())],
-                silent: "13m",
-                firing: "18m",
-                labels: JOB,
-            },
-        },
     ]
+}
+
+pub(super) fn people(config: &Config) -> Vec<Alert> {
+    vec![Alert {
+        name: "MyHealthLogInsGuessed",
+        severity: Warning,
+        area: Area::Service,
+        expr: format!(
+            "sum by (job) (increase({}[15m])) > 10",
+            of(config, names::LOG_INS, r#"outcome="refused""#)
+        ),
+        wait: "0s",
+        keep: "15m",
+        summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} log-ins were refused",
+        description: "In a quarter of an hour: somebody guesses passwords, or a program has an old one."
+            .to_owned(),
+        proof: Proof {
+            series: vec![(series(names::LOG_INS, r#"outcome="refused""#), "0+0x10 2+2x20".to_owned())],
+            silent: "13m",
+            firing: "18m",
+            labels: JOB,
+        },
+    }]
 }
