@@ -105,8 +105,17 @@ impl Store {
         match &self.backend {
             Backend::Postgres(pool) => {
                 let rows: Vec<(i64, String, Vec<jiff_sqlx::Date>, Vec<f64>)> = sqlx::query_as(
-                    "select person, metric, array_agg(day), array_agg(value) from daily
-                     where person = any($1) and metric = any($2) and day between $3 and $4 group by person, metric",
+                    // Grouping all rows would sort them: the planner does not see that the index has them in order.
+                    "select person, metric, days, numbers
+                     from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
+                     cross join lateral (
+                         select array_agg(day) as days, array_agg(value) as numbers from (
+                             select day, value from daily d
+                             where d.person = whose.person and d.metric = asked.metric and day between $3 and $4
+                             order by day
+                         ) ordered
+                     ) found
+                     where days is not null",
                 )
                 .bind(people)
                 .bind(keys(metrics))
@@ -141,6 +150,60 @@ impl Store {
                     columns.put(person, &key, unfold(&days, &numbers)?)?;
                 }
             }
+        }
+        Ok(columns.filled)
+    }
+
+    /// The first day of each of these columns; none where it is empty. One index probe a column.
+    pub async fn first_daily_of_people(
+        &self,
+        people: &[i64],
+        metrics: &[&'static Metric],
+        range: DayRange,
+    ) -> Result<Vec<Vec<Column>>> {
+        let mut columns = Columns::new(people, metrics);
+        if people.is_empty() || metrics.is_empty() {
+            return Ok(columns.filled);
+        }
+        let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
+        let rows: Vec<(i64, String, jiff_sqlx::Date, f64)> = match &self.backend {
+            Backend::Postgres(pool) => {
+                sqlx::query_as(
+                    "select whose.person, asked.metric, day, value
+                     from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
+                     cross join lateral (
+                         select day, value from daily d
+                         where d.person = whose.person and d.metric = asked.metric and day between $3 and $4
+                         order by day limit 1
+                     ) found",
+                )
+                .bind(people)
+                .bind(keys(metrics))
+                .bind(first)
+                .bind(last)
+                .fetch_all(pool)
+                .await?
+            }
+            // It knows no lateral join, and keeps the order of this one.
+            Backend::Sqlite { read, .. } => {
+                sqlx::query_as(
+                    "select d.person, d.metric, d.day, d.value
+                     from json_each($1) whose cross join json_each($2) asked cross join daily d
+                     where d.person = whose.value and d.metric = asked.value and d.day = (
+                         select min(day) from daily
+                         where person = whose.value and metric = asked.value and day between $3 and $4
+                     )",
+                )
+                .bind(json(people.to_vec()))
+                .bind(json(keys(metrics)))
+                .bind(first)
+                .bind(last)
+                .fetch_all(read)
+                .await?
+            }
+        };
+        for (person, key, date, value) in rows {
+            columns.put(person, &key, vec![(sync::day(date)?, value)])?;
         }
         Ok(columns.filled)
     }
@@ -213,5 +276,35 @@ impl Store {
             Ok(Some(Extent { metric, range: range.map_err(|_| Error::Corrupt { what: "day" })?, days }))
         };
         rows.into_iter().filter_map(|row| extent(row).transpose()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_come_in_order_whatever_the_rows_do() {
+        let [score, steps] = ["sleep_score", "activity_steps"].map(|key| Metric::by_key(key).unwrap());
+        let mut columns = Columns::new(&[7, 3], &[steps, score]);
+        let day = |n| Day::FIRST.plus(n);
+        columns.put(3, "sleep_score", vec![(day(2), 2.0), (day(0), 0.0), (day(1), 1.0)]).unwrap();
+        columns.put(7, "activity_steps", vec![(day(5), 5.0)]).unwrap();
+        let ordered = vec![(day(0), 0.0), (day(1), 1.0), (day(2), 2.0)];
+        assert_eq!(columns.filled, [[vec![(day(5), 5.0)], vec![]], [vec![], ordered]]);
+        // What was not asked for is no answer.
+        assert!(columns.put(4, "sleep_score", Column::new()).is_err());
+        assert!(columns.put(3, "sleep_naps", Column::new()).is_err());
+    }
+
+    #[test]
+    fn days_and_numbers_that_do_not_match_are_corrupt() {
+        let days = "2026-03-01,2026-03-02";
+        let first: Day = "2026-03-01".parse().unwrap();
+        let known = unfold(days, "9.0e+999,-0.25").unwrap();
+        assert_eq!(known, [(first, f64::INFINITY), (first.plus(1), -0.25)]);
+        for (days, numbers) in [(days, "1"), (days, "1,2,3"), (days, "1,x"), ("2026-3-1", "1"), ("", "")] {
+            assert!(unfold(days, numbers).is_err(), "{days} {numbers}");
+        }
     }
 }

@@ -45,6 +45,13 @@ async fn a_column_is_filled_for_each_person_and_metric_in_the_order_asked() {
             for (person, columns) in people.into_iter().zip(&found) {
                 assert_eq!(store.daily_of(person, &metrics, range).await.unwrap(), *columns);
             }
+            let firsts = found.iter().map(|columns| {
+                columns.iter().map(|column| column.iter().copied().take(1).collect::<Vec<_>>()).collect()
+            });
+            assert_eq!(
+                store.first_daily_of_people(&people, &metrics, range).await.unwrap(),
+                firsts.collect::<Vec<Vec<_>>>()
+            );
         }
         assert!(store.daily_of_people(&[], &metrics, range).await.unwrap().is_empty());
         let nothing = store.daily_of_people(&[me, ann], &[], range).await.unwrap();
