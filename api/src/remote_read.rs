@@ -1,30 +1,35 @@
-//! Prometheus remote read over SQL: ten years of corrected, day-exact history as PromQL. [`view`] says what history
-//! looks like to a query, [`history`] reads it, [`sink`] encodes it.
+//! Prometheus remote read over SQL: ten years of corrected, day-exact history as PromQL. [`selection`] says which series a
+//! query is about, [`view`] what they look like to it, [`history`] reads them, [`sink`] encodes them.
 
 mod history;
 mod matcher;
+mod selection;
 mod sink;
+mod turns;
 mod view;
 mod wire;
 mod xor;
 
 use std::io;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State as With;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use prost::Message as _;
 use serde::Deserialize;
 use store::{Person, Store};
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::task::JoinHandle;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::history::Question;
 use self::sink::{Frames, Message};
+use self::turns::Turns;
 use self::view::{LOOKBACK_MS, Window};
 use self::wire::{ReadRequest, ResponseType};
 use crate::access::Access;
@@ -41,20 +46,11 @@ const MAX_QUESTION: usize = 256 * 1024;
 /// Most queries in one question; Prometheus sends one.
 const MAX_QUERIES: usize = 32;
 
-/// Whole answers made at a time: each is held in memory until it is sent, a hundred megabytes at most.
-const WHOLE_AT_A_TIME: usize = 4;
-
-/// Streams at a time: each holds a few frames, for as long as its reader takes.
-const STREAMS_AT_A_TIME: usize = 16;
-
 /// Frames made ahead of a slow reader.
 const AHEAD: usize = 2;
 
-static WHOLE: Semaphore = Semaphore::const_new(WHOLE_AT_A_TIME);
-static STREAMS: Semaphore = Semaphore::const_new(STREAMS_AT_A_TIME);
-
 pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(read_history))
+    OpenApiRouter::new().routes(routes!(read_history)).layer(Extension(Turns::new()))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -94,6 +90,7 @@ enum Hints {
 )]
 async fn read_history(
     With(state): With<State>,
+    Extension(turns): Extension<Turns>,
     access: Access,
     Query(params): Query<Params>,
     body: Bytes,
@@ -109,17 +106,13 @@ async fn read_history(
     let request = unpack(&body)?;
     let kind = response_type(&request)?;
     let questions = questions(request, lookback, params.hints == Hints::Ignore)?;
+    let turn = turns.take(kind).await?;
     let mut people = state.store.people().await?;
     people.retain(|person| access.sees(person));
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
-    let turns = match kind {
-        ResponseType::Samples => &WHOLE,
-        ResponseType::StreamedXorChunks => &STREAMS,
-    };
-    let turn = turns.acquire().await.map_err(|_| Error::Panic)?;
     match kind {
-        ResponseType::Samples => samples(&state.store, &people, &questions).await,
+        ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
         ResponseType::StreamedXorChunks => Ok(chunks(state.store, people, questions, turn)),
     }
 }
@@ -165,10 +158,11 @@ fn questions(
     request.queries.into_iter().map(question).collect()
 }
 
-async fn samples(
+async fn whole(
     store: &Store,
     people: &[Person],
     questions: &[Option<Question>],
+    turn: OwnedSemaphorePermit,
 ) -> Result<Response, Error> {
     let mut message = Message::new();
     for question in questions {
@@ -178,13 +172,21 @@ async fn samples(
         }
         message.end_result();
     }
-    let pieces = stream::iter(message.finish()?.into_iter().map(Ok::<_, io::Error>));
     let headers = [
         (header::CONTENT_TYPE, "application/x-protobuf"),
         (header::CONTENT_ENCODING, "snappy"),
         (HeaderName::from_static("x-prometheus-remote-read-version"), "0.1.0"),
     ];
-    Ok((headers, Body::from_stream(pieces)).into_response())
+    Ok((headers, held(message.finish()?, turn)).into_response())
+}
+
+/// A body that has its turn until it is sent or given up: so long it takes memory.
+fn held(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
+    let piece = move |piece| {
+        let _turn = &turn;
+        Ok::<Bytes, io::Error>(piece)
+    };
+    Body::from_stream(stream::iter(pieces.into_iter().map(piece)))
 }
 
 /// What fails after the first frame can only be told by ending the stream before its end.
@@ -192,27 +194,87 @@ fn chunks(
     store: Store,
     people: Vec<Person>,
     questions: Vec<Option<Question>>,
-    turn: SemaphorePermit<'static>,
+    turn: OwnedSemaphorePermit,
 ) -> Response {
     let (out, frames) = mpsc::channel(AHEAD);
-    tokio::spawn(async move {
+    let maker = tokio::spawn(async move {
         let _turn = turn;
-        let mut sink = Frames::new(out.clone());
+        let mut sink = Frames::new(out);
         for (n, question) in questions.iter().enumerate() {
             sink.begin_result(n);
-            let Some(question) = question else { continue };
-            if let Err(error) = history::answer(&store, &people, question, &mut sink).await {
-                if !matches!(error, Error::Gone) {
-                    tracing::error!(error = store::causes(&error), "a streamed answer ended early");
-                }
-                let _ = out.send(Err(io::Error::other("the answer ended early"))).await;
-                return;
+            if let Some(question) = question {
+                history::answer(&store, &people, question, &mut sink).await?;
             }
         }
+        Ok(())
     });
-    // Who compresses asks once more after the end.
-    let frames = stream::unfold(frames, async |mut frames| Some((frames.recv().await?, frames)));
     let headers =
         [(header::CONTENT_TYPE, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")];
-    (headers, Body::from_stream(frames.fuse())).into_response()
+    (headers, Body::from_stream(followed(frames, maker))).into_response()
+}
+
+/// Frames as they are made. An answer that fails, or whose maker panics, must not look complete.
+fn followed(
+    frames: mpsc::Receiver<Bytes>,
+    maker: JoinHandle<Result<(), Error>>,
+) -> impl Stream<Item = io::Result<Bytes>> {
+    let next = async |(mut frames, maker): (mpsc::Receiver<Bytes>, Option<JoinHandle<_>>)| {
+        if let Some(frame) = frames.recv().await {
+            return Some((Ok(frame), (frames, maker)));
+        }
+        let error: Box<dyn std::error::Error + Send + Sync> = match maker?.await {
+            Ok(Ok(())) => return None,
+            Ok(Err(Error::Gone)) => Error::Gone.into(),
+            Ok(Err(error)) => {
+                tracing::error!(error = store::causes(&error), "a streamed answer ended early");
+                error.into()
+            }
+            Err(panic) => panic.into(),
+        };
+        Some((Err(io::Error::other(error)), (frames, None)))
+    };
+    // Who compresses asks once more after the end.
+    stream::unfold((frames, Some(maker)), next).fuse()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_whole_answer_has_its_turn_until_it_is_sent_or_given_up() {
+        let turns = std::sync::Arc::new(Semaphore::new(1));
+        let body = async || {
+            let turn = turns.clone().acquire_owned().await.unwrap();
+            held(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")], turn).into_data_stream()
+        };
+        let mut sent = body().await;
+        assert_eq!(sent.next().await.unwrap().unwrap(), "a");
+        assert_eq!(turns.available_permits(), 0, "half of it is still here");
+        drop(sent);
+        let given_up = body().await;
+        assert_eq!(turns.available_permits(), 0);
+        drop(given_up);
+        assert_eq!(turns.available_permits(), 1);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_ends_early_does_not_look_complete() {
+        let ends = async |end: fn() -> Result<(), Error>| {
+            let (out, frames) = mpsc::channel(AHEAD);
+            let maker = tokio::spawn(async move {
+                out.send(Bytes::from_static(b"frame")).await.unwrap();
+                end()
+            });
+            let read: Vec<io::Result<Bytes>> = followed(frames, maker).collect().await;
+            assert_eq!(read[0].as_ref().unwrap(), "frame");
+            read[1..].iter().map(Result::is_err).collect::<Vec<_>>()
+        };
+        assert_eq!(ends(|| Ok(())).await, [false; 0]);
+        assert_eq!(ends(|| Err(Error::Gone)).await, [true]);
+        assert_eq!(ends(|| Err(Error::Panic)).await, [true]);
+        assert_eq!(ends(|| panic!("in the middle")).await, [true]);
+    }
 }

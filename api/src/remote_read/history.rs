@@ -1,16 +1,17 @@
-//! From the store to samples: which series a query selects, in the order Prometheus sorts them, and what each says.
+//! From the store to samples: what each series that a query selects says.
 //!
-//! Memory is bounded whatever is asked: numbers of days are read a batch of people at a time, points some weeks at a
-//! time ([`store::Points`]), and a [`Sink`] takes them as they come.
+//! Memory is bounded whatever is asked, but for a few words a person: numbers of days are read a batch of metrics or of
+//! people at a time, points some weeks at a time ([`store::Points`]), and a [`Sink`] takes them as they come.
 
 use std::collections::HashMap;
 
 use domain::history::{Calendar, Gauge};
-use domain::{Day, DayRange, METRICS, Metric};
+use domain::{Day, DayRange, Metric};
 use jiff::{Timestamp, tz::TimeZone};
-use store::{Person, Store};
+use store::{Column, Person, Store};
 
 use super::matcher::Matchers;
+use super::selection::{self, Selected};
 use super::sink::Sink;
 use super::view::{Instants, View, Window};
 use crate::error::Error;
@@ -30,23 +31,10 @@ pub(super) struct Question {
     pub(super) matchers: Matchers,
 }
 
-/// A person, with the instants at which his days begin.
-struct Owner {
-    person: Person,
+/// A person, and where his days lie.
+struct Owner<'a> {
+    person: &'a Person,
     calendar: Calendar,
-    first: Day,
-    /// By day from `first`; computed once, and only where needed.
-    midnights: Vec<Option<i64>>,
-}
-
-impl Owner {
-    fn midnight(&mut self, day: Day) -> i64 {
-        let known = usize::try_from(day.since(self.first)).ok().and_then(|n| self.midnights.get_mut(n));
-        match known {
-            Some(midnight) => *midnight.get_or_insert_with(|| self.calendar.midnight(day)),
-            None => self.calendar.midnight(day),
-        }
-    }
 }
 
 /// Answers one question into `sink`. `people` are those whom the one who asks may see.
@@ -57,64 +45,62 @@ pub(super) async fn answer(
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
     let range = days(question.window);
-    let days_known = usize::try_from(range.len() + 1).unwrap_or_default();
-    let mut owners = Vec::new();
-    for person in people.iter().filter(|person| question.matchers.allow_person(person.name.as_str())) {
-        let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
-        let calendar = Calendar::new(zone);
-        owners.push(Owner { person: person.clone(), calendar, first: range.first(), midnights: Vec::new() });
-    }
-    let batch = usize::try_from(DAYS_A_BATCH / range.len()).unwrap_or_default().max(1);
-    for group in groups(&question.matchers) {
-        for owners in owners.chunks_mut(batch) {
-            for owner in owners.iter_mut().filter(|owner| owner.midnights.is_empty()) {
-                owner.midnights = vec![None; days_known];
-            }
-            let daily = read_daily(store, owners, &group, range).await?;
-            for owner in owners {
-                for selected in &group {
-                    if selected.metric.is_series() {
-                        points(store, owner, selected, question.window, sink).await?;
-                    } else if let Some(values) = daily.get(&(selected.metric.key, owner.person.id)) {
-                        numbers(owner, selected, values, question.window, sink).await?;
+    let owners = owners(people, &question.matchers)?;
+    let groups = selection::groups(&question.matchers);
+    // A column is a metric of a person.
+    let a_column = if question.window.existence { EDGE + 1 } else { range.len() };
+    let room = usize::try_from(DAYS_A_BATCH / a_column).unwrap_or_default();
+    let mut rest = groups.as_slice();
+    while !rest.is_empty() {
+        // A name comes for everybody before the next: several are read together where everybody fits.
+        let (together, later) = rest.split_at(fitting(rest, room / owners.len().max(1)));
+        rest = later;
+        let metrics: Vec<_> = together.iter().flat_map(|group| selection::daily(group)).collect();
+        for owners in owners.chunks((room / metrics.len().max(1)).max(1)) {
+            let columns = read(store, owners, &metrics, range, question.window).await?;
+            let mut place = 0;
+            for group in together {
+                for (owner, columns) in owners.iter().zip(&columns) {
+                    let mut columns = columns.iter().skip(place);
+                    for selected in group {
+                        if selected.metric.is_series() {
+                            points(store, owner, selected, question.window, sink).await?;
+                        } else if let Some(column) = columns.next() {
+                            numbers(owner, selected, column, question.window, sink).await?;
+                        }
                     }
                 }
+                place += selection::daily(group).count();
             }
         }
     }
     Ok(())
 }
 
-/// A row of the catalogue with those of its series that are asked for.
-struct Selected {
-    metric: &'static Metric,
-    gauges: Vec<Gauge>,
+/// Those whom a question can be about. Most people share a few zones.
+fn owners<'a>(people: &'a [Person], matchers: &Matchers) -> Result<Vec<Owner<'a>>, Error> {
+    let mut calendars: HashMap<&str, Calendar> = HashMap::new();
+    let mut owners = Vec::new();
+    for person in people.iter().filter(|person| matchers.allow_person(person.name.as_str())) {
+        let known = calendars.get(person.time_zone.as_str()).cloned();
+        let calendar = match known {
+            Some(calendar) => calendar,
+            None => Calendar::new(TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?),
+        };
+        calendars.entry(&person.time_zone).or_insert_with(|| calendar.clone());
+        owners.push(Owner { person, calendar });
+    }
+    Ok(owners)
 }
 
-/// What is asked for, so that walking the groups in order, in each the people, and for each the rows, meets the series
-/// in the order of their labels. A label that sorts after `person` (stage, type) varies within a person.
-fn groups(matchers: &Matchers) -> Vec<Vec<Selected>> {
-    let mut rows: Vec<(String, Selected)> = METRICS
-        .iter()
-        .map(|metric| {
-            let mut gauges: Vec<Gauge> =
-                Gauge::of(metric).filter(|gauge| matchers.allow_gauge(*gauge)).collect();
-            gauges.sort_by_key(|gauge| gauge.state.map(|state| metric.states()[state]));
-            (metric.name(), Selected { metric, gauges })
-        })
-        .filter(|(_, selected)| !selected.gauges.is_empty())
-        .collect();
-    let label = |selected: &Selected| selected.metric.label.map_or("", |label| label.value);
-    rows.sort_by(|a, b| (&a.0, label(&a.1)).cmp(&(&b.0, label(&b.1))));
-    let mut groups: Vec<(String, Vec<Selected>)> = Vec::new();
-    for (name, selected) in rows {
-        let within = selected.metric.label.is_some_and(|label| label.name > "person");
-        match groups.last_mut().filter(|(last, _)| within && *last == name) {
-            Some((_, group)) => group.push(selected),
-            None => groups.push((name, vec![selected])),
-        }
-    }
-    groups.into_iter().map(|(_, group)| group).collect()
+/// How many of these groups, at least one, have so many columns a person at most.
+fn fitting(groups: &[Vec<Selected>], columns: usize) -> usize {
+    let mut metrics = 0;
+    let fit = groups.iter().take_while(|group| {
+        metrics += selection::daily(group).count();
+        metrics <= columns
+    });
+    fit.count().max(1)
 }
 
 /// The days whose numbers can show in a window, whatever the zone.
@@ -127,47 +113,62 @@ fn days(window: Window) -> DayRange {
     DayRange::new(at(window.start).plus(-2), at(window.end).plus(2)).expect("BUG: the window is not empty")
 }
 
-type Values = Vec<(Day, f64)>;
+/// The first so many days that can show in a window, whatever the zone, may end before it begins.
+const EDGE: i64 = 5;
 
-async fn read_daily(
+/// What the store has of some metrics, a column each, for each person. Where only existence is asked, no more than it
+/// takes to know: the days at the window's beginning, which it may cut off, and the first day after them.
+async fn read(
     store: &Store,
-    owners: &[Owner],
-    group: &[Selected],
+    owners: &[Owner<'_>],
+    metrics: &[&'static Metric],
     range: DayRange,
-) -> Result<HashMap<(&'static str, i64), Values>, Error> {
+    window: Window,
+) -> Result<Vec<Vec<Column>>, Error> {
     let people: Vec<i64> = owners.iter().map(|owner| owner.person.id).collect();
-    let metrics: Vec<_> =
-        group.iter().map(|selected| selected.metric).filter(|metric| !metric.is_series()).collect();
-    let columns = store.daily_of_people(&people, &metrics, range).await?;
-    let person = |(person, columns): (i64, Vec<Values>)| {
-        metrics.iter().zip(columns).map(move |(metric, column)| ((metric.key, person), column))
-    };
-    Ok(people.into_iter().zip(columns).flat_map(person).collect())
+    if !window.existence || range.len() <= EDGE {
+        return Ok(store.daily_of_people(&people, metrics, range).await?);
+    }
+    let head = DayRange::ending(range.first().plus(EDGE - 1), EDGE);
+    let rest = DayRange::ending(range.last(), range.len() - EDGE);
+    let mut columns = store.daily_of_people(&people, metrics, head).await?;
+    let after = store.first_daily_of_people(&people, metrics, rest).await?;
+    for (column, first) in columns.iter_mut().flatten().zip(after.into_iter().flatten()) {
+        column.extend(first);
+    }
+    Ok(columns)
 }
 
 /// The series of one row of numbers of days.
 async fn numbers(
-    owner: &mut Owner,
+    owner: &Owner<'_>,
     selected: &Selected,
-    values: &[(Day, f64)],
+    column: &Column,
     window: Window,
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
-    let name = owner.person.name.clone();
     for gauge in &selected.gauges {
-        let mut series = Series::new(sink, *gauge, name.as_str(), window);
-        for (n, (day, value)) in values.iter().enumerate() {
+        let mut series = Series::new(sink, *gauge, owner.person.name.as_str(), window);
+        // Where the day before ended.
+        let mut ended: Option<(Day, i64)> = None;
+        for (n, (day, value)) in column.iter().enumerate() {
             let value = gauge.value(*value);
             match window.view {
                 View::Points => series.add(owner.calendar.sample(*day), value),
                 View::Held(instants) => {
-                    let (from, until) = (owner.midnight(*day), owner.midnight(day.plus(1)));
+                    let next = day.plus(1);
+                    let from = match ended {
+                        Some((end, midnight)) if end == *day => midnight,
+                        _ => owner.calendar.midnight(*day),
+                    };
+                    let until = owner.calendar.midnight(next);
+                    ended = Some((next, until));
                     let (first, last) = (from.max(window.start), (until - 1).min(window.end));
                     for at in instants.of_day(from, first, last) {
                         series.add(at, value);
                     }
                     // Nothing is known of the next day, so nothing holds from its midnight on.
-                    if values.get(n + 1).is_none_or(|(next, _)| *next != day.plus(1)) {
+                    if column.get(n + 1).is_none_or(|(known, _)| *known != next) {
                         series.add(until, STALE);
                     }
                 }
@@ -187,12 +188,12 @@ async fn numbers(
 /// The series of one row of points within the day.
 async fn points(
     store: &Store,
-    owner: &Owner,
+    owner: &Owner<'_>,
     selected: &Selected,
     window: Window,
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
-    let (person, metric) = (&owner.person, selected.metric);
+    let (person, metric) = (owner.person, selected.metric);
     let Some(gauge) = selected.gauges.first() else { return Ok(()) };
     let mut points = store.points(person.id, metric, days(window)).await?;
     let mut series = Series::new(sink, *gauge, person.name.as_str(), window);
@@ -277,25 +278,5 @@ impl<'a, S: Sink> Series<'a, S> {
         }
         self.flush().await?;
         if self.begun { self.sink.end().await } else { Ok(()) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn series_come_in_the_order_of_their_labels() {
-        let matchers = Matchers::new(Vec::new()).unwrap();
-        let mut met = Vec::new();
-        for group in groups(&matchers) {
-            for person in ["ann", "me"] {
-                for gauge in group.iter().flat_map(|selected| &selected.gauges) {
-                    met.push(gauge.labels(person));
-                }
-            }
-        }
-        assert_eq!(met.len(), 2 * Gauge::all().count());
-        assert!(met.is_sorted_by(|a, b| a < b), "{:?}", met.windows(2).find(|pair| pair[0] >= pair[1]));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use domain::history::Gauge;
+use domain::history::{Gauge, Labels};
 use regex::{Regex, RegexBuilder};
 
 use super::wire::{LabelMatcher, MatchKind};
@@ -102,9 +102,8 @@ impl Matchers {
         self.0.iter().filter(|matcher| matcher.label == "person").all(|matcher| matcher.allows(name))
     }
 
-    /// Whether the series matches, whoever's it is. A label that it does not have is empty.
-    pub(super) fn allow_gauge(&self, gauge: Gauge) -> bool {
-        let labels = gauge.labels("");
+    /// Whether a series of these labels matches, whoever's it is. A label that it does not have is empty.
+    pub(super) fn allow_labels(&self, labels: &Labels<'_>) -> bool {
         let value =
             |name: &str| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| &**value);
         let mut own = self.0.iter().filter(|matcher| matcher.label != "person");
@@ -126,7 +125,7 @@ mod tests {
     #[track_caller]
     fn check(kind: MatchKind, name: &str, value: &str, expected: usize) {
         let matchers = Matchers::new(vec![matcher(kind, name, value)]).unwrap();
-        let found = Gauge::all().filter(|gauge| matchers.allow_gauge(*gauge)).count();
+        let found = Gauge::all().filter(|gauge| matchers.allow_labels(&gauge.labels(""))).count();
         assert_eq!(found, expected, "{name} {kind:?} {value:?}");
     }
 

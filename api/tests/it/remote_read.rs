@@ -1,5 +1,7 @@
 //! Remote read at the boundary of HTTP: what comes broken is refused in words, and never by a 5xx.
 
+mod people;
+
 use axum::body::Body;
 use axum::http::{Request, header};
 use jiff::Timestamp;

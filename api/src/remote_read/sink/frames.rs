@@ -1,6 +1,5 @@
 //! The answer of type `STREAMED_XOR_CHUNKS`: frames with their length and checksum, sent while the next is made.
 
-use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +17,11 @@ use crate::remote_read::xor::Encoder;
 /// CRC-32C, called after Castagnoli in Prometheus.
 const CHECKSUM: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_ISCSI);
 
+const CHECKSUM_BYTES: usize = 4;
+
+/// Most bytes before a frame's message: its length and its checksum.
+const HEAD: usize = 10 + CHECKSUM_BYTES;
+
 /// Bytes of chunks a frame holds, as Prometheus does; readers refuse frames of fifty megabytes.
 const FRAME: usize = 1 << 20;
 
@@ -26,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The sender's end of a streamed answer.
 pub(in crate::remote_read) struct Frames {
-    out: mpsc::Sender<Result<Bytes, io::Error>>,
+    out: mpsc::Sender<Bytes>,
     query: i64,
     labels: Vec<Label>,
     encoder: Encoder,
@@ -35,7 +39,7 @@ pub(in crate::remote_read) struct Frames {
 }
 
 impl Frames {
-    pub(in crate::remote_read) fn new(out: mpsc::Sender<Result<Bytes, io::Error>>) -> Self {
+    pub(in crate::remote_read) fn new(out: mpsc::Sender<Bytes>) -> Self {
         Self { out, query: 0, labels: Vec::new(), encoder: Encoder::default(), chunks: Vec::new(), size: 0 }
     }
 
@@ -56,13 +60,16 @@ impl Frames {
         let chunks = std::mem::take(&mut self.chunks);
         self.size = 0;
         let series = ChunkedSeries { labels: self.labels.clone(), chunks };
-        let data =
-            ChunkedReadResponse { chunked_series: vec![series], query_index: self.query }.encode_to_vec();
-        let mut frame = Vec::with_capacity(data.len() + 14);
-        encode_varint(data.len() as u64, &mut frame);
-        frame.extend(CHECKSUM.checksum(&data).to_be_bytes());
-        frame.extend(data);
-        self.out.send_timeout(Ok(frame.into()), PATIENCE).await.map_err(|_| Error::Gone)
+        let message = ChunkedReadResponse { chunked_series: vec![series], query_index: self.query };
+        let length = message.encoded_len();
+        let mut frame = Vec::with_capacity(HEAD + length);
+        encode_varint(length as u64, &mut frame);
+        let checksum = frame.len();
+        frame.extend([0; CHECKSUM_BYTES]);
+        message.encode(&mut frame).expect("BUG: a vector grows as it must");
+        let (head, data) = frame.split_at_mut(checksum + CHECKSUM_BYTES);
+        head[checksum..].copy_from_slice(&CHECKSUM.checksum(data).to_be_bytes());
+        self.out.send_timeout(frame.into(), PATIENCE).await.map_err(|_| Error::Gone)
     }
 }
 
