@@ -5,6 +5,7 @@ mod api;
 mod exporter;
 mod history;
 mod ingest;
+mod load;
 
 use anyhow::Result;
 use clap::Subcommand;

@@ -2,18 +2,18 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run;
+use crate::process::Running;
+use crate::{python, run};
 
-/// Hold the running service to its OpenAPI document: schemathesis, every check, with and without a token
+/// Hold the running service to its OpenAPI document: schemathesis, with and without a token
 ///
+/// Every check but one, `use_after_free`: a deleted job can be read for a week.
 /// The binary serves the demo's data, closed by a token. The default takes some minutes; for the long run say
-/// `--cases 2000` (more than 20,000 requests) and `--lint`, which needs npx.
+/// `--cases 2000` (more than 20,000 requests) and `--lint`, which needs npx. Schemathesis comes from `PyPI`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Cases per operation and phase
@@ -30,9 +30,6 @@ pub(crate) struct Args {
 /// One version, so that what was green stays green.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const REDOCLY: &str = "@redocly/cli@2.77.0";
-
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(5);
 
 const ADVICE: &str = "mend what its last lines say; `st replay` and the curl line above repeat it.";
 
@@ -71,15 +68,17 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     serve.args(["serve", "--only", "api", "--database-url", &database, "--log.level", "warn"]);
     // A limit that refuses everything would pass every check.
     serve.args(["--api.requests-per-second", "0", "--api.log-ins-per-minute", "0"]);
-    let service = Service::start(&mut serve, &folder.join("serve.log"))?;
+    let mut service = service(&mut serve, &folder.join("serve.log"))?;
+    let address = format!("http://127.0.0.1:{}", service.port("api docs")?);
 
-    let schemathesis = installed(&folder)?;
+    let advice = "look at the lines above; it needs python3-venv and PyPI.";
+    let schemathesis = python::with("schemathesis", &[SCHEMATHESIS], advice)?.with_file_name("schemathesis");
     for (who, header) in [("with a token", Some(token.trim())), ("without", None)] {
         println!("── schemathesis, {who}");
         let mut run = Command::new(&schemathesis);
         run.current_dir(run::root().join("api/tests/contract")).env("SCHEMATHESIS_HOOKS", "hooks");
         run.arg("--config-file").arg("schemathesis.toml").arg("run").arg(&document);
-        run.args(["--url", &service.address, "--checks", "all", "--no-color", "--continue-on-failure"]);
+        run.args(["--url", &address, "--checks", "all", "--no-color", "--continue-on-failure"]);
         // Deleting a job cancels it; what became of it can be read for a week.
         run.args(["--exclude-checks", "use_after_free"]);
         run.args(["--max-examples", &args.cases.to_string(), "--generation-database", "none"]);
@@ -88,7 +87,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         }
         run::visibly(&mut run, ADVICE)?;
     }
-    let said = fs::read_to_string(folder.join("serve.log"))?;
+    let said = service.said();
     if said.contains("panicked") || said.contains(" ERROR ") {
         bail!("the service failed while it was asked:\n{}", run::last_lines(&said));
     }
@@ -101,64 +100,16 @@ fn filled(binary: &Path, folder: &Path) -> Result<String> {
     let data = folder.join("demo");
     let mut demo = Command::new(binary);
     demo.args(["demo", "--since", "2026-01-01", "--data-dir"]).arg(&data);
-    let log = folder.join("demo.log");
-    let demo = Service::start(&mut demo, &log)?;
-    until("the demo's history", || fs::read_to_string(&log).is_ok_and(|said| said.contains("percent=100")))?;
+    let mut demo = service(&mut demo, &folder.join("demo.log"))?;
+    demo.until("the demo's history", |said| said.contains("percent=100"))?;
     drop(demo);
     let file = fs::read_dir(&data)?.filter_map(|entry| Some(entry.ok()?.path()));
     let file = file.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "db"));
     Ok(format!("sqlite:{}", file.context("the demo made no database")?.display()))
 }
 
-fn installed(folder: &Path) -> Result<PathBuf> {
-    let venv = folder.with_file_name("schemathesis");
-    let program = venv.join("bin/schemathesis");
-    if !program.is_file() {
-        let advice = "look at the lines above; it needs python3-venv and PyPI.";
-        run::quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv), advice)?;
-        run::quietly(Command::new(venv.join("bin/pip")).args(["install", "--quiet", SCHEMATHESIS]), advice)?;
-    }
-    Ok(program)
-}
-
-fn until(what: &str, is: impl Fn() -> bool) -> Result<()> {
-    let started = Instant::now();
-    while !is() {
-        if started.elapsed() > PATIENCE {
-            bail!("waited in vain for {what}");
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    Ok(())
-}
-
-/// A service of ours on ports of the system's choice; told to stop when dropped.
-struct Service {
-    child: Child,
-    /// Of the API.
-    address: String,
-}
-
-impl Service {
-    fn start(command: &mut Command, log: &Path) -> Result<Self> {
-        let file = fs::File::create(log)?;
-        command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
-        let child = command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).spawn()?;
-        let mut service = Self { child, address: String::new() };
-        let address = || {
-            let said = fs::read_to_string(log).ok()?;
-            let line = said.lines().find_map(|line| line.trim().strip_prefix("api docs"))?;
-            Some(line.trim().trim_end_matches("/api/docs").to_owned())
-        };
-        until("the service's address", || address().is_some())?;
-        service.address = address().context("the service told no address")?;
-        Ok(service)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        let _ = self.child.wait();
-    }
+/// A service of ours on ports of the system's choice.
+fn service(command: &mut Command, log: &Path) -> Result<Running> {
+    command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
+    Running::logged(command, log)
 }

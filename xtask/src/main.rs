@@ -18,6 +18,7 @@ mod layers;
 mod mixin;
 mod pictures;
 mod postgres;
+mod process;
 mod programs;
 mod provision;
 mod python;

@@ -5,14 +5,13 @@
 
 mod cluster;
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::process::{Running, free_port, get, until};
 use crate::{programs, run};
 
 /// Draw every dashboard from the demo's data into docs/pictures
@@ -40,6 +39,8 @@ pub(crate) struct Args {
 const SCRAPE: &str = "5s";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
+    let uids = super::mixin::uids();
+    let chosen = chosen(&uids, &args.boards)?;
     let preview = run::root().join("dashboards/preview");
     let to = run::root().join(&args.to);
     std::fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
@@ -58,14 +59,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     eprintln!("Prometheus scrapes for {} s", args.scrape_for);
     std::thread::sleep(Duration::from_secs(args.scrape_for));
 
-    let uids = super::mixin::uids();
-    let mut chosen: Vec<_> =
-        uids.iter().filter(|uid| args.boards.is_empty() || args.boards.contains(uid)).collect();
-    // The cluster's past ends when Prometheus starts, and five minutes later it is over.
-    chosen.sort_by_key(|uid| *uid != "myhealth-kubernetes");
-    if let Some(unknown) = args.boards.iter().find(|board| !uids.contains(board)) {
-        bail!("there is no dashboard {unknown}; there are {}", uids.join(", "));
-    }
+    let mut pictures = Vec::new();
     for uid in chosen {
         // What is about processes has a past of minutes here, and the cluster one of its own.
         let (scrape, from) = match uid.as_str() {
@@ -81,42 +75,43 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         }
         node.args(from.iter().flat_map(|from| ["--from", from])).arg(uid);
         run::visibly(&mut node, "look at the dashboard and at the lines above")?;
+        // As `pictures.mjs` calls them.
+        let theme = if args.theme == "dark" { String::new() } else { format!("-{}", args.theme) };
+        pictures.push(to.join(format!("{uid}{theme}.png")));
     }
-    shrink(&to)
+    shrink(&pictures)
 }
 
-/// Fewer colours: a tenth of the bytes, and nobody sees it.
-fn shrink(folder: &Path) -> Result<()> {
+/// The dashboards to draw, in the order in which their data are there.
+fn chosen<'a>(uids: &'a [String], boards: &[String]) -> Result<Vec<&'a String>> {
+    if let Some(unknown) = boards.iter().find(|board| !uids.contains(board)) {
+        bail!("there is no dashboard {unknown}; there are {}", uids.join(", "));
+    }
+    let mut chosen: Vec<_> = uids.iter().filter(|uid| boards.is_empty() || boards.contains(uid)).collect();
+    // The cluster's past ends when Prometheus starts, and five minutes later it is over.
+    chosen.sort_by_key(|uid| *uid != "myhealth-kubernetes");
+    Ok(chosen)
+}
+
+/// Fewer colours: a tenth of the bytes, and nobody sees it. Each time it is done costs colours, so it is done once.
+fn shrink(pictures: &[PathBuf]) -> Result<()> {
     if programs::find("pngquant").is_none() {
         eprintln!("pngquant is not installed: the pictures stay as large as they are");
         return Ok(());
     }
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|kind| kind == "png") {
-            let mut pngquant = Command::new("pngquant");
-            pngquant.args(["--force", "--ext", ".png", "--speed", "1", "--strip", "64"]).arg(&path);
-            run::quietly(&mut pngquant, "look at the picture")?;
-        }
+    for picture in pictures {
+        let mut pngquant = Command::new("pngquant");
+        pngquant.args(["--force", "--ext", ".png", "--speed", "1", "--strip", "64"]).arg(picture);
+        run::quietly(&mut pngquant, "look at the picture")?;
     }
     Ok(())
-}
-
-/// A program that ends with this run.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ended = self.0.kill().and_then(|()| self.0.wait());
-    }
 }
 
 /// The product with three simulated years.
 struct Demo {
     _running: Running,
-    gauges: String,
-    api: String,
+    gauges: u16,
+    api: u16,
 }
 
 impl Demo {
@@ -125,33 +120,13 @@ impl Demo {
         command.args(["demo", "--seed", "5", "--since", &days_ago(3 * 366 + 60)?]);
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(folder.join("demo"));
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
-        let said = child.stdout.take().context("BUG: its output was asked for")?;
-        let running = Running(child);
-        let (send, lines) = mpsc::channel();
-        // Reads on, so that the demo never waits for us.
-        std::thread::spawn(move || {
-            for line in BufReader::new(said).lines().map_while(Result::ok) {
-                let _nobody_listens = send.send(line);
-            }
-        });
-        let address = |name: &str| -> Result<String> {
-            loop {
-                let line = lines.recv_timeout(Duration::from_mins(1)).context("the demo did not start")?;
-                if let Some(url) = line.trim_start().strip_prefix(name) {
-                    let url = url.trim().trim_start_matches("http://");
-                    break Ok(url.split('/').next().unwrap_or_default().to_owned());
-                }
-            }
-        };
-        let (gauges, api) = (address("gauges")?, address("api ")?);
-        let demo = Self { _running: running, gauges, api };
-        let url = format!("http://{}/metrics", demo.gauges);
-        until("all of history to be read", || {
-            let scrape = get(&url).unwrap_or_default();
+        let mut running = Running::logged(&command, &folder.join("demo.log"))?;
+        let (gauges, api) = (running.port("gauges")?, running.port("api docs")?);
+        running.until("all of history to be read", |_| {
+            let scrape = get(gauges, "/metrics", "").map(|answer| answer.text()).unwrap_or_default();
             scrape.contains("oura_sleep_score") && scrape.contains("\nmyhealth_sync_backlog_windows 0\n")
         })?;
-        Ok(demo)
+        Ok(Self { _running: running, gauges, api })
     }
 }
 
@@ -162,16 +137,11 @@ struct Prometheus {
 
 /// With the shipped rules, the demo's history, and the past of a cluster that never was.
 fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
-    let program = |variable: &str, name: &str| {
-        programs::variable(variable)
-            .or_else(|| programs::find(name).map(|path| path.display().to_string()))
-            .with_context(|| format!("{name} is missing.\nWhat to do: `cargo xtask provision` installs it"))
-    };
     let rules = run::root().join("alerts/*.yaml");
     let config = format!(
         "global: {{scrape_interval: {SCRAPE}, evaluation_interval: {SCRAPE}}}\nrule_files: ['{}']\n\
-         remote_read:\n- {{url: 'http://{}/api/v1/prometheus/read', read_recent: true, required_matchers: {{source: history}}}}\n\
-         scrape_configs:\n- {{job_name: myhealth, static_configs: [{{targets: ['{}']}}]}}\n",
+         remote_read:\n- {{url: 'http://127.0.0.1:{}/api/v1/prometheus/read', read_recent: true, required_matchers: {{source: history}}}}\n\
+         scrape_configs:\n- {{job_name: myhealth, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}\n",
         rules.display(),
         demo.api,
         demo.gauges,
@@ -179,36 +149,18 @@ fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
     let path = |name: &str| folder.join(name);
     std::fs::write(path("prometheus.yml"), config)?;
     std::fs::write(path("cluster.om"), cluster::past(unix_seconds()?))?;
-    let promtool = program("MYHEALTH_TEST_PROMTOOL", "promtool")?;
-    let mut blocks = Command::new(promtool);
+    let mut blocks = Command::new(programs::named("MYHEALTH_TEST_PROMTOOL", "promtool")?);
     blocks.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(path("cluster.om")).arg(path("blocks"));
     run::quietly(&mut blocks, "mend xtask/src/pictures/cluster.rs")?;
 
-    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let mut command = Command::new(program("MYHEALTH_TEST_PROMETHEUS", "prometheus")?);
+    let port = free_port()?;
+    let mut command = Command::new(programs::named("MYHEALTH_TEST_PROMETHEUS", "prometheus")?);
     command.arg(format!("--config.file={}", path("prometheus.yml").display()));
     command.arg(format!("--storage.tsdb.path={}", path("blocks").display()));
     command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
-    let prometheus = Prometheus { _running: Running(child), url: format!("http://127.0.0.1:{port}") };
-    until("Prometheus to be ready", || get(&format!("{}/-/ready", prometheus.url)).is_ok())?;
-    Ok(prometheus)
-}
-
-fn until(what: &str, mut done: impl FnMut() -> bool) -> Result<()> {
-    let started = Instant::now();
-    while !done() {
-        if started.elapsed() > Duration::from_mins(10) {
-            bail!("waited ten minutes for {what}");
-        }
-        std::thread::sleep(Duration::from_millis(500));
-    }
-    Ok(())
-}
-
-fn get(url: &str) -> Result<String> {
-    let advice = "curl fetches pages here";
-    run::quietly(Command::new("curl").args(["--silent", "--fail", "--max-time", "30", url]), advice)
+    let running = Running::start(&command)?;
+    until("Prometheus to be ready", || get(port, "/-/ready", "").is_ok_and(|answer| answer.status == 200))?;
+    Ok(Prometheus { _running: running, url: format!("http://127.0.0.1:{port}") })
 }
 
 fn days_ago(days: u32) -> Result<String> {
@@ -221,4 +173,18 @@ fn days_ago(days: u32) -> Result<String> {
 fn unix_seconds() -> Result<i64> {
     let seconds = run::quietly(Command::new("date").arg("+%s"), "")?;
     seconds.trim().parse().context("`date +%s` says no number")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dashboard_that_is_not_there_is_refused_with_those_that_are() {
+        let uids = ["myhealth-sleep", "myhealth-kubernetes"].map(str::to_owned);
+        let error = chosen(&uids, &["sleep".to_owned()]).unwrap_err().to_string();
+        assert_eq!(error, "there is no dashboard sleep; there are myhealth-sleep, myhealth-kubernetes");
+        assert_eq!(chosen(&uids, &[]).unwrap(), ["myhealth-kubernetes", "myhealth-sleep"]);
+        assert_eq!(chosen(&uids, &uids[..1]).unwrap(), ["myhealth-sleep"]);
+    }
 }

@@ -1,7 +1,6 @@
 //! A PostgreSQL server of our own: fresh, empty, on a free port of the loopback address, gone when we are.
 
 use std::fs::{self, DirBuilder, File};
-use std::net::TcpListener;
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::apt::is_root;
+use crate::process::free_port;
 use crate::run;
 
 /// Where Debian installs one folder per major version.
@@ -169,12 +169,6 @@ fn unprivileged(program: &Path) -> Command {
     }
     command.arg("--").arg(program);
     command
-}
-
-/// A port that nobody uses at this moment.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on the loopback address")?;
-    Ok(listener.local_addr()?.port())
 }
 
 /// Removes the directories of runs that ended without clean-up. What cannot be removed is left to the next run.

@@ -1,9 +1,11 @@
-//! A Python of our own with the reference readers of what we write, below the build folder: the system's stays as it is.
+//! Pythons of our own with packages that we need, below the build folder: the system's stays as it is.
 
+use std::fs::{self, File};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::run;
 
@@ -22,9 +24,6 @@ const READERS: [&str; 6] = [
     "pandas==3.1.1",
 ];
 
-/// Fails where a reader is missing.
-const IMPORT: &str = "import prometheus_client.openmetrics.parser, pyarrow.parquet, fhir.resources.bundle, scipy.stats, pandas";
-
 /// Whether environments can be made here.
 pub(crate) fn is_installed() -> bool {
     Command::new("python3")
@@ -33,22 +32,85 @@ pub(crate) fn is_installed() -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
-/// The path of a Python that has the readers; made when it is not there yet.
+/// The path of a Python that has the reference readers of what we write.
 pub(crate) fn with_readers() -> Result<String> {
-    let folder = folder();
-    let python = folder.join("bin/python");
-    let reads = |python: &Path| {
-        let import = Command::new(python).args(["-c", IMPORT]).output();
-        import.is_ok_and(|output| output.status.success())
-    };
-    if !reads(&python) {
-        let advice = "look at the lines above; a Python of your own that has them may be named in MYHEALTH_TEST_PYTHON.";
-        run::quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder), advice)?;
-        run::quietly(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(READERS), advice)?;
-    }
-    Ok(python.display().to_string())
+    let advice =
+        "look at the lines above; a Python of your own that has them may be named in MYHEALTH_TEST_PYTHON.";
+    Ok(with("readers", &READERS, advice)?.display().to_string())
 }
 
-fn folder() -> PathBuf {
-    run::root().join("target/python")
+/// The path of a Python that has these packages; made when it is not there yet. Their programs lie beside it.
+pub(crate) fn with(name: &str, packages: &[&str], advice: &str) -> Result<PathBuf> {
+    let base = run::root().join("target/python");
+    let version = run::quietly(Command::new("python3").arg("--version"), advice)?;
+    environment(&base, name, &pins(&version, packages), |folder| {
+        run::quietly(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder), advice)?;
+        let mut pip = Command::new(folder.join("bin/python"));
+        run::quietly(pip.args(["-m", "pip", "install", "--quiet"]).args(packages), advice).map(drop)
+    })
+}
+
+/// Tells environments apart whose Python or packages differ.
+fn pins(version: &str, packages: &[&str]) -> String {
+    let mut hash = DefaultHasher::new();
+    (version, packages).hash(&mut hash);
+    format!("{:016x}", hash.finish())
+}
+
+/// The Python of the folder of these pins. Who makes it keeps others waiting, and one that was not finished is made again.
+fn environment(
+    base: &Path,
+    name: &str,
+    pins: &str,
+    make: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
+    fs::create_dir_all(base).with_context(|| format!("cannot create {}", base.display()))?;
+    let lock = File::create(base.join(format!("{name}.lock")))?;
+    lock.lock()?;
+    let folder = base.join(format!("{name}-{pins}"));
+    let complete = folder.join("complete");
+    if !complete.is_file() {
+        // Those of other pins are some hundred megabytes that nobody asks for again.
+        for entry in fs::read_dir(base)? {
+            let path = entry?.path();
+            let words = path.file_name().and_then(|words| words.to_str());
+            if words.is_some_and(|words| words.starts_with(&format!("{name}-"))) {
+                fs::remove_dir_all(&path)?;
+            }
+        }
+        make(&folder)?;
+        File::create(complete)?;
+    }
+    Ok(folder.join("bin/python"))
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::bail;
+
+    use super::*;
+
+    #[test]
+    fn a_raised_pin_is_another_environment() {
+        assert_ne!(pins("Python 3.11.2", &["a==1"]), pins("Python 3.11.2", &["a==2"]));
+        assert_ne!(pins("Python 3.11.2", &["a==1"]), pins("Python 3.13.0", &["a==1"]));
+    }
+
+    #[test]
+    fn an_environment_is_made_once_and_again_if_it_was_not_finished() {
+        let base = tempfile::tempdir().unwrap();
+        let make = |folder: &Path| Ok(fs::create_dir_all(folder.join("bin"))?);
+        let fails = |folder: &Path| {
+            make(folder)?;
+            bail!("no network")
+        };
+        environment(base.path(), "readers", "1", fails).unwrap_err();
+        let first = environment(base.path(), "readers", "1", make).unwrap();
+        assert_eq!(first, base.path().join("readers-1/bin/python"));
+        environment(base.path(), "readers", "1", |_| bail!("it is there")).unwrap();
+        environment(base.path(), "others", "1", make).unwrap();
+        environment(base.path(), "readers", "2", make).unwrap();
+        let there = ["readers-1", "readers-2", "others-1"].map(|name| base.path().join(name).exists());
+        assert_eq!(there, [false, true, true]);
+    }
 }

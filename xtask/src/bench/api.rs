@@ -9,8 +9,10 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::exporter::{Running, find, free_port, get, median, spread, until};
+use super::load::{median, spread};
 use crate::postgres::{self, Server};
+use crate::process::{Running, free_port, get, until};
+use crate::programs::find;
 use crate::{apt, run};
 
 /// Ten years of a trend: uncached beside the bare SQL statement, cached beside a handler with the same bytes

@@ -1,18 +1,19 @@
 //! The exporter beside a web server that does nothing else, and with very many persons.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use domain::{Collection, METRICS};
 
+use super::load::{median, spread, wrk};
 use crate::postgres::{self, Server};
-use crate::{apt, programs, run};
+use crate::process::{Running, free_port, get, until};
+use crate::programs::find;
+use crate::{apt, run};
 
 /// Serve one person beside nginx, then very many persons to a real Prometheus
 ///
@@ -34,8 +35,8 @@ pub(crate) struct Args {
     binary: Option<PathBuf>,
 }
 
-/// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(5);
+/// Connections of a closed loop.
+const CONNECTIONS: u32 = 32;
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let needs = [("nginx", "nginx-light"), ("wrk", "wrk"), ("prometheus", "prometheus")];
@@ -109,7 +110,7 @@ fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
             let urls = [(port, "/metrics"), (nginx_port, file.as_str()), (copying_port, file.as_str())];
             for (server, (port, path)) in urls.into_iter().enumerate() {
                 let before = servers[server].1.processor()?;
-                let load = wrk(port, path, header, args.seconds)?;
+                let load = wrk(port, path, Some(header), CONNECTIONS, args.seconds)?;
                 let took = servers[server].1.processor()? - before;
                 costs[server].push(took * 1e6 / load.requests);
                 rates[server].push(load.rate);
@@ -355,145 +356,8 @@ fn nginx(folder: &Path, port: u16, sendfile: bool) -> Result<Running> {
     Running::start(command.arg("-c").arg(config))
 }
 
-/// What a load saw.
-struct Load {
-    requests: f64,
-    /// A second.
-    rate: f64,
-    /// The 99th percentile in milliseconds.
-    tail: f64,
-}
-
-/// A closed loop of 32 connections.
-fn wrk(port: u16, path: &str, header: &str, seconds: u32) -> Result<Load> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", "1", "wrk", "-t1", "-c32", "--latency", &format!("-d{seconds}s"), "-H", header]);
-    let said =
-        run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), "look at the lines above")?;
-    if said.contains("Non-2xx") || said.contains("Socket errors") {
-        bail!("wrk met errors:\n{said}");
-    }
-    let after = |mark: &str| {
-        // At the start of a line: other columns hold percentages, too.
-        let rest = said.lines().find_map(|line| line.trim_start().strip_prefix(mark))?;
-        rest.split_whitespace().next().map(str::to_owned)
-    };
-    let rate = after("Requests/sec:").and_then(|rate| rate.parse().ok()).context("wrk said no rate")?;
-    let requests = said.split_whitespace().zip(said.split_whitespace().skip(1));
-    let requests = requests.filter(|(_, word)| *word == "requests").find_map(|(count, _)| count.parse().ok());
-    let requests = requests.context("wrk said no count")?;
-    let tail = after("99%").context("wrk said no percentile")?;
-    let (number, unit) = tail.split_at(tail.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(tail.len()));
-    let factor = match unit {
-        "us" => 1e-3,
-        "ms" => 1.0,
-        _ => 1e3,
-    };
-    Ok(Load { requests, rate, tail: number.parse::<f64>()? * factor })
-}
-
 /// The value of a series without labels.
 fn number(metrics: &str, name: &str) -> f64 {
     let line = metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     line.and_then(|value| value.parse().ok()).unwrap_or(f64::NAN)
-}
-
-pub(super) fn median(values: &[f64]) -> f64 {
-    let mut values = values.to_vec();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-pub(super) fn spread(values: &[f64]) -> String {
-    let (min, max) = values.iter().fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(*v), max.max(*v)));
-    if max < 10.0 { format!("{min:.4} to {max:.4}") } else { format!("{min:.0} to {max:.0}") }
-}
-
-pub(super) fn find(program: &str) -> Option<PathBuf> {
-    // Debian keeps servers where only root looks.
-    programs::find(program)
-        .or_else(|| Some(Path::new("/usr/sbin").join(program)).filter(|path| path.is_file()))
-}
-
-pub(super) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
-}
-
-pub(super) fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
-    let started = Instant::now();
-    while !is() {
-        if started.elapsed() > PATIENCE {
-            bail!("waited in vain for {what}");
-        }
-        thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(super) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
-    }
-}
-
-/// One bare GET.
-pub(super) fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
-    let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|four| four == b"\r\n\r\n").context("no HTTP")?;
-    let status = std::str::from_utf8(answer.get(9..12).context("no status")?)?.parse()?;
-    Ok(Answer { status, body: answer.split_off(end + 4) })
-}
-
-/// A process of ours; killed when dropped.
-pub(super) struct Running(Child);
-
-impl Running {
-    pub(super) fn start(command: &Command) -> Result<Self> {
-        let line = run::command_line(command);
-        // Ends with us, however we end.
-        let mut bound = Command::new("setpriv");
-        bound.args(["--pdeathsig", "TERM"]).arg(command.get_program()).args(command.get_args());
-        let child = bound.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
-        child.map(Self).with_context(|| format!("`{line}` did not start"))
-    }
-
-    /// Seconds of the processor so far, of its workers too.
-    pub(super) fn processor(&self) -> Result<f64> {
-        let id = self.0.id();
-        let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-        let mut ticks = 0.0;
-        for process in std::iter::once(id.to_string()).chain(workers.split_whitespace().map(str::to_owned)) {
-            let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-            let numbers = stat.rsplit_once(')').context("no name in stat")?.1;
-            for field in numbers.split_whitespace().skip(11).take(2) {
-                ticks += field.parse::<f64>()?;
-            }
-        }
-        // Linux tells them in hundredths.
-        Ok(ticks / 100.0)
-    }
-
-    /// Megabytes in memory.
-    fn resident(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // nginx has a worker that outlives its master when that is killed.
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
-        let _ = self.0.wait();
-    }
 }

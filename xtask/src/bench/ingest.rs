@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::load;
 use crate::postgres::{self, Server};
 use crate::run;
 
@@ -308,9 +309,7 @@ fn megabytes(bytes: u64) -> f64 {
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    load::median(&values.collect::<Vec<_>>())
 }
 
 /// The median with the smallest and largest.
@@ -318,7 +317,7 @@ fn spread(values: impl Iterator<Item = f64>, unit: &str) -> String {
     let values: Vec<f64> = values.collect();
     let smallest = values.iter().copied().fold(f64::INFINITY, f64::min);
     let largest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    format!("{:.1} {unit} ({smallest:.1} to {largest:.1})", median(values.into_iter()))
+    format!("{:.1} {unit} ({smallest:.1} to {largest:.1})", load::median(&values))
 }
 
 #[cfg(test)]

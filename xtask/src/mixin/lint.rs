@@ -7,7 +7,7 @@ mod vocabulary;
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::board::Board;
 use super::config::Config;
@@ -63,9 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 }
 
 fn promtool() -> Result<String> {
-    programs::variable("MYHEALTH_TEST_PROMTOOL")
-        .or_else(|| programs::find("promtool").map(|path| path.display().to_string()))
-        .context("promtool is missing.\nWhat to do: `cargo xtask provision` installs it")
+    programs::named("MYHEALTH_TEST_PROMTOOL", "promtool")
 }
 
 fn panels(config: &Config) -> usize {
