@@ -5,7 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::civil::{Date, date};
-use jiff::{Span, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Serialize, Serializer};
 
 /// A civil day between [`Day::FIRST`] and [`Day::LAST`]. It has no time zone: it is what a calendar on the wall said.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,15 +57,35 @@ impl Day {
     /// The day `days` later (earlier when negative), stopping at the first and last accepted day.
     #[must_use]
     pub fn plus(self, days: i64) -> Self {
-        let moved = Span::new().try_days(days).ok().and_then(|span| self.0.checked_add(span).ok());
-        let end = if days < 0 { Self::FIRST.0 } else { Self::LAST.0 };
-        Self(moved.unwrap_or(end).clamp(Self::FIRST.0, Self::LAST.0))
+        /// More than there are accepted days, and far from the ends of the calendar.
+        const BEYOND: i64 = 100_000;
+        let days = SignedDuration::from_hours(HOURS_A_DAY * days.clamp(-BEYOND, BEYOND));
+        let moved = self.0.checked_add(days).expect("BUG: the calendar reaches further than accepted days");
+        Self(moved.clamp(Self::FIRST.0, Self::LAST.0))
     }
 
     /// Whole days from `earlier` to this day; negative when `earlier` is later.
     pub fn since(self, earlier: Self) -> i64 {
-        const SECONDS_A_DAY: i64 = 86_400;
-        (self.midnight_utc().as_second() - earlier.midnight_utc().as_second()) / SECONDS_A_DAY
+        self.0.duration_since(earlier.0).as_hours() / HOURS_A_DAY
+    }
+
+    /// Hands on `YYYY-MM-DD`, made without the machinery of formatting: answers have thousands of days.
+    fn written<T>(self, read: impl FnOnce(&str) -> T) -> T {
+        let digit = |number: i16| b'0' + u8::try_from(number % 10).unwrap_or_default();
+        let (year, month, day) = (self.0.year(), i16::from(self.0.month()), i16::from(self.0.day()));
+        let text = [
+            digit(year / 1000),
+            digit(year / 100),
+            digit(year / 10),
+            digit(year),
+            b'-',
+            digit(month / 10),
+            digit(month),
+            b'-',
+            digit(day / 10),
+            digit(day),
+        ];
+        read(str::from_utf8(&text).expect("BUG: digits and dashes are text"))
     }
 
     /// 00:00 UTC of this day: how a bare date is read by Oura's filters and drawn by Grafana.
@@ -72,6 +93,9 @@ impl Day {
         TimeZone::UTC.to_timestamp(self.0.at(0, 0, 0, 0)).expect("BUG: every accepted day has a midnight UTC")
     }
 }
+
+/// Of a calendar without zones.
+const HOURS_A_DAY: i64 = 24;
 
 /// How many days back Oura is known to change what it has said: bedtimes are edited, naps confirmed, phones sync late.
 /// So many days are read again at every pass unless told otherwise.
@@ -100,7 +124,13 @@ impl FromStr for Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.written(|text| f.pad(text))
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.written(|text| serializer.serialize_str(text))
     }
 }
 
@@ -169,7 +199,7 @@ impl DayRange {
 
     /// Every day in order.
     pub fn days(self) -> impl Iterator<Item = Day> {
-        (0..self.len()).map(move |n| self.first.plus(n))
+        std::iter::successors(Some(self.first), move |day| (*day < self.last).then(|| day.plus(1)))
     }
 
     /// The range cut into pieces of at most `days` days, in order of time; only the first may be shorter.

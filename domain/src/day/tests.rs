@@ -50,6 +50,19 @@ fn a_day_is_settled_once_it_is_read_no_more() {
     assert!(!day("2026-03-30").is_settled(today), "a day to come");
 }
 
+#[test]
+fn arithmetic_stops_at_the_first_and_the_last_day() {
+    for start in [Day::FIRST, day("2026-03-29"), Day::LAST] {
+        for far in [73_049, 100_001, i64::MAX] {
+            assert_eq!(start.plus(far), Day::LAST, "{start} {far}");
+        }
+        for far in [-73_049, -100_001, i64::MIN] {
+            assert_eq!(start.plus(far), Day::FIRST, "{start} {far}");
+        }
+    }
+    assert_eq!((Day::LAST.since(Day::FIRST), Day::LAST.plus(0)), (73_048, Day::LAST));
+}
+
 fn any_day() -> impl Strategy<Value = Day> {
     (0..73_000_i64).prop_map(|n| Day::FIRST.plus(n))
 }
@@ -69,6 +82,18 @@ proptest! {
         if moved != Day::FIRST && moved != Day::LAST {
             prop_assert_eq!(moved.since(first), n);
         }
+    }
+
+    #[test]
+    fn days_are_counted_as_the_clock_of_a_place_without_clock_changes_does(a in any_day(), b in any_day()) {
+        let seconds = a.midnight_utc().duration_since(b.midnight_utc()).as_secs();
+        prop_assert_eq!(a.since(b) * 86_400, seconds);
+    }
+
+    #[test]
+    fn a_day_is_written_as_calendars_write_it(day in any_day()) {
+        prop_assert_eq!(day.to_string(), day.date().to_string());
+        prop_assert_eq!(serde_json::to_string(&day).unwrap(), serde_json::to_string(&day.date()).unwrap());
     }
 
     #[test]
