@@ -13,7 +13,7 @@ use axum::response::Response;
 use data_encoding::BASE64;
 use domain::Collection;
 use jiff::Timestamp;
-use store::{Account, Person, Scope, Token};
+use store::{Account, Person, Scope, Store, Token};
 
 use crate::error::Error;
 use crate::resources::jobs;
@@ -81,6 +81,14 @@ impl Access {
     /// Whether this person's numbers are open to the one who asks.
     pub(crate) fn sees(&self, person: &Person) -> bool {
         self.person().is_none_or(|only| only == person.id)
+    }
+
+    /// Those whose numbers are open to the one who asks, by name.
+    pub(crate) async fn people(&self, store: &Store) -> store::Result<Vec<Person>> {
+        match self.person() {
+            Some(only) => Ok(store.person_of(only).await?.into_iter().collect()),
+            None => store.people().await,
+        }
     }
 
     /// Who logged in; nobody did where a token or no proof was asked for.

@@ -18,8 +18,7 @@ pub(crate) async fn person(store: &Store, access: &Access, name: Option<&str>) -
         let person = store.person(name).await?.filter(|person| access.sees(person));
         return person.ok_or_else(|| Error::UnknownPerson(shown(name)));
     }
-    let mut people = store.people().await?;
-    people.retain(|person| access.sees(person));
+    let mut people = access.people(store).await?;
     if people.len() > 1 {
         let mut names: Vec<&str> = people.iter().take(MAX_NAMES).map(|person| person.name.as_str()).collect();
         if people.len() > MAX_NAMES {

@@ -107,8 +107,7 @@ async fn read_history(
     let kind = response_type(&request)?;
     let questions = questions(request, lookback, params.hints == Hints::Ignore)?;
     let turn = turns.take(kind).await?;
-    let mut people = state.store.people().await?;
-    people.retain(|person| access.sees(person));
+    let mut people = access.people(&state.store).await?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {

@@ -41,18 +41,6 @@ pub(crate) type LatestRow = (i64, String, jiff_sqlx::Date, jiff_sqlx::Timestamp,
 pub(crate) type SeriesRow = (jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
-    /// The newest value of every metric of everyone: what a scrape shows, in order of person. Constant work per person.
-    pub async fn latest(&self) -> Result<Vec<Latest>> {
-        let rows: Vec<LatestRow> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select person, metric, day, observed_at, value from latest where value is not null order by person, metric",
-            )
-            .fetch_all(pool)
-            .await?
-        });
-        latest(rows)
-    }
-
     /// The newest value of every metric of one person.
     pub async fn latest_of(&self, person: i64) -> Result<Vec<Latest>> {
         let rows: Vec<LatestRow> = with_pool!(self, pool => {

@@ -92,6 +92,14 @@ impl Store {
         rows.into_iter().map(person).collect()
     }
 
+    /// The person of this key.
+    pub async fn person_of(&self, id: i64) -> Result<Option<Person>> {
+        let row: Option<Row> = with_pool!(self, pool => {
+            sqlx::query_as("select id, name, time_zone from person where id = $1").bind(id).fetch_optional(pool).await?
+        });
+        row.map(person).transpose()
+    }
+
     /// The person of this name, with a number that grows with every change of what is stored about them: one index
     /// probe. A number read before something was answered is never newer than the answer.
     pub async fn person_at(&self, name: &str) -> Result<Option<(Person, i64)>> {

@@ -104,8 +104,7 @@ impl Memory {
         let name = if let Some(name) = &named.name {
             name.clone()
         } else {
-            let mut people = state.store.people().await.ok()?;
-            people.retain(|person| access.sees(person));
+            let people = access.people(&state.store).await.ok()?;
             let [only] = people.as_slice() else { return None };
             only.name.to_string()
         };

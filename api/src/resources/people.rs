@@ -51,7 +51,6 @@ async fn list_people(
     _: Query<NoParams>,
 ) -> Result<Json<People>, Error> {
     let access = access.names_only();
-    let mut people = state.store.people().await?;
-    people.retain(|person| access.sees(person));
+    let people = access.people(&state.store).await?;
     Ok(Json(People { people: people.into_iter().map(PersonInfo::from).collect() }))
 }

@@ -86,7 +86,7 @@ pub(crate) async fn rows(folder: &Path) -> Vec<String> {
         let series = store.series(me.id, metric, range).await.unwrap();
         rows.extend(series.iter().map(|stored| format!("{} {} {:?}", metric.key, stored.day, stored.series)));
     }
-    rows.extend(store.latest().await.unwrap().iter().map(|latest| format!("{latest:?}")));
+    rows.extend(store.latest_of(me.id).await.unwrap().iter().map(|latest| format!("{latest:?}")));
     for state in store.sync_states(me.id).await.unwrap() {
         rows.push(format!("{} {:?} {:?}", state.collection, state.covered, state.newest_day));
     }

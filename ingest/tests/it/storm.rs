@@ -185,7 +185,7 @@ async fn everything(store: &Store, me: &Person) -> Vec<String> {
             rows.push(format!("{} {} {:?}", metric.key, stored.day, stored.series));
         }
     }
-    for latest in store.latest().await.unwrap() {
+    for latest in store.latest_of(me.id).await.unwrap() {
         rows.push(format!("latest {} {} {:?}", latest.metric.key, latest.day, latest.value));
     }
     for state in store.sync_states(me.id).await.unwrap() {

@@ -76,7 +76,11 @@ pub(crate) async fn values(store: &Store, key: &str) -> Vec<(String, f64)> {
     daily.into_iter().map(|(day, value)| (day.to_string(), value)).collect()
 }
 
+/// The newest value of every metric of his.
+pub(crate) async fn newest_values(store: &Store) -> Vec<store::Latest> {
+    store.latest_of(me(store).await.id).await.unwrap()
+}
+
 pub(crate) async fn newest(store: &Store, key: &str) -> Option<(String, f64)> {
-    let latest = store.latest().await.unwrap();
-    latest.iter().find(|l| l.metric.key == key).map(|l| (l.day.to_string(), l.value))
+    newest_values(store).await.iter().find(|l| l.metric.key == key).map(|l| (l.day.to_string(), l.value))
 }

@@ -3,7 +3,7 @@
 use domain::Collection;
 use store::Store;
 
-use crate::fixtures::{at, day, me, newest, now, put, put_at, score, sleep, values};
+use crate::fixtures::{at, day, me, newest, newest_values, now, put, put_at, score, sleep, values};
 
 async fn withdraw(store: &Store, collection: Collection, ids: &[&str]) -> usize {
     store.withdraw(me(store).await.id, collection, ids, now()).await.unwrap()
@@ -42,7 +42,7 @@ pub(crate) async fn a_withdrawn_document_leaves_its_day_and_stays_as_a_revision(
 pub(crate) async fn withdrawing_again_changes_nothing(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 90)]).await;
     assert_eq!(withdraw(&store, Collection::DailySleep, &["score-2026-03-02"]).await, 1);
-    let before = (counted(&store).await, store.latest().await.unwrap(), store.watermark().await.unwrap());
+    let before = (counted(&store).await, newest_values(&store).await, store.watermark().await.unwrap());
     let mut changes = store.subscribe();
     changes.mark_unchanged();
     assert_eq!(withdraw(&store, Collection::DailySleep, &["score-2026-03-02"]).await, 0);
@@ -52,7 +52,7 @@ pub(crate) async fn withdrawing_again_changes_nothing(store: Store) {
     assert_eq!(elsewhere.unwrap(), 0, "an id is its owner's alone");
     assert!(!changes.has_changed().unwrap());
     assert_eq!(
-        (counted(&store).await, store.latest().await.unwrap(), store.watermark().await.unwrap()),
+        (counted(&store).await, newest_values(&store).await, store.watermark().await.unwrap()),
         before
     );
 }
@@ -77,7 +77,7 @@ pub(crate) async fn a_document_that_comes_back_counts_on(store: Store) {
 pub(crate) async fn the_last_document_takes_the_newest_values_with_it(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     assert_eq!(withdraw(&store, Collection::DailySleep, &["score-2026-03-01"]).await, 1);
-    assert_eq!(store.latest().await.unwrap(), []);
+    assert_eq!(newest_values(&store).await, []);
     assert_eq!(newest_day(&store).await, None);
     put(&store, Collection::DailySleep, vec![score("2026-02-01", 70)]).await;
     assert_eq!(newest(&store, "sleep_score").await, Some(("2026-02-01".into(), 70.0)));
