@@ -2,7 +2,7 @@
 //! decided here.
 
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -45,21 +45,29 @@ struct Clients {
     proxies: Proxies,
     counts: OnceLock<Counts>,
     asked: AtomicU32,
+    /// Clients remembered at the last look: to count them locks out every request for a moment.
+    known: AtomicUsize,
 }
 
 impl KeyExtractor for ByClient {
     type Key = Client;
 
     fn extract<T>(&self, request: &http::Request<T>) -> Result<Client, GovernorError> {
-        let Clients { proxies, counts, asked } = &*self.0;
+        let Clients { proxies, counts, asked, known } = &*self.0;
         let client = proxies.client(request.extensions(), request.headers());
         let Some(counts) = counts.get() else { return Ok(client) };
-        if asked.fetch_add(1, Ordering::Relaxed) % EVERY == EVERY - 1 {
-            counts.retain_recent();
-            counts.shrink_to_fit();
-        }
-        // Who is full again after a moment is no entry to fight for.
-        Ok(if counts.len() < MOST { client } else { Client::Crowd })
+        let since = match asked.fetch_add(1, Ordering::Relaxed) % EVERY {
+            last if last == EVERY - 1 => {
+                counts.retain_recent();
+                counts.shrink_to_fit();
+                known.store(counts.len(), Ordering::Relaxed);
+                0
+            }
+            since => since as usize + 1,
+        };
+        // Each request since may have been somebody new.
+        let most = known.load(Ordering::Relaxed) + since;
+        Ok(if most < MOST { client } else { Client::Crowd })
     }
 }
 
@@ -75,7 +83,12 @@ impl Limiter {
     }
 
     fn new(period: Duration, burst: u32, proxies: &Proxies) -> Self {
-        let clients = Clients { proxies: proxies.clone(), counts: OnceLock::new(), asked: AtomicU32::new(0) };
+        let clients = Clients {
+            proxies: proxies.clone(),
+            counts: OnceLock::new(),
+            asked: AtomicU32::new(0),
+            known: AtomicUsize::new(0),
+        };
         let by_client = ByClient(Arc::new(clients));
         let config = GovernorConfigBuilder::default()
             .period(period.max(Duration::from_nanos(1)))
@@ -101,10 +114,15 @@ pub(crate) async fn limit(With(state): With<Arc<State>>, request: Request, next:
     let Some(limiter) = (if is_log_in { &edges.log_ins } else { &edges.requests }) else {
         return next.run(request).await;
     };
-    let kind = if is_log_in { Limit::LogIns } else { Limit::Requests };
-    let (metrics, clients) = (edges.metrics.clone(), limiter.clients());
-    let governed = Governor::new(next, &limiter.0)
-        .error_handler(move |error| refused(&error, || metrics.limited(kind, clients)));
+    let told = state.clone();
+    let governed = Governor::new(next, &limiter.0).error_handler(move |error| {
+        refused(&error, || {
+            let edges = &told.edges.0;
+            let (kind, limiter) =
+                if is_log_in { (Limit::LogIns, &edges.log_ins) } else { (Limit::Requests, &edges.requests) };
+            edges.metrics.limited(kind, limiter.as_ref().map_or(0, Limiter::clients));
+        })
+    });
     governed.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 

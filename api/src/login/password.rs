@@ -1,7 +1,7 @@
 //! Passwords. Only their argon2id hashes are kept, with the parameters that OWASP recommends (19 MiB, two passes), and
 //! only a few are checked at a time: who guesses gets neither more memory nor more processor than that.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
@@ -58,13 +58,14 @@ fn verify(password: &str, hash: &str) -> bool {
 /// Checks passwords, a few at a time.
 #[derive(Debug)]
 pub(super) struct Checker {
-    turns: Semaphore,
-    waiting: Semaphore,
+    turns: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Default for Checker {
     fn default() -> Self {
-        Self { turns: Semaphore::new(AT_A_TIME), waiting: Semaphore::new(AT_A_TIME + WAITING) }
+        let places = |many| Arc::new(Semaphore::new(many));
+        Self { turns: places(AT_A_TIME), waiting: places(AT_A_TIME + WAITING) }
     }
 }
 
@@ -75,9 +76,11 @@ impl Checker {
         password: SecretString,
         hash: Option<SecretString>,
     ) -> Result<bool, Error> {
-        let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
-        let _turn = self.turns.acquire().await.map_err(|_| Error::Busy)?;
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
         let checked = tokio::task::spawn_blocking(move || {
+            // Given back when the memory is, not when whoever asked has hung up.
+            let _held = (place, turn);
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| NOBODY.clone().into());
             verify(password.expose_secret(), hash.expose_secret()) && known
@@ -122,5 +125,16 @@ mod tests {
         assert!(matches!(checker.check("x".to_owned().into(), None).await, Err(Error::Busy)));
         drop(all);
         assert!(!crowd.remove(0).await.unwrap());
+    }
+    #[tokio::test]
+    async fn who_hangs_up_gives_no_turn_back_before_his_password_is_checked() {
+        let checker = Checker::default();
+        let mut gone = Box::pin(checker.check("x".to_owned().into(), None));
+        assert!(futures_util::poll!(&mut gone).is_pending(), "it has begun");
+        drop(gone);
+        assert_eq!(checker.turns.available_permits(), AT_A_TIME - 1);
+        assert_eq!(checker.waiting.available_permits(), AT_A_TIME + WAITING - 1);
+        drop(checker.turns.acquire_many(AT_A_TIME.try_into().unwrap()).await.unwrap());
+        assert_eq!(checker.waiting.available_permits(), AT_A_TIME + WAITING, "it has ended");
     }
 }

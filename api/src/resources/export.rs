@@ -146,9 +146,10 @@ async fn export_rows(
     let (out, pieces) = mpsc::channel(AHEAD);
     let now = (state.now)();
     tokio::spawn(async move {
-        let _turn = turn;
         let mut pipe = Pipe(out.clone());
         let written = table.write(&state.store, &[person], now, &mut pipe, &mut |_, _| {}).await;
+        // The database is free for the next, however long this reader takes over the rest.
+        drop(turn);
         let Err(error) = written else { return };
         if !out.is_closed() {
             tracing::error!(error = store::causes(&error), "an export ended early");
