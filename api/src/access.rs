@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use ::jobs::Holds;
 use axum::extract::{FromRequestParts, Request, State as With};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -104,12 +105,24 @@ impl Access {
         &self.rights
     }
 
-    /// A name for whoever asks, under which his requests are his own.
+    /// A name for whoever asks, under which his requests are his own. An account's is its number: who is called the same
+    /// after it is removed is somebody else.
     pub(crate) fn asker(&self) -> String {
         match &self.holder {
             Holder::Anybody => "anybody".to_owned(),
             Holder::Token(token) => format!("token {}", token.id),
-            Holder::Account(account, _) => format!("account {}", account.name),
+            Holder::Account(account, _) => format!("account {}", account.id),
+        }
+    }
+
+    /// Whether what the result of a job holds is open: a token for some kinds of data gets no others by way of jobs.
+    pub(crate) fn may_take(&self, holds: &Holds) -> Result<(), Error> {
+        match (&self.holder, holds) {
+            (Holder::Token(token), Holds::Collections(collections)) if token.scopes.are_of_kinds() => {
+                collections.iter().try_for_each(|collection| self.may(Scope::Read(collection.theme())))
+            }
+            (Holder::Token(token), Holds::Everything) if token.scopes.are_of_kinds() => self.may(Scope::Rest),
+            _ => Ok(()),
         }
     }
 

@@ -78,7 +78,7 @@ pub(crate) enum Error {
     #[error("this address asks too often; ask again in {0} seconds")]
     TooMany(u64),
     /// 404: no such job, or one about somebody else.
-    #[error("no job is called {0:?}; jobs are forgotten a week after they ended")]
+    #[error("no job is called {0:?}; jobs are forgotten a week after they ended, or when they are deleted")]
     UnknownJob(String),
     /// 409: a job without a result.
     #[error("there is no result: the job is {0}")]
@@ -90,7 +90,9 @@ pub(crate) enum Error {
     #[error("this Idempotency-Key was used for something else; use another for another request")]
     KeyTaken,
     /// 429: the queue of a person is full.
-    #[error("there are as many jobs as a person may have; wait for one to end, or cancel one")]
+    #[error(
+        "as many jobs of this person as there may be are not finished; wait for one to end, or delete one"
+    )]
     ManyJobs,
     /// 403: a page of another origin.
     #[error("a page of another origin may not open this WebSocket")]

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use jiff::{SignedDuration, Timestamp};
-use store::{Accepted, Job, NewJob, Room, Store};
-use tokio::sync::Notify;
+use store::{Accepted, Job, NewJob, Room, Store, Withdrawn, causes};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::results::Results;
 use crate::work::Work;
 
-/// Jobs a person may have: waiting or running, and in all.
+/// Jobs a person may have: waiting or running, and in all, before the one that ended first is forgotten.
 pub const ROOM: Room = Room { unfinished: 10, all: 200 };
 
 /// How long a job and its result are kept after it ended.
@@ -27,7 +27,8 @@ pub struct Desk {
     pub(crate) store: Store,
     /// Where results lie; `None` where nobody has said.
     pub results: Option<Results>,
-    pub(crate) wake: Arc<Notify>,
+    /// Wakes whoever works here.
+    pub(crate) wake: Arc<watch::Sender<()>>,
     /// Ends every watch: the process is stopping.
     pub stop: CancellationToken,
 }
@@ -35,7 +36,7 @@ pub struct Desk {
 impl Desk {
     /// A desk; `results` is where this process finds results.
     pub fn new(store: Store, results: Option<Results>, stop: CancellationToken) -> Self {
-        Self { store, results, wake: Arc::new(Notify::new()), stop }
+        Self { store, results, wake: Arc::default(), stop }
     }
 
     /// Queues work about a person, who has been checked to be the asker's to see, as the work has been checked.
@@ -58,8 +59,19 @@ impl Desk {
             key,
         };
         let accepted = self.store.enqueue_job(&new, ROOM, now).await?;
-        self.wake.notify_one();
+        self.wake.send_replace(());
         Ok(accepted)
+    }
+
+    /// Takes a job back: it is gone with its result, or told to stop where somebody works on it.
+    pub async fn withdraw(&self, id: &str, now: Timestamp) -> Result<Withdrawn, store::Error> {
+        let withdrawn = self.store.withdraw_job(id, now).await?;
+        if let (Withdrawn::Gone(Some(object)), Some(results)) = (&withdrawn, &self.results)
+            && let Err(error) = results.remove(object).await
+        {
+            tracing::warn!(error = causes(&error), "a result could not be removed; it is tried again");
+        }
+        Ok(withdrawn)
     }
 
     /// The job as it is once it has changed since `version`; at once when it has already. `None` when it is forgotten or

@@ -7,9 +7,6 @@ use store::causes;
 use crate::results::Unreadable;
 use crate::worker::Worker;
 
-/// Jobs forgotten in one go; the rest the next time.
-const BATCH: i64 = 500;
-
 /// What went wrong while tidying.
 #[derive(Debug, thiserror::Error)]
 enum Untidy {
@@ -17,8 +14,6 @@ enum Untidy {
     Store(#[from] store::Error),
     #[error(transparent)]
     Results(#[from] Unreadable),
-    #[error("the folder of results cannot be read")]
-    Folder(#[from] std::io::Error),
 }
 
 impl Worker {
@@ -31,14 +26,10 @@ impl Worker {
 
     async fn try_tidy(&self) -> Result<(), Untidy> {
         let now = (self.clock)();
+        // The jobs first, wherever their results lie: what has no job any more is removed below, or by a process that
+        // knows the place.
+        self.store.forget_jobs(now).await?;
         let Some(results) = &self.desk.results else { return Ok(()) };
-        for job in self.store.expired_jobs(BATCH, now).await? {
-            // The result first: a job without its result is seen to be one.
-            if let Some(result) = &job.result {
-                results.remove(&result.object).await?;
-            }
-            self.store.forget_job(&job).await?;
-        }
         let mut all = results.list();
         while let Some(object) = all.next().await {
             let object = object?;
@@ -46,7 +37,7 @@ impl Worker {
                 results.remove(&object).await?;
             }
         }
-        results.sweep(now)?;
+        results.sweep(now).await?;
         Ok(())
     }
 

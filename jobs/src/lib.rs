@@ -16,5 +16,5 @@ pub use desk::{Desk, KEEP, ROOM};
 pub use metrics::Metrics;
 pub use perform::{Backfill, BackfillEnd, Progress};
 pub use results::{InvalidPlace, Place, Results, Unreadable};
-pub use work::{InvalidWork, Kind, Work};
+pub use work::{Holds, InvalidWork, Kind, Work};
 pub use worker::Worker;

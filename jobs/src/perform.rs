@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use store::{Job, JobResult, Person, Store, causes};
 use tokio_util::sync::CancellationToken;
 
-use crate::results::{Results, Unreadable};
+use crate::results::{Results, Unreadable, Upload};
 use crate::work::{Ready, Work};
 
 /// How far work is, written by the work and read by whoever tells.
@@ -71,7 +71,7 @@ pub(crate) struct Tools {
 }
 
 impl Tools {
-    /// One attempt. It ends soon after `stop`, having left nothing behind.
+    /// One attempt. It ends soon after `stop`; what it had begun to write is taken back.
     pub(crate) async fn perform(
         &self,
         job: &Job,
@@ -89,11 +89,7 @@ impl Tools {
             Some(Ready::Backfill(days)) => self.backfill(job, days, progress, stop).await,
             Some(ready) => {
                 let Some(results) = &self.results else { return Attempt::Failed("no_place") };
-                tokio::select! {
-                    made = self.make(job, ready, results, progress, now) => made,
-                    // What was begun goes with the future.
-                    () = stop.cancelled() => Attempt::Stopped,
-                }
+                self.make(job, ready, results, progress, stop, now).await
             }
         }
     }
@@ -104,6 +100,7 @@ impl Tools {
         ready: Ready,
         results: &Results,
         progress: &Progress,
+        stop: &CancellationToken,
         now: Timestamp,
     ) -> Attempt {
         let person = job.person.name.as_str();
@@ -119,27 +116,20 @@ impl Tools {
         };
         // Each attempt has its own name: whoever lost the job without noticing writes over nobody's result.
         let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.attempts);
-        let mut upload = match results.begin(&object).await {
+        let begun = tokio::select! {
+            begun = results.begin(&object) => begun,
+            () = stop.cancelled() => return Attempt::Stopped,
+        };
+        let mut upload = match begun {
             Ok(upload) => upload,
             Err(error) => return storage(&error),
         };
-        let mut step = |done, all| progress.set(done, all);
-        let written = match &ready {
-            Ready::Export(table) => table
-                .write(&self.store, std::slice::from_ref(&job.person), now, &mut upload, &mut step)
-                .await
-                .map(drop),
-            Ready::Report(period, days) => {
-                match report::report(&self.store, &job.person, *period, *days, now).await {
-                    Ok(page) => {
-                        progress.set(1, 1);
-                        upload.put(page.into()).await
-                    }
-                    Err(report::Error::Store(error)) => Err(error.into()),
-                    Err(report::Error::TimeZone(error)) => Err(export::Error::TimeZone(error)),
-                }
+        let written = tokio::select! {
+            written = self.write(job, &ready, &mut upload, progress, now) => written,
+            () = stop.cancelled() => {
+                upload.abort().await;
+                return Attempt::Stopped;
             }
-            Ready::Backfill(_) => Ok(()),
         };
         if let Err(error) = written {
             upload.abort().await;
@@ -153,7 +143,12 @@ impl Tools {
                 _ => Attempt::Again("storage"),
             };
         }
-        match upload.finish().await {
+        let finished = tokio::select! {
+            finished = upload.finish() => finished,
+            // Should it be there all the same, it is nobody's, and tidied away.
+            () = stop.cancelled() => return Attempt::Stopped,
+        };
+        match finished {
             Ok(bytes) => Attempt::Done(Some(JobResult {
                 object,
                 bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
@@ -161,6 +156,33 @@ impl Tools {
                 file_name,
             })),
             Err(error) => storage(&error),
+        }
+    }
+
+    async fn write(
+        &self,
+        job: &Job,
+        ready: &Ready,
+        upload: &mut Upload,
+        progress: &Progress,
+        now: Timestamp,
+    ) -> Result<(), export::Error> {
+        match ready {
+            Ready::Export(table) => {
+                let mut step = |done, all| progress.set(done, all);
+                let people = std::slice::from_ref(&job.person);
+                table.write(&self.store, people, now, upload, &mut step).await.map(drop)
+            }
+            Ready::Report(period, days) => {
+                let page = report::report(&self.store, &job.person, *period, *days, now).await;
+                let page = page.map_err(|error| match error {
+                    report::Error::Store(error) => export::Error::from(error),
+                    report::Error::TimeZone(error) => export::Error::TimeZone(error),
+                })?;
+                progress.set(1, 1);
+                upload.put(page.into()).await
+            }
+            Ready::Backfill(_) => Ok(()),
         }
     }
 

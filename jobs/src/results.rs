@@ -63,6 +63,9 @@ pub enum Unreadable {
     /// The store failed.
     #[error("the place for results does not answer")]
     Store(#[source] object_store::Error),
+    /// The folder failed.
+    #[error("the folder of results cannot be used")]
+    Folder(#[source] std::io::Error),
 }
 
 impl FromStr for Place {
@@ -84,6 +87,8 @@ pub struct Results {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     folder: Option<PathBuf>,
+    /// Bytes of the largest.
+    largest: u64,
 }
 
 impl Results {
@@ -96,13 +101,10 @@ impl Results {
         match place {
             Place::Folder(path) => {
                 let failed = |source| InvalidPlace::Folder { path: path.clone(), source };
-                let mut builder = std::fs::DirBuilder::new();
-                builder.recursive(true);
-                #[cfg(unix)]
-                std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-                builder.create(path).map_err(failed)?;
+                create_private(path).map_err(failed)?;
                 let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder: Some(path.clone()) })
+                let folder = Some(path.clone());
+                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder, largest: LARGEST })
             }
             Place::Bucket(url) => {
                 let mut builder = AmazonS3Builder::new().with_url(url.as_str());
@@ -112,7 +114,8 @@ impl Results {
                     }
                 }
                 let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
-                Ok(Self { store: Arc::new(builder.build()?), prefix: Path::from(prefix), folder: None })
+                let store = Arc::new(builder.build()?);
+                Ok(Self { store, prefix: Path::from(prefix), folder: None, largest: LARGEST })
             }
         }
     }
@@ -123,8 +126,14 @@ impl Results {
 
     /// Begins a result.
     pub(crate) async fn begin(&self, object: &str) -> Result<Upload, Unreadable> {
+        if let Some((folder, (parent, _))) = self.folder.as_ref().zip(object.rsplit_once('/')) {
+            // A folder that was there before may be open to others; what lies below is its owner's alone.
+            let path = folder.join(parent);
+            blocking(move || create_private(&path)).await.map_err(Unreadable::Folder)?;
+        }
         let upload = self.store.put_multipart(&self.path(object)).await.map_err(Unreadable::Store)?;
-        Ok(Upload { upload: WriteMultipart::new_with_chunk_size(upload, PART), bytes: 0 })
+        let parts = WriteMultipart::new_with_chunk_size(upload, PART);
+        Ok(Upload { parts, bytes: 0, largest: self.largest })
     }
 
     /// A result, piece by piece. A failure on the way is an error in the stream.
@@ -156,26 +165,48 @@ impl Results {
         all.map_ok(move |meta| name(&meta.location)).map_err(Unreadable::Store).boxed()
     }
 
-    /// Removes what killed processes left half-written in a folder. A bucket does so by a rule of its own life cycle.
-    pub(crate) fn sweep(&self, now: Timestamp) -> std::io::Result<usize> {
-        let mut removed = 0;
-        let mut folders: Vec<PathBuf> = self.folder.iter().cloned().collect();
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder)? {
-                let entry = entry?;
-                if entry.file_type()?.is_dir() {
-                    folders.push(entry.path());
-                } else if is_half_written(&entry.path()) {
-                    let changed = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(now);
-                    if now.duration_since(changed) > ABANDONED {
-                        std::fs::remove_file(entry.path())?;
-                        removed += 1;
-                    }
+    /// Removes what killed processes left half-written in a folder; returns how much. A bucket does so by a rule of its own
+    /// life cycle.
+    pub(crate) async fn sweep(&self, now: Timestamp) -> Result<usize, Unreadable> {
+        let Some(folder) = self.folder.clone() else { return Ok(0) };
+        blocking(move || sweep(folder, now)).await.map_err(Unreadable::Folder)
+    }
+}
+
+/// A folder that may be slow to answer holds up nobody else.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
+}
+
+/// Health data is its owner's alone; a folder that is there stays as it is.
+fn create_private(path: &FilePath) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
+}
+
+fn sweep(folder: PathBuf, now: Timestamp) -> std::io::Result<usize> {
+    let mut removed = 0;
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else if is_half_written(&entry.path()) {
+                let changed = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(now);
+                if now.duration_since(changed) > ABANDONED {
+                    std::fs::remove_file(entry.path())?;
+                    removed += 1;
                 }
             }
         }
-        Ok(removed)
     }
+    Ok(removed)
 }
 
 /// What a file is called until it is whole: its name, `#` and a number.
@@ -186,32 +217,36 @@ fn is_half_written(path: &FilePath) -> bool {
 
 /// A result on its way.
 pub(crate) struct Upload {
-    upload: WriteMultipart,
+    parts: WriteMultipart,
     bytes: u64,
+    largest: u64,
 }
 
 impl Upload {
     /// Makes it visible, whole; returns its length.
     pub(crate) async fn finish(self) -> Result<u64, Unreadable> {
-        self.upload.finish().await.map_err(Unreadable::Store)?;
+        self.parts.finish().await.map_err(Unreadable::Store)?;
         Ok(self.bytes)
     }
 
     /// Leaves nothing behind.
     pub(crate) async fn abort(self) {
         // What stays all the same is swept away later.
-        let _ = self.upload.abort().await;
+        let _ = self.parts.abort().await;
     }
 }
 
 impl export::Out for Upload {
     async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
         self.bytes += piece.len() as u64;
-        if self.bytes > LARGEST {
+        if self.bytes > self.largest {
             return Err(export::Error::Write(std::io::ErrorKind::FileTooLarge.into()));
         }
-        self.upload.wait_for_capacity(PARTS_AHEAD).await.map_err(std::io::Error::other)?;
-        self.upload.put(piece);
+        self.parts.wait_for_capacity(PARTS_AHEAD).await.map_err(std::io::Error::other)?;
+        self.parts.put(piece);
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

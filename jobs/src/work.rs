@@ -1,7 +1,7 @@
 //! What a job is asked to do: words that are checked when it is asked for, stored as JSON, and read again when it is done.
 
 use domain::day::{InvalidDay, ReversedRange};
-use domain::{Day, DayRange};
+use domain::{Collection, Day, DayRange};
 use export::{InvalidWords, Table, Words};
 use report::Period;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,26 @@ pub enum InvalidWork {
     Period(#[from] report::UnknownPeriod),
 }
 
+/// The health data that a result holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// None.
+    Nothing,
+    /// Of these collections.
+    Collections(Vec<Collection>),
+    /// Of any.
+    Everything,
+}
+
+impl Holds {
+    /// What the result of a job that was asked for holds.
+    pub fn of(job: &store::Job) -> Self {
+        let work = serde_json::from_str::<Work>(&job.parameters).ok();
+        // Which collections it is about does not depend on the day.
+        work.and_then(|work| work.holds(Day::LAST.plus(-1)).ok()).unwrap_or(Self::Everything)
+    }
+}
+
 /// Work that can be begun.
 #[derive(Clone, Debug)]
 pub(crate) enum Ready {
@@ -96,9 +116,13 @@ impl Work {
         }
     }
 
-    /// Whether it can be done, when it is asked for on `today`.
-    pub fn check(&self, today: Day) -> Result<(), InvalidWork> {
-        self.ready(today).map(drop)
+    /// What its result will hold, if it can be done when it is asked for on `today`.
+    pub fn holds(&self, today: Day) -> Result<Holds, InvalidWork> {
+        Ok(match self.ready(today)? {
+            Ready::Export(table) => Holds::Collections(table.collections()),
+            Ready::Report(..) => Holds::Everything,
+            Ready::Backfill(_) => Holds::Nothing,
+        })
     }
 
     /// As stored.
@@ -146,7 +170,7 @@ mod tests {
             Work::Report { period: "week".into(), day: None },
         ] {
             assert_eq!(serde_json::from_str::<Work>(&work.to_json()).unwrap(), work);
-            work.check("2026-03-29".parse().unwrap()).unwrap();
+            work.holds("2026-03-29".parse().unwrap()).unwrap();
         }
     }
 
@@ -154,7 +178,7 @@ mod tests {
     fn what_cannot_be_done_is_refused_when_it_is_asked_for() {
         let today: Day = "2026-03-29".parse().unwrap();
         let check = |work: Work, words: &str| {
-            let said = work.check(today).unwrap_err().to_string();
+            let said = work.holds(today).unwrap_err().to_string();
             assert!(said.contains(words), "{said}");
         };
         let backfill = |from: &str, to: &str| Work::Backfill { from: from.into(), to: to.into() };

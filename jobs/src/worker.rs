@@ -14,8 +14,11 @@ use crate::metrics::Metrics;
 use crate::perform::{Attempt, Backfill, Progress, Tools};
 use crate::work::Kind;
 
-/// Jobs at a time: they share the database with everything else.
+/// Exports and reports at a time: they share the database with everything else.
 const AT_ONCE: usize = 2;
+
+/// Backfills at a time: each takes hours, most of which it waits for Oura, and nobody's export waits behind one.
+const BACKFILLS: usize = 1;
 
 /// How often the queue is looked at unasked: another process may have filled it.
 const LOOK: Duration = Duration::from_secs(2);
@@ -73,7 +76,14 @@ impl Worker {
 
     /// Works until `stop`. What runs then is given back at once, for others.
     pub async fn run(&self, stop: CancellationToken) {
-        tokio::join!(self.work(&stop), self.count(&stop), self.keep_tidy(&stop));
+        let (backfills, others): (Vec<Kind>, Vec<Kind>) =
+            self.kinds.iter().partition(|kind| **kind == Kind::Backfill);
+        tokio::join!(
+            self.work(&backfills, BACKFILLS, &stop),
+            self.work(&others, AT_ONCE, &stop),
+            self.count(&stop),
+            self.keep_tidy(&stop)
+        );
     }
 
     /// Shows how much waits.
@@ -94,15 +104,18 @@ impl Worker {
         }
     }
 
-    async fn work(&self, stop: &CancellationToken) {
+    /// Does jobs of these kinds, so many at a time.
+    async fn work(&self, kinds: &[Kind], at_once: usize, stop: &CancellationToken) {
+        let Some(first) = kinds.first() else { return };
         let mut running = JoinSet::new();
+        let mut wake = self.desk.wake.subscribe();
         let mut number = 0_u64;
         while !stop.is_cancelled() {
             let mut pause = LOOK;
-            if running.len() < AT_ONCE {
+            if running.len() < at_once {
                 number += 1;
-                let holder = format!("{}-job-{number}", self.holder);
-                match self.claim(&holder).await {
+                let holder = format!("{}-{}-{number}", self.holder, first.name());
+                match self.claim(kinds, &holder).await {
                     Ok(Some(job)) => {
                         let (worker, stop) = (self.clone(), stop.clone());
                         running.spawn(async move { worker.settle(job, &holder, &stop).await });
@@ -118,22 +131,22 @@ impl Worker {
             tokio::select! {
                 () = stop.cancelled() => {}
                 Some(_) = running.join_next() => {}
-                () = self.desk.wake.notified() => {}
+                Ok(()) = wake.changed() => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
         while running.join_next().await.is_some() {}
     }
 
-    async fn claim(&self, holder: &str) -> Result<Option<Job>, store::Error> {
-        let kinds: Vec<&str> = self.kinds.iter().map(|kind| kind.name()).collect();
+    async fn claim(&self, kinds: &[Kind], holder: &str) -> Result<Option<Job>, store::Error> {
+        let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let now = (self.clock)();
         self.store.claim_job(&kinds, holder, now + HOLD, now).await
     }
 
     /// Does one job if one is due, to its end; whether there was one.
     pub async fn step(&self, stop: &CancellationToken) -> Result<bool, store::Error> {
-        let Some(job) = self.claim(&self.holder).await? else { return Ok(false) };
+        let Some(job) = self.claim(&self.kinds, &self.holder).await? else { return Ok(false) };
         self.settle(job, &self.holder, stop).await;
         Ok(true)
     }
@@ -174,7 +187,12 @@ impl Worker {
                 }
                 () = tokio::time::sleep(BEAT) => {
                     let now = (self.clock)();
-                    match self.store.renew_job(job, holder, now + HOLD, progress.get()).await {
+                    // The work goes on meanwhile: it may hold the very connection that this waits for.
+                    let renewed = tokio::select! {
+                        attempt = &mut work => break attempt,
+                        renewed = self.store.renew_job(job, holder, now + HOLD, progress.get()) => renewed,
+                    };
+                    match renewed {
                         Ok(Renewal::Cancel) if !halt.is_cancelled() => {
                             why = Why::Cancelled;
                             halt.cancel();
@@ -219,11 +237,7 @@ impl Worker {
         {
             let doublings = u32::try_from(job.attempts - 1).unwrap_or(0).min(8);
             tracing::warn!(kind = kind.name(), reason, "a job is tried again later");
-            self.metrics.count(kind, "postponed");
-            return self
-                .store
-                .postpone_job(job, holder, now + FIRST_RETRY * 2_i32.pow(doublings), true)
-                .await;
+            return self.give_back(job, holder, kind, now + FIRST_RETRY * 2_i32.pow(doublings), true).await;
         }
         let made = match &attempt {
             Attempt::Done(Some(result)) => Some(result.object.clone()),
@@ -237,8 +251,7 @@ impl Worker {
             }
             (_, Why::Cancelled) => Ending::Cancelled,
             (Attempt::Stopped, _) => {
-                self.metrics.count(kind, "postponed");
-                return self.store.postpone_job(job, holder, now, false).await;
+                return self.give_back(job, holder, kind, now, false).await;
             }
             (Attempt::Failed(reason) | Attempt::Again(reason), _) => Ending::Failed(reason),
         };
@@ -258,6 +271,26 @@ impl Worker {
         {
             tracing::warn!(error = causes(&error), "a result that nobody needs could not be removed");
         }
+        Ok(())
+    }
+
+    /// Leaves a job to another attempt, unless somebody has taken it back.
+    async fn give_back(
+        &self,
+        job: &Job,
+        holder: &str,
+        kind: Kind,
+        not_before: Timestamp,
+        counted: bool,
+    ) -> Result<(), store::Error> {
+        let now = (self.clock)();
+        let given = self.store.postpone_job(job, holder, not_before, counted, KEEP, now).await?;
+        let result = match given {
+            Renewal::Held => "postponed",
+            Renewal::Cancel => "cancelled",
+            Renewal::Lost => "lost",
+        };
+        self.metrics.count(kind, result);
         Ok(())
     }
 }

@@ -1,14 +1,12 @@
 //! Long work, queued until some process has done it. Claims are leases that are renewed while the work goes on, so that
 //! processes share the queue and one that dies is replaced; a claim that was lost changes nothing any more.
 
+mod claims;
 mod row;
 mod state;
 
-use std::fmt::Write as _;
-
 use jiff::{RoundMode, SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
-use sqlx::AssertSqlSafe;
 
 use crate::Store;
 use crate::backend::{Tx, with_conn, with_pool};
@@ -39,9 +37,9 @@ pub struct NewJob {
 /// How many jobs of a person there may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
-    /// That are not finished.
+    /// That are not finished; more are refused.
     pub unfinished: i64,
-    /// In all.
+    /// In all; the next takes the place of the one that ended first.
     pub all: i64,
 }
 
@@ -54,7 +52,7 @@ pub enum Accepted {
     Same(Job),
     /// The same asker used the key for something else.
     KeyTaken,
-    /// There is no room.
+    /// As many as there may be are not finished.
     Full,
 }
 
@@ -67,6 +65,17 @@ pub enum Ending {
     Failed(&'static str),
     /// As somebody wished.
     Cancelled,
+}
+
+/// What became of a job that was taken back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Withdrawn {
+    /// It is forgotten; it had made this object.
+    Gone(Option<String>),
+    /// Somebody works on it, and will hear of it.
+    Told(Box<Job>),
+    /// There is none of this name.
+    Unknown,
 }
 
 /// What a sign of life is answered with.
@@ -104,7 +113,8 @@ async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Job>> {
 }
 
 impl Store {
-    /// Queues a job, unless the asker asked for it before or there is no room. Durable when it returns.
+    /// Queues a job, unless the asker asked for it before or too many of the person's are not finished. Durable when it
+    /// returns.
     pub async fn enqueue_job(&self, new: &NewJob, room: Room, now: Timestamp) -> Result<Accepted> {
         let mut tx = self.backend.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
@@ -131,8 +141,21 @@ impl Store {
             .fetch_one(conn)
             .await?
         });
-        if unfinished >= room.unfinished || all >= room.all {
+        if unfinished >= room.unfinished {
             return Ok(Accepted::Full);
+        }
+        if all >= room.all {
+            with_conn!(&mut tx, conn => {
+                sqlx::query(
+                    "delete from job where person = $1 and id in (
+                         select id from job where person = $1 and finished_at is not null
+                         order by finished_at, id limit $2)",
+                )
+                .bind(new.person)
+                .bind(all - room.all + 1)
+                .execute(conn)
+                .await?;
+            });
         }
         with_conn!(&mut tx, conn => {
             sqlx::query(
@@ -175,172 +198,27 @@ impl Store {
         rows.into_iter().map(job).collect()
     }
 
-    /// Claims the job of one of these kinds that has waited longest, of whoever has the fewest running, until `until`;
-    /// nobody else gets it before. A claim that runs out, because its holder died, is given out again.
-    pub async fn claim_job(
-        &self,
-        kinds: &[&str],
-        holder: &str,
-        until: Timestamp,
-        now: Timestamp,
-    ) -> Result<Option<Job>> {
-        if kinds.is_empty() {
-            return Ok(None);
-        }
-        let mut sql = "update job set state = 'running', holder = $1, claimed_until = $2, started_at = $3,
-                 attempts = attempts + 1, version = version + 1
-             where id = (
-                 select id from job as waiting
-                 where not_before <= $4 and (state = 'queued' or (state = 'running' and (claimed_until is null or claimed_until <= $4)))
-                   and kind in ("
-            .to_owned();
-        for n in 0..kinds.len() {
-            let comma = if n == 0 { "" } else { ", " };
-            let _ = write!(sql, "{comma}${}", n + 5);
-        }
-        sql.push_str(
-            ") order by (select count(*) from job as other where other.person = waiting.person and other.state = 'running'),
-                 created_at, id limit 1)
-             returning id",
-        );
+    /// Takes a job back: one that nobody works on is gone with this call, whether it waits or has ended; one that somebody
+    /// works on is told to stop. Asking twice is asking once.
+    pub async fn withdraw_job(&self, id: &str, now: Timestamp) -> Result<Withdrawn> {
         let mut tx = self.backend.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
-        let id: Option<String> = with_conn!(&mut tx, conn => {
-            let mut query = sqlx::query_scalar(AssertSqlSafe(sql))
-                .bind(holder)
-                .bind(whole_seconds(until, RoundMode::Ceil).to_sqlx())
-                .bind(rounded(now).to_sqlx())
-                .bind(whole_seconds(now, RoundMode::Floor).to_sqlx());
-            for kind in kinds {
-                query = query.bind(*kind);
-            }
-            query.fetch_optional(conn).await?
-        });
-        let claimed = match id {
-            Some(id) => by_id(&mut tx, &id).await?,
-            None => None,
-        };
-        tx.commit().await?;
-        Ok(claimed)
-    }
-
-    /// A sign of life: prolongs a claim and notes how far the work is.
-    pub async fn renew_job(
-        &self,
-        job: &Job,
-        holder: &str,
-        until: Timestamp,
-        progress: (i64, i64),
-    ) -> Result<Renewal> {
-        let mut tx = self.backend.begin().await?;
-        let held: Option<bool> = with_conn!(&mut tx, conn => {
+        let gone: Option<Option<String>> = with_conn!(&mut tx, conn => {
+            // A claim that has run out is nobody's: whoever held it changes nothing any more.
             sqlx::query_scalar(
-                "update job set claimed_until = $1, progress_done = $2, progress_total = $3,
-                     version = version + case when progress_done <> $2 or progress_total <> $3 then 1 else 0 end
-                 where person = $4 and id = $5 and holder = $6 and state = 'running'
-                 returning cancelled_at is not null",
+                "delete from job where id = $1 and (state <> 'running' or claimed_until is null or claimed_until <= $2)
+                 returning result_object",
             )
-            .bind(whole_seconds(until, RoundMode::Ceil).to_sqlx())
-            .bind(progress.0)
-            .bind(progress.1)
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
+            .bind(id)
+            .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
             .fetch_optional(conn)
             .await?
         });
-        tx.commit().await?;
-        Ok(match held {
-            Some(false) => Renewal::Held,
-            Some(true) => Renewal::Cancel,
-            None => Renewal::Lost,
-        })
-    }
-
-    /// Ends a job; `false` when it is another's by now, and nothing was changed.
-    pub async fn finish_job(
-        &self,
-        job: &Job,
-        holder: &str,
-        ending: &Ending,
-        keep: SignedDuration,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let (state, failure, result) = match ending {
-            Ending::Done(result) => (JobState::Done, None, result.as_ref()),
-            Ending::Failed(failure) => (JobState::Failed, Some(*failure), None),
-            Ending::Cancelled => (JobState::Cancelled, None, None),
-        };
-        let mut tx = self.backend.begin().await?;
-        let ended = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update job set state = $1, failure = $2, result_object = $3, result_bytes = $4, result_type = $5,
-                     result_name = $6, finished_at = $7, expires_at = $8, holder = null, claimed_until = null,
-                     progress_done = case when $1 = 'done' then progress_total else progress_done end,
-                     version = version + 1
-                 where person = $9 and id = $10 and holder = $11 and state = 'running'",
-            )
-            .bind(state.name())
-            .bind(failure)
-            .bind(result.map(|result| &result.object))
-            .bind(result.map(|result| result.bytes))
-            .bind(result.map(|result| &result.media_type))
-            .bind(result.map(|result| &result.file_name))
-            .bind(rounded(now).to_sqlx())
-            .bind(expiry(now, keep).to_sqlx())
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
-        Ok(ended == 1)
-    }
-
-    /// Gives a job back until `not_before`. With `counted` the attempt was the job's own; otherwise it does not count.
-    pub async fn postpone_job(
-        &self,
-        job: &Job,
-        holder: &str,
-        not_before: Timestamp,
-        counted: bool,
-    ) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        if let Some(object) = gone {
+            tx.commit().await?;
+            return Ok(Withdrawn::Gone(object));
+        }
         with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update job set state = 'queued', holder = null, claimed_until = null, not_before = $1,
-                     attempts = attempts - $2, version = version + 1
-                 where person = $3 and id = $4 and holder = $5 and state = 'running'",
-            )
-            .bind(whole_seconds(not_before, RoundMode::Ceil).to_sqlx())
-            .bind(i64::from(!counted))
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
-            .execute(conn)
-            .await?;
-        });
-        tx.commit().await
-    }
-
-    /// Wishes a job to stop: one that waits is cancelled, one that runs is told, one that has ended stays as it is.
-    /// Returns it as it is then.
-    pub async fn cancel_job(&self, id: &str, keep: SignedDuration, now: Timestamp) -> Result<Option<Job>> {
-        let mut tx = self.backend.begin().await?;
-        tx.lock(LOCK.0, LOCK.1).await?;
-        with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update job set state = 'cancelled', cancelled_at = $1, finished_at = $1, expires_at = $2,
-                     version = version + 1
-                 where id = $3 and state = 'queued'",
-            )
-            .bind(rounded(now).to_sqlx())
-            .bind(expiry(now, keep).to_sqlx())
-            .bind(id)
-            .execute(&mut *conn)
-            .await?;
             sqlx::query(
                 "update job set cancelled_at = $1, version = version + 1
                  where id = $2 and state = 'running' and cancelled_at is null",
@@ -350,34 +228,23 @@ impl Store {
             .execute(conn)
             .await?;
         });
-        let cancelled = by_id(&mut tx, id).await?;
+        let told = by_id(&mut tx, id).await?;
         tx.commit().await?;
-        Ok(cancelled)
+        Ok(told.map_or(Withdrawn::Unknown, |job| Withdrawn::Told(Box::new(job))))
     }
 
-    /// Jobs whose time is over, the oldest first.
-    pub async fn expired_jobs(&self, limit: i64, now: Timestamp) -> Result<Vec<Job>> {
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(select("expires_at <= $1 order by expires_at limit $2"))
-                .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
-                .bind(limit)
-                .fetch_all(pool)
-                .await?
-        });
-        rows.into_iter().map(job).collect()
-    }
-
-    /// Forgets a job that has ended, once its result is gone.
-    pub async fn forget_job(&self, job: &Job) -> Result<()> {
+    /// Forgets every job whose time is over; returns how many. A result without its job is known to be nobody's.
+    pub async fn forget_jobs(&self, now: Timestamp) -> Result<u64> {
         let mut tx = self.backend.begin().await?;
-        with_conn!(&mut tx, conn => {
-            sqlx::query("delete from job where person = $1 and id = $2 and state not in ('queued', 'running')")
-                .bind(job.person.id)
-                .bind(&job.id)
+        let forgotten = with_conn!(&mut tx, conn => {
+            sqlx::query("delete from job where expires_at <= $1")
+                .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
                 .execute(conn)
-                .await?;
+                .await?
+                .rows_affected()
         });
-        tx.commit().await
+        tx.commit().await?;
+        Ok(forgotten)
     }
 
     /// How many jobs there are of each kind in each state, of one person or of everybody.

@@ -51,7 +51,7 @@ pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use history::Points;
 pub use jobs::{
-    Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room,
+    Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room, Withdrawn,
 };
 pub use numbers::{Latest, StoredSeries};
 pub use origin::Origin;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, Tx};
 use crate::{Location, Store};
 
 /// Names the server for tests.
@@ -59,6 +59,16 @@ pub async fn may_read(url: &str, table: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.expect("the test server answers");
     let asked = sqlx::query_scalar("select has_table_privilege($1, 'select')").bind(table);
     asked.fetch_one(&mut connection).await.expect("the server knows the table")
+}
+
+/// A writing transaction that writes nothing; until it is dropped, an embedded store has no other.
+pub struct Writing {
+    _tx: Tx,
+}
+
+/// Begins one.
+pub async fn writing(store: &Store) -> Writing {
+    Writing { _tx: store.backend.begin().await.expect("the store can be written") }
 }
 
 /// Rows of every table about people, by table and person.

@@ -102,6 +102,12 @@ impl Scopes {
         self.0.iter().any(|scope| matches!(scope, Scope::Rest | Scope::Read(_)))
     }
 
+    /// Whether they open some kinds of data only.
+    pub fn are_of_kinds(&self) -> bool {
+        let kinds = self.0.iter().any(|scope| matches!(scope, Scope::Read(_)));
+        kinds && !self.0.contains(&Scope::Rest)
+    }
+
     /// As stored. A word of a newer version opens nothing here.
     fn stored(text: &str) -> Self {
         Self(text.split(' ').filter_map(|word| word.parse().ok()).collect())

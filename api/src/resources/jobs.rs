@@ -1,8 +1,10 @@
 //! Long work: asked for, watched, cancelled, and its result fetched.
 
+mod places;
 mod request;
 mod watch;
 
+use ::jobs::Holds;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as With};
@@ -11,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::Accepted;
+use store::{Accepted, Withdrawn};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -39,7 +41,7 @@ const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-u
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new()
         .routes(routes!(list_jobs, create_job))
-        .routes(routes!(get_job, cancel_job))
+        .routes(routes!(get_job, delete_job))
         .routes(routes!(read_job_result))
         .merge(watch::router())
 }
@@ -47,7 +49,7 @@ pub(super) fn router() -> OpenApiRouter<State> {
 /// Jobs, newest first.
 #[derive(Debug, Serialize, ToSchema)]
 struct Jobs {
-    /// Jobs, newest first; 200 at most are kept.
+    /// Jobs, newest first; the newest 200 are kept.
     jobs: Vec<Job>,
 }
 
@@ -200,7 +202,8 @@ async fn list_jobs(
 
 /// Ask for long work: an export as a file, a report, or days read from Oura again.
 ///
-/// A person has at most ten unfinished jobs. With an `Idempotency-Key`, asking again answers with the same job, and
+/// A person has at most ten unfinished jobs; of those that ended, the newest are kept, 200 in all. A token for some kinds
+/// of data (`read:…`) gets exports of those only, and a report needs `rest`. With an `Idempotency-Key`, asking again answers with the same job, and
 /// asking for something else under the same key is refused. `docs/jobs.md` has examples.
 #[utoipa::path(
     post, path = "/jobs", operation_id = "create_job", tag = "jobs",
@@ -211,7 +214,7 @@ async fn list_jobs(
             headers(("location" = String, description = "Where to look for it."))),
         (status = 415, description = "The body is no `application/json`.", body = crate::error::Problem, content_type = "application/problem+json"),
         (status = 422, description = "The key was used for something else.", body = crate::error::Problem, content_type = "application/problem+json"),
-        (status = 429, description = "The person has as many jobs as there may be.", body = crate::error::Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Ten jobs of the person are not finished, or the address asks too often.", body = crate::error::Problem, content_type = "application/problem+json"),
         Unknown, Failures,
     ),
 )]
@@ -229,7 +232,7 @@ async fn create_job(
     let key = headers.get(KEY).map(key).transpose()?;
     let (person, work) = request::read(&body)?;
     let person = params::person(&state.store, &access, person.as_deref()).await?;
-    work.check(state.today(&person)?).map_err(request::refusal)?;
+    access.may_take(&work.holds(state.today(&person)?).map_err(request::refusal)?)?;
     if work.kind() != jobs::Kind::Backfill && state.jobs.results.is_none() {
         return Err(Error::NoResults);
     }
@@ -266,20 +269,30 @@ async fn get_job(
     Ok(Json(visible(&state, &access, &id).await?.into()))
 }
 
-/// Cancel a job: one that waits ends at once, one that runs within some seconds, one that has ended stays as it is.
+/// Take a job back.
+///
+/// One that nobody works on is gone at once, with its result, whether it waits or has ended. One that runs is told to
+/// stop, which it does within some seconds; it stays as `cancelled` until it is forgotten or deleted again.
 #[utoipa::path(
-    delete, path = "/jobs/{id}", operation_id = "cancel_job", tag = "jobs",
+    delete, path = "/jobs/{id}", operation_id = "delete_job", tag = "jobs",
     params(("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502")),
-    responses((status = 200, description = "The job as it is now.", body = Job), Unknown, Failures),
+    responses(
+        (status = 202, description = "It runs and is told to stop.", body = Job),
+        (status = 204, description = "It is gone, and its result with it."),
+        Unknown, Failures,
+    ),
 )]
-async fn cancel_job(
+async fn delete_job(
     With(state): With<State>,
     access: Access,
     Path(id): Path<String>,
-) -> Result<Json<Job>, Error> {
-    visible(&state, &access, &id).await?;
-    let job = state.primary.cancel_job(&id, jobs::KEEP, (state.now)()).await?;
-    Ok(Json(job.ok_or_else(|| Error::UnknownJob(shown(&id)))?.into()))
+) -> Result<Response, Error> {
+    access.may_take(&Holds::of(&visible(&state, &access, &id).await?))?;
+    match state.jobs.withdraw(&id, (state.now)()).await? {
+        Withdrawn::Gone(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Withdrawn::Told(job) => Ok((StatusCode::ACCEPTED, Json(Job::from(*job))).into_response()),
+        Withdrawn::Unknown => Err(Error::UnknownJob(shown(&id))),
+    }
 }
 
 /// What a job made.
@@ -301,6 +314,7 @@ async fn read_job_result(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let job = visible(&state, &access, &id).await?;
+    access.may_take(&Holds::of(&job))?;
     let result = job.result.ok_or(Error::NoResult(job.state.name()))?;
     let results = state.jobs.results.as_ref().ok_or(Error::NoResults)?;
     let pieces = results.read(&result.object).await.map_err(Error::Result)?;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use crate::documents::score;
+use crate::login;
 use crate::test_api::{Answer, TestApi, now, problem};
 
 impl TestApi {
@@ -35,6 +36,13 @@ impl TestApi {
         let request = Request::builder().method(method).uri(uri);
         let request = request.header("authorization", format!("Bearer {token}"));
         self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    /// How many results there are.
+    fn results(&self) -> usize {
+        let files =
+            |folder: &std::path::Path| std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        files(&self.folder.path().join("results")).map(|person| files(&person).count()).sum()
     }
 
     /// A worker for exports and reports, without a process around it.
@@ -199,15 +207,123 @@ async fn a_watcher_hears_every_state_he_sees_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_job_that_waits_is_cancelled_at_once() {
+async fn a_job_that_nobody_works_on_is_gone_when_it_is_deleted() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let token = api.token(vec![Scope::Jobs], None).await;
+    let ask = async || {
+        let job = api.send_json(&token, None, &export()).await.json();
+        format!("/api/v1/jobs/{}", job["id"].as_str().unwrap())
+    };
+    let waits = ask().await;
+    assert_eq!(api.with_token(&token, Method::DELETE, &waits).await.status, 204);
+    problem(&api.with_token(&token, Method::DELETE, &waits).await, 404, "twice");
+    assert!(!api.worker().step(&CancellationToken::new()).await.unwrap(), "nobody begins it");
+
+    let ended = ask().await;
+    assert!(api.worker().step(&CancellationToken::new()).await.unwrap());
+    assert_eq!(api.results(), 1);
+    assert_eq!(api.with_token(&token, Method::DELETE, &ended).await.status, 204);
+    assert_eq!(api.results(), 0, "health data goes at once");
+    for path in ["", "/result", "/events"] {
+        problem(&api.with_token(&token, Method::GET, &format!("{ended}{path}")).await, 404, path);
+    }
+
+    let runs = ask().await;
+    let until = now() + jiff::SignedDuration::from_secs(60);
+    let job = api.store.claim_job(&["export"], "w", until, now()).await.unwrap().unwrap();
+    for _ in 0..2 {
+        let told = api.with_token(&token, Method::DELETE, &runs).await;
+        assert_eq!(told.status, 202);
+        assert_eq!((&told.json()["state"], &told.json()["cancelling"]), (&json!("running"), &json!(true)));
+    }
+    let ended = store::Ending::Cancelled;
+    assert!(api.store.finish_job(&job, "w", &ended, jobs::KEEP, now()).await.unwrap());
+    problem(&api.with_token(&token, Method::GET, &format!("{runs}/result")).await, 409, "cancelled");
+    assert_eq!(api.with_token(&token, Method::DELETE, &runs).await.status, 204);
+    problem(&api.ask(Method::GET, "/api/v1/jobs/unknown").await, 404, "unknown");
+}
+
+#[tokio::test]
+async fn a_token_for_some_kinds_of_data_gets_no_others_by_way_of_jobs() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let wide = api.token(vec![Scope::Jobs, Scope::Rest], None).await;
+    let sleep = api.token(vec![Scope::Jobs, "read:sleep".parse().unwrap()], None).await;
+    let everything = json!({"kind": "export", "format": "csv"});
+    let documents =
+        json!({"kind": "export", "format": "csv", "what": "documents", "collections": ["workout"]});
+    let report = json!({"kind": "report", "period": "week"});
+    for (work, scope) in [(&everything, "read:"), (&documents, "read:"), (&report, "rest")] {
+        let detail = problem(&api.send_json(&sleep, None, work).await, 403, &work.to_string());
+        assert!(detail.contains(scope), "{work}: {detail}");
+        let job = api.send_json(&wide, None, work).await;
+        assert_eq!(job.status, 202, "{work}");
+        assert!(api.worker().step(&CancellationToken::new()).await.unwrap());
+        let uri = format!("/api/v1/jobs/{}", job.json()["id"].as_str().unwrap());
+        let result = format!("{uri}/result");
+        problem(&api.with_token(&sleep, Method::GET, &result).await, 403, "made for somebody else");
+        problem(&api.with_token(&sleep, Method::DELETE, &uri).await, 403, "made for somebody else");
+        assert_eq!(api.with_token(&wide, Method::GET, &result).await.status, 200);
+    }
+    let own = api.send_json(&sleep, None, &export()).await;
+    assert_eq!(own.status, 202, "{}", String::from_utf8_lossy(&own.body));
+    assert!(api.worker().step(&CancellationToken::new()).await.unwrap());
+    let result = format!("/api/v1/jobs/{}/result", own.json()["id"].as_str().unwrap());
+    assert_eq!(api.with_token(&sleep, Method::GET, &result).await.status, 200);
+    let backfill = json!({"kind": "backfill", "from": "2026-03-01", "to": "2026-03-02"});
+    assert_eq!(api.send_json(&sleep, None, &backfill).await.status, 202, "it shows nothing");
+}
+
+#[tokio::test]
+async fn who_is_called_as_somebody_was_is_somebody_else() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    login::account(&api, 7, "ann", None).await;
+    let token = login::log_in(&api, "ann").await;
+    let first = api.send_json(&token, Some("k"), &export()).await.json();
+    assert!(api.store.remove_account("ann").await.unwrap());
+    login::account(&api, 8, "ann", None).await;
+    let token = login::log_in(&api, "ann").await;
+    let second = api.send_json(&token, Some("k"), &export()).await;
+    assert_eq!(second.status, 202, "{}", String::from_utf8_lossy(&second.body));
+    assert_ne!(second.json()["id"], first["id"], "the key was the other's");
+}
+
+#[tokio::test]
+async fn a_watch_ends_so_that_rights_are_shown_again() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let id = api.send_json(&token, None, &export()).await.json()["id"].as_str().unwrap().to_owned();
-    let uri = format!("/api/v1/jobs/{id}");
-    for _ in 0..2 {
-        assert_eq!(api.with_token(&token, Method::DELETE, &uri).await.json()["state"], "cancelled");
+    let request = Request::get(format!("/api/v1/jobs/{id}/events"));
+    let request = request.header("authorization", format!("Bearer {token}"));
+    let response = api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let mut events = response.into_body().into_data_stream();
+    assert!(events.next().await.is_some(), "the job as it is");
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_mins(5)).await;
+    tokio::time::resume();
+    assert!(events.next().await.is_none());
+    assert_eq!(api.with_token(&token, Method::GET, &format!("/api/v1/jobs/{id}")).await.status, 200);
+}
+
+#[tokio::test]
+async fn one_who_watches_leaves_places_to_others() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let token = api.token(vec![Scope::Jobs], None).await;
+    let id = api.send_json(&token, None, &export()).await.json()["id"].as_str().unwrap().to_owned();
+    // Places are the process's: a name that no other test has.
+    login::account(&api, 424_242, "crowd", None).await;
+    let crowd = login::log_in(&api, "crowd").await;
+    let watch = async |token: &str| {
+        let request = Request::get(format!("/api/v1/jobs/{id}/events"));
+        let request = request.header("authorization", format!("Bearer {token}"));
+        api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut watches = Vec::new();
+    for _ in 0..16 {
+        watches.push(watch(&crowd).await);
     }
-    assert!(!api.worker().step(&CancellationToken::new()).await.unwrap());
-    problem(&api.ask(Method::GET, &format!("{uri}/result")).await, 409, "cancelled");
-    problem(&api.ask(Method::GET, "/api/v1/jobs/unknown").await, 404, "unknown");
+    assert!(watches.iter().all(|watch| watch.status() == 200));
+    assert_eq!(watch(&crowd).await.status(), 503);
+    assert_eq!(watch(&token).await.status(), 200);
+    watches.pop();
+    assert_eq!(watch(&crowd).await.status(), 200, "a place is given back");
 }

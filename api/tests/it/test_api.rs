@@ -37,7 +37,7 @@ pub(crate) struct TestApi {
     pub(crate) clock: Arc<Mutex<Timestamp>>,
     registry: Registry,
     pub(crate) desk: jobs::Desk,
-    _folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 pub(crate) struct Answer {
@@ -86,7 +86,7 @@ impl TestApi {
             edges: api::Edges::new(settings, vec![store.clone()], &mut registry),
             jobs: desk.clone(),
         };
-        Self { router: api::router(state), store, clock, registry, desk, _folder: folder }
+        Self { router: api::router(state), store, clock, registry, desk, folder }
     }
 
     /// The value of one of the service's own series.

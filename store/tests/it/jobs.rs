@@ -1,7 +1,7 @@
 //! The queue of long work, one rule a case.
 
 use jiff::{SignedDuration, Timestamp};
-use store::{Accepted, Ending, Job, JobResult, JobState, NewJob, Renewal, Room, Store};
+use store::{Accepted, Ending, Job, JobResult, JobState, NewJob, Renewal, Room, Store, Withdrawn};
 
 use crate::fixtures::{me, now};
 
@@ -89,35 +89,67 @@ pub(crate) async fn a_job_whose_holder_died_is_taken_over_and_the_dead_changes_n
     assert_eq!((alive.id.as_str(), alive.attempts), ("a", 2));
     assert_eq!(store.renew_job(&dead, "dead", later(999), (1, 1)).await.unwrap(), Renewal::Lost);
     assert!(!finish(&store, &dead, "dead", Ending::Failed("late")).await);
-    store.postpone_job(&dead, "dead", later(0), true).await.unwrap();
+    let given = store.postpone_job(&dead, "dead", later(0), true, DAY, later(99)).await.unwrap();
+    assert_eq!(given, Renewal::Lost);
     assert_eq!(store.job("a").await.unwrap().unwrap().state, JobState::Running);
     assert!(finish(&store, &alive, "alive", Ending::Done(None)).await);
 }
 
-pub(crate) async fn a_cancelled_job_stops_at_the_next_sign_of_life(store: Store) {
-    queued(&store, "waits").await;
-    let cancelled = store.cancel_job("waits", DAY, now()).await.unwrap().unwrap();
-    assert_eq!(cancelled.state, JobState::Cancelled);
-    assert_eq!(claimed(&store, "w", 1).await, None);
+pub(crate) async fn a_job_taken_back_stops_at_the_next_sign_of_life(store: Store) {
     queued(&store, "runs").await;
     let mine = claimed(&store, "w", 1).await.unwrap();
-    let told = store.cancel_job("runs", DAY, later(2)).await.unwrap().unwrap();
+    let withdraw = async |seconds| store.withdraw_job("runs", later(seconds)).await.unwrap();
+    let Withdrawn::Told(told) = withdraw(2).await else { panic!("it runs") };
     assert_eq!((told.state, told.cancelling), (JobState::Running, true));
+    assert_eq!(withdraw(3).await, Withdrawn::Told(told), "asking twice is asking once");
     assert_eq!(store.renew_job(&mine, "w", later(60), (0, 0)).await.unwrap(), Renewal::Cancel);
     assert!(finish(&store, &mine, "w", Ending::Cancelled).await);
-    let again = store.cancel_job("runs", DAY, later(99)).await.unwrap().unwrap();
-    assert_eq!((again.state, again.finished_at), (JobState::Cancelled, Some(later(30))), "it had ended");
-    assert_eq!(store.cancel_job("nothing", DAY, now()).await.unwrap(), None);
+    let ended = store.job("runs").await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.finished_at), (JobState::Cancelled, Some(later(30))));
+}
+
+pub(crate) async fn a_job_nobody_works_on_is_gone_when_it_is_taken_back(store: Store) {
+    let withdraw = async |id, seconds| store.withdraw_job(id, later(seconds)).await.unwrap();
+    assert_eq!(withdraw("nothing", 0).await, Withdrawn::Unknown);
+    queued(&store, "waits").await;
+    assert_eq!(withdraw("waits", 0).await, Withdrawn::Gone(None));
+    assert_eq!(claimed(&store, "w", 1).await, None);
+    queued(&store, "ended").await;
+    let mine = claimed(&store, "w", 1).await.unwrap();
+    assert!(finish(&store, &mine, "w", Ending::Done(Some(result("o")))).await);
+    assert_eq!(withdraw("ended", 31).await, Withdrawn::Gone(Some("o".into())));
+    assert_eq!(withdraw("ended", 32).await, Withdrawn::Unknown);
+    queued(&store, "orphan").await;
+    let dead = claimed(&store, "dead", 1).await.unwrap();
+    assert!(matches!(withdraw("orphan", 60).await, Withdrawn::Told(_)), "its claim has not run out");
+    // Times count in whole seconds, rounded so that nothing ends early.
+    assert_eq!(withdraw("orphan", 62).await, Withdrawn::Gone(None));
+    assert!(!finish(&store, &dead, "dead", Ending::Done(None)).await);
+}
+
+pub(crate) async fn a_job_taken_back_is_not_queued_again(store: Store) {
+    queued(&store, "a").await;
+    let mine = claimed(&store, "w", 0).await.unwrap();
+    store.withdraw_job("a", later(1)).await.unwrap();
+    let given = store.postpone_job(&mine, "w", later(100), true, DAY, later(2)).await.unwrap();
+    assert_eq!(given, Renewal::Cancel);
+    let ended = store.job("a").await.unwrap().unwrap();
+    assert_eq!((ended.state, ended.finished_at), (JobState::Cancelled, Some(later(2))));
+    assert!(ended.expires_at.is_some_and(|at| at >= later(2) + DAY), "{ended:?}");
+    assert_eq!(claimed(&store, "w", 101).await, None);
 }
 
 pub(crate) async fn a_job_given_back_waits_and_is_begun_again(store: Store) {
     queued(&store, "a").await;
     let first = claimed(&store, "w", 0).await.unwrap();
-    store.postpone_job(&first, "w", later(100), true).await.unwrap();
+    let given = store.postpone_job(&first, "w", later(100), true, DAY, later(1)).await.unwrap();
+    assert_eq!(given, Renewal::Held);
+    let waits = store.job("a").await.unwrap().unwrap();
+    assert_eq!((waits.state, waits.finished_at, waits.expires_at), (JobState::Queued, None, None));
     assert_eq!(claimed(&store, "w", 99).await, None);
     let second = claimed(&store, "w", 101).await.unwrap();
     assert_eq!(second.attempts, 2);
-    store.postpone_job(&second, "w", later(100), false).await.unwrap();
+    store.postpone_job(&second, "w", later(100), false, DAY, later(101)).await.unwrap();
     assert_eq!(claimed(&store, "w", 101).await.unwrap().attempts, 2, "not its own failure");
 }
 
@@ -135,18 +167,37 @@ pub(crate) async fn nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries
         order.push(job.id);
     }
     assert_eq!(order, ["a", "z", "b", "c"], "whoever has nothing running is next");
-    // Finished ones count until they are forgotten.
-    for (n, id) in order.iter().enumerate() {
-        let job = store.job(id).await.unwrap().unwrap();
-        assert!(finish(&store, &job, &n.to_string(), Ending::Done(None)).await);
-    }
-    for id in ["e", "f"] {
-        queued(&store, id).await;
-    }
-    assert_eq!(store.enqueue_job(&new(me, "g", None), ROOM, now()).await.unwrap(), Accepted::Full);
     let counts = store.job_counts(Some(me)).await.unwrap();
     let counts: Vec<_> = counts.iter().map(|one| (one.state.name(), one.count)).collect();
-    assert_eq!(counts, [("done", 3), ("queued", 2)]);
+    assert_eq!(counts, [("running", 3)]);
+}
+
+pub(crate) async fn a_new_job_takes_the_place_of_the_one_that_ended_first(store: Store) {
+    let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
+    let end = async |holder: &str, seconds| {
+        let job = claimed(&store, holder, seconds).await.unwrap();
+        let ended = store.finish_job(&job, holder, &Ending::Done(None), DAY, later(seconds)).await.unwrap();
+        assert!(ended);
+    };
+    store.enqueue_job(&new(ann, "z", None), ROOM, now()).await.unwrap();
+    end("w", 1).await;
+    for (n, id) in (2_i64..).zip(["c", "a", "d"]) {
+        queued(&store, id).await;
+        end("w", n).await;
+    }
+    for id in ["e", "f", "g"] {
+        queued(&store, id).await;
+    }
+    let ids = async |person| -> Vec<String> {
+        let mut ids: Vec<String> = store.jobs(person).await.unwrap().into_iter().map(|job| job.id).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(ids(me(&store).await.id).await, ["a", "d", "e", "f", "g"], "c ended first");
+    assert_eq!(ids(ann).await, ["z"], "another's stay");
+    let more = store.enqueue_job(&new(me(&store).await.id, "h", None), ROOM, now()).await.unwrap();
+    assert_eq!(more, Accepted::Full);
+    assert_eq!(ids(me(&store).await.id).await.len(), 5, "what is refused costs nobody a place");
 }
 
 pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: Store) {
@@ -176,20 +227,15 @@ pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: St
 }
 
 pub(crate) async fn a_job_is_kept_until_it_expires(store: Store) {
-    let waiting = queued(&store, "a").await;
+    queued(&store, "a").await;
     let mine = claimed(&store, "w", 0).await.unwrap();
     assert!(finish(&store, &mine, "w", Ending::Failed("database")).await);
     queued(&store, "b").await;
     let end = later(30) + DAY;
-    let ids = async |at| -> Vec<String> {
-        store.expired_jobs(9, at).await.unwrap().into_iter().map(|job| job.id).collect()
-    };
-    assert_eq!(ids(end - SignedDuration::from_secs(1)).await, Vec::<String>::new());
+    assert_eq!(store.forget_jobs(end - SignedDuration::from_secs(1)).await.unwrap(), 0);
+    assert!(store.job("a").await.unwrap().is_some());
     // Times count in whole seconds, rounded so that nothing ends early.
-    assert_eq!(ids(end + SignedDuration::from_secs(1)).await, ["a"]);
-    store.forget_job(&waiting).await.unwrap();
+    assert_eq!(store.forget_jobs(end + SignedDuration::from_secs(1)).await.unwrap(), 1);
     assert_eq!(store.job("a").await.unwrap(), None);
-    let unfinished = store.job("b").await.unwrap().unwrap();
-    store.forget_job(&unfinished).await.unwrap();
     assert!(store.job("b").await.unwrap().is_some(), "what has not ended is not forgotten");
 }

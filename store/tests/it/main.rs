@@ -102,7 +102,10 @@ on_both_databases! {
     a_job_is_done_once_and_keeps_its_result
     the_same_key_is_the_same_job_and_never_another
     a_job_whose_holder_died_is_taken_over_and_the_dead_changes_nothing
-    a_cancelled_job_stops_at_the_next_sign_of_life
+    a_job_taken_back_stops_at_the_next_sign_of_life
+    a_job_nobody_works_on_is_gone_when_it_is_taken_back
+    a_job_taken_back_is_not_queued_again
+    a_new_job_takes_the_place_of_the_one_that_ended_first
     a_job_given_back_waits_and_is_begun_again
     nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries
     jobs_claimed_at_the_same_moment_are_different_ones

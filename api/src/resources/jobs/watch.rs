@@ -4,6 +4,8 @@
 //! hears what is new since.
 
 use std::convert::Infallible;
+use std::pin::pin;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -13,9 +15,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Interval, timeout_at};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+use super::places::{Place, Places};
 use super::{Job, visible};
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
@@ -24,21 +27,22 @@ use crate::state::State;
 /// Watches at a time: each asks the database once a second.
 const AT_A_TIME: usize = 64;
 
+/// Of them, for one who asks.
+const EACH: usize = 16;
+
+/// The longest watch. Whoever wants to go on asks again, and his right to is looked at again; browsers do so by themselves.
+const LONGEST: Duration = Duration::from_mins(5);
+
 /// How often a silent watch says that it lives, so that nothing between gives it up.
 const ALIVE: Duration = Duration::from_secs(15);
 
 /// Largest message taken from a watcher, who has nothing to say.
 const MAX_MESSAGE: usize = 4096;
 
-static TURNS: std::sync::LazyLock<std::sync::Arc<Semaphore>> =
-    std::sync::LazyLock::new(|| std::sync::Arc::new(Semaphore::new(AT_A_TIME)));
+static PLACES: LazyLock<Places> = LazyLock::new(|| Places::new(AT_A_TIME, EACH));
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(watch_job)).routes(routes!(watch_job_by_socket))
-}
-
-fn turn() -> Result<OwnedSemaphorePermit, Error> {
-    TURNS.clone().try_acquire_owned().map_err(|_| Error::Busy)
 }
 
 /// One watch.
@@ -47,17 +51,23 @@ struct Watch {
     id: String,
     seen: i64,
     ended: bool,
-    _turn: OwnedSemaphorePermit,
+    until: Instant,
+    _place: Place,
 }
 
 impl Watch {
-    /// The job once it is other than seen; `None` at the end. A database that fails ends the watch: the watcher comes
-    /// back.
+    fn begin(state: State, access: &Access, id: String, seen: i64) -> Result<Self, Error> {
+        let place = PLACES.take(access.asker())?;
+        Ok(Self { state, id, seen, ended: false, until: Instant::now() + LONGEST, _place: place })
+    }
+
+    /// The job once it is other than seen; `None` at the end of the job or of the watch. A database that fails ends the
+    /// watch, too: the watcher comes back.
     async fn next(&mut self) -> Option<(i64, Job)> {
         if self.ended {
             return None;
         }
-        match self.state.jobs.changed(&self.id, self.seen).await {
+        match timeout_at(self.until, self.state.jobs.changed(&self.id, self.seen)).await.ok()? {
             Ok(job) => {
                 let job = job?;
                 (self.seen, self.ended) = (job.version, job.state.is_final());
@@ -88,7 +98,8 @@ struct JobEvent {
 /// A job as server-sent events.
 ///
 /// Each event is the job as it is then, `id` its version; the last one is that of a state that does not change any more.
-/// A client that comes back with `Last-Event-ID` hears what is new since, or `204` when there will be nothing.
+/// A client that comes back with `Last-Event-ID` hears what is new since, or `204` when there will be nothing. After five
+/// minutes a watch ends, so that whoever goes on shows again that he may.
 #[utoipa::path(
     get, path = "/jobs/{id}/events", operation_id = "watch_job", tag = "jobs",
     params(
@@ -112,7 +123,7 @@ async fn watch_job(
     if job.state.is_final() && seen == job.version {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let watch = Watch { state, id, seen, ended: false, _turn: turn()? };
+    let watch = Watch::begin(state, &access, id, seen)?;
     let events = stream::unfold(watch, async |mut watch| {
         let (version, job) = watch.next().await?;
         let event = Event::default().id(version.to_string()).event("job");
@@ -123,7 +134,7 @@ async fn watch_job(
     Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
 }
 
-/// A job by WebSocket: a text for every change, each the job as it is then; closed after the last.
+/// A job by WebSocket: a text for every change, each the job as it is then; closed after the last, or after five minutes.
 #[utoipa::path(
     get, path = "/jobs/{id}/socket", operation_id = "watch_job_by_socket", tag = "jobs",
     params(("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502")),
@@ -146,7 +157,7 @@ async fn watch_job_by_socket(
     }
     visible(&state, &access, &id).await?;
     let upgrade = upgrade.map_err(|_| Error::NoWebSocket)?;
-    let watch = Watch { state, id, seen: 0, ended: false, _turn: turn()? };
+    let watch = Watch::begin(state, &access, id, 0)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
@@ -168,27 +179,39 @@ fn is_same_origin(headers: &HeaderMap) -> bool {
 async fn tell(mut socket: WebSocket, mut watch: Watch) {
     let mut alive = tokio::time::interval(ALIVE);
     loop {
-        tokio::select! {
-            job = watch.next() => {
-                let Some((_, job)) = job else { break };
-                let Ok(text) = serde_json::to_string(&job) else { break };
-                if socket.send(Message::Text(text.into())).await.is_err() {
-                    return;
-                }
-            }
-            said = socket.recv() => match said {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return,
-                // A watcher has nothing to say; pings are answered already.
-                Some(Ok(_)) => {}
-            },
-            _ = alive.tick() => {
-                if socket.send(Message::Ping(axum::body::Bytes::new())).await.is_err() {
-                    return;
-                }
-            }
+        let Ok(job) = meanwhile(&mut socket, &mut alive, watch.next()).await else { return };
+        let Some(text) = job.and_then(|(_, job)| serde_json::to_string(&job).ok()) else { break };
+        if socket.send(Message::Text(text.into())).await.is_err() {
+            return;
         }
     }
     let _ = socket.send(Message::Close(None)).await;
+}
+
+/// The watcher has gone.
+struct Gone;
+
+/// Waits for one thing, and hears the watcher meanwhile, who has nothing to say: however much he says, the waiting goes on
+/// where it was.
+async fn meanwhile<T>(
+    socket: &mut WebSocket,
+    alive: &mut Interval,
+    wait: impl Future<Output = T>,
+) -> Result<T, Gone> {
+    let mut wait = pin!(wait);
+    loop {
+        tokio::select! {
+            done = &mut wait => return Ok(done),
+            said = socket.recv() => match said {
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
+                // Pings are answered already.
+                Some(Ok(_)) => {}
+            },
+            _ = alive.tick() => {
+                socket.send(Message::Ping(axum::body::Bytes::new())).await.map_err(|_| Gone)?;
+            }
+        }
+    }
 }
 
 #[cfg(test)]

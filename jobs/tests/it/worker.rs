@@ -1,0 +1,265 @@
+//! Attempts: how they end, and what ends them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use futures_util::TryStreamExt as _;
+use jiff::SignedDuration;
+use jobs::{Backfill, BackfillEnd, Work};
+use store::{JobState, Renewal, Withdrawn};
+use tokio::sync::{Semaphore, watch};
+
+use crate::world::{World, backfill, endless, ends, export};
+
+#[tokio::test]
+async fn an_export_is_done_and_its_result_read() {
+    for world in World::both().await {
+        let desk = world.desk();
+        let id = world.ask(&desk, &export()).await;
+        let worker = world.worker_at(&desk, endless());
+        assert!(worker.step(&world.stop).await.unwrap());
+        assert!(!worker.step(&world.stop).await.unwrap(), "there was one");
+        let job = world.job(&id).await;
+        assert_eq!((job.state, job.attempts, job.progress.0), (JobState::Done, 1, job.progress.1));
+        let result = job.result.unwrap();
+        let pieces: Vec<_> =
+            desk.results.unwrap().read(&result.object).await.unwrap().try_collect().await.unwrap();
+        let text = String::from_utf8(pieces.concat()).unwrap();
+        assert_eq!(i64::try_from(text.len()).unwrap(), result.bytes);
+        assert!(text.contains("me,2026-03-28,sleep_score,82"), "{text}");
+        assert_eq!(world.counted("export", "done"), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_five_times_with_growing_pauses() {
+    for world in World::both().await {
+        let id = world.ask(&world.bare_desk(), &backfill()).await;
+        let worker = world.worker(ends(BackfillEnd::Oura));
+        for (attempt, pause) in (1..).zip([10, 20, 40, 80]) {
+            assert!(worker.step(&world.stop).await.unwrap());
+            assert_eq!(world.state(&id).await, (JobState::Queued, attempt));
+            world.later(pause - 1);
+            assert!(!worker.step(&world.stop).await.unwrap(), "{pause} s are not over");
+            world.later(1);
+        }
+        assert!(worker.step(&world.stop).await.unwrap());
+        let job = world.job(&id).await;
+        assert_eq!((job.state, job.attempts, job.failure.as_deref()), (JobState::Failed, 5, Some("oura")));
+        world.later(3600);
+        assert!(!worker.step(&world.stop).await.unwrap(), "given up is given up");
+        assert_eq!((world.counted("backfill", "postponed"), world.counted("backfill", "failed")), (4, 1));
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_not_tried_again() {
+    let world = World::embedded().await;
+    let unknown = Work::Backfill { from: "2026-03-02".into(), to: "2026-03-01".into() };
+    for (work, end, failure) in [
+        (backfill(), BackfillEnd::NoLogIn, "login_required"),
+        (export(), BackfillEnd::Done, "no_place"),
+        (unknown, BackfillEnd::Done, "unknown"),
+    ] {
+        let desk = world.bare_desk();
+        let id = world.ask(&desk, &work).await;
+        assert!(world.worker_at(&desk, ends(end)).step(&world.stop).await.unwrap());
+        let job = world.job(&id).await;
+        assert_eq!((job.state, job.failure.as_deref()), (JobState::Failed, Some(failure)));
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_kills_its_process_is_given_up() {
+    for world in World::both().await {
+        let id = world.ask(&world.bare_desk(), &backfill()).await;
+        for _ in 0..5 {
+            let until = world.time() + SignedDuration::from_secs(30);
+            let claimed = world.store.claim_job(&["backfill"], "dead", until, world.time()).await.unwrap();
+            assert!(claimed.is_some());
+            world.later(31);
+        }
+        assert!(world.worker(endless()).step(&world.stop).await.unwrap());
+        let job = world.job(&id).await;
+        assert_eq!((job.state, job.failure.as_deref()), (JobState::Failed, Some("given_up")));
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_taken_over_from_a_dead_process_under_another_name() {
+    for world in World::both().await {
+        let desk = world.desk();
+        let id = world.ask(&desk, &export()).await;
+        let until = world.time() + SignedDuration::from_secs(30);
+        let dead = world.store.claim_job(&["export"], "dead", until, world.time()).await.unwrap().unwrap();
+        let worker = world.worker_at(&desk, endless());
+        assert!(!worker.step(&world.stop).await.unwrap(), "it may live");
+        world.later(31);
+        assert!(worker.step(&world.stop).await.unwrap());
+        assert_eq!(world.state(&id).await, (JobState::Done, 2));
+        assert_eq!(world.files(), [format!("{id}-2.csv")]);
+        let late = world.store.renew_job(&dead, "dead", until, (0, 0)).await.unwrap();
+        assert_eq!(late, Renewal::Lost);
+    }
+}
+
+/// The embedded database has one connection that writes. A sign of life has to wait for it while the work has it, and
+/// the work has to go on meanwhile, or neither does.
+#[tokio::test]
+async fn work_that_writes_goes_on_while_a_sign_of_life_waits_for_it() {
+    let world = World::embedded().await;
+    let desk = world.bare_desk();
+    let id = world.ask(&desk, &backfill()).await;
+    let (looks, looked) = watch::channel(());
+    let (store, told) = (world.store.clone(), id.clone());
+    let work: Backfill = Arc::new(move |_, _, progress, stop| {
+        let (store, id, mut looked) = (store.clone(), told.clone(), looked.clone());
+        Box::pin(async move {
+            looked.borrow_and_update();
+            let held = store::testing::writing(&store).await;
+            progress.set(1, 2);
+            // The clock is read, and a sign of life begins to wait.
+            looked.changed().await.unwrap();
+            drop(held);
+            while store.job(&id).await.unwrap().is_some_and(|job| job.progress != (1, 2)) {
+                if stop.is_cancelled() {
+                    return BackfillEnd::Stopped;
+                }
+                looked.changed().await.unwrap();
+            }
+            BackfillEnd::Done
+        })
+    });
+    // A sign of life that fails costs the job, since so much time goes by between two of them.
+    let clock = world.clock.clone();
+    let worker = world.worker_by(&desk, work, move || {
+        looks.send_replace(());
+        let mut now = clock.lock().unwrap();
+        *now += SignedDuration::from_secs(31);
+        *now
+    });
+    assert!(worker.step(&world.stop).await.unwrap());
+    assert_eq!(world.state(&id).await, (JobState::Done, 1));
+    assert_eq!(world.counted("backfill", "lost"), 0);
+}
+
+#[tokio::test]
+async fn a_running_job_that_is_taken_back_stops() {
+    for world in World::both().await {
+        let desk = world.bare_desk();
+        let id = world.ask(&desk, &backfill()).await;
+        let worker = world.worker_at(&desk, endless());
+        let withdraw = async {
+            let begun = desk.changed(&id, 1).await.unwrap().unwrap();
+            assert_eq!(begun.state, JobState::Running);
+            let told = desk.withdraw(&id, world.time()).await.unwrap();
+            assert!(matches!(&told, Withdrawn::Told(job) if job.cancelling), "{told:?}");
+        };
+        let (stepped, ()) = tokio::join!(worker.step(&world.stop), withdraw);
+        assert!(stepped.unwrap());
+        assert_eq!(world.state(&id).await, (JobState::Cancelled, 1));
+        assert_eq!(world.counted("backfill", "cancelled"), 1);
+        assert_eq!(desk.withdraw(&id, world.time()).await.unwrap(), Withdrawn::Gone(None));
+        assert_eq!(desk.changed(&id, 1).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_of_a_job_that_was_taken_back_is_its_end() {
+    let world = World::embedded().await;
+    let desk = world.bare_desk();
+    let id = world.ask(&desk, &backfill()).await;
+    let (taking, at, told) = (desk.clone(), world.time(), id.clone());
+    let work: Backfill = Arc::new(move |_, _, _, _| {
+        let (desk, id) = (taking.clone(), told.clone());
+        Box::pin(async move {
+            assert!(matches!(desk.withdraw(&id, at).await.unwrap(), Withdrawn::Told(_)));
+            BackfillEnd::Oura
+        })
+    });
+    assert!(world.worker_at(&desk, work).step(&world.stop).await.unwrap());
+    let job = world.job(&id).await;
+    assert_eq!((job.state, job.finished_at), (JobState::Cancelled, Some(at)));
+    assert_eq!((world.counted("backfill", "cancelled"), world.counted("backfill", "postponed")), (1, 0));
+}
+
+#[tokio::test]
+async fn a_process_that_stops_gives_its_jobs_back_uncounted() {
+    for world in World::both().await {
+        let desk = world.bare_desk();
+        let id = world.ask(&desk, &backfill()).await;
+        let worker = world.worker_at(&desk, endless());
+        let stop = async {
+            desk.changed(&id, 1).await.unwrap();
+            world.stop.cancel();
+        };
+        tokio::join!(worker.run(world.stop.clone()), stop);
+        assert_eq!(world.state(&id).await, (JobState::Queued, 0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_of_a_job_that_is_anothers_is_taken_away() {
+    let world = World::embedded().await;
+    let desk = world.desk();
+    let id = world.ask(&desk, &export()).await;
+    let looks = AtomicU32::new(0);
+    let (store, clock) = (world.store.clone(), world.clock.clone());
+    // Read when the job is claimed, when it is begun, and when it has been made: by then it is another's.
+    let worker = world.worker_by(&desk, endless(), move || {
+        let now = *clock.lock().unwrap();
+        if looks.fetch_add(1, Ordering::Relaxed) == 2 {
+            let late = now + SignedDuration::from_secs(31);
+            let claim = store.claim_job(&["export"], "other", late + SignedDuration::from_secs(30), late);
+            let runtime = tokio::runtime::Handle::current();
+            let claimed = tokio::task::block_in_place(|| runtime.block_on(claim)).unwrap();
+            assert!(claimed.is_some());
+        }
+        now
+    });
+    assert!(worker.step(&world.stop).await.unwrap());
+    assert_eq!(world.state(&id).await, (JobState::Running, 2), "as the other left it");
+    assert_eq!(world.files(), Vec::<String>::new());
+    assert_eq!((world.counted("export", "lost"), world.counted("export", "done")), (1, 0));
+}
+
+#[tokio::test]
+async fn backfills_wait_for_each_other_and_nobody_waits_for_them() {
+    let world = World::embedded().await;
+    let desk = world.desk();
+    let gate = Arc::new(Semaphore::new(0));
+    let open = gate.clone();
+    let gated: Backfill = Arc::new(move |_, _, _, _| {
+        let gate = gate.clone();
+        Box::pin(async move {
+            gate.acquire().await.unwrap().forget();
+            BackfillEnd::Done
+        })
+    });
+    let worker = world.worker_at(&desk, gated);
+    let rest = async {
+        let backfills = [world.ask(&desk, &backfill()).await, world.ask(&desk, &backfill()).await];
+        let ended = async |id: &str| {
+            let mut seen = 0;
+            loop {
+                let job = desk.changed(id, seen).await.unwrap().unwrap();
+                seen = job.version;
+                if job.state.is_final() {
+                    return job.state;
+                }
+            }
+        };
+        desk.changed(&backfills[0], 1).await.unwrap();
+        for _ in 0..2 {
+            assert_eq!(ended(&world.ask(&desk, &export()).await).await, JobState::Done);
+        }
+        assert_eq!(world.state(&backfills[0]).await, (JobState::Running, 1));
+        assert_eq!(world.state(&backfills[1]).await, (JobState::Queued, 0));
+        open.add_permits(2);
+        for id in &backfills {
+            assert_eq!(ended(id).await, JobState::Done);
+        }
+        world.stop.cancel();
+    };
+    tokio::join!(worker.run(world.stop.clone()), rest);
+}

@@ -1,0 +1,169 @@
+//! A queue, somebody who works it, and what the work is made of.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use ::export::Words;
+use domain::{Collection, Document};
+use jiff::{SignedDuration, Timestamp};
+use jobs::{Backfill, BackfillEnd, Desk, Kind, Metrics, Place, Progress, Results, Work, Worker};
+use prometheus_client::registry::Registry;
+use store::{Accepted, Batch, Job, JobState, Origin, Person, Store};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) fn now() -> Timestamp {
+    "2026-03-29T10:00:00Z".parse().unwrap()
+}
+
+pub(crate) struct World {
+    pub(crate) store: Store,
+    pub(crate) me: Person,
+    pub(crate) clock: Arc<Mutex<Timestamp>>,
+    pub(crate) stop: CancellationToken,
+    registry: Registry,
+    metrics: Metrics,
+    folder: tempfile::TempDir,
+    _database: Option<tempfile::TempDir>,
+}
+
+impl World {
+    pub(crate) async fn embedded() -> Self {
+        let (store, folder) = store::testing::sqlite().await;
+        Self::on(store, Some(folder)).await
+    }
+
+    /// One on each database.
+    pub(crate) async fn both() -> [Self; 2] {
+        [Self::embedded().await, Self::on(store::testing::postgres().await, None).await]
+    }
+
+    async fn on(store: Store, database: Option<tempfile::TempDir>) -> Self {
+        let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+        let body = r#"{"id": "s", "day": "2026-03-28", "score": 82}"#;
+        let batch = Batch {
+            person: me.id,
+            collection: Collection::DailySleep,
+            covered: None,
+            origin: Origin::Api,
+            documents: vec![Document::parse(Collection::DailySleep, body).unwrap()],
+            nearby: Vec::new(),
+            rejected: Vec::new(),
+        };
+        store.apply(&batch, now()).await.unwrap();
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        Self {
+            store,
+            me,
+            clock: Arc::new(Mutex::new(now())),
+            stop: CancellationToken::new(),
+            registry,
+            metrics,
+            folder: tempfile::tempdir().unwrap(),
+            _database: database,
+        }
+    }
+
+    /// A desk with a place for results.
+    pub(crate) fn desk(&self) -> Desk {
+        let place = Place::Folder(self.folder.path().to_owned());
+        Desk::new(self.store.clone(), Some(Results::open(&place, []).unwrap()), self.stop.clone())
+    }
+
+    /// A desk without one.
+    pub(crate) fn bare_desk(&self) -> Desk {
+        Desk::new(self.store.clone(), None, self.stop.clone())
+    }
+
+    /// A worker of everything, by the clock of this world.
+    pub(crate) fn worker(&self, backfill: Backfill) -> Worker {
+        self.worker_at(&self.desk(), backfill)
+    }
+
+    pub(crate) fn worker_at(&self, desk: &Desk, backfill: Backfill) -> Worker {
+        let clock = self.clock.clone();
+        self.worker_by(desk, backfill, move || *clock.lock().unwrap())
+    }
+
+    pub(crate) fn worker_by(
+        &self,
+        desk: &Desk,
+        backfill: Backfill,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'static,
+    ) -> Worker {
+        let (kinds, metrics) = (Kind::ALL.to_vec(), self.metrics.clone());
+        Worker::new(desk.clone(), kinds, Some(backfill), metrics, Arc::new(clock), "worker".into())
+    }
+
+    pub(crate) fn later(&self, seconds: i64) {
+        *self.clock.lock().unwrap() += SignedDuration::from_secs(seconds);
+    }
+
+    pub(crate) fn time(&self) -> Timestamp {
+        *self.clock.lock().unwrap()
+    }
+
+    pub(crate) async fn ask(&self, desk: &Desk, work: &Work) -> String {
+        match desk.ask(work, self.me.id, "token 1".into(), None, self.time()).await.unwrap() {
+            Accepted::New(job) => job.id,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn job(&self, id: &str) -> Job {
+        self.store.job(id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn state(&self, id: &str) -> (JobState, i64) {
+        let job = self.job(id).await;
+        (job.state, job.attempts)
+    }
+
+    /// The names of all results.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let all = |folder: PathBuf| -> Vec<PathBuf> {
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+        };
+        let people = all(self.folder.path().to_owned());
+        let files = people.into_iter().filter(|path| path.is_dir()).flat_map(all);
+        files.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+    }
+
+    pub(crate) fn write(&self, name: &str) {
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, "a result").unwrap();
+    }
+
+    /// Attempts that ended so.
+    pub(crate) fn counted(&self, kind: &str, result: &str) -> u64 {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
+        let series = format!("job_attempts_total{{kind=\"{kind}\",result=\"{result}\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&series)).unwrap().parse().unwrap()
+    }
+}
+
+pub(crate) fn export() -> Work {
+    Work::Export(Words { format: "csv".into(), ..Words::default() })
+}
+
+pub(crate) fn backfill() -> Work {
+    Work::Backfill { from: "2026-03-01".into(), to: "2026-03-02".into() }
+}
+
+/// Reads nothing and ends so.
+pub(crate) fn ends(end: BackfillEnd) -> Backfill {
+    Arc::new(move |_, _, _, _| Box::pin(async move { end }))
+}
+
+/// Goes on until it is told to stop.
+pub(crate) fn endless() -> Backfill {
+    Arc::new(|_, _, progress: Progress, stop: CancellationToken| {
+        Box::pin(async move {
+            progress.set(1, 9);
+            stop.cancelled().await;
+            BackfillEnd::Stopped
+        })
+    })
+}
