@@ -22,7 +22,11 @@ pub(crate) fn results(told: Option<&Place>, location: &Location) -> Result<Optio
         Location::Postgres(_) => None,
     };
     #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
-    let settings = std::env::vars().filter(|(name, _)| name.starts_with("AWS_"));
+    let variables = std::env::vars_os();
+    // What is no text is none of them.
+    let texts =
+        variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    let settings = texts.filter(|(name, _)| name.starts_with("AWS_"));
     told.or(beside.as_ref()).map(|place| Results::open(place, settings)).transpose()
 }
 

@@ -1,4 +1,4 @@
-//! The commands of `docs/api.md`, run as a reader would: one shell, top to bottom, against the real binary.
+//! The commands of `docs/api.md` and `docs/jobs.md`, run as a reader would: one shell, top to bottom, against the real binary.
 
 use std::path::Path;
 use std::process::Command;
@@ -19,28 +19,50 @@ fn serve(data: &Path) -> Command {
     serve
 }
 
-#[tokio::test]
-async fn every_command_of_the_page_about_the_api_works() {
+/// A service over ten days of somebody.
+async fn service(folder: &Path) -> Running {
     let cloud = Cloud::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let mut sync = cloud.command("sync", folder.path());
+    let mut sync = cloud.command("sync", folder);
     sync.args(["--from", "2026-03-01", "--to", "2026-03-10"]);
     let synced = finish(sync);
     assert!(synced.status.success(), "{}", said(&synced));
-    let serve = Running::start(serve(folder.path()));
-    let api = serve.address("api").await;
+    Running::start(serve(folder))
+}
 
-    let here = tempfile::tempdir().unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_myhealth"), here.path().join("myhealth")).unwrap();
-    let commands = commands(&shipped("docs/api.md"));
-    assert!(commands.matches("curl").count() > 15, "{commands}");
+/// What the commands of a page print.
+async fn run(page: &str, serve: &Running, data: &Path, here: &Path) -> String {
+    let api = serve.address("api").await;
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_myhealth"), here.join("myhealth")).unwrap();
     let mut shell = Command::new("bash");
-    shell.args(["-euxo", "pipefail", "-c", &commands]).current_dir(here.path()).env_clear();
-    shell.env("PATH", format!("{}:/usr/bin:/bin", here.path().display()));
-    shell.env("API", format!("http://{api}")).env("MYHEALTH_DATA_DIR", folder.path());
+    shell.args(["-euxo", "pipefail", "-c", &commands(&shipped(page))]).current_dir(here).env_clear();
+    shell.env("PATH", format!("{}:/usr/bin:/bin", here.display()));
+    shell.env("API", format!("http://{api}")).env("MYHEALTH_DATA_DIR", data);
     let output = finish(shell);
     assert!(output.status.success(), "{}", said(&output));
-    let printed = String::from_utf8_lossy(&output.stdout);
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn every_command_of_the_page_about_jobs_works() {
+    let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let serve = service(folder.path()).await;
+    let printed = run("docs/jobs.md", &serve, folder.path(), here.path()).await;
+    for expected in ["event: job", "\"state\":\"done\"", "\"jobs\":[{\"id\"", "\"kind\":\"report\""] {
+        assert!(printed.contains(expected), "{expected}: {printed}");
+    }
+    let parquet = std::fs::read(here.path().join("me-points-2026-03-01-2026-03-31.parquet")).unwrap();
+    assert!(parquet.starts_with(b"PAR1") && parquet.ends_with(b"PAR1"));
+    let report = std::fs::read_to_string(here.path().join("march.html")).unwrap();
+    assert!(report.contains("<h1>March 2026</h1>"), "{report}");
+}
+
+#[tokio::test]
+async fn every_command_of_the_page_about_the_api_works() {
+    let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let serve = service(folder.path()).await;
+    let api = serve.address("api").await;
+    assert!(commands(&shipped("docs/api.md")).matches("curl").count() > 15);
+    let printed = run("docs/api.md", &serve, folder.path(), here.path()).await;
     for expected in
         ["\"status\":\"ok\"", "\"name\":\"me\"", "\"metric\":\"sleep_score\"", "read:sleep", "304"]
     {

@@ -1,7 +1,10 @@
 //! Long work of the real binary: killed in the middle, watched, fetched.
 
 use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -17,7 +20,12 @@ struct Service {
 
 impl Service {
     async fn start(cloud: &Cloud, folder: &Path, token: String) -> Self {
+        Self::start_with(cloud, folder, token, |_| ()).await
+    }
+
+    async fn start_with(cloud: &Cloud, folder: &Path, token: String, set: impl FnOnce(&mut Command)) -> Self {
         let mut command = cloud.command("serve", folder);
+        set(&mut command);
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
         let running = Running::start(command);
         let api = running.address("api docs").await;
@@ -66,7 +74,16 @@ async fn a_job_whose_process_is_killed_is_done_by_the_next() {
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
     let token = token(folder.path());
-    let service = Service::start(&cloud, folder.path(), token.clone()).await;
+    // A bucket that takes the call and never answers holds the export; and not every variable is a text.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let service = Service::start_with(&cloud, folder.path(), token.clone(), |serve| {
+        serve.args(["--jobs.results", "s3://bucket"]).env("AWS_ENDPOINT", &endpoint);
+        serve.env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "eu-central-1");
+        serve.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
+        serve.env("GARBAGE", std::ffi::OsStr::from_bytes(b"\xff"));
+    })
+    .await;
     let backfill = json!({"kind": "backfill", "from": SINCE, "to": "2026-03-29"});
     let backfill = service.ask(&backfill).await.unwrap();
     let export = json!({"kind": "export", "format": "ndjson", "what": "points"});
@@ -76,13 +93,18 @@ async fn a_job_whose_process_is_killed_is_done_by_the_next() {
     })
     .await;
     assert_eq!(begun["state"], "running", "{begun}");
+    let begun = until("the beginning of the export", async || {
+        service.job(&export).await.filter(|job| job["state"] != "queued")
+    })
+    .await;
+    assert_eq!(begun["state"], "running", "{begun}");
     service.running.kill();
 
     let service = Service::start(&cloud, folder.path(), token).await;
     let done = service.ended(&backfill).await;
     assert_eq!((&done["state"], &done["attempts"]), (&json!("done"), &json!(2)), "{done}");
     let done = service.ended(&export).await;
-    assert_eq!(done["state"], "done", "{done}");
+    assert_eq!((&done["state"], &done["attempts"]), (&json!("done"), &json!(2)), "{done}");
     let result = service.get(&format!("{export}/result")).await.unwrap().bytes().await.unwrap();
     assert_eq!(Some(result.len() as u64), done["result"]["bytes"].as_u64());
     let file = folder.path().join("points.ndjson");
