@@ -11,7 +11,7 @@ use crate::{python, run};
 
 /// Hold the running service to its OpenAPI document: schemathesis, with and without a token
 ///
-/// Every check but one, `use_after_free`: a deleted job can be read for a week.
+/// Every check but one, `use_after_free`: a job that runs while it is deleted can be read until it has stopped.
 /// The binary serves the demo's data, closed by a token. The default takes some minutes; for the long run say
 /// `--cases 2000` (more than 20,000 requests) and `--lint`, which needs npx. Schemathesis comes from `PyPI`.
 #[derive(clap::Args)]
