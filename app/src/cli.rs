@@ -318,6 +318,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+mod pages;
+
+#[cfg(test)]
 mod tests {
     use clap::CommandFactory;
 

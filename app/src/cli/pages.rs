@@ -1,0 +1,108 @@
+//! What the pages tell people to type exists.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// The README, the guide for contributors and everything in `docs`.
+fn pages() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
+    let named = ["README.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    docs.chain(named).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// Commands of ours in blocks of code and in spans, as words.
+fn commands(page: &str) -> Vec<Vec<String>> {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, part) in page.replace("\\\n", " ").split("```").enumerate() {
+        if at % 2 == 1 {
+            lines.extend(part.lines().map(str::to_owned));
+        } else {
+            lines.extend(part.split('`').skip(1).step_by(2).map(|span| span.replace('\n', " ")));
+        }
+    }
+    let command = |line: &String| {
+        let line = line.split(" #").next().unwrap_or_default();
+        let (before, rest) = line.split_once("myhealth ")?;
+        // A program, and not a word of a path, a name or a sentence.
+        let begins = before.is_empty() || before.ends_with(['(', '/', ' ']);
+        // Of `journalctl -u myhealth` it is the service that is meant.
+        let begins = begins && rest.starts_with(char::is_alphabetic);
+        let rest = rest.split(['|', ')', ';', '<', '>', '&']).next().unwrap_or_default();
+        let words = rest.split_whitespace().filter(|word| *word != "…");
+        begins.then(|| words.map(str::to_owned).collect())
+    };
+    lines.iter().filter_map(command).collect()
+}
+
+/// What of a command's words does not exist.
+fn unknown(words: &[String]) -> Option<String> {
+    let cli = Cli::command();
+    let mut command: &Command = &cli;
+    for word in words {
+        if let Some(flag) = word.strip_prefix("--") {
+            let flag = flag.split('=').next().unwrap_or_default();
+            let known = command.get_arguments().chain(cli.get_arguments());
+            let known = known.filter_map(|argument| argument.get_long()).chain(["help", "version"]);
+            if !flag.is_empty() && !known.into_iter().any(|known| known == flag) {
+                return Some(format!("--{flag} of `{}`", command.get_name()));
+            }
+        } else if let Some(inner) = command.find_subcommand(word) {
+            command = inner;
+        } else if command.has_subcommands() {
+            return Some(format!("`{word}` of `{}`", command.get_name()));
+        }
+    }
+    None
+}
+
+fn variables(command: &Command, into: &mut BTreeSet<String>) {
+    let names = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+    into.extend(names.map(str::to_owned));
+    for inner in command.get_subcommands() {
+        variables(inner, into);
+    }
+}
+
+#[test]
+fn every_command_of_the_pages_exists_with_its_flags() {
+    let mut checked = 0;
+    for (page, text) in pages() {
+        for words in commands(&text) {
+            checked += 1;
+            assert_eq!(unknown(&words), None, "{}: myhealth {}", page.display(), words.join(" "));
+        }
+    }
+    assert!(checked > 50, "{checked} commands were found");
+}
+
+#[test]
+fn every_variable_of_the_pages_is_read() {
+    let mut known = BTreeSet::new();
+    variables(&Cli::command(), &mut known);
+    let mut checked = 0;
+    for (page, text) in pages() {
+        let is_word = |c: char| c.is_ascii_uppercase() || c == '_';
+        let names = text.split(|c| !is_word(c)).filter(|word| word.starts_with("MYHEALTH_"));
+        // `cargo xtask` reads those.
+        for name in names.filter(|name| !name.starts_with("MYHEALTH_TEST_")) {
+            checked += 1;
+            assert!(known.contains(name), "{}: {name}", page.display());
+        }
+    }
+    assert!(checked > 5, "{checked} variables were found");
+}
+
+#[test]
+fn a_word_that_is_not_there_is_found() {
+    let found = |line: &str| commands(line).iter().find_map(|words| unknown(words));
+    assert_eq!(found("`myhealth serve --only api --shrad 0/3`").as_deref(), Some("--shrad of `serve`"));
+    assert_eq!(found("```sh\nTOKEN=$(myhealth token make x)\n```").as_deref(), Some("`make` of `token`"));
+    assert_eq!(found("myhealth is no command here; `myhealth serve \\\n  --only api`"), None);
+}
