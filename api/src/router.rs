@@ -92,9 +92,11 @@ pub fn router(state: State) -> Router {
     middleware::stack(router, &shared)
 }
 
-/// The page asks for its own description only: without `none` it would show a badge from an outside validator.
+/// The page asks for its own description only: without `none` it would show a badge from an outside validator. The head with
+/// a field for other descriptions, which no screen reader can name, is left out.
 fn swagger() -> Router {
-    let config = Config::from("../openapi.json").validator_url("none").try_it_out_enabled(true);
+    let config =
+        Config::from("../openapi.json").validator_url("none").try_it_out_enabled(true).use_base_layout();
     SwaggerUi::new("/api/docs").config(config).into()
 }
 

@@ -27,6 +27,8 @@ pub(crate) fn page() -> String {
     }
     let mut text = String::new();
     html::push_html(&mut text, events.into_iter());
+    // What is wider than the screen can be scrolled by keyboard, too.
+    let text = text.replace("<pre>", "<pre tabindex=\"0\">");
     PAGE.replace("__CONTENTS__", &contents).replace("__TEXT__", &text)
 }
 
@@ -57,6 +59,7 @@ mod tests {
         let page = page();
         let headings = TEXT.lines().filter(|line| line.starts_with('#')).count();
         assert_eq!(page.matches(" id=\"").count(), headings);
+        assert!(page.contains("<pre tabindex=\"0\"><code") && !page.contains("<pre><code"), "{page}");
         assert!(page.contains("<h3 id=\"ouraillnesssignal\">OuraIllnessSignal</h3>"), "{page}");
     }
 }

@@ -147,14 +147,24 @@ fn section(out: &mut String, read: &Read, section: &Section) {
     say!(out, "</section>\n");
 }
 
-/// One line a number: this period, the one before, what is usual.
-fn summary(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) {
+/// A table that a keyboard can scroll where it is wider than the screen. `caption` is words of ours, never of people.
+fn begin_table(out: &mut String, caption: std::fmt::Arguments<'_>) {
     say!(
         out,
-        "<div class=\"scroll\"><table>\n<caption>{}: this {1}, the {1} before, and what is usual</caption>\n\
-         <thead><tr><th scope=\"col\">Number</th><th scope=\"col\">This {1}</th><th scope=\"col\">Before</th>\
+        "<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"{caption}\"><table>\n<caption>{caption}</caption>\n"
+    );
+}
+
+/// One line a number: this period, the one before, what is usual.
+fn summary(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) {
+    begin_table(
+        out,
+        format_args!("{}: this {1}, the {1} before, and what is usual", section.title, read.period),
+    );
+    say!(
+        out,
+        "<thead><tr><th scope=\"col\">Number</th><th scope=\"col\">This {}</th><th scope=\"col\">Before</th>\
          <th scope=\"col\">Change</th><th scope=\"col\">Usual</th><th scope=\"col\" class=\"word\">Against usual</th></tr></thead>\n<tbody>\n",
-        section.title,
         read.period
     );
     for number in numbers {
@@ -236,11 +246,8 @@ fn night(night: &Night) -> String {
 
 /// Every day, every number.
 fn table(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) {
-    say!(
-        out,
-        "<div class=\"scroll\"><table>\n<caption>{}, day by day</caption>\n<thead><tr><th scope=\"col\">Day</th>",
-        section.title
-    );
+    begin_table(out, format_args!("{}, day by day", section.title));
+    say!(out, "<thead><tr><th scope=\"col\">Day</th>");
     for number in numbers {
         let unit = number.row.style.unit();
         let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
@@ -262,9 +269,10 @@ fn events(out: &mut String, read: &Read) {
     if read.workouts.is_empty() {
         say!(out, "<p>No workouts.</p>\n");
     } else {
+        begin_table(out, format_args!("Workouts"));
         say!(
             out,
-            "<div class=\"scroll\"><table>\n<caption>Workouts</caption>\n<thead><tr><th scope=\"col\">Day</th><th scope=\"col\" class=\"word\">Activity</th>\
+            "<thead><tr><th scope=\"col\">Day</th><th scope=\"col\" class=\"word\">Activity</th>\
              <th scope=\"col\">Duration</th><th scope=\"col\">Energy</th><th scope=\"col\">Distance</th></tr></thead>\n<tbody>\n"
         );
         for workout in &read.workouts {
@@ -300,10 +308,11 @@ fn named(days: &[Day]) -> String {
 }
 
 fn coverage(out: &mut String, read: &Read) {
+    say!(out, "<section aria-labelledby=\"coverage\">\n<h2 id=\"coverage\">Coverage</h2>\n");
+    begin_table(out, format_args!("Which days there is something of, and why not of the others"));
     say!(
         out,
-        "<section aria-labelledby=\"coverage\">\n<h2 id=\"coverage\">Coverage</h2>\n<div class=\"scroll\"><table>\n\
-         <caption>Which days there is something of, and why not of the others</caption>\n<thead><tr><th scope=\"col\">What</th>\
+        "<thead><tr><th scope=\"col\">What</th>\
          <th scope=\"col\">Days</th><th scope=\"col\" class=\"word\">Missing</th></tr></thead>\n<tbody>\n"
     );
     for coverage in &read.coverage {

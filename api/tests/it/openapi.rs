@@ -162,4 +162,5 @@ async fn the_pages_need_nothing_from_outside() {
         settings.contains("../openapi.json") && settings.contains("\"validatorUrl\": \"none\""),
         "{settings}"
     );
+    assert!(settings.contains("\"layout\": \"BaseLayout\""), "no field for other descriptions: {settings}");
 }

@@ -68,6 +68,9 @@ async fn a_week_is_told_against_the_week_before() {
     let path = page.split("<path class=\"line\" d=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!((path.matches('M').count(), path.matches('L').count()), (2, 1), "{path}");
     assert_eq!(page.matches("<svg").count(), 1, "only what was measured is drawn");
+    let by_keyboard =
+        page.matches("<div class=\"scroll\" role=\"group\" tabindex=\"0\" aria-label=\"").count();
+    assert_eq!(page.matches("<table").count(), by_keyboard, "what is wider than a screen can be scrolled");
 }
 
 #[tokio::test]

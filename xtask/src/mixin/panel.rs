@@ -10,7 +10,7 @@ pub(crate) use json::datasource;
 
 /// Green is good, red asks for attention.
 pub(crate) const GREEN: &str = "green";
-pub(crate) const YELLOW: &str = "yellow";
+pub(crate) const YELLOW: &str = "dark-yellow";
 pub(crate) const ORANGE: &str = "orange";
 pub(crate) const RED: &str = "red";
 pub(crate) const BLUE: &str = "blue";

@@ -110,7 +110,7 @@ fn inside(s: &Scope) -> Vec<Panel> {
                 (0, "not worn", "transparent"),
                 (1, "rest", "dark-blue"),
                 (2, "inactive", "blue"),
-                (3, "low", "yellow"),
+                (3, "low", "dark-yellow"),
                 (4, "medium", "orange"),
                 (5, "high", "red"),
             ])

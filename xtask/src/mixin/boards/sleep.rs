@@ -86,7 +86,7 @@ fn inside(s: &Scope) -> Vec<Panel> {
             .every("5m"),
         Panel::new(Kind::States, "Movement", "Movement every thirty seconds of sleep.")
             .ask(s.points("sleep_movement"), "{{person}}")
-            .words(&[(1, "none", "dark-blue"), (2, "restless", "yellow"), (3, "tossing", "orange"), (4, "active", "red")])
+            .words(&[(1, "none", "dark-blue"), (2, "restless", "dark-yellow"), (3, "tossing", "orange"), (4, "active", "red")])
             .every("30s")
             .size(24, 5),
     ]
