@@ -7,6 +7,9 @@ use super::wire::Chunk;
 /// Samples a chunk holds, as in Prometheus' own blocks.
 const SAMPLES: u16 = 120;
 
+/// Bytes that most chunks fit.
+const BYTES: usize = 128;
+
 /// The encoding's number on the wire.
 const XOR: i32 = 1;
 
@@ -37,6 +40,7 @@ impl Encoder {
         let value = value.to_bits();
         match self.count {
             0 => {
+                self.bits.bytes.reserve(BYTES);
                 // The number of samples goes here in the end.
                 self.bits.bytes.extend([0, 0]);
                 self.bits.varint(zigzag(time));
@@ -50,9 +54,15 @@ impl Encoder {
             }
             _ => {
                 let delta = time.wrapping_sub(self.time).cast_unsigned();
-                self.acceleration(delta.wrapping_sub(self.delta).cast_signed());
-                self.delta = delta;
-                self.difference(value);
+                let acceleration = delta.wrapping_sub(self.delta).cast_signed();
+                if acceleration == 0 && value == self.value {
+                    // A number that holds all day is hardly anything else.
+                    self.bits.write(0, 2);
+                } else {
+                    self.acceleration(acceleration);
+                    self.delta = delta;
+                    self.difference(value);
+                }
             }
         }
         (self.time, self.value) = (time, value);
