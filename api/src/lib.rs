@@ -11,6 +11,7 @@ pub mod edges;
 mod error;
 mod extract;
 pub mod login;
+mod long;
 mod middleware;
 mod params;
 mod push;

@@ -100,6 +100,21 @@ impl Calendar {
     }
 }
 
+/// Puts points of one metric in order of time. Where documents overlap in one instant the later document counts; they
+/// come document by document, oldest first.
+pub fn in_order<At: Ord + Copy>(points: &mut Vec<(At, f64)>) {
+    if !points.is_sorted_by_key(|(at, _)| *at) {
+        points.sort_by_key(|(at, _)| *at);
+    }
+    points.dedup_by(|later, kept| {
+        let same = later.0 == kept.0;
+        if same {
+            kept.1 = later.1;
+        }
+        same
+    });
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

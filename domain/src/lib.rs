@@ -29,6 +29,6 @@ pub use document::{Document, Rejected};
 pub use event::Event;
 pub use person::Pseudonym;
 pub use reason::Reason;
-pub use ring::Ring;
+pub use ring::{Ring, Rings};
 pub use theme::Theme;
 pub use unit::Unit;

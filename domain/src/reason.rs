@@ -11,7 +11,7 @@ use jiff::{Timestamp, Zoned};
 use crate::collection::{Collection, Window};
 use crate::day::Day;
 
-pub use missing::{Traces, missing};
+pub use missing::{Traces, Wear, missing};
 
 /// Why the newest day of a collection is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,7 +190,7 @@ impl Today {
     }
 
     /// On the calendar that the collection's days follow.
-    fn of(self, collection: Collection) -> Day {
+    pub fn of(self, collection: Collection) -> Day {
         match collection.window() {
             Window::Days => self.local,
             Window::Instants | Window::Whole => self.utc,

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::fmt::temporal::DateTimeParser;
+use jiff::tz::TimeZone;
 use serde_json::Value;
+
+use crate::day::Day;
 
 /// What Oura says about the ring in use, in words that are safe as label values: `[A-Za-z0-9._-]`, at most 32 long.
 /// Empty where Oura does not say; `other` where it says something else.
@@ -27,24 +30,58 @@ impl Ring {
     /// The ring in use on the day of an observation; `None` when it lists none.
     pub fn of(body: &str) -> Option<Self> {
         let observation: Value = serde_json::from_str(body).ok()?;
-        let ring = newest_ring(&observation)?;
+        newest_ring(&observation).map(Self::read)
+    }
+
+    fn read(ring: &Value) -> Self {
         let field = |name: &str| match ring.get(name) {
             Some(Value::String(text)) => word(text),
             Some(Value::Number(number)) => word(&number.to_string()),
             _ => String::new(),
         };
-        Some(Self {
+        Self {
             hardware_type: field("hardware_type"),
             color: field("color"),
             design: field("design"),
             firmware_version: field("firmware_version"),
             size: field("size"),
-        })
+        }
     }
 
     /// Whether this ring cannot measure blood oxygen; those before the third generation cannot.
     pub fn lacks_oxygen_sensor(&self) -> bool {
         ["gen1", "gen2", "gen2m"].contains(&self.hardware_type.as_str())
+    }
+}
+
+/// All rings a wearer ever set up, in order of the day they were, in the wearer's zone; first those of which Oura does
+/// not know the day.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rings(Vec<(Option<Day>, Ring)>);
+
+impl Rings {
+    /// The rings of an observation; none where it lists none.
+    pub fn of(body: &str, zone: &TimeZone) -> Self {
+        let observation: Value = serde_json::from_str(body).unwrap_or_default();
+        let mut rings: Vec<&Value> = observation.as_array().into_iter().flatten().collect();
+        rings.sort_by_key(|ring| set_up(ring));
+        let day = |ring: &Value| set_up(ring).map(|at| Day::at(at, zone));
+        Self(rings.into_iter().map(|ring| (day(ring), Ring::read(ring))).collect())
+    }
+
+    /// The ring in use.
+    pub fn in_use(&self) -> Option<&Ring> {
+        self.0.last().map(|(_, ring)| ring)
+    }
+
+    /// The ring of the night that belongs to `day`: the last one that was set up before. Before the first of which the
+    /// day is known it was the one of which it is not; `None` where that is nobody's guess, none or several.
+    pub fn of_night(&self, day: Day) -> Option<&Ring> {
+        let undated = self.0.partition_point(|(set_up, _)| set_up.is_none());
+        match self.0.partition_point(|(set_up, _)| set_up.is_none_or(|set_up| set_up < day)) {
+            known if known > undated || known == 1 => Some(&self.0[known - 1].1),
+            _ => None,
+        }
     }
 }
 
@@ -56,11 +93,12 @@ fn word(text: &str) -> String {
 /// The ring that was set up last. Oura writes 1970 where it does not know; such a ring is the one in use only if no
 /// other has a date.
 pub(crate) fn newest_ring(observation: &Value) -> Option<&Value> {
-    let set_up = |ring: &&Value| -> Option<Timestamp> {
-        let text = ring.get("set_up_at")?.as_str()?;
-        DateTimeParser::new().parse_timestamp(text).ok().filter(|at| *at > Timestamp::UNIX_EPOCH)
-    };
-    observation.as_array()?.iter().max_by_key(set_up)
+    observation.as_array()?.iter().max_by_key(|ring| set_up(ring))
+}
+
+fn set_up(ring: &Value) -> Option<Timestamp> {
+    let text = ring.get("set_up_at")?.as_str()?;
+    DateTimeParser::new().parse_timestamp(text).ok().filter(|at| *at > Timestamp::UNIX_EPOCH)
 }
 
 #[cfg(test)]
@@ -89,6 +127,35 @@ mod tests {
     }
 
     #[test]
+    fn a_night_was_spent_with_the_last_ring_set_up_before_it() {
+        let check = |rings: &[Value], on: &str, expected: Option<&str>| {
+            let zone = TimeZone::fixed(jiff::tz::offset(2));
+            let rings = Rings::of(&Value::from(rings).to_string(), &zone);
+            let ring = rings.of_night(on.parse().unwrap());
+            assert_eq!(ring.map(|ring| ring.hardware_type.as_str()), expected, "{on} {rings:?}");
+        };
+        let unknown = ring("gen2", Some("1970-01-01T00:00:00+00:00"));
+        // Half past midnight of the 3rd on the wall.
+        let second = ring("gen3", Some("2024-01-02T22:30:00Z"));
+        let third = ring("gen4", Some("2026-01-02T10:00:00Z"));
+        let all = [third.clone(), unknown.clone(), second.clone()];
+        for (on, expected) in [
+            ("2016-01-01", "gen2"),
+            ("2024-01-03", "gen2"),
+            ("2024-01-04", "gen3"),
+            ("2026-01-02", "gen3"),
+            ("2026-01-03", "gen4"),
+        ] {
+            check(&all, on, Some(expected));
+        }
+        check(&[second.clone(), third], "2024-01-03", None);
+        check(&[unknown.clone(), ring("or5", None), second], "2024-01-03", None);
+        check(&[unknown.clone(), ring("or5", None)], "2024-01-03", None);
+        check(&[unknown], "2024-01-03", Some("gen2"));
+        check(&[], "2024-01-03", None);
+    }
+
+    #[test]
     fn words_of_a_ring_are_safe_as_label_values() {
         let mut hostile = ring("gen3", None);
         hostile["color"] = "x\"} 1\n".into();
@@ -103,6 +170,7 @@ mod tests {
     fn what_is_no_list_of_rings_has_no_ring() {
         for body in ["", "{}", "null", "[]", "[1"] {
             assert_eq!(Ring::of(body), None, "{body}");
+            assert_eq!(Rings::of(body, &TimeZone::UTC).in_use(), None, "{body}");
         }
         assert_eq!(Ring::of("[7]"), Some(Ring::default()));
     }

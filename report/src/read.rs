@@ -62,6 +62,8 @@ pub(crate) struct Number {
     pub(crate) row: &'static Row,
     /// A slot a day of the period.
     pub(crate) days: Vec<Option<f64>>,
+    /// A slot a day of the period before.
+    previous: Vec<Option<f64>>,
     pub(crate) now: Option<f64>,
     pub(crate) before: Option<f64>,
     pub(crate) usual: Option<Usual>,
@@ -121,7 +123,7 @@ pub(crate) async fn read(
     let rows: Vec<&'static Row> = SECTIONS.iter().flat_map(|section| section.rows).collect();
     let metrics: Vec<&'static Metric> = rows.iter().filter_map(|row| Metric::by_key(row.metric)).collect();
     let columns = store.daily_of(person.id, &metrics, all).await?;
-    let number = |(row, column): (&&'static Row, Vec<(Day, f64)>)| {
+    let number = |(row, column): (&&'static Row, store::Column)| {
         (row.metric, Number::of(row, &column.into_iter().collect(), days, previous))
     };
     let numbers: BTreeMap<_, _> = rows.iter().zip(columns).map(number).collect();
@@ -130,7 +132,6 @@ pub(crate) async fn read(
     worst.sort_by(|a, b| a.score.total_cmp(&b.score).then(a.day.cmp(&b.day)));
     best.truncate(NIGHTS);
     worst.truncate(NIGHTS);
-    let previous_start = column(store, person, "sleep_bedtime_start_clock", previous).await?;
     let (workouts, tags) = events(store, person, days).await?;
     Ok(Read {
         person: person.name.to_string(),
@@ -141,13 +142,13 @@ pub(crate) async fn read(
         made_at: now,
         zone,
         open_days: days.days().filter(|day| !day.is_settled(today)).count().try_into().unwrap_or(0),
-        regularity: regularity(&numbers, &previous_start),
+        regularity: regularity(&numbers),
         best,
         worst,
         numbers,
         workouts,
         tags,
-        coverage: coverage(store, person, days, today, now).await?,
+        coverage: coverage(store, person, days, now).await?,
     })
 }
 
@@ -161,7 +162,7 @@ impl Number {
                 Summary::Total => Some(statistics::sum(&known).unwrap_or(0.0)),
             }
         };
-        let own = slots(days);
+        let (own, previous) = (slots(days), slots(previous));
         let before = i64::try_from(BASELINE).unwrap_or_default();
         let reach = DayRange::new(days.first().plus(-before), days.first()).unwrap_or(days);
         let usual = statistics::baselines(&slots(reach), BASELINE, ENOUGH).pop().flatten();
@@ -169,18 +170,8 @@ impl Number {
             let (low, high) = usual.band(WIDTH)?;
             Some(Usual { median: usual.median, low, high })
         });
-        Self { row, now: sum_up(&own), before: sum_up(&slots(previous)), days: own, usual }
+        Self { row, now: sum_up(&own), before: sum_up(&previous), days: own, previous, usual }
     }
-}
-
-async fn column(
-    store: &Store,
-    person: &Person,
-    metric: &str,
-    days: DayRange,
-) -> Result<Vec<f64>, store::Error> {
-    let Some(metric) = Metric::by_key(metric) else { return Ok(Vec::new()) };
-    Ok(store.daily(person.id, metric, days).await?.into_iter().map(|(_, value)| value).collect())
 }
 
 fn nights(numbers: &BTreeMap<&'static str, Number>, days: DayRange) -> Vec<Night> {
@@ -196,16 +187,13 @@ fn nights(numbers: &BTreeMap<&'static str, Number>, days: DayRange) -> Vec<Night
     days.days().enumerate().filter_map(night).collect()
 }
 
-fn regularity(numbers: &BTreeMap<&'static str, Number>, before: &[f64]) -> Option<Regularity> {
-    let spread = |metric: &str| {
-        let values: Vec<f64> = numbers.get(metric)?.days.iter().copied().flatten().collect();
+fn regularity(numbers: &BTreeMap<&'static str, Number>) -> Option<Regularity> {
+    let spread = |days: &[Option<f64>]| {
+        let values: Vec<f64> = days.iter().copied().flatten().collect();
         statistics::deviation(&values)
     };
-    Some(Regularity {
-        start: spread("sleep_bedtime_start_clock")?,
-        end: spread("sleep_bedtime_end_clock")?,
-        before: statistics::deviation(before),
-    })
+    let (start, end) = (numbers.get("sleep_bedtime_start_clock")?, numbers.get("sleep_bedtime_end_clock")?);
+    Some(Regularity { start: spread(&start.days)?, end: spread(&end.days)?, before: spread(&start.previous) })
 }
 
 type Tags = BTreeMap<String, BTreeSet<Day>>;
@@ -250,43 +238,21 @@ async fn coverage(
     store: &Store,
     person: &Person,
     days: DayRange,
-    today: Day,
     now: Timestamp,
 ) -> Result<Vec<Coverage>, store::Error> {
-    let states = store.sync_states(person.id).await?;
-    let latest = store.latest_of(person.id).await?;
-    let ring = store.ring(person.id).await?;
-    let absences = store::absences(person, &states, &latest, ring.as_ref(), now);
-    // The night before the first day explains its gap.
-    let wider = DayRange::new(days.first().plus(-1), days.last()).unwrap_or(days);
-    let present = store.days_with_documents(person.id, &COVERED, wider).await?;
-    let non_wear = match Metric::by_key("activity_duration_non_wear") {
-        Some(metric) => store.daily(person.id, metric, wider).await?.into_iter().collect(),
-        None => BTreeMap::new(),
-    };
-    let of = |collection: Collection| {
-        let documents: BTreeSet<Day> =
-            present.iter().filter(|(one, _)| *one == collection).map(|(_, day)| *day).collect();
-        let traces = Traces {
-            collection,
-            today,
-            now: absences.iter().find(|(one, _)| *one == collection).map(|(_, reason)| *reason),
-            covered: states
-                .iter()
-                .find(|state| state.collection == collection)
-                .and_then(|state| state.covered),
-            documents: BTreeSet::new(),
-            non_wear: BTreeMap::clone(&non_wear),
-            lacks_oxygen_sensor: false,
-        };
+    let of = |traces: Traces| {
         let mut gaps: BTreeMap<&'static str, Vec<Day>> = BTreeMap::new();
-        for day in days.days().filter(|day| !documents.contains(day)) {
-            gaps.entry(words(missing(&traces, day))).or_default().push(day);
+        let mut has = 0;
+        for day in days.days() {
+            if traces.documents.contains(&day) {
+                has += 1;
+            } else {
+                gaps.entry(words(missing(&traces, day))).or_default().push(day);
+            }
         }
-        let has = days.days().filter(|day| documents.contains(day)).count();
-        Coverage { collection, has: i64::try_from(has).unwrap_or(0), missing: gaps }
+        Coverage { collection: traces.collection, has, missing: gaps }
     };
-    Ok(COVERED.into_iter().map(of).collect())
+    Ok(store.traces(person, &COVERED, days, now).await?.into_iter().map(of).collect())
 }
 
 /// A reason as a reader of the page takes it.

@@ -1,6 +1,6 @@
 //! Documents read back as Oura sent them, for whoever shows what happened rather than what it adds up to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Collection, Day, DayRange};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::backend::with_pool;
+use crate::backend::{Backend, with_pool};
 use crate::error::{Error, Result};
 use crate::sync;
 
@@ -93,28 +93,55 @@ impl Store {
         rows.into_iter().map(document).collect()
     }
 
-    /// The days of a range on which each of some collections has a document.
+    /// The days of a range on which each of some collections has a document; a collection without any has no entry.
     pub async fn days_with_documents(
         &self,
         person: i64,
         collections: &[Collection],
         range: DayRange,
-    ) -> Result<BTreeSet<(Collection, Day)>> {
+    ) -> Result<BTreeMap<Collection, BTreeSet<Day>>> {
         if collections.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(BTreeMap::new());
         }
-        let rows: Vec<(String, jiff_sqlx::Date)> = with_pool!(self, pool, Db => {
-            let mut query =
-                QueryBuilder::<Db>::new("select distinct collection, day from document where person = ");
-            query.push_bind(person);
-            among(&mut query, collections, range);
-            query.build_query_as().persistent(false).fetch_all(pool).await?
-        });
-        let found = |(collection, day): (String, _)| {
-            let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
-            Ok((collection, sync::day(day)?))
-        };
-        rows.into_iter().map(found).collect()
+        let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
+        let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
+        let known = |name: String| name.parse().map_err(|_| Error::Corrupt { what: "collection" });
+        // A row a collection, for the reason that `daily_of_people` gives.
+        match &self.backend {
+            Backend::Postgres(pool) => {
+                let rows: Vec<(String, Vec<jiff_sqlx::Date>)> = sqlx::query_as(
+                    "select collection, array_agg(day) from
+                         (select distinct collection, day from document
+                          where person = $1 and collection = any($2) and day between $3 and $4) as days
+                     group by collection",
+                )
+                .bind(person)
+                .bind(names)
+                .bind(first)
+                .bind(last)
+                .fetch_all(pool)
+                .await?;
+                let days =
+                    |days: Vec<jiff_sqlx::Date>| days.into_iter().map(sync::day).collect::<Result<_>>();
+                rows.into_iter().map(|(name, dates)| Ok((known(name)?, days(dates)?))).collect()
+            }
+            Backend::Sqlite { read, .. } => {
+                let rows: Vec<(String, String)> = sqlx::query_as(
+                    "select collection, group_concat(distinct day) from document
+                     where person = $1 and collection in (select value from json_each($2)) and day between $3 and $4
+                     group by collection",
+                )
+                .bind(person)
+                .bind(serde_json::Value::from(names).to_string())
+                .bind(first)
+                .bind(last)
+                .fetch_all(read)
+                .await?;
+                let day = |text: &str| text.parse().map_err(|_| Error::Corrupt { what: "day" });
+                let days = |days: String| days.split(',').map(day).collect::<Result<_>>();
+                rows.into_iter().map(|(name, dates)| Ok((known(name)?, days(dates)?))).collect()
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ring in use, for the one series whose labels are words of Oura's.
 
-use domain::{Collection, Ring};
+use domain::{Collection, Ring, Rings};
+use jiff::tz::TimeZone;
 
 use crate::Store;
 use crate::backend::with_pool;
@@ -9,7 +10,18 @@ use crate::error::Result;
 impl Store {
     /// The ring one person was last seen with.
     pub async fn ring(&self, person: i64) -> Result<Option<Ring>> {
-        let body: Option<String> = with_pool!(self, pool => {
+        let body = self.newest_observation(person).await?;
+        Ok(body.and_then(|body| Ring::of(&body)))
+    }
+
+    /// All rings one person was last seen with.
+    pub(crate) async fn rings(&self, person: i64, zone: &TimeZone) -> Result<Rings> {
+        let body = self.newest_observation(person).await?;
+        Ok(body.map(|body| Rings::of(&body, zone)).unwrap_or_default())
+    }
+
+    async fn newest_observation(&self, person: i64) -> Result<Option<String>> {
+        let body = with_pool!(self, pool => {
             sqlx::query_scalar(
                 "select body from document where person = $1 and collection = $2 order by day desc limit 1",
             )
@@ -18,6 +30,6 @@ impl Store {
             .fetch_optional(pool)
             .await?
         });
-        Ok(body.and_then(|body| Ring::of(&body)))
+        Ok(body)
     }
 }

@@ -1,7 +1,7 @@
 //! How numbers go together, and days with a tag beside days without.
 
-use axum::Json;
 use axum::extract::{Path, State as With};
+use axum::response::Response;
 use domain::Collection;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -11,6 +11,7 @@ use super::trends::range;
 use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
+use crate::long;
 use crate::params;
 use crate::state::State;
 use crate::trends::correlate::{self, Correlations, Split, correlations};
@@ -69,7 +70,7 @@ async fn get_correlations(
     With(state): With<State>,
     access: PartialAccess,
     Query(query): Query<CorrelationParams>,
-) -> Result<Json<Correlations>, Error> {
+) -> Result<Response, Error> {
     let metrics = params::metrics("metrics", &query.metrics, 2, MAX_METRICS)?;
     let lags = lags(query.lag.as_deref())?;
     let split = split(query.split.as_deref())?;
@@ -79,7 +80,8 @@ async fn get_correlations(
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
     params::at_most(range, MAX_DAYS)?;
     let question = correlate::Question { metrics, range, lags, split };
-    Ok(Json(correlations(&state.store, &person, &question).await?))
+    let known = correlations(&state.store, &person, question).await?;
+    long::json(known.room(), move || known.answer()).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -121,7 +123,7 @@ async fn get_effects(
     access: PartialAccess,
     tag: Result<Path<String>, axum::extract::rejection::PathRejection>,
     Query(query): Query<EffectParams>,
-) -> Result<Json<Effect>, Error> {
+) -> Result<Response, Error> {
     let Path(tag) = tag.map_err(|_| Error::Path)?;
     let tag = self::tag("tag", &tag)?;
     let metric = params::metrics("metric", &query.metric, 1, 1)?;
@@ -133,7 +135,8 @@ async fn get_effects(
     params::at_most(range, MAX_DAYS)?;
     let lag = lag.and_then(|lag| i64::try_from(lag).ok());
     let question = effect::Question { tag, metric: metric[0], range, lag };
-    Ok(Json(effect(&state.store, &person, &question).await?))
+    let known = effect(&state.store, &person, question).await?;
+    long::json(effect::ROOM, move || known.answer()).await
 }
 
 fn tag(parameter: &'static str, name: &str) -> Result<String, Error> {

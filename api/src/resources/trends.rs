@@ -1,7 +1,7 @@
 //! Long questions about one number or several: parameters in, the answers of [`crate::trends`] out.
 
-use axum::Json;
 use axum::extract::State as With;
+use axum::response::Response;
 use domain::{Day, DayRange};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -10,6 +10,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::{ByKey, Query};
+use crate::long;
 use crate::params;
 use crate::state::State;
 use crate::trends::aggregate::Aggregate;
@@ -132,11 +133,12 @@ async fn get_trends(
     access: PartialAccess,
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
-) -> Result<Json<Trend>, Error> {
+) -> Result<Response, Error> {
     let access = access.to([metric.collection])?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let question = query.question(state.today(&person)?)?;
-    Ok(Json(trend(&state.store, &person, metric, &question, (state.now)()).await?))
+    let known = trend(&state.store, &person, metric, question, (state.now)()).await?;
+    long::json(known.room(), move || known.answer()).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -182,14 +184,15 @@ async fn get_trends_table(
     With(state): With<State>,
     access: PartialAccess,
     Query(query): Query<TableParams>,
-) -> Result<Json<Table>, Error> {
+) -> Result<Response, Error> {
     let metrics = params::metrics("metrics", &query.metrics, 1, MAX_METRICS)?;
     let access = access.to(metrics.iter().map(|metric| metric.collection))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
     let how = (query.bucket, aggregate(query.aggregate.as_deref())?, query.gaps);
-    Ok(Json(table(&state.store, &person, &metrics, range, how, (state.now)()).await?))
+    let known = table(&state.store, &person, &metrics, range, how, (state.now)()).await?;
+    long::json(known.room(), move || known.answer()).await
 }
 
 /// The days asked for, by dates or by a period that ends with the last.

@@ -1,10 +1,10 @@
 //! The answer about one metric.
 
 use std::collections::BTreeMap;
+use std::slice;
 
-use domain::{DayRange, Metric};
+use domain::{Day, DayRange, Metric};
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::Serialize;
 use statistics::{Baseline, Filled};
 use store::{Person, Store};
@@ -43,10 +43,10 @@ pub(crate) struct Trend {
     pub(crate) aggregate: Aggregate,
     /// First day.
     #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    pub(crate) from: Date,
+    pub(crate) from: Day,
     /// Last day, included.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    pub(crate) to: Date,
+    pub(crate) to: Day,
     /// How much of the whole range was measured.
     pub(crate) coverage: Coverage,
     /// One row per bucket, oldest first.
@@ -58,7 +58,7 @@ pub(crate) struct Trend {
 }
 
 /// One bucket. Fields of windows that were not asked for are left out.
-#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[expect(
     clippy::option_option,
     reason = "a window that was not asked for is left out, one that was may be null"
@@ -66,10 +66,10 @@ pub(crate) struct Trend {
 pub(crate) struct Point {
     /// First day it covers; the first bucket starts where the range does.
     #[schema(value_type = String, format = Date, example = "2026-03-23")]
-    pub(crate) start: Date,
+    pub(crate) start: Day,
     /// Last day it covers, included; the last bucket ends where the range does.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    pub(crate) end: Date,
+    pub(crate) end: Day,
     /// In the metric's unit; null when nothing was measured.
     #[schema(required = true, example = 81.5)]
     pub(crate) value: Option<f64>,
@@ -145,36 +145,60 @@ pub(crate) struct Slope {
     pub(crate) autocorrelation: f64,
 }
 
-/// Answers a question about one metric.
+/// What is read to answer a question about one metric; the answer is arithmetic.
+pub(crate) struct Known {
+    person: String,
+    question: Question,
+    readings: Readings,
+    reasons: Reasons,
+}
+
+/// Reads what answers a question about one metric.
 pub(crate) async fn trend(
     store: &Store,
     person: &Person,
     metric: &'static Metric,
-    question: &Question,
+    question: Question,
     now: Timestamp,
-) -> Result<Trend, Error> {
+) -> Result<Known, Error> {
     question.check(metric)?;
-    let (buckets, range) = (question.buckets()?, question.range);
+    let buckets = question.buckets()?;
     let readings =
-        readings::read(store, person, &[metric], question.reach(), &buckets, question.aggregate).await?;
-    let reasons = Reasons::read(store, person, &readings, range, now).await?;
-    // One metric was asked for.
-    let Some(readings) = readings.into_iter().next() else { return Err(Error::UnknownPath) };
-    let compared = question.compare.iter().flat_map(|compare| compare.answer(question, &readings));
-    Ok(Trend {
-        metric: metric.key,
-        name: metric.name(),
-        unit: metric.unit.name(),
-        person: person.name.to_string(),
-        bucket: question.bucket,
-        aggregate: question.aggregate,
-        from: range.first().date(),
-        to: range.last().date(),
-        coverage: reasons.coverage(&readings, range),
-        points: points(question, &readings, &reasons),
-        slopes: if question.slope { slopes(&readings, range) } else { Vec::new() },
-        comparisons: compared.collect(),
-    })
+        readings::read_one(store, person, metric, question.reach(), &buckets, question.aggregate).await?;
+    let reasons = Reasons::read(store, person, slice::from_ref(&readings), question.range, now).await?;
+    Ok(Known { person: person.name.to_string(), question, readings, reasons })
+}
+
+impl Known {
+    /// About how many bytes the answer takes.
+    pub(crate) fn room(&self) -> usize {
+        const BARE: usize = 130;
+        const WINDOW: usize = 40;
+        const HEAD: usize = 2048;
+        HEAD + self.readings.buckets.len() * (BARE + WINDOW * self.question.windows.columns())
+    }
+
+    /// The answer.
+    pub(crate) fn answer(&self) -> Trend {
+        let Self { person, question, readings, reasons } = self;
+        let (metric, range) = (readings.metric, question.range);
+        let points = points(question, readings, reasons);
+        let compared = question.compare.iter().flat_map(|compare| compare.answer(question, readings));
+        Trend {
+            metric: metric.key,
+            name: metric.name(),
+            unit: metric.unit.name(),
+            person: person.clone(),
+            bucket: question.bucket,
+            aggregate: question.aggregate,
+            from: range.first(),
+            to: range.last(),
+            coverage: whole(&points),
+            points: drawn(question, points),
+            slopes: if question.slope { slopes(readings, range) } else { Vec::new() },
+            comparisons: compared.collect(),
+        }
+    }
 }
 
 /// The values of buckets with their gaps as asked; marked where they are filled.
@@ -187,27 +211,50 @@ pub(super) fn filled(gaps: Gaps, buckets: &[Summary]) -> Vec<Filled> {
     }
 }
 
+/// A point a bucket.
 fn points(question: &Question, readings: &Readings, reasons: &Reasons) -> Vec<Point> {
-    let mut points: Vec<Point> = readings
-        .buckets
-        .iter()
-        .zip(filled(question.gaps, &readings.buckets))
-        .map(|(summary, Filled { value, filled })| {
-            let Coverage { days, days_with_value, missing } = reasons.coverage(readings, summary.days);
-            Point {
-                start: summary.days.first().date(),
-                end: summary.days.last().date(),
-                value,
-                filled,
-                count: summary.count,
-                days,
-                days_with_value,
-                missing,
-                ..Point::default()
-            }
-        })
-        .collect();
+    let reasons = reasons.of(readings);
+    let point = |(summary, Filled { value, filled }): (&Summary, Filled)| {
+        let Coverage { days, days_with_value, missing } = reasons.coverage(summary.days);
+        Point {
+            start: summary.days.first(),
+            end: summary.days.last(),
+            value,
+            filled,
+            count: summary.count,
+            days,
+            days_with_value,
+            missing,
+            rolling_mean: None,
+            rolling_median: None,
+            ewma: None,
+            baseline: None,
+            baseline_low: None,
+            baseline_high: None,
+            z_score: None,
+        }
+    };
+    let mut points: Vec<Point> =
+        readings.buckets.iter().zip(filled(question.gaps, &readings.buckets)).map(point).collect();
     look_back(&question.windows, readings, question.range, &mut points);
+    points
+}
+
+/// How much of all buckets was measured: every day is in one of them.
+fn whole(points: &[Point]) -> Coverage {
+    let mut whole = Coverage::default();
+    for Point { days, days_with_value, missing, .. } in points {
+        whole.days += days;
+        whole.days_with_value += days_with_value;
+        for (reason, days) in missing {
+            *whole.missing.entry(reason).or_default() += days;
+        }
+    }
+    whole
+}
+
+/// The points that are shown.
+fn drawn(question: &Question, mut points: Vec<Point>) -> Vec<Point> {
     if question.gaps == Gaps::Skip {
         points.retain(|point| point.value.is_some());
     }
@@ -255,10 +302,10 @@ fn look_back(windows: &Windows, readings: &Readings, range: DayRange, points: &m
 /// At most `most` points that draw nearly the same line. A point without a value draws nothing and goes first.
 fn thinned(points: Vec<Point>, most: usize) -> Vec<Point> {
     let points: Vec<Point> = points.into_iter().filter(|point| point.value.is_some()).collect();
-    let first = points.first().map(|point| point.start).unwrap_or_default();
+    let Some(first) = points.first().map(|point| point.start) else { return points };
     let place = |point: &Point| {
-        let days = point.start.duration_since(first).as_secs_f64() / 86_400.0;
-        (days, point.value.unwrap_or_default())
+        let days = u32::try_from(point.start.since(first)).unwrap_or_default();
+        (f64::from(days), point.value.unwrap_or_default())
     };
     let places: Vec<(f64, f64)> = points.iter().map(place).collect();
     let mut kept = statistics::largest_triangles(&places, most).into_iter().peekable();

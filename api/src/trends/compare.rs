@@ -2,8 +2,7 @@
 
 use domain::{Day, DayRange};
 use jiff::ToSpan as _;
-use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bucket::Bucket;
@@ -11,9 +10,7 @@ use super::question::Question;
 use super::readings::Readings;
 
 /// What a range is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(example = "previous")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Compare {
     /// As many days, right before.
     Previous,
@@ -37,10 +34,10 @@ pub(crate) struct Comparison {
     kind: &'static str,
     /// First day of what is compared.
     #[schema(value_type = String, format = Date, example = "2026-03-01")]
-    from: Date,
+    from: Day,
     /// Its last day.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
+    to: Day,
     /// Its days, summed up as asked; for the Oura app their mean.
     #[schema(required = true, example = 81.5)]
     value: Option<f64>,
@@ -49,10 +46,10 @@ pub(crate) struct Comparison {
     days_with_value: usize,
     /// First day of what it is compared with.
     #[schema(value_type = String, format = Date, example = "2026-01-31")]
-    against_from: Date,
+    against_from: Day,
     /// Its last day.
     #[schema(value_type = String, format = Date, example = "2026-02-28")]
-    against_to: Date,
+    against_to: Day,
     /// Its days, summed up in the same way.
     #[schema(required = true, example = 79.0)]
     against_value: Option<f64>,
@@ -113,12 +110,12 @@ fn comparison(
         change.zip(against_value.filter(|against| *against > 0.0)).map(|(change, against)| change / against);
     Comparison {
         kind,
-        from: days.first().date(),
-        to: days.last().date(),
+        from: days.first(),
+        to: days.last(),
         value,
         days_with_value: readings.values(days).len(),
-        against_from: against.first().date(),
-        against_to: against.last().date(),
+        against_from: against.first(),
+        against_to: against.last(),
         against_value,
         against_days_with_value: readings.values(against).len(),
         change,

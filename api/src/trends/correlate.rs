@@ -1,14 +1,15 @@
 //! How metrics go together, day by day. Nothing here says why.
 
 use domain::{Collection, Day, DayRange, Metric};
-use jiff::civil::{Date, Weekday};
+use jiff::civil::Weekday;
 use serde::Serialize;
 use store::{Person, Store};
 use utoipa::ToSchema;
 
 use super::aggregate::Aggregate;
+use super::events;
 use super::question::is_number;
-use super::{events, readings};
+use super::readings::{self, Readings};
 use crate::error::Error;
 
 /// Fewer days say nothing.
@@ -65,10 +66,10 @@ pub(crate) struct Correlations {
     person: String,
     /// First day of the first metric.
     #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    from: Date,
+    from: Day,
     /// Last day of the first metric.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
+    to: Day,
     /// One row per pair, lag and group.
     rows: Vec<Together>,
 }
@@ -123,15 +124,21 @@ pub(crate) struct Together {
 /// A group's name, and for each day whether it belongs.
 type Group = (&'static str, Vec<bool>);
 
-/// Answers the question.
-pub(crate) async fn correlations(
-    store: &Store,
-    person: &Person,
-    question: &Question,
-) -> Result<Correlations, Error> {
-    let Question { metrics, range, lags: (first, last), .. } = question;
-    metrics.iter().try_for_each(|metric| is_number(metric))?;
-    let groups = groups(store, person, question).await?;
+/// What is read to answer the question; the answer is arithmetic, of a thousand rows over ten years for a second.
+pub(crate) struct Known {
+    person: String,
+    question: Question,
+    groups: Vec<Group>,
+    readings: Vec<Readings>,
+    /// Rows of the answer.
+    many: usize,
+}
+
+/// Reads what answers the question.
+pub(crate) async fn correlations(store: &Store, person: &Person, question: Question) -> Result<Known, Error> {
+    let Question { metrics, range, lags: (first, last), .. } = &question;
+    metrics.iter().try_for_each(|metric| is_number("metrics", metric))?;
+    let groups = groups(store, person, &question).await?;
     let pairs = metrics.len() * metrics.len().saturating_sub(1) / 2;
     let lags = usize::try_from(last - first + 1).unwrap_or_default();
     let many = pairs * lags * groups.len();
@@ -143,25 +150,33 @@ pub(crate) async fn correlations(
     let margin = i64::from(first.unsigned_abs().max(last.unsigned_abs()));
     let around = range.padded(margin);
     let readings = readings::read(store, person, metrics, around, &[], Aggregate::Mean).await?;
-    let mut rows = Vec::with_capacity(many);
-    for (at, a) in readings.iter().enumerate() {
-        for b in &readings[at + 1..] {
-            for lag in *first..=*last {
-                let later = statistics::shifted(&b.daily, isize::from(lag));
-                let later = readings::Readings { daily: later, ..b.clone() };
-                let (left, right) = (a.within(*range), later.within(*range));
-                rows.extend(
-                    groups.iter().map(|group| together((a.metric, left), (b.metric, right), lag, group)),
-                );
+    Ok(Known { person: person.name.to_string(), question, groups, readings, many })
+}
+
+impl Known {
+    /// About how many bytes the answer takes.
+    pub(crate) fn room(&self) -> usize {
+        const ROW: usize = 400;
+        ROW * (1 + self.many)
+    }
+
+    /// The answer.
+    pub(crate) fn answer(&self) -> Correlations {
+        let Self { person, question, groups, readings, many } = self;
+        let Question { range, lags: (first, last), .. } = question;
+        let mut rows = Vec::with_capacity(*many);
+        for (at, a) in readings.iter().enumerate() {
+            for b in &readings[at + 1..] {
+                for lag in *first..=*last {
+                    let later = statistics::shifted(&b.daily, isize::from(lag));
+                    let left = (a.metric, a.within(*range));
+                    let right = (b.metric, &later[b.slots(*range)]);
+                    rows.extend(groups.iter().map(|group| together(left, right, lag, group)));
+                }
             }
         }
+        Correlations { person: person.clone(), from: range.first(), to: range.last(), rows }
     }
-    Ok(Correlations {
-        person: person.name.to_string(),
-        from: range.first().date(),
-        to: range.last().date(),
-        rows,
-    })
 }
 
 fn together(

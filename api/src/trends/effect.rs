@@ -1,7 +1,6 @@
 //! Days with a tag beside days without. It compares what came together; it cannot say what brought it about.
 
-use domain::{DayRange, Metric};
-use jiff::civil::Date;
+use domain::{Day, DayRange, Metric};
 use serde::Serialize;
 use store::{Person, Store};
 use utoipa::ToSchema;
@@ -17,6 +16,9 @@ const MAX_SHIFTS: usize = 1000;
 
 /// From this share of shifts on, the same difference comes about by moving the tags anywhere.
 const RARE: f64 = 0.05;
+
+/// About how many bytes an answer takes.
+pub(crate) const ROOM: usize = 1024;
 
 /// A question about a tag.
 #[derive(Clone, Debug)]
@@ -48,10 +50,10 @@ pub(crate) struct Effect {
     unit: &'static str,
     /// First day on which the tag may stand.
     #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    from: Date,
+    from: Day,
     /// Last day.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
+    to: Day,
     /// Days from the tag to the number. A night belongs to the day of waking up, so numbers of the night are looked at
     /// on the next day (1) unless told otherwise, all others on the same (0).
     #[schema(example = 1)]
@@ -103,43 +105,62 @@ pub(crate) enum Verdict {
     Lower,
 }
 
-/// Answers the question.
-pub(crate) async fn effect(store: &Store, person: &Person, question: &Question) -> Result<Effect, Error> {
-    let Question { tag, metric, range, .. } = question;
-    is_number(metric)?;
+/// What is read to answer the question; the answer is arithmetic.
+pub(crate) struct Known {
+    person: String,
+    question: Question,
+    lag: i64,
+    /// The number of each day that is looked at.
+    row: Vec<Option<f64>>,
+    /// Whether the tag stood on the day that belongs to it.
+    marked: Vec<bool>,
+}
+
+/// Reads what answers the question.
+pub(crate) async fn effect(store: &Store, person: &Person, question: Question) -> Result<Known, Error> {
+    let Question { tag, metric, range, .. } = &question;
+    is_number("metric", metric)?;
     let lag = question.lag.unwrap_or_else(|| i64::from(metric.collection.is_of_the_night()));
     let tagged = events::tagged(store, person, tag, *range).await?;
     let marked: Vec<bool> = range.days().map(|day| tagged.contains(&day)).collect();
     let later = DayRange::new(range.first().plus(lag), range.last().plus(lag)).unwrap_or(*range);
-    let readings = readings::read(store, person, &[*metric], later, &[], Aggregate::Mean).await?;
-    let row: Vec<Option<f64>> = readings.into_iter().flat_map(|readings| readings.daily).collect();
-    let group = |with: bool| -> Vec<f64> {
-        row.iter().zip(&marked).filter(|(_, mark)| **mark == with).filter_map(|(value, _)| *value).collect()
-    };
-    let (with, without) = (group(true), group(false));
-    let enough = with.len().min(without.len()) >= ENOUGH;
-    let found = enough.then(|| statistics::difference(&with, &without)).flatten();
-    let shift_p = if enough { statistics::shift_test(&row, &marked, MAX_SHIFTS) } else { None };
-    let mean = |group: &[f64]| if enough { statistics::mean(group) } else { None };
-    Ok(Effect {
-        person: person.name.to_string(),
-        tag: tag.clone(),
-        metric: metric.key,
-        unit: metric.unit.name(),
-        from: range.first().date(),
-        to: range.last().date(),
-        lag,
-        verdict: verdict(enough, found, shift_p),
-        n_with: with.len(),
-        n_without: without.len(),
-        mean_with: mean(&with),
-        mean_without: mean(&without),
-        difference: found.map(|found| found.means),
-        low: found.map(|found| found.low),
-        high: found.map(|found| found.high),
-        median_difference: found.map(|found| found.medians),
-        shift_p,
-    })
+    let row = readings::read_one(store, person, metric, later, &[], Aggregate::Mean).await?.daily;
+    Ok(Known { person: person.name.to_string(), question, lag, row, marked })
+}
+
+impl Known {
+    /// The answer.
+    pub(crate) fn answer(self) -> Effect {
+        let Self { person, question: Question { tag, metric, range, .. }, lag, row, marked } = self;
+        let group = |with: bool| -> Vec<f64> {
+            let slots = row.iter().zip(&marked).filter(|(_, mark)| **mark == with);
+            slots.filter_map(|(value, _)| *value).collect()
+        };
+        let (with, without) = (group(true), group(false));
+        let enough = with.len().min(without.len()) >= ENOUGH;
+        let found = enough.then(|| statistics::difference(&with, &without)).flatten();
+        let shift_p = if enough { statistics::shift_test(&row, &marked, MAX_SHIFTS) } else { None };
+        let mean = |group: &[f64]| if enough { statistics::mean(group) } else { None };
+        Effect {
+            person,
+            tag,
+            metric: metric.key,
+            unit: metric.unit.name(),
+            from: range.first(),
+            to: range.last(),
+            lag,
+            verdict: verdict(enough, found, shift_p),
+            n_with: with.len(),
+            n_without: without.len(),
+            mean_with: mean(&with),
+            mean_without: mean(&without),
+            difference: found.map(|found| found.means),
+            low: found.map(|found| found.low),
+            high: found.map(|found| found.high),
+            median_difference: found.map(|found| found.medians),
+            shift_p,
+        }
+    }
 }
 
 fn verdict(enough: bool, found: Option<statistics::Difference>, shift_p: Option<f64>) -> Verdict {

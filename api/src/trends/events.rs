@@ -38,5 +38,5 @@ pub(super) async fn workouts(
     range: DayRange,
 ) -> Result<BTreeSet<Day>, Error> {
     let found = store.days_with_documents(person.id, &[Collection::Workout], range).await?;
-    Ok(found.into_iter().map(|(_, day)| day).collect())
+    Ok(found.into_values().flatten().collect())
 }

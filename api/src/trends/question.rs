@@ -62,6 +62,12 @@ impl Windows {
         self.min_count.unwrap_or(length.div_ceil(2))
     }
 
+    /// Numbers that a day has because of them.
+    pub(super) fn columns(&self) -> usize {
+        let baseline = self.baseline.map_or(0, |_| 4);
+        [self.rolling_mean, self.rolling_median, self.ewma].iter().flatten().count() + baseline
+    }
+
     /// Days before the first one asked for that must be known.
     fn lead(&self) -> usize {
         self.lengths().max().unwrap_or_default()
@@ -119,7 +125,7 @@ impl Question {
 
     /// Refuses what means nothing.
     pub(crate) fn check(&self, metric: &Metric) -> Result<(), Error> {
-        is_number(metric)?;
+        is_number("metric", metric)?;
         let refuse = |parameter, reason: String| Err(Error::Parameter { parameter, reason });
         let windows = &self.windows;
         if self.bucket != Bucket::Day && windows.lengths().next().is_some() {
@@ -165,11 +171,11 @@ pub(crate) fn check_gaps(gaps: Gaps, aggregate: Aggregate) -> Result<(), Error> 
     Ok(())
 }
 
-/// Refuses a metric that is no number.
-pub(crate) fn is_number(metric: &Metric) -> Result<(), Error> {
+/// Refuses a metric that is no number; `parameter` names it.
+pub(crate) fn is_number(parameter: &'static str, metric: &Metric) -> Result<(), Error> {
     if metric.unit == Unit::State {
         let reason = format!("{} is a state; an average or median of states means nothing", metric.key);
-        return Err(Error::Parameter { parameter: "metric", reason });
+        return Err(Error::Parameter { parameter, reason });
     }
     Ok(())
 }

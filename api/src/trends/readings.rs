@@ -1,13 +1,16 @@
-//! What is read: one number a day of each metric, and for points the sums of their buckets. Numbers of a day come by
-//! one statement however many metrics and years there are; points some weeks at a time, because a day has up to 2,880.
+//! What is read: one number a day of each metric, and the sums of its buckets. Numbers of a day come by one statement
+//! however many metrics and years there are; points some weeks at a time, because a day has up to 2,880.
 
+use std::ops::Range;
+
+use domain::history::in_order;
 use domain::{Day, DayRange, Metric};
-use store::{Person, Store};
+use store::{Person, Store, StoredSeries};
 
 use super::aggregate::Aggregate;
 use crate::error::Error;
 
-/// Days of points held in memory at once.
+/// Days of points read at once. Of what was read before, only the numbers of the bucket that is still open are held.
 const POINT_DAYS: i64 = 93;
 
 /// One metric over some days.
@@ -39,41 +42,86 @@ fn slot(range: DayRange, day: Day) -> Option<usize> {
     usize::try_from(day.since(range.first())).ok().filter(|_| range.contains(day))
 }
 
-/// As many empty slots as a range has days.
-fn empty(range: DayRange) -> Vec<Option<f64>> {
-    vec![None; usize::try_from(range.len()).unwrap_or_default()]
-}
-
 impl Readings {
-    /// The slots of some of the days; what lies outside the range read has none.
-    pub(crate) fn within(&self, days: DayRange) -> &[Option<f64>] {
+    /// Which slots some of the days have; what lies outside the range read has none.
+    pub(crate) fn slots(&self, days: DayRange) -> Range<usize> {
         let (first, last) = (days.first().max(self.range.first()), days.last().min(self.range.last()));
         match (slot(self.range, first), slot(self.range, last)) {
-            (Some(first), Some(last)) if first <= last => &self.daily[first..=last],
-            _ => &[],
+            (Some(first), Some(last)) if first <= last => first..last + 1,
+            _ => 0..0,
         }
+    }
+
+    /// The slots of some of the days.
+    pub(crate) fn within(&self, days: DayRange) -> &[Option<f64>] {
+        &self.daily[self.slots(days)]
     }
 
     /// The measured values of some of the days.
     pub(crate) fn values(&self, days: DayRange) -> Vec<f64> {
         self.within(days).iter().copied().flatten().collect()
     }
+}
 
-    fn new(metric: &'static Metric, range: DayRange) -> Self {
-        Self { metric, range, daily: empty(range), buckets: Vec::new() }
+/// Readings while days come in, in order.
+struct Reader<'a> {
+    readings: Readings,
+    aggregate: Aggregate,
+    /// Those that are not summed up yet.
+    rest: std::slice::Iter<'a, DayRange>,
+    /// The values of the first of them.
+    open: Vec<f64>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(metric: &'static Metric, range: DayRange, buckets: &'a [DayRange], aggregate: Aggregate) -> Self {
+        let daily = vec![None; usize::try_from(range.len()).unwrap_or_default()];
+        let readings = Readings { metric, range, daily, buckets: Vec::with_capacity(buckets.len()) };
+        Self { readings, aggregate, rest: buckets.iter(), open: Vec::new() }
     }
 
-    /// Sums up numbers of a day.
-    fn sum_up(&mut self, buckets: &[DayRange], aggregate: Aggregate) {
-        let summary = |days: &DayRange| {
-            let values = self.values(*days);
-            Summary { days: *days, value: aggregate.of(&values), count: values.len() }
-        };
-        self.buckets = buckets.iter().map(summary).collect();
+    /// Takes a day with its number and the values that buckets sum up.
+    fn day(&mut self, day: Day, number: Option<f64>, values: &[f64]) {
+        if let Some(slot) = slot(self.readings.range, day) {
+            self.readings.daily[slot] = number;
+        }
+        while self.rest.as_slice().first().is_some_and(|bucket| bucket.last() < day) {
+            self.close();
+        }
+        if self.rest.as_slice().first().is_some_and(|bucket| bucket.contains(day)) {
+            self.open.extend_from_slice(values);
+        }
+    }
+
+    /// Sums up the first open bucket; `false` when there is none.
+    fn close(&mut self) -> bool {
+        let Some(days) = self.rest.next() else { return false };
+        let summary = Summary { days: *days, value: self.aggregate.of(&self.open), count: self.open.len() };
+        self.readings.buckets.push(summary);
+        self.open.clear();
+        true
+    }
+
+    fn end(mut self) -> Readings {
+        while self.close() {}
+        self.readings
     }
 }
 
-/// Reads metrics over `range`, which holds the buckets.
+/// Reads one metric over `range`, which holds the buckets.
+pub(crate) async fn read_one(
+    store: &Store,
+    person: &Person,
+    metric: &'static Metric,
+    range: DayRange,
+    buckets: &[DayRange],
+    aggregate: Aggregate,
+) -> Result<Readings, Error> {
+    let mut read = read(store, person, &[metric], range, buckets, aggregate).await?;
+    Ok(read.pop().expect("BUG: one metric has one column"))
+}
+
+/// Reads metrics over `range`, which holds the buckets, in the order asked.
 pub(crate) async fn read(
     store: &Store,
     person: &Person,
@@ -87,82 +135,37 @@ pub(crate) async fn read(
     let mut columns = store.daily_of(person.id, &numbers, range).await?.into_iter();
     let mut all = Vec::with_capacity(metrics.len());
     for metric in metrics {
-        let mut readings = Readings::new(metric, range);
+        let mut reader = Reader::new(metric, range, buckets, aggregate);
         if metric.is_series() {
-            read_points(store, person, &mut readings, buckets, aggregate).await?;
+            read_points(store, person, &mut reader).await?;
         } else {
             for (day, value) in columns.next().unwrap_or_default() {
-                if let Some(slot) = slot(range, day) {
-                    readings.daily[slot] = Some(value);
-                }
+                reader.day(day, Some(value), &[value]);
             }
-            readings.sum_up(buckets, aggregate);
         }
-        all.push(readings);
+        all.push(reader.end());
     }
     Ok(all)
 }
 
-/// Reads points where there are any: days before the first bucket some weeks at a time, then as many buckets at a time
-/// as memory should hold.
-async fn read_points(
-    store: &Store,
-    person: &Person,
-    readings: &mut Readings,
-    buckets: &[DayRange],
-    aggregate: Aggregate,
-) -> Result<(), Error> {
-    let extent = store.series_extent(person.id, readings.metric).await?;
-    let known = |days: DayRange| {
-        let extent = extent?;
-        DayRange::new(days.first().max(extent.first()), days.last().min(extent.last())).ok()
-    };
-    let ahead = buckets.first().map_or(Some(readings.range), |bucket| {
-        DayRange::new(readings.range.first(), bucket.first().plus(-1))
-            .ok()
-            .filter(|_| bucket.first() > readings.range.first())
-    });
-    for days in ahead.and_then(known).map(|days| days.chunks(POINT_DAYS)).unwrap_or_default() {
-        points(store, person, readings, days).await?;
-    }
-    let mut rest = buckets;
-    while let Some(first) = rest.first() {
-        let fits = |bucket: &&DayRange| bucket.last().since(first.first()) < POINT_DAYS;
-        let (now, later) = rest.split_at(rest.iter().take_while(fits).count().max(1));
-        rest = later;
-        let last = now.last().unwrap_or(first).last();
-        let days = DayRange::new(first.first(), last).ok().and_then(known);
-        let values = match days {
-            Some(days) => points(store, person, readings, days).await?,
-            None => Vec::new(),
-        };
-        for bucket in now {
-            let from = values.partition_point(|(day, _)| *day < bucket.first());
-            let to = values.partition_point(|(day, _)| *day <= bucket.last());
-            let here: Vec<f64> = values[from..to].iter().map(|(_, value)| *value).collect();
-            readings.buckets.push(Summary { days: *bucket, value: aggregate.of(&here), count: here.len() });
+/// Reads points where there are any.
+async fn read_points(store: &Store, person: &Person, reader: &mut Reader<'_>) -> Result<(), Error> {
+    let Readings { metric, range, .. } = reader.readings;
+    let Some(extent) = store.series_extent(person.id, metric).await? else { return Ok(()) };
+    let known = DayRange::new(range.first().max(extent.first()), range.last().min(extent.last()));
+    for days in known.map_or_else(|_| Vec::new(), |known| known.chunks(POINT_DAYS)) {
+        let stored = store.series(person.id, metric, days).await?;
+        for of_day in stored.chunk_by(|a, b| a.day == b.day) {
+            let values = values(of_day);
+            reader.day(of_day[0].day, statistics::mean(&values), &values);
         }
     }
     Ok(())
 }
 
-/// The points of some days in order of day; each day's mean goes into its slot.
-async fn points(
-    store: &Store,
-    person: &Person,
-    readings: &mut Readings,
-    days: DayRange,
-) -> Result<Vec<(Day, f64)>, Error> {
-    let stored = store.series(person.id, readings.metric, days).await?;
-    let values: Vec<(Day, f64)> = stored
-        .iter()
-        .flat_map(|stored| stored.series.points().map(|(_, value)| (stored.day, value)))
-        .collect();
-    for day in values.chunk_by(|a, b| a.0 == b.0) {
-        let of_day: Vec<f64> = day.iter().map(|(_, value)| *value).collect();
-        if let Some(slot) = slot(readings.range, day[0].0) {
-            readings.daily[slot] = statistics::mean(&of_day);
-        }
-    }
-    Ok(values)
+/// The values of a day's points, in order of time.
+fn values(of_day: &[StoredSeries]) -> Vec<f64> {
+    let mut points: Vec<(i64, f64)> = of_day.iter().flat_map(|stored| stored.series.points()).collect();
+    in_order(&mut points);
+    points.into_iter().map(|(_, value)| value).collect()
 }

@@ -1,11 +1,11 @@
 //! Several metrics on one axis: a row a bucket, a column a metric.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use domain::{DayRange, Metric};
+use domain::{Day, DayRange, Metric};
 use jiff::Timestamp;
-use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use store::{Person, Store};
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use super::answer::filled;
 use super::bucket::Bucket;
 use super::coverage::{Coverage, Reasons};
 use super::question::{Gaps, check_gaps, is_number, rows};
-use super::readings;
+use super::readings::{self, Readings};
 use crate::error::Error;
 
 /// Several metrics over the same days.
@@ -30,10 +30,10 @@ pub(crate) struct Table {
     pub(crate) aggregate: Aggregate,
     /// First day.
     #[schema(value_type = String, format = Date, example = "2026-01-01")]
-    pub(crate) from: Date,
+    pub(crate) from: Day,
     /// Last day, included.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    pub(crate) to: Date,
+    pub(crate) to: Day,
     /// The columns, in the order asked for.
     pub(crate) columns: Vec<Column>,
     /// One row per bucket, oldest first.
@@ -58,13 +58,27 @@ pub(crate) struct Column {
 pub(crate) struct Row {
     /// First day it covers.
     #[schema(value_type = String, format = Date, example = "2026-03-23")]
-    pub(crate) start: Date,
+    pub(crate) start: Day,
     /// Last day it covers, included.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    pub(crate) end: Date,
+    pub(crate) end: Day,
     /// The columns by their names.
     #[serde(flatten)]
-    pub(crate) cells: BTreeMap<String, Cell>,
+    #[schema(value_type = BTreeMap<String, Cell>)]
+    pub(crate) cells: Cells,
+}
+
+/// The cells of a row, in order of name; the names are the same for all rows.
+#[derive(Clone, Debug)]
+pub(crate) struct Cells {
+    names: Arc<[String]>,
+    cells: Vec<Cell>,
+}
+
+impl Serialize for Cells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.names.iter().zip(&self.cells))
+    }
 }
 
 /// One number of a row, or whether it was filled in.
@@ -77,47 +91,79 @@ pub(crate) enum Cell {
     Filled(bool),
 }
 
-/// Answers a question about several metrics.
+/// What is read to answer a question about several metrics; the answer is arithmetic.
+pub(crate) struct Known {
+    person: String,
+    range: DayRange,
+    how: (Bucket, Aggregate, Gaps),
+    buckets: Vec<DayRange>,
+    all: Vec<Readings>,
+    reasons: Reasons,
+}
+
+/// Reads what answers a question about several metrics.
 pub(crate) async fn table(
     store: &Store,
     person: &Person,
     metrics: &[&'static Metric],
     range: DayRange,
-    (bucket, aggregate, gaps): (Bucket, Aggregate, Gaps),
+    how: (Bucket, Aggregate, Gaps),
     now: Timestamp,
-) -> Result<Table, Error> {
-    metrics.iter().try_for_each(|metric| is_number(metric))?;
+) -> Result<Known, Error> {
+    let (bucket, aggregate, gaps) = how;
+    metrics.iter().try_for_each(|metric| is_number("metrics", metric))?;
     check_gaps(gaps, aggregate)?;
     let buckets = rows(bucket, range, metrics.len())?;
     let all = readings::read(store, person, metrics, range, &buckets, aggregate).await?;
     let reasons = Reasons::read(store, person, &all, range, now).await?;
-    let new =
-        |days: &DayRange| Row { start: days.first().date(), end: days.last().date(), cells: BTreeMap::new() };
-    let mut rows: Vec<Row> = buckets.iter().map(new).collect();
-    for readings in &all {
-        let key = readings.metric.key;
-        for (row, slot) in rows.iter_mut().zip(filled(gaps, &readings.buckets)) {
-            row.cells.insert(key.to_owned(), Cell::Number(slot.value));
+    Ok(Known { person: person.name.to_string(), range, how, buckets, all, reasons })
+}
+
+impl Known {
+    /// About how many bytes the answer takes.
+    pub(crate) fn room(&self) -> usize {
+        const DAYS: usize = 48;
+        const CELL: usize = 40;
+        const HEAD: usize = 4096;
+        HEAD + self.buckets.len() * (DAYS + CELL * self.all.len())
+    }
+
+    /// The answer.
+    pub(crate) fn answer(&self) -> Table {
+        let Self { person, range, how: (bucket, aggregate, gaps), buckets, all, reasons } = self;
+        let mut by_name: BTreeMap<String, Vec<Cell>> = BTreeMap::new();
+        for readings in all {
+            let key = readings.metric.key;
+            let slots = filled(*gaps, &readings.buckets);
             if matches!(gaps, Gaps::Carry | Gaps::Linear) {
-                row.cells.insert(format!("{key}_filled"), Cell::Filled(slot.filled));
+                let marks = slots.iter().map(|slot| Cell::Filled(slot.filled)).collect();
+                by_name.insert(format!("{key}_filled"), marks);
             }
+            by_name.insert(key.to_owned(), slots.iter().map(|slot| Cell::Number(slot.value)).collect());
+        }
+        let (names, columns): (Vec<String>, Vec<Vec<Cell>>) = by_name.into_iter().unzip();
+        let names: Arc<[String]> = names.into();
+        let row = |(at, days): (usize, &DayRange)| {
+            let cells = columns.iter().map(|column| column[at]).collect();
+            Row { start: days.first(), end: days.last(), cells: Cells { names: names.clone(), cells } }
+        };
+        let mut rows: Vec<Row> = buckets.iter().enumerate().map(row).collect();
+        if *gaps == Gaps::Skip {
+            rows.retain(|row| row.cells.cells.iter().any(|cell| *cell != Cell::Number(None)));
+        }
+        let column = |readings: &Readings| Column {
+            metric: readings.metric.key,
+            unit: readings.metric.unit.name(),
+            coverage: reasons.of(readings).coverage(*range),
+        };
+        Table {
+            person: person.clone(),
+            bucket: *bucket,
+            aggregate: *aggregate,
+            from: range.first(),
+            to: range.last(),
+            columns: all.iter().map(column).collect(),
+            rows,
         }
     }
-    if gaps == Gaps::Skip {
-        rows.retain(|row| row.cells.values().any(|cell| *cell != Cell::Number(None)));
-    }
-    let column = |readings: &readings::Readings| Column {
-        metric: readings.metric.key,
-        unit: readings.metric.unit.name(),
-        coverage: reasons.coverage(readings, range),
-    };
-    Ok(Table {
-        person: person.name.to_string(),
-        bucket,
-        aggregate,
-        from: range.first().date(),
-        to: range.last().date(),
-        columns: all.iter().map(column).collect(),
-        rows,
-    })
 }

@@ -66,7 +66,7 @@ async fn points_count_under_the_day_of_their_document() {
         ]
     );
     // Longer than is read at once, so that the seams between readings are seen.
-    for bucket in ["day", "week", "month"] {
+    for bucket in ["day", "week", "month", "quarter", "year"] {
         let uri = format!("/api/v1/trends/heart_rate_awake?from=2024-01-01&to=2026-03-29&bucket={bucket}");
         let trend = api.get(&uri).await;
         let points = points(&trend);

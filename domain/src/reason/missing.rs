@@ -1,10 +1,12 @@
 //! Why a day that is over has no value: what the day left behind, from the most certain trace to the least.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::collection::Collection;
 use crate::day::{Day, DayRange};
 use crate::reason::{Habit, MUCH_OF_A_DAY, Reason, habit};
+use crate::ring::{Ring, Rings};
 
 /// What is known about one collection and the days around.
 #[derive(Clone, Debug)]
@@ -19,10 +21,17 @@ pub struct Traces {
     pub covered: Option<DayRange>,
     /// The days that have a document of the collection.
     pub documents: BTreeSet<Day>,
-    /// Seconds the ring was off the finger, for the days that have activity.
-    pub non_wear: BTreeMap<Day, f64>,
-    /// Whether the ring is known to have no oxygen sensor.
-    pub lacks_oxygen_sensor: bool,
+    /// What is known about the ring itself, the same for all collections.
+    pub wear: Arc<Wear>,
+}
+
+/// What is known about the ring around some days, whatever collection is asked about.
+#[derive(Clone, Debug, Default)]
+pub struct Wear {
+    /// Seconds it was off the finger, for the days that have activity.
+    pub off: BTreeMap<Day, f64>,
+    /// Which ring it was.
+    pub rings: Rings,
 }
 
 /// Why `day` has no value of this collection, given that it has none.
@@ -42,29 +51,38 @@ pub fn missing(traces: &Traces, day: Day) -> Reason {
         Some(_) => return unread_until_now(),
         None => return Reason::NeverRead,
     }
-    if collection == Collection::DailySpo2 && traces.lacks_oxygen_sensor {
+    let Wear { off, rings } = traces.wear.as_ref();
+    if collection == Collection::DailySpo2 && rings.of_night(day).is_some_and(Ring::lacks_oxygen_sensor) {
         return Reason::RingCannot;
     }
+    let off_on = |day: Day| off.get(&day).is_some_and(|seconds| *seconds >= MUCH_OF_A_DAY);
     // A night belongs to the day of waking up: most of it is in the activity of the day before.
-    let worn_days = if collection.is_of_the_night() { vec![day.plus(-1), day] } else { vec![day] };
-    let off = |day: &Day| traces.non_wear.get(day).is_some_and(|seconds| *seconds >= MUCH_OF_A_DAY);
+    let not_worn = || off_on(day) || collection.is_of_the_night() && off_on(day.plus(-1));
     match habit(collection) {
         Habit::Events => Reason::NoEvent,
         Habit::Irregular => Reason::Irregular,
         Habit::Observed => Reason::NeverRead,
-        _ if worn_days.iter().any(off) => Reason::RingNotWorn,
-        _ if traces.non_wear.contains_key(&day) => Reason::NotComputed,
+        _ if not_worn() => Reason::RingNotWorn,
+        _ if off.contains_key(&day) => Reason::NotComputed,
         _ => Reason::NoData,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     fn day(text: &str) -> Day {
         text.parse().unwrap()
     }
+
+    /// A ring without a sensor for oxygen until the afternoon of 18 March, one with it from then on.
+    const RINGS: &str = r#"[
+        {"hardware_type": "gen2m", "set_up_at": "2020-01-02T08:00:00Z"},
+        {"hardware_type": "gen3", "set_up_at": "2026-03-18T15:00:00Z"}
+    ]"#;
 
     fn traces(collection: Collection) -> Traces {
         Traces {
@@ -73,8 +91,10 @@ mod tests {
             now: Some(Reason::PhoneNotSynced),
             covered: DayRange::new(day("2026-01-01"), day("2026-03-29")).ok(),
             documents: BTreeSet::from([day("2026-03-10")]),
-            non_wear: BTreeMap::from([(day("2026-03-12"), 80_000.0), (day("2026-03-15"), 600.0)]),
-            lacks_oxygen_sensor: true,
+            wear: Arc::new(Wear {
+                off: BTreeMap::from([(day("2026-03-12"), 80_000.0), (day("2026-03-15"), 600.0)]),
+                rings: Rings::of(RINGS, &TimeZone::UTC),
+            }),
         }
     }
 
@@ -92,7 +112,9 @@ mod tests {
         check(Collection::DailyStress, "2026-03-13", Reason::NoData);
         check(Collection::DailySleep, "2026-03-15", Reason::NotComputed);
         check(Collection::DailySleep, "2026-03-20", Reason::NoData);
-        check(Collection::DailySpo2, "2026-03-20", Reason::RingCannot);
+        check(Collection::DailySpo2, "2026-03-17", Reason::RingCannot);
+        check(Collection::DailySpo2, "2026-03-18", Reason::RingCannot);
+        check(Collection::DailySpo2, "2026-03-19", Reason::NoData);
         check(Collection::Workout, "2026-03-20", Reason::NoEvent);
         check(Collection::Vo2Max, "2026-03-20", Reason::Irregular);
         check(Collection::PersonalInfo, "2026-03-20", Reason::NeverRead);

@@ -14,6 +14,7 @@ mod people;
 mod put_aside;
 mod read_back;
 mod schema;
+mod traces;
 mod turns;
 mod webhooks;
 mod withdrawn;
@@ -29,6 +30,7 @@ mod cases {
     pub(crate) use crate::people::*;
     pub(crate) use crate::put_aside::*;
     pub(crate) use crate::read_back::*;
+    pub(crate) use crate::traces::*;
     pub(crate) use crate::turns::*;
     pub(crate) use crate::webhooks::*;
     pub(crate) use crate::withdrawn::*;
@@ -129,6 +131,7 @@ on_both_databases! {
     many_metrics_are_answered_in_the_order_asked
     documents_come_page_by_page_in_order
     what_is_stored_of_a_metric_is_known
+    traces_say_what_days_without_values_left_behind
     the_exporter_reads_only_whom_it_asks_for
     only_writes_since_the_mark_count_as_changes
     an_account_is_made_once_and_a_new_password_ends_its_log_ins

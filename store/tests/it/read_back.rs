@@ -1,6 +1,6 @@
 //! Documents, many metrics and what is stored of each, read back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Collection, DayRange, Document, Metric};
 use serde_json::json;
@@ -32,8 +32,8 @@ pub(crate) async fn documents_come_page_by_page_in_order(store: Store) {
     assert_eq!(all.iter().map(|found| found.id.as_str()).collect::<Vec<_>>(), walked);
     assert_eq!(all[0].body, workout("c", "2026-03-01").body);
     let days = store.days_with_documents(person, &of_both, range).await.unwrap();
-    let expected = ["2026-03-01", "2026-03-02"].map(|on| (Collection::Workout, day(on)));
-    assert_eq!(days, BTreeSet::from(expected));
+    let expected = ["2026-03-01", "2026-03-02"].map(day);
+    assert_eq!(days, BTreeMap::from([(Collection::Workout, BTreeSet::from(expected))]));
     assert!(store.documents_of(person, &[], range).await.unwrap().is_empty());
 }
 
