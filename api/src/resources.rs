@@ -12,6 +12,7 @@ mod people;
 mod points;
 mod series;
 mod trends;
+mod walk;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::{Collection, Metric};
-use jiff::civil::Date;
+use domain::{Collection, Day, Metric};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -93,10 +92,10 @@ struct DailyPage {
     person: String,
     /// First day asked for.
     #[schema(value_type = String, format = Date, example = "2026-03-01")]
-    from: Date,
+    from: Day,
     /// Last day asked for.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
+    to: Day,
     /// Days that have values, oldest first.
     days: Vec<DailyValues>,
     /// The next page, ready to use; null on the last one.
@@ -113,7 +112,7 @@ struct DailyPage {
 struct DailyValues {
     /// Which day.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    day: Date,
+    day: Day,
     /// Whether Oura will most likely leave the day as it is. It changes days of the last week: bedtimes are edited, naps
     /// confirmed, phones sync late; today's activity is still running.
     #[schema(example = false)]
@@ -139,7 +138,7 @@ async fn answer(
     let metrics: Vec<&'static Metric> =
         collections.iter().flat_map(|each| Metric::of(*each)).filter(|metric| !metric.is_series()).collect();
     let page = page::read(&state.store, &person, &metrics, page::Wanted { range, after, limit }).await?;
-    let (from, to) = (range.first().date(), range.last().date());
+    let (from, to) = (range.first(), range.last());
     let name = person.name;
     Ok(Json(DailyPage {
         next: page
@@ -151,7 +150,7 @@ async fn answer(
         days: page
             .days
             .into_iter()
-            .map(|(day, values)| DailyValues { day: day.date(), settled: day.is_settled(today), values })
+            .map(|(day, values)| DailyValues { day, settled: day.is_settled(today), values })
             .collect(),
     }))
 }

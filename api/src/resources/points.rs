@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::{Day, DayRange, Metric};
-use jiff::{Timestamp, civil::Date};
+use domain::history::in_order;
+use domain::{Day, Metric};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -13,11 +14,12 @@ use crate::cursor;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::resources::walk::Walk;
 use crate::state::State;
 
 /// Days a question may span.
 const MAX_DAYS: i64 = 31;
-/// Days read by one statement; bounds the memory.
+/// Most days read by one statement; bounds the memory.
 const DAYS_AT_ONCE: i64 = 7;
 /// Rows a page has unless told otherwise, and at most.
 const DEFAULT_LIMIT: usize = 1000;
@@ -95,10 +97,10 @@ struct PointPage {
     person: String,
     /// First day asked for.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    from: Date,
+    from: Day,
     /// Last day asked for.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    to: Date,
+    to: Day,
     /// Points, oldest day first.
     points: Vec<PointRow>,
     /// The next page, ready to use; null on the last one.
@@ -118,7 +120,7 @@ struct PointRow {
     at: Timestamp,
     /// The day it is filed under.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
-    day: Date,
+    day: Day,
     /// Metric id.
     #[schema(example = "heart_rate_awake")]
     metric: &'static str,
@@ -148,15 +150,9 @@ async fn answer(
     params::at_most(range, MAX_DAYS)?;
     let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
     let mut found: Vec<(Place, f64)> = Vec::new();
-    for days in range.chunks(DAYS_AT_ONCE) {
-        let Ok(days) =
-            DayRange::new(after.map_or(days.first(), |(day, ..)| day.max(days.first())), days.last())
-        else {
-            continue;
-        };
-        if found.len() > limit {
-            break;
-        }
+    let from = after.map_or(range.first(), |(day, ..)| day);
+    let mut walk = Walk::new(range, from, 1, DAYS_AT_ONCE);
+    while let Some(days) = walk.next(found.len(), limit + 1) {
         let mut here = Vec::new();
         for stored in state.store.series_of(person.id, &metrics, days).await? {
             let metric =
@@ -164,21 +160,20 @@ async fn answer(
             here.extend(stored.series.points().map(|(at, value)| ((stored.day, at, metric), value)));
         }
         here.retain(|(place, _)| after.is_none_or(|after| *place > after));
-        here.sort_by_key(|(place, _)| *place);
-        // Documents may overlap; a place holds one point, or no cursor could tell two apart.
-        here.dedup_by_key(|(place, _)| *place);
+        // A place holds one point, or no cursor could tell two apart.
+        in_order(&mut here);
         found.extend(here);
     }
     let more = found.len() > limit;
     found.truncate(limit);
-    let (from, to, name) = (range.first().date(), range.last().date(), person.name);
+    let (from, to, name) = (range.first(), range.last(), person.name);
     let next = found.last().filter(|_| more).map(|((day, at, metric), _)| {
         let after = cursor::write(&[&day.to_string(), &at.to_string(), &metric.to_string()]);
         format!("{path}?person={name}&from={from}&to={to}&limit={limit}&after={after}")
     });
     let row = |((day, at, metric), value): (Place, f64)| {
         let at = Timestamp::from_millisecond(at).ok()?;
-        Some(PointRow { at, day: day.date(), metric: metrics.get(metric)?.key, value })
+        Some(PointRow { at, day, metric: metrics.get(metric)?.key, value })
     };
     let points = found.into_iter().filter_map(row).collect();
     Ok(Json(PointPage { person: name.to_string(), from, to, points, next }))

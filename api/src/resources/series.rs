@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::{DayRange, Metric};
-use jiff::civil::Date;
+use domain::history::in_order;
+use domain::{Day, DayRange, Metric};
 use serde::{Deserialize, Serialize};
 use store::{Person, Store};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
@@ -53,10 +53,10 @@ struct Series {
     person: String,
     /// First day answered; null when there are no points at all.
     #[schema(value_type = Option<String>, format = Date, required = true, example = "2026-03-29")]
-    from: Option<Date>,
+    from: Option<Day>,
     /// Last day answered.
     #[schema(value_type = Option<String>, format = Date, required = true, example = "2026-03-29")]
-    to: Option<Date>,
+    to: Option<Day>,
     /// Pairs of Unix time in milliseconds and value.
     #[schema(schema_with = pairs, example = json!([[1_774_742_400_000_i64, 54.0], [1_774_742_700_000_i64, 53.0]]))]
     points: Vec<(i64, f64)>,
@@ -105,8 +105,8 @@ async fn get_series(
         metric: metric.key,
         unit: metric.unit.name(),
         person: person.name.to_string(),
-        from: range.map(|range| range.first().date()),
-        to: range.map(|range| range.last().date()),
+        from: range.map(DayRange::first),
+        to: range.map(DayRange::last),
         points,
     }))
 }
@@ -128,7 +128,7 @@ fn asked(query: &Params) -> Result<Option<DayRange>, Error> {
     Ok(Some(range))
 }
 
-/// In order of time: documents of one day may overlap.
+/// In order of time: documents may overlap.
 async fn points(
     store: &Store,
     person: &Person,
@@ -137,6 +137,6 @@ async fn points(
 ) -> Result<Vec<(i64, f64)>, Error> {
     let stored = store.series(person.id, metric, range).await?;
     let mut points: Vec<(i64, f64)> = stored.iter().flat_map(|stored| stored.series.points()).collect();
-    points.sort_by_key(|(at, _)| *at);
+    in_order(&mut points);
     Ok(points)
 }

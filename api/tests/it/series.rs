@@ -1,6 +1,7 @@
+use domain::{DayRange, Metric};
 use serde_json::{Value, json};
 
-use crate::documents::{awake, nap, night};
+use crate::documents::{awake, nap, nap_at, night};
 use crate::test_api::TestApi;
 
 #[tokio::test]
@@ -35,6 +36,40 @@ async fn points_of_overlapping_documents_are_in_order_of_time() {
     let values: Vec<f64> =
         value["points"].as_array().unwrap().iter().map(|point| point[1].as_f64().unwrap()).collect();
     assert_eq!(values, [0.05, 0.06, 0.051, 0.061]);
+}
+
+#[tokio::test]
+async fn in_one_instant_the_later_document_counts_whoever_asks() {
+    let on = "2026-03-27";
+    let api = TestApi::with(vec![
+        night(on, &[Some(50.0), Some(51.0)]),
+        // Its first point is the night's second.
+        nap_at(on, "00:05:00.250", &[Some(60.0), Some(61.0)]),
+    ])
+    .await;
+    let start = 1_774_569_600_250_i64;
+    let expected = [(start, 0.05), (start + 300_000, 0.06), (start + 600_000, 0.061)];
+    let series = api.get("/api/v1/series/sleep_hrv").await;
+    assert_eq!(series["points"], json!(expected));
+    let page = api.get(&format!("/api/v1/hrv?from={on}")).await;
+    let values: Vec<&Value> = page["points"].as_array().unwrap().iter().map(|row| &row["value"]).collect();
+    assert_eq!(values, [0.05, 0.06, 0.061]);
+    for bucket in ["day", "year"] {
+        let uri = format!("/api/v1/trends/sleep_hrv?from={on}&to={on}&bucket={bucket}&aggregate=sum");
+        let trend = api.get(&uri).await;
+        let point = &trend["points"][0];
+        let sum = point["value"].as_f64().unwrap();
+        assert_eq!(point["count"], 3, "{bucket}");
+        assert!((sum - 0.171).abs() < 1e-12, "{bucket}: {sum}");
+    }
+    // What remote read compresses.
+    let me = api.person("me").await.id;
+    let (day, metric) = (on.parse().unwrap(), Metric::by_key("sleep_hrv").unwrap());
+    let mut read = Vec::new();
+    assert!(
+        api.store.points(me, metric, DayRange::ending(day, 1)).await.unwrap().next(&mut read).await.unwrap()
+    );
+    assert_eq!(read, expected);
 }
 
 #[tokio::test]

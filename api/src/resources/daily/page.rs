@@ -1,4 +1,4 @@
-//! One page of days out of a range, in memory and time that follow the page and not the range.
+//! One page of days out of a range.
 
 use std::collections::BTreeMap;
 
@@ -6,6 +6,7 @@ use domain::{Day, DayRange, Metric};
 use store::{Person, Store};
 
 use crate::error::Error;
+use crate::resources::walk::Walk;
 
 /// What is asked for.
 pub(super) struct Wanted {
@@ -21,9 +22,6 @@ pub(super) struct Page {
     pub(super) more_after: Option<Day>,
 }
 
-/// How much wider each look into the range is than the one before: 200 empty years are seven looks, not a thousand.
-const WIDEN: i64 = 4;
-
 /// The first `limit` days with values. One day more is looked for, to know whether another page follows.
 pub(super) async fn read(
     store: &Store,
@@ -33,17 +31,18 @@ pub(super) async fn read(
 ) -> Result<Page, Error> {
     let Wanted { range, after, limit } = wanted;
     let mut days: BTreeMap<Day, BTreeMap<&'static str, f64>> = BTreeMap::new();
-    let mut width = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rest = remaining(range, after);
-    while let Some(look) = rest.filter(|_| days.len() <= limit) {
-        let here = DayRange::new(look.first(), look.first().plus(width - 1).min(look.last())).unwrap_or(look);
+    let Some(from) = after.map_or(Some(range.first()), |after| (after < Day::LAST).then(|| after.plus(1)))
+    else {
+        return Ok(Page { days, more_after: None });
+    };
+    let dense = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut walk = Walk::new(range, from, dense, i64::MAX);
+    while let Some(here) = walk.next(days.len(), limit + 1) {
         for (metric, column) in metrics.iter().zip(store.daily_of(person.id, metrics, here).await?) {
             for (day, value) in column {
                 days.entry(day).or_default().insert(metric.key, value);
             }
         }
-        rest = remaining(range, Some(here.last()));
-        width = width.saturating_mul(WIDEN);
     }
     let beyond = days.keys().nth(limit).copied();
     if let Some(beyond) = beyond {
@@ -51,13 +50,4 @@ pub(super) async fn read(
     }
     let more_after = beyond.and_then(|_| days.keys().next_back().copied());
     Ok(Page { days, more_after })
-}
-
-/// The part of a range that comes after a day.
-fn remaining(range: DayRange, after: Option<Day>) -> Option<DayRange> {
-    match after {
-        Some(after) if after >= range.last() => None,
-        Some(after) => DayRange::new(range.first().max(after.plus(1)), range.last()).ok(),
-        None => Some(range),
-    }
 }
