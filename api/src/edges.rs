@@ -4,6 +4,7 @@
 
 pub(crate) mod client;
 pub(crate) mod conditional;
+pub(crate) mod gzip;
 pub(crate) mod limit;
 pub(crate) mod memory;
 pub(crate) mod metrics;

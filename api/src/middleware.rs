@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edges::{conditional, limit, memory, relief};
+use crate::edges::{conditional, gzip, limit, memory, relief};
 use crate::error::{Error, PROBLEM_JSON};
 use crate::state::State;
 
@@ -30,9 +30,6 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Largest body taken in by what only answers questions.
 const MAX_BODY: usize = 16 * 1024;
 
-/// What fits into one packet is not compressed.
-const SMALL: u16 = 1024;
-
 /// Data is never a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -41,7 +38,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
-/// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is, then
+/// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
 /// an answer in the one shape for errors. Inside that an address may ask so much and so much runs at a time, and the
 /// handler may panic or hang without anyone else noticing. Bodies that stream pass through all of it as they come.
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
@@ -96,7 +93,7 @@ impl Predicate for Compressible {
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
         let text = kind.starts_with("text/") && kind != "text/event-stream";
         (text || kind.ends_with("json") || kind.ends_with("javascript"))
-            && SizeAbove::new(SMALL).should_compress(response)
+            && SizeAbove::new(gzip::SMALL).should_compress(response)
     }
 }
 

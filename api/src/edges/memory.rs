@@ -1,12 +1,13 @@
 //! Long answers kept in memory. A route opts in; what is kept is told apart by everything it can depend on: the rights of
 //! who asks, the person with the count of what is stored about them, their day, and the question. The same question
-//! asked by many at once is answered once.
+//! asked by many at once is answered once. For clients that take gzip the compressed bytes are kept beside, from the first
+//! of them on.
 //!
 //! A count is at most a second old, so what another process writes shows within a second; what this process writes shows
 //! at once. Why something is absent may be told up to [`LIFE`] late: that changes without a document.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -15,14 +16,16 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::Day;
+use moka::Expiry;
 use moka::future::Cache;
 use serde::Deserialize;
 use store::Person;
 
-use super::conditional;
 use super::metrics::Lookup;
+use super::{conditional, gzip};
 use crate::access::Access;
 use crate::error::Error;
+use crate::long;
 use crate::state::State;
 
 /// How long an answer is kept at most.
@@ -55,6 +58,8 @@ struct Question {
     /// Path and query as they came.
     asked: String,
     accept: Option<HeaderValue>,
+    /// Whether the answer is compressed.
+    gzip: bool,
 }
 
 /// How a question names its person.
@@ -70,11 +75,21 @@ struct Named {
 /// A whole answer.
 #[derive(Debug)]
 struct Kept {
+    made: Instant,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
     /// What the log says of a failure.
     error: Option<Arc<Error>>,
+}
+
+/// Compressed later or not, an answer is as old as what it says.
+struct Life;
+
+impl Expiry<Question, Arc<Kept>> for Life {
+    fn expire_after_create(&self, _: &Question, kept: &Arc<Kept>, now: Instant) -> Option<Duration> {
+        Some(LIFE.saturating_sub(now.saturating_duration_since(kept.made)))
+    }
 }
 
 #[derive(Deserialize)]
@@ -89,7 +104,7 @@ impl Memory {
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
         Self {
-            answers: Cache::builder().weigher(weight).max_capacity(bytes).time_to_live(LIFE).build(),
+            answers: Cache::builder().weigher(weight).max_capacity(bytes).expire_after(Life).build(),
             people: Cache::builder().max_capacity(PEOPLE).time_to_live(BELIEVED).build(),
         }
     }
@@ -125,16 +140,30 @@ pub(crate) async fn answer(request: Request, next: Next) -> Response {
     let Some(asked) = Asked::of(&request) else { return next.run(request).await };
     let Some(question) = asked.by(&state, &access).await else { return next.run(request).await };
     let (memory, metrics) = (&state.edges.0.memory, &state.edges.0.metrics);
-    if let Some(kept) = memory.answers.get(&question).await {
+    let compressed = gzip::accepted(request.headers()).then(|| Question { gzip: true, ..question.clone() });
+    if let Some(compressed) = &compressed
+        && let Some(kept) = memory.answers.get(compressed).await
+    {
         metrics.lookup(Lookup::Hit);
         return kept.response();
     }
-    metrics.lookup(Lookup::Miss);
-    let made = memory.answers.try_get_with(question, async {
-        let kept = Arc::new(Kept::of(next.run(request).await).await);
-        if kept.status == StatusCode::OK { Ok(kept) } else { Err(kept) }
-    });
-    let kept = made.await.unwrap_or_else(|refused| Arc::clone(&refused));
+    let mut kept = if let Some(kept) = memory.answers.get(&question).await {
+        metrics.lookup(Lookup::Hit);
+        kept
+    } else {
+        metrics.lookup(Lookup::Miss);
+        let made = memory.answers.try_get_with(question, async {
+            let kept = Arc::new(Kept::of(next.run(request).await).await);
+            if kept.status == StatusCode::OK { Ok(kept) } else { Err(kept) }
+        });
+        made.await.unwrap_or_else(|refused| Arc::clone(&refused))
+    };
+    if let Some(compressed) = compressed.filter(|_| kept.is_long()) {
+        let plain = kept.clone();
+        let made = memory.answers.try_get_with(compressed, async { plain.compressed().await.map(Arc::new) });
+        // Who cannot be given the small answer is given the large one.
+        kept = made.await.unwrap_or(kept);
+    }
     // What was put in is counted by then.
     memory.answers.run_pending_tasks().await;
     metrics.kept(memory.answers.entry_count(), memory.answers.weighted_size());
@@ -167,18 +196,20 @@ impl Asked {
         }
         let (person, changes) = memory.person(state, access, of_whom.person).await?;
         let (rights, today) = (access.rights().clone(), state.today(&person).ok()?);
-        Some(Question { rights, person: person.id, changes, today, asked, accept })
+        Some(Question { rights, person: person.id, changes, today, asked, accept, gzip: false })
     }
 }
 
 impl Kept {
     async fn of(response: Response) -> Self {
+        let made = Instant::now();
         let error = response.extensions().get::<Arc<Error>>().cloned();
         let (mut parts, body) = response.into_parts();
         let Ok(body) = to_bytes(body, LONGEST).await else {
             let failed = Error::Gone.into_response();
             let error = failed.extensions().get().cloned();
             return Self {
+                made,
                 status: failed.status(),
                 headers: failed.headers().clone(),
                 body: Bytes::new(),
@@ -188,7 +219,22 @@ impl Kept {
         if parts.status == StatusCode::OK {
             parts.headers.insert(header::ETAG, conditional::tag(&body));
         }
-        Self { status: parts.status, headers: parts.headers, body, error }
+        Self { made, status: parts.status, headers: parts.headers, body, error }
+    }
+
+    /// Whether it is worth compressing.
+    fn is_long(&self) -> bool {
+        self.status == StatusCode::OK && self.body.len() > usize::from(gzip::SMALL)
+    }
+
+    /// The same answer, compressed.
+    async fn compressed(&self) -> Result<Self, Error> {
+        let plain = self.body.clone();
+        let body = long::make(move || gzip::member(&plain)).await?;
+        let mut headers = self.headers.clone();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
+        Ok(Self { made: self.made, status: self.status, headers, body, error: None })
     }
 
     fn response(&self) -> Response {
@@ -201,3 +247,6 @@ impl Kept {
         response
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,12 +47,41 @@ async fn the_same_question_is_answered_once_until_something_is_stored() {
 }
 
 #[tokio::test]
-async fn many_who_ask_at_once_are_answered_by_one() {
+async fn what_is_kept_is_compressed_once() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
-    let asked = (0..16).map(|_| ask(&api, TREND, &[]));
-    let answers = futures_util::future::join_all(asked).await;
-    assert!(answers.iter().all(|answer| answer.body == answers[0].body && answer.status == 200));
-    assert_eq!(api.counted("api_cache_entries"), 1);
+    let plain = ask(&api, TREND, &[]).await;
+    let gzip = [("accept-encoding", "gzip")];
+    let answers = [ask(&api, TREND, &gzip).await, ask(&api, TREND, &gzip).await];
+    assert_eq!((lookups(&api), api.counted("api_cache_entries")), ((2, 1), 2));
+    assert!(api.counted("api_cache_size_bytes") > (plain.body.len() + answers[0].body.len()) as u64);
+    let etag = plain.header("etag").unwrap();
+    for answer in &answers {
+        assert_eq!(answer.header("content-encoding"), Some("gzip"));
+        assert_eq!(answer.header("etag"), Some(format!("W/{etag}").as_str()));
+        assert_eq!(
+            answer.headers.get_all("vary").iter().filter(|vary| *vary == "accept-encoding").count(),
+            1
+        );
+        assert_eq!(unpacked(answer), plain.body);
+    }
+    assert_eq!(answers[0].body, answers[1].body);
+    // Who takes no gzip is given none, and who knows the answer by either name is not sent it again.
+    let refused = ask(&api, TREND, &[("accept-encoding", "gzip;q=0")]).await;
+    assert_eq!((refused.header("content-encoding"), &refused.body), (None, &plain.body));
+    let known = ask(&api, TREND, &[gzip[0], ("if-none-match", &format!("W/{etag}"))]).await;
+    assert_eq!((known.status.as_u16(), known.body.len(), known.header("content-encoding")), (304, 0, None));
+    // The first who asks may be one who takes gzip.
+    let (collection, document) = score("2026-03-29", 90);
+    api.put("me", collection, vec![document]).await;
+    let changed = ask(&api, TREND, &gzip).await;
+    assert_eq!(unpacked(&changed), ask(&api, TREND, &[]).await.body);
+}
+
+/// What a compressed answer says.
+fn unpacked(answer: &Answer) -> Vec<u8> {
+    let mut plain = Vec::new();
+    flate2::read::GzDecoder::new(answer.body.as_slice()).read_to_end(&mut plain).unwrap();
+    plain
 }
 
 #[tokio::test]
@@ -132,9 +161,7 @@ async fn large_answers_are_compressed_for_who_can_read_them() {
     let strong = plain.header("etag").unwrap();
     assert_eq!(small.header("etag"), Some(format!("W/{strong}").as_str()), "other bytes, the same content");
     assert!(small.headers.get_all("vary").iter().any(|vary| vary == "accept-encoding"));
-    let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(small.body.as_slice()).read_to_end(&mut unpacked).unwrap();
-    assert_eq!(unpacked, plain.body);
+    assert_eq!(unpacked(&small), plain.body);
     let tiny = ask(&api, "/api/v1/health", &[("accept-encoding", "gzip")]).await;
     assert_eq!(tiny.header("content-encoding"), None);
     let headers = [("accept-encoding", "gzip"), ("if-none-match", strong)];
@@ -148,9 +175,7 @@ async fn a_stream_is_compressed_to_its_end() {
     let plain = ask(&api, uri, &[]).await;
     let small = ask(&api, uri, &[("accept-encoding", "gzip")]).await;
     assert_eq!(small.header("content-encoding"), Some("gzip"));
-    let mut unpacked = Vec::new();
-    flate2::read::GzDecoder::new(small.body.as_slice()).read_to_end(&mut unpacked).unwrap();
-    assert_eq!(unpacked, plain.body);
+    assert_eq!(unpacked(&small), plain.body);
 }
 
 #[tokio::test]
