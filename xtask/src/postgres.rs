@@ -68,6 +68,12 @@ impl Server {
         format!("postgres://{ACCOUNT}@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// The process that all others of the server come from.
+    pub(crate) fn process(&self) -> Result<u32> {
+        let text = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        text.lines().next().and_then(|line| line.trim().parse().ok()).context("the server says no process")
+    }
+
     /// Waits for the server to end by itself, which it should not.
     pub(crate) fn wait(&mut self) -> Result<()> {
         let status = self.supervisor.wait()?;

@@ -15,11 +15,12 @@ use crate::process::{Running, free_port, get, until};
 use crate::programs::find;
 use crate::{apt, run};
 
-/// Ten years of a trend: uncached beside the bare SQL statement, cached beside a handler with the same bytes
+/// Ten years of a trend: uncached beside a bare SQL statement, cached beside a handler with the same bytes
 ///
 /// One core for the server, another for the load and PostgreSQL. Rounds alternate, so that what else the machine does falls
-/// on all. Then how long wrong and unknown tokens take. Needs Linux and Debian's wrk and postgresql; as root they are
-/// installed.
+/// on all. The statement is what one would write by hand, two columns and a row a day, prepared once a connection; the
+/// server asks for the same numbers and writes them as JSON, and where days are missing it says why. Then how long wrong
+/// and unknown tokens take. Needs Linux and Debian's wrk and postgresql; as root they are installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Rounds of each
@@ -41,7 +42,16 @@ pub(crate) struct Args {
 
 const TREND: &str = "/api/v1/trends/sleep_score?person=me&from=2016-01-01&to=2025-12-31";
 
-/// As the store asks it.
+/// Of somebody who has a value on six days of seven.
+const GAPS: &str = "/api/v1/trends/sleep_score?person=gaps&from=2016-01-01&to=2025-12-31";
+
+/// From the root of the repository.
+const PEOPLE: &str = "xtask/src/bench/api.sql";
+
+/// What browsers and most clients send.
+const GZIP: &str = "Accept-Encoding: gzip";
+const PLAIN: &str = "Accept-Encoding: identity";
+
 const STATEMENT: &str = "select day, value from daily where person = 1 and metric = 'sleep_score' \
     and day between '2016-01-01' and '2025-12-31' order by day;";
 
@@ -68,6 +78,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let programs = postgres::find_programs().context("install the package postgresql")?;
     let server = Server::start(&programs)?;
     let url = database(&programs, &server, &binary)?;
+    let process = server.process()?.to_string();
+    let advice = "look at the lines above";
+    run::quietly(Command::new("taskset").args(["-a", "-c", "-p", LOAD_CORE, &process]), advice)?;
 
     let serve = |memory: &str| -> Result<(Running, u16)> {
         let port = free_port()?;
@@ -104,13 +117,22 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         args.rounds,
         args.seconds
     );
-    let names = ["statement by pgbench", "API, uncached", "bare axum handler", "API, cached"];
-    let mut runs: [Vec<Load>; 4] = Default::default();
+    let names = [
+        "statement by pgbench",
+        "API, uncached",
+        "API, uncached, gaps",
+        "bare axum handler",
+        "API, cached",
+        "API, cached, gzip",
+    ];
+    let mut runs: [Vec<Load>; 6] = Default::default();
     for _ in 0..args.rounds {
         runs[0].push(pgbench(&programs, &url, &statement, args.seconds)?);
-        runs[1].push(wrk(uncached, TREND, args.seconds)?);
-        runs[2].push(wrk(plain, "/", args.seconds)?);
-        runs[3].push(wrk(cached, TREND, args.seconds)?);
+        runs[1].push(wrk(uncached, TREND, PLAIN, args.seconds)?);
+        runs[2].push(wrk(uncached, GAPS, PLAIN, args.seconds)?);
+        runs[3].push(wrk(plain, "/", PLAIN, args.seconds)?);
+        runs[4].push(wrk(cached, TREND, PLAIN, args.seconds)?);
+        runs[5].push(wrk(cached, TREND, GZIP, args.seconds)?);
     }
     for (name, runs) in names.iter().zip(&runs) {
         let of = |pick: fn(&Load) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
@@ -122,7 +144,12 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             median(&of(|load| load.tail)),
         );
     }
-    for (what, ours, theirs) in [("uncached to the statement", 1, 0), ("cached to the bare handler", 3, 2)] {
+    for (what, ours, theirs) in [
+        ("uncached to the statement", 1, 0),
+        ("with gaps to the statement", 2, 0),
+        ("cached to the bare handler", 4, 3),
+        ("the same with gzip", 5, 3),
+    ] {
         let ratios: Vec<f64> =
             runs[ours].iter().zip(&runs[theirs]).map(|(ours, theirs)| ours.rate / theirs.rate).collect();
         println!("  {what:<26} {:.2} ({})", median(&ratios), spread(&ratios));
@@ -130,29 +157,22 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     tokens(args, &binary, &url, cached)
 }
 
-/// On the first core; the load has the second.
+/// The core of the load and of PostgreSQL; the server has the first.
+const LOAD_CORE: &str = "1";
+
 fn pinned(program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program);
     command
 }
 
-/// One person with ten years of one number.
+/// Two people with ten years.
 fn database(programs: &Path, server: &Server, binary: &Path) -> Result<String> {
     let url = server.url();
     let mut migrate = Command::new(binary);
     run::quietly(migrate.args(["migrate", "--database-url", &url]), "look at the lines above")?;
-    let sql = "insert into person (id, name, time_zone, created_at) values (1, 'me', 'UTC', now());
-        insert into daily (person, metric, day, value)
-            select 1, key, day, 60 + (extract(doy from day)::int * 7) % 40
-            from generate_series(date '2016-01-01', '2025-12-31', '1 day') day,
-                 unnest(array['sleep_score', 'readiness_score', 'activity_score', 'sleep_duration']) key;
-        vacuum analyze";
     let mut psql = Command::new(programs.join("psql"));
-    psql.args(["-q", "-v", "ON_ERROR_STOP=1", &url]);
-    for statement in sql.split_inclusive(';') {
-        psql.args(["-c", statement]);
-    }
+    psql.args(["-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(run::root().join(PEOPLE)).arg(&url);
     run::quietly(&mut psql, "look at the statement")?;
     Ok(url)
 }
@@ -166,9 +186,10 @@ struct Load {
     tail: f64,
 }
 
-fn wrk(port: u16, path: &str, seconds: u32) -> Result<Load> {
+fn wrk(port: u16, path: &str, header: &str, seconds: u32) -> Result<Load> {
     let mut command = Command::new("taskset");
-    command.args(["-c", "1", "wrk", "-t1", "-c", CLIENTS, "--latency", &format!("-d{seconds}s")]);
+    command.args(["-c", LOAD_CORE, "wrk", "-t1", "-c", CLIENTS, "--latency", "-H", header]);
+    command.arg(format!("-d{seconds}s"));
     let said =
         run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), "look at the lines above")?;
     if said.contains("Non-2xx") || said.contains("Socket errors") {
@@ -199,7 +220,7 @@ fn milliseconds(text: &str) -> Result<f64> {
 fn pgbench(programs: &Path, url: &str, statement: &Path, seconds: u32) -> Result<Load> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("taskset");
-    command.args(["-c", "1"]).arg(programs.join("pgbench")).current_dir(folder.path());
+    command.args(["-c", LOAD_CORE]).arg(programs.join("pgbench")).current_dir(folder.path());
     command.args(["-n", "-M", "prepared", "-l", "-c", CLIENTS, "-j", "1", "-T", &seconds.to_string(), "-f"]);
     let said = run::quietly(command.arg(statement).arg(url), "look at the lines above")?;
     let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench said no rate")?;
