@@ -2,6 +2,7 @@
 //! how fast a machine is today proves nothing about the code.
 
 mod api;
+mod export;
 mod exporter;
 mod history;
 mod ingest;
@@ -20,6 +21,7 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Bench {
     Api(api::Args),
+    Export(export::Args),
     Exporter(exporter::Args),
     History(history::Args),
     Ingest(ingest::Args),
@@ -28,6 +30,7 @@ enum Bench {
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.bench {
         Bench::Api(args) => api::main(args),
+        Bench::Export(args) => export::main(args),
         Bench::Exporter(args) => exporter::main(args),
         Bench::History(args) => history::main(args),
         Bench::Ingest(args) => ingest::main(args),
