@@ -114,8 +114,9 @@ impl Tools {
             }
             Ready::Backfill(_) => return Attempt::Failed("unknown"),
         };
-        // Each attempt has its own name: whoever lost the job without noticing writes over nobody's result.
-        let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.attempts);
+        // Each attempt has its own name: whoever lost the job without noticing writes over nobody's result. The version is
+        // one more with every claim; attempts are not, as one that was given back does not count.
+        let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.version);
         let begun = tokio::select! {
             begun = results.begin(&object) => begun,
             () = stop.cancelled() => return Attempt::Stopped,

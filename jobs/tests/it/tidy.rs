@@ -12,7 +12,7 @@ async fn a_job_is_forgotten_with_its_result_when_its_time_is_over() {
         let worker = world.worker_at(&desk, endless());
         let id = world.ask(&desk, &export()).await;
         assert!(worker.step(&world.stop).await.unwrap());
-        let object = format!("{id}-1.csv");
+        let object = format!("{id}-2.csv");
         world.later(KEEP.as_secs() - 1);
         worker.tidy().await;
         assert_eq!((world.files(), world.state(&id).await), (vec![object], (JobState::Done, 1)));
@@ -45,7 +45,7 @@ async fn a_result_goes_with_its_job_and_without_one() {
         while worker.step(&world.stop).await.unwrap() {}
         let gone = desk.withdraw(&deleted, world.time()).await.unwrap();
         assert!(matches!(gone, Withdrawn::Gone(Some(_))), "{gone:?}");
-        let whole = format!("{kept}-1.csv");
+        let whole = format!("{kept}-2.csv");
         assert_eq!(world.files(), [whole.as_str()], "at once");
 
         // Of a removed person; of an attempt that was lost; of whoever else uses this folder.
@@ -70,7 +70,7 @@ async fn what_a_running_job_has_made_is_left_to_it() {
     let id = world.ask(&desk, &export()).await;
     let until = world.time() + jiff::SignedDuration::from_secs(30);
     world.store.claim_job(&["export"], "other", until, world.time()).await.unwrap().unwrap();
-    let object = format!("{id}-1.csv");
+    let object = format!("{id}-2.csv");
     world.write(&format!("{}/{object}", world.me.id));
     world.worker_at(&desk, endless()).tidy().await;
     assert_eq!(world.files(), [object]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::TryStreamExt as _;
 use jiff::SignedDuration;
-use jobs::{Backfill, BackfillEnd, Work};
+use jobs::{Backfill, BackfillEnd, KEEP, Work};
 use store::{JobState, Renewal, Withdrawn};
 use tokio::sync::{Semaphore, watch};
 
@@ -97,7 +97,7 @@ async fn a_job_is_taken_over_from_a_dead_process_under_another_name() {
         world.later(31);
         assert!(worker.step(&world.stop).await.unwrap());
         assert_eq!(world.state(&id).await, (JobState::Done, 2));
-        assert_eq!(world.files(), [format!("{id}-2.csv")]);
+        assert_eq!(world.files(), [format!("{id}-3.csv")]);
         let late = world.store.renew_job(&dead, "dead", until, (0, 0)).await.unwrap();
         assert_eq!(late, Renewal::Lost);
     }
@@ -196,6 +196,22 @@ async fn a_process_that_stops_gives_its_jobs_back_uncounted() {
         tokio::join!(worker.run(world.stop.clone()), stop);
         assert_eq!(world.state(&id).await, (JobState::Queued, 0));
     }
+}
+
+#[tokio::test]
+async fn no_two_attempts_write_under_one_name() {
+    let world = World::embedded().await;
+    let desk = world.desk();
+    let id = world.ask(&desk, &export()).await;
+    let until = world.time() + SignedDuration::from_secs(30);
+    let first = world.store.claim_job(&["export"], "first", until, world.time()).await.unwrap().unwrap();
+    // Given back uncounted, as by a process that stops; what it had sent may arrive late.
+    world.store.postpone_job(&first, "first", world.time(), false, KEEP, world.time()).await.unwrap();
+    world.write(&format!("{}/{id}-{}.csv", world.me.id, first.version));
+    assert!(world.worker_at(&desk, endless()).step(&world.stop).await.unwrap());
+    assert_eq!(world.state(&id).await, (JobState::Done, first.attempts));
+    assert_eq!(world.files().len(), 2);
+    assert_eq!(world.job(&id).await.result.unwrap().object, format!("{}/{id}-4.csv", world.me.id));
 }
 
 #[tokio::test(flavor = "multi_thread")]
