@@ -53,7 +53,7 @@ fn every_operation_is_described() {
     for (path, operation) in operations() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(
-            ["get_", "list_", "read_", "ingest", "log_", "create_", "cancel_", "watch_"]
+            ["get_", "list_", "read_", "ingest", "log_", "create_", "delete_", "watch_"]
                 .iter()
                 .any(|verb| id.starts_with(verb)),
             "{path}: {id}"
