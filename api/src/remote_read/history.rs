@@ -19,7 +19,7 @@ use crate::error::Error;
 /// What a scraped series that ended says: an evaluation after it finds nothing. Prometheus knows this NaN by its bits.
 pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
-/// Numbers of days read by one statement: two megabytes.
+/// Numbers of days read by one statement: two megabytes, and as much again while they are unpacked.
 const DAYS_A_BATCH: i64 = 100_000;
 
 /// Samples handed on at a time, or a few more.
