@@ -21,13 +21,13 @@ fn statements(role: &str, schema: &str) -> String {
 async fn fill(store: &Store) {
     let person = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let score = format!(r#"{{"id":"a","day":"{today}","score":81,"contributors":{{}},"new_field":7}}"#);
+    let body = format!(r#"{{"id":"a","day":"{today}","score":81,"contributors":{{}},"new_field":7}}"#);
     let ring = r#"{"id":"one","hardware_type":"gen4","set_up_at":"2026-01-01T00:00:00+00:00","size":9}"#;
     let rings = Document::observe(Collection::RingConfiguration, today.to_string().parse().unwrap(), [ring])
         .0
         .unwrap();
-    let score = Document::parse(Collection::DailySleep, &score).unwrap();
-    for (collection, document) in [(Collection::DailySleep, score), (Collection::RingConfiguration, rings)] {
+    let slept = Document::parse(Collection::DailySleep, &body).unwrap();
+    for (collection, document) in [(Collection::DailySleep, slept), (Collection::RingConfiguration, rings)] {
         let batch = Batch {
             person,
             collection,
