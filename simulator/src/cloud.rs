@@ -31,7 +31,7 @@ use crate::life::Person;
 use crate::oura::{Collection, Shape, personal_info};
 use oauth::{FrontEnd, Tokens};
 use query::Params;
-use webhook::{Sender, Webhooks};
+use webhook::{Sender, Webhooks, subscriptions};
 
 /// Requests the log remembers.
 const LOG: usize = 1_000;
@@ -177,12 +177,12 @@ impl Cloud {
             .route("/v2/usercollection/{collection}/{document_id}", get(single))
             .merge(oauth::routes(FrontEnd::Legacy, "/oauth/"))
             .merge(oauth::routes(FrontEnd::Portal, "/oauth/v2/ext/oauth-"))
-            .route("/v2/webhook/subscription", get(webhook::list).post(webhook::create))
+            .route("/v2/webhook/subscription", get(subscriptions::list).post(subscriptions::create))
             .route(
                 "/v2/webhook/subscription/{id}",
-                get(webhook::single).put(webhook::update).delete(webhook::delete),
+                get(subscriptions::single).put(subscriptions::update).delete(subscriptions::delete),
             )
-            .route("/v2/webhook/subscription/renew/{id}", put(webhook::renew))
+            .route("/v2/webhook/subscription/renew/{id}", put(subscriptions::renew))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))

@@ -1,0 +1,75 @@
+//! Subscriptions are made, renewed and missed.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use ingest::webhook::{
+    Callback, Credentials, Health, Keeper, Kept, Metrics, SubscriptionFailure, Subscriptions,
+};
+use prometheus_client::registry::Registry;
+use simulator::Fault;
+
+use super::{ALL, World, credentials, listening, start};
+
+#[tokio::test]
+async fn subscriptions_are_renewed_remade_after_a_410_and_after_they_expired() {
+    let (world, _folder) = listening().await;
+    assert_eq!(world.look().await, Kept::default(), "nothing to do twice");
+    assert!(world.webhooks.health().is_good());
+    let active = "webhook_subscriptions{state=\"active\"}";
+    assert_eq!(world.metric(active), ALL as u64);
+    let expiry = world.metric("webhook_subscription_expiry_timestamp_seconds");
+    assert_eq!(i128::from(expiry), i128::from(start().as_second() + 90 * 86_400));
+
+    world.gone.store(true, Ordering::Relaxed);
+    world.cloud.announce("create", "sleep", "x");
+    assert_eq!(world.cloud.deliver().await.cancelled, 1);
+    world.gone.store(false, Ordering::Relaxed);
+    assert_eq!(world.look().await, Kept { created: 1, ..Kept::default() });
+
+    world.pass(84 * 86_400);
+    assert_eq!(world.look().await, Kept { renewed: ALL, ..Kept::default() });
+    world.pass(89 * 86_400);
+    assert_eq!(world.look().await.renewed, ALL);
+    world.pass(91 * 86_400);
+    assert_eq!(world.look().await, Kept { created: ALL, ..Kept::default() });
+    assert_eq!(world.metric(active), ALL as u64);
+}
+
+#[tokio::test]
+async fn what_keeps_a_subscription_from_being_made_is_said() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let world = World::new(store).await;
+    let elsewhere = Credentials { secret: "not the application's".into(), ..credentials() };
+    let refused = Subscriptions::new(&world.base, elsewhere).unwrap().list().await;
+    assert!(matches!(refused, Err(SubscriptionFailure::Credentials)), "{refused:?}");
+
+    let callback: Callback = "https://elsewhere.example.org/".parse().unwrap();
+    let subscriptions = Subscriptions::new(&world.base, credentials()).unwrap();
+    let metrics = Metrics::register(&mut Registry::default());
+    let elsewhere = Keeper::new(subscriptions, callback, Health::default(), metrics, Arc::new(start));
+    let refused = elsewhere.look().await.unwrap_err();
+    assert!(refused.to_string().contains("--webhook.listen-address"), "{refused}");
+    let creations = world.cloud.log().iter().filter(|request| request.method == "POST").count();
+    assert_eq!(creations, 1, "what cannot work is not tried forty-five times");
+
+    world.cloud.faults().next("/v2/webhook/subscription", 1, &Fault::Status(503));
+    let failed = world.webhooks.keeper().look().await;
+    assert!(matches!(failed, Err(SubscriptionFailure::Status(_))), "{failed:?}");
+    assert!(!world.webhooks.health().is_good());
+    world.look().await;
+    assert!(world.webhooks.health().is_good());
+}
+
+#[test]
+fn a_callback_is_an_https_address_and_nothing_else() {
+    for address in
+        ["", "health", "http://health.example.org/", "https://", "https://me:pw@health.example.org/"]
+    {
+        assert!(address.parse::<Callback>().is_err(), "{address}");
+    }
+    assert!("https://health.example.org/?a=b".parse::<Callback>().is_err());
+    assert!("https://health.example.org/#a".parse::<Callback>().is_err());
+    let callback: Callback = " https://health.example.org".parse().unwrap();
+    assert_eq!(callback.to_string(), "https://health.example.org/");
+}
