@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::load::{median, spread};
+use super::load::{LOAD_CORE, Load, median, spread, wrk};
 use crate::postgres::{self, Server};
 use crate::process::{Running, free_port, get, until};
 use crate::programs::find;
@@ -56,7 +56,7 @@ const STATEMENT: &str = "select day, value from daily where person = 1 and metri
     and day between '2016-01-01' and '2025-12-31' order by day;";
 
 /// Connections of a closed loop.
-const CLIENTS: &str = "8";
+const CLIENTS: u32 = 8;
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     if find("wrk").is_none() {
@@ -128,11 +128,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let mut runs: [Vec<Load>; 6] = Default::default();
     for _ in 0..args.rounds {
         runs[0].push(pgbench(&programs, &url, &statement, args.seconds)?);
-        runs[1].push(wrk(uncached, TREND, PLAIN, args.seconds)?);
-        runs[2].push(wrk(uncached, GAPS, PLAIN, args.seconds)?);
-        runs[3].push(wrk(plain, "/", PLAIN, args.seconds)?);
-        runs[4].push(wrk(cached, TREND, PLAIN, args.seconds)?);
-        runs[5].push(wrk(cached, TREND, GZIP, args.seconds)?);
+        runs[1].push(wrk(uncached, TREND, PLAIN, CLIENTS, args.seconds)?);
+        runs[2].push(wrk(uncached, GAPS, PLAIN, CLIENTS, args.seconds)?);
+        runs[3].push(wrk(plain, "/", PLAIN, CLIENTS, args.seconds)?);
+        runs[4].push(wrk(cached, TREND, PLAIN, CLIENTS, args.seconds)?);
+        runs[5].push(wrk(cached, TREND, GZIP, CLIENTS, args.seconds)?);
     }
     for (name, runs) in names.iter().zip(&runs) {
         let of = |pick: fn(&Load) -> f64| runs.iter().map(pick).collect::<Vec<f64>>();
@@ -157,9 +157,6 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     tokens(args, &binary, &url, cached)
 }
 
-/// The core of the load and of PostgreSQL; the server has the first.
-const LOAD_CORE: &str = "1";
-
 fn pinned(program: &Path) -> Command {
     let mut command = Command::new("taskset");
     command.args(["-c", "0"]).arg(program);
@@ -177,51 +174,23 @@ fn database(programs: &Path, server: &Server, binary: &Path) -> Result<String> {
     Ok(url)
 }
 
-/// What a closed loop saw.
-struct Load {
-    /// A second.
-    rate: f64,
-    /// Milliseconds.
-    half: f64,
-    tail: f64,
-}
-
-fn wrk(port: u16, path: &str, header: &str, seconds: u32) -> Result<Load> {
-    let mut command = Command::new("taskset");
-    command.args(["-c", LOAD_CORE, "wrk", "-t1", "-c", CLIENTS, "--latency", "-H", header]);
-    command.arg(format!("-d{seconds}s"));
-    let said =
-        run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), "look at the lines above")?;
-    if said.contains("Non-2xx") || said.contains("Socket errors") {
-        bail!("wrk met errors:\n{said}");
-    }
-    let after = |mark: &str| {
-        let rest = said.lines().find_map(|line| line.trim_start().strip_prefix(mark));
-        rest.and_then(|rest| rest.split_whitespace().next().map(str::to_owned))
-            .context("wrk said less than it should")
-    };
-    Ok(Load {
-        rate: after("Requests/sec:")?.parse()?,
-        half: milliseconds(&after("50%")?)?,
-        tail: milliseconds(&after("99%")?)?,
-    })
-}
-
-fn milliseconds(text: &str) -> Result<f64> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
-    let factor = match unit {
-        "us" => 1e-3,
-        "ms" => 1.0,
-        _ => 1e3,
-    };
-    Ok(number.parse::<f64>()? * factor)
-}
-
 fn pgbench(programs: &Path, url: &str, statement: &Path, seconds: u32) -> Result<Load> {
     let folder = tempfile::tempdir()?;
     let mut command = Command::new("taskset");
     command.args(["-c", LOAD_CORE]).arg(programs.join("pgbench")).current_dir(folder.path());
-    command.args(["-n", "-M", "prepared", "-l", "-c", CLIENTS, "-j", "1", "-T", &seconds.to_string(), "-f"]);
+    command.args([
+        "-n",
+        "-M",
+        "prepared",
+        "-l",
+        "-c",
+        &CLIENTS.to_string(),
+        "-j",
+        "1",
+        "-T",
+        &seconds.to_string(),
+        "-f",
+    ]);
     let said = run::quietly(command.arg(statement).arg(url), "look at the lines above")?;
     let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench said no rate")?;
     let rate = rate.split_whitespace().next().context("pgbench said no rate")?.parse()?;
@@ -233,7 +202,9 @@ fn pgbench(programs: &Path, url: &str, statement: &Path, seconds: u32) -> Result
     }
     took.sort_by(f64::total_cmp);
     let at = |part: usize| took.get(took.len() * part / 100).copied().unwrap_or(f64::NAN);
-    Ok(Load { rate, half: at(50), tail: at(99) })
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    let requests = took.len() as f64;
+    Ok(Load { requests, rate, half: at(50), tail: at(99) })
 }
 
 /// Whether a guesser learns by the clock that a token's number exists, or that its secret begins right.

@@ -110,7 +110,7 @@ fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
             let urls = [(port, "/metrics"), (nginx_port, file.as_str()), (copying_port, file.as_str())];
             for (server, (port, path)) in urls.into_iter().enumerate() {
                 let before = servers[server].1.processor()?;
-                let load = wrk(port, path, Some(header), CONNECTIONS, args.seconds)?;
+                let load = wrk(port, path, header, CONNECTIONS, args.seconds)?;
                 let took = servers[server].1.processor()? - before;
                 costs[server].push(took * 1e6 / load.requests);
                 rates[server].push(load.rate);

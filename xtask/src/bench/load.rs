@@ -6,27 +6,25 @@ use anyhow::{Context, Result, bail};
 
 use crate::run;
 
+/// The core of the load and of PostgreSQL; the server has the first.
+pub(super) const LOAD_CORE: &str = "1";
+
 /// What a closed loop saw.
 pub(super) struct Load {
     pub(super) requests: f64,
     /// A second.
     pub(super) rate: f64,
+    /// The median in milliseconds.
+    pub(super) half: f64,
     /// The 99th percentile in milliseconds.
     pub(super) tail: f64,
 }
 
-/// A closed loop of so many connections on the second core; the server has the first.
-pub(super) fn wrk(
-    port: u16,
-    path: &str,
-    header: Option<&str>,
-    connections: u32,
-    seconds: u32,
-) -> Result<Load> {
+/// A closed loop of so many connections beside the server.
+pub(super) fn wrk(port: u16, path: &str, header: &str, connections: u32, seconds: u32) -> Result<Load> {
     let mut command = Command::new("taskset");
-    command.args(["-c", "1", "wrk", "-t1", "--latency"]);
+    command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency", "-H", header]);
     command.args([format!("-c{connections}"), format!("-d{seconds}s")]);
-    command.args(header.iter().flat_map(|header| ["-H", header]));
     let advice = "look at the lines above";
     let said = run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), advice)?;
     if said.contains("Non-2xx") || said.contains("Socket errors") {
@@ -46,6 +44,7 @@ fn read(said: &str) -> Option<Load> {
     Some(Load {
         requests: requests.parse().ok()?,
         rate: after("Requests/sec:")?.parse().ok()?,
+        half: milliseconds(after("50%")?)?,
         tail: milliseconds(after("99%")?)?,
     })
 }
@@ -84,7 +83,7 @@ mod tests {
                     Latency   810.50us  120.00us   5.00ms   90.50%\n  Latency Distribution\n     50%  790.00us\n     75%    1.00ms\n     \
                     90%    1.50ms\n     99%    1.05s \n  49123 requests in 5.00s, 1.20GB read\nRequests/sec:   9824.60\n";
         let load = read(said).unwrap();
-        assert_eq!((load.requests, load.rate, load.tail), (49123.0, 9824.6, 1050.0));
+        assert_eq!((load.requests, load.rate, load.half, load.tail), (49123.0, 9824.6, 0.79, 1050.0));
         assert!(read("Requests/sec: many").is_none());
     }
 
