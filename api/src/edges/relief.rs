@@ -11,11 +11,12 @@ use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout};
 
 use super::metrics::{Metrics, Refusal};
 use crate::error::Error;
+use crate::remote_read;
 use crate::state::State;
 
 /// Questions that run at a time: several for each connection to the database, few enough to hold their answers.
@@ -35,6 +36,10 @@ const PING: Duration = Duration::from_secs(2);
 
 /// Probes must get through, and say themselves what is wrong.
 const ALWAYS: &str = "/api/v1/health";
+
+/// Waits for turns of its own: a dashboard asks Prometheus forty questions at a time, and each waits for the others. Here
+/// they would take the places of everybody else.
+const APART: &str = remote_read::PATH;
 
 pub(crate) struct Relief {
     places: Semaphore,
@@ -64,6 +69,15 @@ impl Relief {
             None => true,
             Some(until) if Instant::now() < until => false,
             Some(_) => self.look(metrics).await,
+        }
+    }
+
+    /// A turn to ask, after a short wait where many are there.
+    async fn turn(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Error> {
+        let place = self.places.try_acquire().map_err(|_| Error::Busy)?;
+        match timeout(PATIENCE, self.turns.acquire()).await {
+            Ok(Ok(turn)) => Ok((place, turn)),
+            _ => Err(Error::Busy),
         }
     }
 
@@ -114,16 +128,19 @@ pub(crate) async fn relieve(With(state): With<Arc<State>>, request: Request, nex
         metrics.refused(Refusal::Database);
         return Error::DatabaseGone.into_response();
     }
-    let Ok(_place) = relief.places.try_acquire() else {
-        metrics.refused(Refusal::Busy);
-        return Error::Busy.into_response();
+    let response = if request.uri().path() == APART {
+        next.run(request).await
+    } else {
+        match relief.turn().await {
+            Ok(_turn) => next.run(request).await,
+            Err(busy) => busy.into_response(),
+        }
     };
-    let Ok(Ok(_turn)) = timeout(PATIENCE, relief.turns.acquire()).await else {
+    let error = response.extensions().get::<Arc<Error>>();
+    if error.is_some_and(|error| matches!(**error, Error::Busy)) {
         metrics.refused(Refusal::Busy);
-        return Error::Busy.into_response();
-    };
-    let response = next.run(request).await;
-    let failed = response.extensions().get::<Arc<Error>>().is_some_and(|error| error.is_of_the_database());
+    }
+    let failed = error.is_some_and(|error| error.is_of_the_database());
     if failed || response.status() == StatusCode::GATEWAY_TIMEOUT {
         relief.look(metrics).await;
     }

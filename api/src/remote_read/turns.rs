@@ -15,19 +15,25 @@ const WHOLE: usize = 4;
 /// Streams: each holds a few frames, for as long as its reader takes.
 const STREAMS: usize = 16;
 
-/// How long a question waits for its turn. All that time it takes a place among the questions of the whole service.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Questions that wait for a turn: of some dashboards that are opened at a time.
+const WAITING: usize = 256;
+
+/// How long they wait: on a small machine a dashboard's first questions take seconds. Prometheus waits a minute, and
+/// the service gives up every answer that has not begun after half of one.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The turns of one service; clones share them.
 #[derive(Clone)]
 pub(super) struct Turns {
     whole: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
-        Self { whole: Arc::new(Semaphore::new(WHOLE)), streams: Arc::new(Semaphore::new(STREAMS)) }
+        let [whole, streams, waiting] = [WHOLE, STREAMS, WAITING].map(|most| Arc::new(Semaphore::new(most)));
+        Self { whole, streams, waiting }
     }
 
     /// A turn to answer this way; whoever has it is not done before it is dropped.
@@ -36,6 +42,7 @@ impl Turns {
             ResponseType::Samples => &self.whole,
             ResponseType::StreamedXorChunks => &self.streams,
         };
+        let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
         match timeout(PATIENCE, turns.clone().acquire_owned()).await {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(Error::Busy),

@@ -1,5 +1,6 @@
 //! Remote read at the boundary of HTTP: what comes broken is refused in words, and never by a 5xx.
 
+mod crowd;
 mod people;
 
 use axum::body::Body;
