@@ -8,8 +8,12 @@ mod history;
 mod ingest;
 mod load;
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 use clap::Subcommand;
+
+use crate::run;
 
 /// Measure the product as it ships: release build, processes of their own, medians with their spread
 #[derive(clap::Args)]
@@ -35,4 +39,25 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         Bench::History(args) => history::main(args),
         Bench::Ingest(args) => ingest::main(args),
     }
+}
+
+/// What is measured.
+#[derive(clap::Args)]
+struct Product {
+    /// Measure this binary instead of building one
+    #[arg(long, value_name = "PATH")]
+    binary: Option<PathBuf>,
+}
+
+impl Product {
+    fn path(&self) -> Result<PathBuf> {
+        self.binary.clone().map_or_else(|| build(&["-p", "app"], "myhealth"), Ok)
+    }
+}
+
+/// Makes a program in release, as the product is, and says where it lies; `path` is that below the folder of releases.
+fn build(words: &[&str], path: &str) -> Result<PathBuf> {
+    let mut cargo = run::cargo(&[&["build", "--release"], words].concat());
+    run::visibly(&mut cargo, "mend the build; `cargo xtask test` says more.")?;
+    Ok(run::root().join("target/release").join(path))
 }

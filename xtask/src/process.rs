@@ -170,12 +170,7 @@ pub(crate) fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
+    use crate::run::shell;
 
     #[test]
     fn a_port_is_read_from_whole_lines() {

@@ -68,14 +68,15 @@ fn not_started(line: &str, error: &io::Error, advice: &str) -> Error {
 }
 
 #[cfg(test)]
+pub(crate) fn shell(script: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", script]);
+    command
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
-
-    fn shell(script: &str) -> Command {
-        let mut command = Command::new("sh");
-        command.args(["-c", script]);
-        command
-    }
 
     #[test]
     fn a_failure_says_command_status_output_and_advice() {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use super::load::{LOAD_CORE, Load, median, spread, wrk};
+use super::{Product, build};
 use crate::postgres::{self, Server};
 use crate::process::{Running, free_port, get, until};
 use crate::programs::find;
@@ -32,9 +33,8 @@ pub(crate) struct Args {
     /// Requests with each kind of token
     #[arg(long, default_value_t = 2000)]
     tokens: usize,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    product: Product,
     /// Compare with this build of `api/examples/bare.rs` instead of building one
     #[arg(long, value_name = "PATH")]
     bare: Option<PathBuf>,
@@ -62,16 +62,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if find("wrk").is_none() {
         apt::install(&["wrk"])?;
     }
-    let advice = "mend the build; `cargo xtask test` says more.";
-    let built = |told: &Option<PathBuf>, words: &[&str], path: &str| -> Result<PathBuf> {
-        if let Some(told) = told {
-            return Ok(told.clone());
-        }
-        run::visibly(&mut run::cargo(&[&["build", "--release"], words].concat()), advice)?;
-        Ok(run::root().join("target/release").join(path))
+    let binary = args.product.path()?;
+    let bare = match &args.bare {
+        Some(told) => told.clone(),
+        None => build(&["-p", "api", "--example", "bare"], "examples/bare")?,
     };
-    let binary = built(&args.binary, &["-p", "app"], "myhealth")?;
-    let bare = built(&args.bare, &["-p", "api", "--example", "bare"], "examples/bare")?;
     let folder = run::root().join("target/bench-api");
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder)?;

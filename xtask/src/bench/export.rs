@@ -3,13 +3,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use domain::Day;
 
+use super::Product;
 use super::load::{median, spread};
 use crate::postgres::{self, Server};
 use crate::process::{Running, free_port, get};
@@ -27,9 +28,8 @@ pub(crate) struct Args {
     /// Days of points, 288 each
     #[arg(long, default_value_t = 3650)]
     days: u32,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    product: Product,
 }
 
 const FORMATS: [&str; 5] = ["csv", "ndjson", "json", "parquet", "fhir"];
@@ -45,13 +45,7 @@ const AT_A_TIME: u32 = 34;
 const ADVICE: &str = "look at the lines above";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let binary = if let Some(binary) = &args.binary {
-        binary.clone()
-    } else {
-        let advice = "mend the build; `cargo xtask test` says more.";
-        run::visibly(&mut run::cargo(&["build", "--release", "-p", "app"]), advice)?;
-        run::root().join("target/release/myhealth")
-    };
+    let binary = args.product.path()?;
     let folder = run::root().join("target/bench-export");
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder)?;

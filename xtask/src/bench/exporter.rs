@@ -1,7 +1,7 @@
 //! The exporter beside a web server that does nothing else, and with very many persons.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use domain::{Collection, METRICS};
 
+use super::Product;
 use super::load::{median, spread, wrk};
 use crate::postgres::{self, Server};
 use crate::process::{Running, free_port, get, until};
@@ -30,9 +31,8 @@ pub(crate) struct Args {
     /// Persons of the large database
     #[arg(long, default_value_t = 10_000)]
     people: usize,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    product: Product,
 }
 
 /// Connections of a closed loop.
@@ -48,13 +48,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if !missing.is_empty() {
         apt::install(&missing)?;
     }
-    let advice = "mend the build; `cargo xtask test` says more.";
-    let binary = if let Some(binary) = &args.binary {
-        binary.clone()
-    } else {
-        run::visibly(&mut run::cargo(&["build", "--release", "-p", "app"]), advice)?;
-        run::root().join("target/release/myhealth")
-    };
+    let binary = args.product.path()?;
     let folder = run::root().join("target/bench-exporter");
     fs::remove_dir_all(&folder).ok();
     fs::create_dir_all(&folder)?;

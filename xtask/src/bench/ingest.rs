@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use super::load;
+use super::{Product, build, load};
 use crate::postgres::{self, Server};
 use crate::run;
 
@@ -27,27 +27,17 @@ pub(crate) struct Args {
     /// The first day of the life
     #[arg(long, value_name = "DAY", default_value = "2016-11-21")]
     since: String,
-    /// Measure this binary instead of building one
-    #[arg(long, value_name = "PATH")]
-    binary: Option<PathBuf>,
+    #[command(flatten)]
+    product: Product,
 }
 
 /// How often a running process's peak memory is looked at; the peak itself never falls.
 const LOOK: Duration = Duration::from_millis(10);
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let advice = "mend the build; `cargo xtask test` says more.";
-    run::visibly(
-        &mut run::cargo(&["build", "--release", "-p", "simulator", "--example", "recorded"]),
-        advice,
-    )?;
-    let binary = if let Some(binary) = &args.binary {
-        binary.clone()
-    } else {
-        run::visibly(&mut run::cargo(&["build", "--release", "-p", "app"]), advice)?;
-        target().join("release/myhealth")
-    };
-    let cloud = Cloud::start(&args.since)?;
+    let recorded = build(&["-p", "simulator", "--example", "recorded"], "examples/recorded")?;
+    let binary = args.product.path()?;
+    let cloud = Cloud::start(&recorded, &args.since)?;
     let sync = |database: &Database| sync(&binary, &cloud.address, &args.since, database);
     eprintln!("warming the cloud (its first answers are computed)");
     sync(&Database::embedded(0)?)?;
@@ -98,10 +88,6 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn target() -> PathBuf {
-    run::root().join("target")
-}
-
 /// The simulated cloud; killed when dropped.
 struct Cloud {
     process: Child,
@@ -109,8 +95,8 @@ struct Cloud {
 }
 
 impl Cloud {
-    fn start(since: &str) -> Result<Self> {
-        let mut process = Command::new(target().join("release/examples/recorded"))
+    fn start(program: &Path, since: &str) -> Result<Self> {
+        let mut process = Command::new(program)
             .arg(since)
             .stdout(Stdio::piped())
             .spawn()
