@@ -13,6 +13,7 @@ use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
+use store::create_private;
 
 /// Parts of an upload: the least that S3 takes.
 const PART: usize = 5 * 1024 * 1024;
@@ -178,15 +179,6 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(std::io::Error::other)?
-}
-
-/// Health data is its owner's alone; a folder that is there stays as it is.
-fn create_private(path: &FilePath) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path)
 }
 
 fn sweep(folder: PathBuf, now: Timestamp) -> std::io::Result<usize> {

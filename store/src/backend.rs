@@ -178,8 +178,8 @@ pub(crate) fn create_file(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-/// A folder made here is the owner's too.
-fn create_private(directory: &Path) -> std::io::Result<()> {
+/// Makes a folder, and those above it, that is its owner's alone, as health data are; one that is there stays as it is.
+pub fn create_private(directory: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -43,7 +43,7 @@ pub use absence::absences;
 pub use absent::Doubt;
 pub use accounts::{Account, NewAccount};
 pub use apply::{Applied, Batch};
-pub use backend::{Location, PoolUse};
+pub use backend::{Location, PoolUse, create_private};
 pub use columns::{Column, Extent};
 pub use credentials::{Credential, SealedPair};
 pub use documents::StoredDocument;
