@@ -6,7 +6,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{docs, mixin, run};
+use mixin::Config;
+
+use crate::{docs, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -42,7 +44,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 /// Every generated file: its path and its text.
 fn files() -> Result<Vec<(String, String)>> {
     let single = FILES.iter().map(|file| Ok((file.path.to_owned(), (file.render)()?)));
-    single.chain(mixin::files().into_iter().map(Ok)).collect()
+    single.chain(mixin::files(&Config::default()).into_iter().map(Ok)).collect()
 }
 
 /// Fails when a file differs from what the code says.
@@ -114,7 +116,7 @@ mod tests {
     #[test]
     fn every_file_says_that_it_is_generated_and_how() {
         let paths = FILES.iter().map(|file| file.path.to_owned());
-        for path in paths.chain(mixin::files().into_iter().map(|(path, _)| path)) {
+        for path in paths.chain(mixin::files(&Config::default()).into_iter().map(|(path, _)| path)) {
             let text = read(&run::root().join(&path));
             let first = text.lines().next().unwrap_or_default();
             // JSON has no comments; a dashboard says it in its description.

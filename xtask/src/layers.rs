@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 12] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("domain", &[]),
     ("statistics", &[]),
     ("simulator", &[]),
@@ -21,7 +21,8 @@ const MAY_USE: [(&str, &[&str]); 12] = [
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "store"]),
     ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
-    ("xtask", &["domain"]),
+    ("mixin", &["domain"]),
+    ("xtask", &["domain", "mixin"]),
 ];
 
 /// Members that tests of any member may use too.

@@ -15,13 +15,13 @@ mod docs;
 mod generate;
 #[cfg(test)]
 mod layers;
-mod mixin;
 mod pictures;
 mod postgres;
 mod process;
 mod programs;
 mod provision;
 mod python;
+mod queries;
 #[cfg(test)]
 mod quirks;
 mod run;
@@ -43,8 +43,8 @@ struct Cli {
 enum Command {
     Test(test::Args),
     Generate(generate::Args),
-    Mixin(mixin::Args),
-    LintQueries(mixin::lint::Args),
+    Mixin(queries::RenderArgs),
+    LintQueries(queries::LintArgs),
     Pictures(pictures::Args),
     Provision(provision::Args),
     Bench(bench::Args),
@@ -55,8 +55,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::main(&args),
         Command::Generate(args) => generate::main(&args),
-        Command::Mixin(args) => mixin::main(&args),
-        Command::LintQueries(args) => mixin::lint::main(&args),
+        Command::Mixin(args) => queries::render(&args),
+        Command::LintQueries(args) => queries::lint(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::Bench(args) => bench::main(&args),

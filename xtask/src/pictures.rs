@@ -39,7 +39,8 @@ pub(crate) struct Args {
 const SCRAPE: &str = "5s";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let uids = super::mixin::uids();
+    let dashboards = mixin::dashboards(&mixin::Config::default());
+    let uids: Vec<_> = dashboards.iter().map(|dashboard| dashboard.uid.to_owned()).collect();
     let chosen = chosen(&uids, &args.boards)?;
     let preview = run::root().join("dashboards/preview");
     let to = run::root().join(&args.to);

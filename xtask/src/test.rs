@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::provision::provision;
-use crate::{generate, mixin, run};
+use crate::{generate, queries, run};
 
 /// Run every check: format, generated files, queries, clippy, and all tests with what they need
 ///
@@ -53,7 +53,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         match step {
             Step::Fmt => done.time("fmt", fmt)?,
             Step::Generated => done.time("generated", generate::check)?,
-            Step::Queries => done.time("queries", mixin::lint::check)?,
+            Step::Queries => done.time("queries", queries::check)?,
             Step::Clippy => done.time("clippy", clippy)?,
             Step::Tests => {
                 let provisioned = done.time("provision", provision)?;

@@ -92,6 +92,6 @@ fn grafana_finds_the_dashboards_where_the_guide_puts_them() {
     assert_eq!((api_version, providers.len()), (1, 1));
     let Provider { name, folder, r#type, allow_ui_updates, update_interval_seconds, options } = &providers[0];
     assert_eq!((name.as_str(), folder.as_str(), r#type.as_str()), ("myhealth", "Oura", "file"));
-    assert!(!allow_ui_updates && *update_interval_seconds >= 10, "edits are made in xtask/src/mixin");
+    assert!(!allow_ui_updates && *update_interval_seconds >= 10, "edits are made in mixin/src");
     assert!(shipped("docs/dashboards.md").contains(options.path.to_str().unwrap()));
 }

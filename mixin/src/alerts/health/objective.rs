@@ -1,0 +1,69 @@
+//! The objective of sleep: its budget, and how fast it burns.
+
+use super::{ME, past, record};
+use crate::config::Health;
+use crate::names;
+use crate::query::Scope;
+use crate::rules::Severity::{Info, Warning};
+use crate::rules::{Alert, Area, Proof, Record};
+
+/// Sleep as a service: an objective, what it allows, and how fast that is used up.
+pub(super) fn records(s: &Scope, h: &Health) -> Vec<Record> {
+    let goal = h.sleep_hours * 3600.0;
+    let allowed = 1.0 - h.sleep_objective;
+    let met = |window: &str| {
+        format!("avg_over_time((max by (person) ({}) >= bool {goal})[{window}:1d])", s.day("sleep_duration"))
+    };
+    let over = |function: &str| format!("max by (person) ({})", s.over(function, "sleep_duration", "14d"));
+    // Ten nights of fourteen; a debt from three nights says nothing.
+    let debt = format!(
+        "{goal} * {0} - on (person) {1} and on (person) {0} >= 10",
+        over("count_over_time"),
+        over("sum_over_time")
+    );
+    vec![
+        record(names::SLEEP_SLO, met("28d")),
+        record(names::SLEEP_BUDGET, format!("1 - (1 - {}) / {allowed:.3}", names::SLEEP_SLO)),
+        record(names::SLEEP_BURN_FAST, format!("(1 - {}) / {allowed:.3}", met("3d"))),
+        record(names::SLEEP_BURN_SLOW, format!("(1 - {}) / {allowed:.3}", met("7d"))),
+        record(names::SLEEP_DEBT, debt),
+    ]
+}
+
+pub(super) fn alerts(h: &Health) -> Vec<Alert> {
+    let hours = h.sleep_hours;
+    let goal = hours * 3600.0;
+    let night = |good: usize, bad: usize| {
+        past("sleep_duration", &[vec![goal + 600.0; good], vec![goal - 600.0; bad]].concat())
+    };
+    vec![
+        Alert {
+            name: "OuraSleepBudgetBurnsFast",
+            severity: Warning,
+            area: Area::Health,
+            // Two windows: the short one says that it goes on, the long one that it is no single bad night.
+            expr: format!("{} >= 3 and on (person) {} >= 2", names::SLEEP_BURN_FAST, names::SLEEP_BURN_SLOW),
+            wait: "30m",
+            keep: "12h",
+            summary: "{{ $labels.person }}: short nights use up the month's budget {{ $value | printf \"%.1f\" }} times too fast",
+            description: format!(
+                "Most of the last nights had less than {hours} hours. At this rate the nights that may be short in 28 days are used up in under two weeks."
+            ),
+            proof: Proof { series: vec![night(12, 6)], silent: "13d", firing: "15d", labels: ME },
+        },
+        Alert {
+            name: "OuraSleepBudgetSpent",
+            severity: Info,
+            area: Area::Health,
+            expr: format!("{} < 0", names::SLEEP_BUDGET),
+            wait: "30m",
+            keep: "12h",
+            summary: "{{ $labels.person }}: the sleep objective of four weeks is missed",
+            description: format!(
+                "Fewer than {} % of the last 28 nights had {hours} hours. It comes back as good nights push the short ones out of the window.",
+                h.sleep_objective * 100.0
+            ),
+            proof: Proof { series: vec![night(12, 8)], silent: "14d", firing: "16d", labels: ME },
+        },
+    ]
+}

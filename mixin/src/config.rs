@@ -1,0 +1,130 @@
+//! Everything a user may want to be different, in one place.
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of the mixin. Durations are PromQL durations.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Matchers of the series that the exporter shows now.
+    pub live: String,
+    /// Matchers of history: remote read's, or those of imported blocks.
+    pub history: String,
+    /// Matchers of the services' own series.
+    pub service: String,
+    /// Where the runbook is; the alert's name is appended as an anchor. Every process serves it beside its gauges, so the
+    /// default works on the machine itself; put the address there under which whoever gets the messages reaches it.
+    pub runbook: String,
+    /// Matchers of kube-state-metrics and kubelet series.
+    pub kubernetes: String,
+    /// When health alerts fire.
+    pub health: Health,
+    /// When service alerts fire.
+    pub services: Services,
+}
+
+/// When a health alert fires. Baselines are the person's own last 28 days.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Health {
+    /// Skin temperature above the person's own average that counts as a sign of illness, in degrees Celsius.
+    pub warm_celsius: f64,
+    /// The same, when it alone is worth a message.
+    pub hot_celsius: f64,
+    /// Standard deviations from the baseline that count as a sign.
+    pub deviations: f64,
+    /// Signs of illness (of four) that make an alert.
+    pub signs: u8,
+    /// Readiness below which a day is bad.
+    pub readiness: u8,
+    /// Sleep a night should have, in hours.
+    pub sleep_hours: f64,
+    /// Share of nights that should reach it: the objective.
+    pub sleep_objective: f64,
+    /// Sleep missing over 14 nights that makes an alert, in hours.
+    pub sleep_debt_hours: f64,
+    /// Spread (standard deviation) of bedtime over 14 nights that makes an alert, in minutes.
+    pub bedtime_minutes: u16,
+    /// Blood oxygen of three nights below which an alert is made.
+    pub oxygen_ratio: f64,
+    /// Fall of blood oxygen below the person's own mean that makes an alert.
+    pub oxygen_fall_ratio: f64,
+    /// Battery below which the ring may not last the night.
+    pub battery_ratio: f64,
+    /// How long before the usual bedtime the battery is looked at, in hours.
+    pub battery_hours: u8,
+    /// Days in a row without the movement goal that make an alert.
+    pub movement_days: u8,
+    /// Hours of a day without the ring that make a note.
+    pub unworn_hours: u8,
+}
+
+impl Default for Health {
+    fn default() -> Self {
+        Self {
+            warm_celsius: 0.5,
+            hot_celsius: 1.0,
+            deviations: 1.5,
+            signs: 3,
+            readiness: 60,
+            sleep_hours: 7.0,
+            sleep_objective: 0.8,
+            sleep_debt_hours: 12.0,
+            bedtime_minutes: 90,
+            oxygen_ratio: 0.92,
+            oxygen_fall_ratio: 0.02,
+            battery_ratio: 0.25,
+            battery_hours: 3,
+            movement_days: 5,
+            unworn_hours: 12,
+        }
+    }
+}
+
+/// When a service alert fires.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Services {
+    /// Share of answers that are server errors.
+    pub error_ratio: f64,
+    /// 95th percentile of answer times, in seconds.
+    pub latency_seconds: f64,
+    /// Without a successful read of Oura, in hours.
+    pub sync_hours: u8,
+    /// Without a new day from the ring, in days.
+    pub data_days: u8,
+    /// Requests to Oura in five minutes; Oura allows a token 5,000.
+    pub oura_requests: u16,
+    /// Hours before a webhook subscription's end at which its renewal has failed.
+    pub webhook_hours: u8,
+    /// Minutes before a token's end at which its renewal has failed.
+    pub token_minutes: u8,
+}
+
+impl Default for Services {
+    fn default() -> Self {
+        Self {
+            error_ratio: 0.05,
+            latency_seconds: 1.0,
+            sync_hours: 2,
+            data_days: 2,
+            oura_requests: 4000,
+            webhook_hours: 48,
+            token_minutes: 30,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            live: r#"source="""#.to_owned(),
+            history: r#"source="history""#.to_owned(),
+            service: r#"job=~"myhealth.*""#.to_owned(),
+            runbook: "http://localhost:9872/runbook".to_owned(),
+            kubernetes: r#"namespace=~"$namespace""#.to_owned(),
+            health: Health::default(),
+            services: Services::default(),
+        }
+    }
+}

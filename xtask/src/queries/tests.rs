@@ -1,0 +1,162 @@
+//! The committed dashboards and rules, held to what exists, and the lint itself, held to finding what does not.
+
+use mixin::Vocabulary;
+
+use super::*;
+
+#[test]
+fn every_expression_is_about_what_exists() {
+    assert_eq!(mixin::problems(&Config::default(), &service_metrics().unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn prometheus_can_read_every_expression() {
+    lint(&LintArgs { types: false }).unwrap();
+}
+
+fn prove(name: &str) {
+    let file = format!("alerts/tests/{name}.yaml");
+    let mut promtool = Command::new(promtool().unwrap());
+    promtool.current_dir(run::root()).args(["test", "rules", &file]);
+    run::quietly(&mut promtool, "mend the alert or its proof").unwrap();
+}
+
+// Two tests, because they take half a minute and can run beside each other.
+#[test]
+fn every_health_alert_is_silent_before_and_fires_after() {
+    prove("health");
+}
+
+#[test]
+fn every_service_alert_is_silent_before_and_fires_after() {
+    prove("service");
+}
+
+fn vocabulary() -> Vocabulary {
+    Vocabulary::new(&Config::default(), &service_metrics().unwrap())
+}
+
+fn complaints(expr: &str, legend: &str) -> Vec<String> {
+    vocabulary().complaints(expr, &[legend.to_owned()])
+}
+
+#[test]
+fn what_does_not_exist_is_found() {
+    for (expr, legend, wanted) in [
+        ("oura_sleep_scoer", "", "no series is called oura_sleep_scoer"),
+        ("oura_sleep_score{persom=\"me\"}", "", "oura_sleep_score has no label persom"),
+        (
+            "oura_sleep_stage_duration_seconds{stage=~\"deep|rm\"}",
+            "",
+            "stage of oura_sleep_stage_duration_seconds is never \"rm\"",
+        ),
+        ("oura_resilience_level{state=\"good\"}", "", "state of oura_resilience_level is never \"good\""),
+        (
+            "oura_newest_day_timestamp_seconds{collection=\"sleeps\"}",
+            "",
+            "collection of oura_newest_day_timestamp_seconds is never \"sleeps\"",
+        ),
+        ("sum by (stage) (oura_sleep_score)", "", "no series here has a label stage"),
+        ("oura_sleep_score", "{{stage}}", "no series here has a label stage"),
+        ("oura_sleep_score", "{{ $labels.stage }}", "no series here has a label stage"),
+        ("ALERTS{alertname=\"OuraIll\"}", "", "alertname of ALERTS is never \"OuraIll\""),
+        ("time()", "", "selects no series"),
+    ] {
+        assert_eq!(complaints(expr, legend), [wanted], "{expr}");
+    }
+}
+
+#[test]
+fn what_exists_is_let_through() {
+    for (expr, legend) in [
+        (
+            "max by (person, stage) (oura_sleep_stage_duration_seconds{source=\"history\",person=~\"$person\"})",
+            "{{stage}} {{person}}",
+        ),
+        (
+            "histogram_quantile(0.95, sum by (le) (rate(myhealth_http_request_duration_seconds_bucket[5m])))",
+            "",
+        ),
+        (
+            "person:oura_illness_signs:count{person=\"me\"} > 2",
+            "{{ $value | humanize }} {{ $labels.person }}",
+        ),
+    ] {
+        assert_eq!(complaints(expr, legend), Vec::<String>::new(), "{expr}");
+    }
+}
+
+#[test]
+fn every_alert_has_its_heading_in_the_runbook_and_no_heading_is_left_over() {
+    let runbook = std::fs::read_to_string(run::root().join("docs/runbook.md")).unwrap();
+    let headings: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
+    let mut alerts: Vec<_> =
+        mixin::alert_files(&Config::default()).into_iter().flat_map(|file| file.alerts).collect();
+    let mut sorted = headings.clone();
+    sorted.sort_unstable();
+    alerts.sort_unstable();
+    assert_eq!(sorted, alerts);
+    for heading in headings {
+        let section = runbook.split(&format!("### {heading}\n")).nth(1).unwrap().split("\n#").next().unwrap();
+        assert!(section.contains("**Do:**") && section.len() > 80, "{heading} says what to do");
+    }
+}
+
+const ALERTMANAGER: &str = "alerts/alertmanager/alertmanager.yml";
+
+fn amtool(arguments: &[&str]) -> String {
+    let amtool = programs::variable("MYHEALTH_TEST_AMTOOL")
+        .or_else(|| programs::find("amtool").map(|path| path.display().to_string()));
+    let mut command = Command::new(amtool.expect("`cargo xtask provision` installs amtool"));
+    run::quietly(command.current_dir(run::root()).args(arguments), "mend the configuration").unwrap()
+}
+
+#[test]
+fn alertmanager_can_read_its_configuration_and_templates() {
+    let said = amtool(&["check-config", ALERTMANAGER]);
+    assert!(said.contains("SUCCESS") && said.contains("1 templates"), "{said}");
+}
+
+#[test]
+fn alertmanager_knows_no_alert_that_does_not_exist() {
+    let text = std::fs::read_to_string(run::root().join(ALERTMANAGER)).unwrap();
+    let vocabulary = vocabulary();
+    let matchers = text
+        .lines()
+        .filter_map(|line| line.split_once("matchers: ["))
+        .map(|(_, rest)| rest.trim_end_matches(']'));
+    let mut seen = 0;
+    for matcher in matchers {
+        // `Oura(A|B)` is written out: every word must be one.
+        let written =
+            match matcher.split_once('(').and_then(|(head, rest)| Some((head, rest.split_once(')')?.0))) {
+                Some((head, words)) => {
+                    let prefix = head.rsplit_once('"').unwrap().1;
+                    let words: Vec<_> = words.split('|').map(|word| format!("{prefix}{word}")).collect();
+                    format!("alertname=~\"{}\"", words.join("|"))
+                }
+                None => matcher.to_owned(),
+            };
+        let expr = format!("ALERTS{{{written}}}").replace("person!=\"\"", "person=~\".+\"");
+        assert_eq!(vocabulary.complaints(&expr, &[]), Vec::<String>::new(), "{matcher}");
+        seen += 1;
+    }
+    assert!(seen > 15, "{seen} matchers: the file was not understood");
+}
+
+#[test]
+fn every_kind_of_alert_reaches_whom_it_concerns() {
+    for (labels, receiver) in [
+        (&["area=health", "severity=warning", "alertname=OuraIllnessSignal", "person=me"][..], "person"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=me"], "person"),
+        (&["area=health", "severity=info", "alertname=OuraHrvLow", "person=me"], "person-digest"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=alex"], "alex"),
+        (&["area=service", "severity=critical", "alertname=MyHealthDown", "blinds=health"], "operator-pager"),
+        (&["area=service", "severity=warning", "alertname=MyHealthSyncStale", "person=alex"], "operator"),
+        (&["area=service", "severity=info", "alertname=MyHealthOuraDrift"], "operator-digest"),
+    ] {
+        let said =
+            amtool(&[&["config", "routes", "test", "--config.file", ALERTMANAGER][..], labels].concat());
+        assert_eq!(said.trim(), receiver, "{labels:?}");
+    }
+}
