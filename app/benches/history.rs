@@ -74,7 +74,7 @@ async fn fill(store: &Store) {
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap().id;
     let days = DayRange::new(FIRST, LAST).unwrap();
     for &collection in Collection::ALL {
-        if matches!(collection, Collection::HeartRate | Collection::RingBatteryLevel) {
+        if collection.window() == domain::Window::Instants {
             continue;
         }
         let of = |day: Day| life.documents(collection.name(), day.date(), now());

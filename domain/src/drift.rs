@@ -4,8 +4,6 @@
 //! Only names are reported, never values: an unknown field by its pointer, an unknown word only where the field's words
 //! are a closed set and it looks like one of them.
 
-mod known;
-
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -24,24 +22,6 @@ pub struct Drift {
     pub word: String,
 }
 
-/// Closed sets of words that no metric reads.
-const SETS: &[(Collection, &str, &[&str])] = &[
-    (Collection::Sleep, "/type", &["long_sleep", "sleep", "late_nap", "rest", "deleted"]),
-    (
-        Collection::Sleep,
-        "/sleep_analysis_reason",
-        &[
-            "foreground_sleep_analysis",
-            "bedtime_edit",
-            "background_sleep_analysis",
-            "background_created_foreground_updated",
-        ],
-    ),
-    (Collection::Workout, "/source", &["manual", "autodetected", "confirmed", "workout_heart_rate"]),
-    (Collection::Session, "/mood", &["bad", "worse", "same", "good", "great"]),
-    (Collection::RingConfiguration, "/hardware_type", &["gen1", "gen2", "gen2m", "gen3", "gen4", "or5"]),
-];
-
 /// The most that one document is asked for: a document full of unknown fields is one finding, not a thousand.
 const MOST: usize = 32;
 
@@ -56,8 +36,7 @@ impl Watch {
     /// Knows what this version knows.
     pub fn new(collection: Collection) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        let others = SETS.iter().filter(|(of, ..)| *of == collection);
-        for (_, pointer, words) in others {
+        for (pointer, words) in collection.info().closed_sets {
             sets.entry(pointer).or_default().extend(*words);
         }
         for metric in Metric::of(collection) {
@@ -74,7 +53,7 @@ impl Watch {
                 sets.entry(pointer).or_default().insert(word);
             }
         }
-        Self { fields: known::fields(collection), sets }
+        Self { fields: collection.info().fields, sets }
     }
 
     /// What of a stored body is not known; nothing of a body that is no JSON.

@@ -24,36 +24,11 @@ pub struct Event {
     pub labels: BTreeMap<&'static str, String>,
 }
 
-/// Where documents of a collection say when, and which words they have.
-struct Shape {
-    start: &'static str,
-    end: &'static str,
-    labels: &'static [&'static str],
-}
-
-const fn shape(collection: Collection) -> Option<Shape> {
-    let (start, end, labels): (_, _, &[&str]) = match collection {
-        Collection::Sleep => ("/bedtime_start", "/bedtime_end", &["type", "sleep_algorithm_version"]),
-        Collection::Workout => {
-            ("/start_datetime", "/end_datetime", &["activity", "intensity", "source", "label"])
-        }
-        Collection::Session => ("/start_datetime", "/end_datetime", &["type", "mood"]),
-        Collection::EnhancedTag => ("/start_time", "/end_time", &["tag_type_code", "custom_name", "comment"]),
-        Collection::Tag => ("/timestamp", "", &["tags", "text"]),
-        Collection::RestModePeriod => ("/start_time", "/end_time", &[]),
-        Collection::RingConfiguration => {
-            ("/set_up_at", "", &["hardware_type", "design", "color", "firmware_version"])
-        }
-        _ => return None,
-    };
-    Some(Shape { start, end, labels })
-}
-
 impl Event {
     /// Reads a document of a collection of events, or an item of a gathered one; `None` where the collection has no
     /// events or the text is no JSON.
     pub fn read(collection: Collection, day: Day, body: &str) -> Option<Self> {
-        let shape = shape(collection)?;
+        let shape = collection.info().event.as_ref()?;
         let document: Value = serde_json::from_str(body).ok()?;
         let mut values = BTreeMap::new();
         for metric in Metric::of(collection) {
@@ -94,19 +69,12 @@ impl Event {
     /// What a tag is called: Oura's codes and the wearer's own names, in lower case.
     pub fn tag_names(collection: Collection, body: &str) -> Vec<String> {
         let document: Value = serde_json::from_str(body).unwrap_or_default();
-        let texts: Vec<&Value> = match collection {
-            Collection::EnhancedTag => ["tag_type_code", "custom_name"].map(|name| &document[name]).to_vec(),
-            Collection::Tag => {
-                document["tags"].as_array().map(Vec::as_slice).unwrap_or_default().iter().collect()
-            }
-            _ => Vec::new(),
-        };
-        texts
-            .into_iter()
-            .filter_map(Value::as_str)
-            .filter(|name| !name.is_empty())
-            .map(str::to_lowercase)
-            .collect()
+        let fields = collection.info().event.as_ref().map_or(&[][..], |event| event.tag_names);
+        let texts = fields.iter().flat_map(|field| match &document[field] {
+            Value::Array(texts) => texts.as_slice(),
+            text => std::slice::from_ref(text),
+        });
+        texts.filter_map(Value::as_str).filter(|name| !name.is_empty()).map(str::to_lowercase).collect()
     }
 }
 
@@ -170,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_number_takes_the_place_of_another() {
-        for metric in METRICS.iter().filter(|metric| shape(metric.collection).is_some()) {
+        for metric in METRICS.iter().filter(|metric| metric.collection.info().event.is_some()) {
             let same: Vec<_> =
                 Metric::of(metric.collection).filter(|other| name(other) == name(metric)).collect();
             let stands_for_each_other =

@@ -22,7 +22,7 @@ pub mod unit;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
 pub use change::Change;
-pub use collection::{Collection, Window};
+pub use collection::{Cadence, Collection, CollectionInfo, EventShape, Window};
 pub use day::{Day, DayRange, TRAILING_DAYS};
 pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};

@@ -8,7 +8,7 @@ mod missing;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 
-use crate::collection::{Collection, Window};
+use crate::collection::{Cadence, Collection, Window};
 use crate::day::Day;
 
 pub use missing::{Traces, Wear, missing};
@@ -221,7 +221,7 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
     if reading.rejected {
         return Some(Reason::Rejected);
     }
-    if collection == Collection::DailySpo2 && evidence.lacks_oxygen_sensor {
+    if collection.info().needs_oxygen_sensor && evidence.lacks_oxygen_sensor {
         return Some(Reason::RingCannot);
     }
     let measured =
@@ -231,64 +231,24 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
     }
     let early = evidence.today.hour < NIGHTS_BY;
     let yesterday_came = newest.is_some_and(|newest| newest >= today.plus(-1));
-    match habit(collection) {
-        Habit::Observed => Some(Reason::NotYet),
-        Habit::Events => Some(evidence.unsynced(early).unwrap_or(Reason::NoEvent)),
-        Habit::Irregular if newest.is_none() => Some(Reason::NeverMeasured),
-        Habit::Irregular => Some(Reason::Irregular),
+    match collection.info().cadence {
+        Cadence::Observed => Some(Reason::NotYet),
+        Cadence::Event => Some(evidence.unsynced(early).unwrap_or(Reason::NoEvent)),
+        Cadence::Irregular if newest.is_none() => Some(Reason::NeverMeasured),
+        Cadence::Irregular => Some(Reason::Irregular),
         _ if newest.is_none() => Some(Reason::NeverMeasured),
         _ if early && yesterday_came => Some(Reason::NotYet),
-        habit => Some(
-            evidence
-                .unsynced(early)
-                .or_else(|| evidence.not_worn(newest))
-                .unwrap_or(if habit == Habit::Nightly { Reason::AppNotOpened } else { Reason::NotComputed }),
-        ),
-    }
-}
-
-/// How a collection's documents come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Habit {
-    /// With the night, once the app is opened.
-    Nightly,
-    /// All day, by the phone alone.
-    Background,
-    /// Computed by Oura from days or weeks.
-    Computed,
-    /// Now and then.
-    Irregular,
-    /// When something happens.
-    Events,
-    /// Asked once a day, whatever the ring does.
-    Observed,
-}
-
-const fn habit(collection: Collection) -> Habit {
-    match collection {
-        Collection::DailySleep
-        | Collection::Sleep
-        | Collection::DailyReadiness
-        | Collection::DailySpo2
-        | Collection::SleepTime => Habit::Nightly,
-        Collection::DailyActivity
-        | Collection::HeartRate
-        | Collection::DailyStress
-        | Collection::RingBatteryLevel => Habit::Background,
-        Collection::DailyResilience => Habit::Computed,
-        Collection::DailyCardiovascularAge | Collection::Vo2Max => Habit::Irregular,
-        Collection::Workout
-        | Collection::Session
-        | Collection::EnhancedTag
-        | Collection::Tag
-        | Collection::RestModePeriod => Habit::Events,
-        Collection::RingConfiguration | Collection::PersonalInfo => Habit::Observed,
+        cadence => {
+            Some(evidence.unsynced(early).or_else(|| evidence.not_worn(newest)).unwrap_or(
+                if cadence == Cadence::Nightly { Reason::AppNotOpened } else { Reason::NotComputed },
+            ))
+        }
     }
 }
 
 /// Whether a document proves that a ring measured and a phone sent something.
 fn comes_from_the_ring(collection: Collection) -> bool {
-    !matches!(habit(collection), Habit::Observed)
+    !matches!(collection.info().cadence, Cadence::Observed)
 }
 
 impl Evidence<'_> {

@@ -37,6 +37,11 @@ pub enum Theme {
 }
 
 impl Theme {
+    /// The collections of this kind.
+    pub fn collections(self) -> impl Iterator<Item = Collection> {
+        Collection::ALL.iter().copied().filter(move |collection| collection.theme() == self)
+    }
+
     /// Every theme.
     pub const ALL: &[Self] = &[
         Self::Sleep,
@@ -70,27 +75,6 @@ impl Theme {
             Self::RestMode => "rest-mode",
             Self::Ring => "ring",
             Self::Profile => "profile",
-        }
-    }
-}
-
-impl Collection {
-    /// What it tells about.
-    pub const fn theme(self) -> Theme {
-        match self {
-            Self::DailySleep | Self::Sleep | Self::SleepTime => Theme::Sleep,
-            Self::DailyReadiness => Theme::Readiness,
-            Self::DailyActivity => Theme::Activity,
-            Self::HeartRate => Theme::HeartRate,
-            Self::DailyStress | Self::DailyResilience => Theme::Stress,
-            Self::DailySpo2 => Theme::Spo2,
-            Self::DailyCardiovascularAge | Self::Vo2Max => Theme::HeartHealth,
-            Self::Workout => Theme::Workouts,
-            Self::Session => Theme::Sessions,
-            Self::EnhancedTag | Self::Tag => Theme::Tags,
-            Self::RestModePeriod => Theme::RestMode,
-            Self::RingBatteryLevel | Self::RingConfiguration => Theme::Ring,
-            Self::PersonalInfo => Theme::Profile,
         }
     }
 }

@@ -15,7 +15,6 @@ mod worker;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use domain::{Collection, Window};
 use jiff::SignedDuration;
 use reqwest::Url;
 use secrecy::SecretString;
@@ -75,11 +74,6 @@ impl Callback {
     pub fn is(&self, address: &str) -> bool {
         Url::parse(address).is_ok_and(|url| url == self.0)
     }
-}
-
-/// Whether Oura announces changes of a collection. Time series it does not; they come with the passes.
-pub fn is_announced(collection: Collection) -> bool {
-    collection.window() == Window::Days
 }
 
 /// Whether announcements can be relied on at the moment: every subscription was there when last looked.

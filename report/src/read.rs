@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::event::Event;
 use domain::reason::{Traces, missing};
-use domain::{Collection, Day, DayRange, Metric, Reason};
+use domain::{Collection, Day, DayRange, Metric, Reason, Theme};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use statistics::Baseline;
@@ -204,14 +204,14 @@ async fn events(
     days: DayRange,
 ) -> Result<(Vec<Workout>, Tags), store::Error> {
     let (mut workouts, mut tags) = (Vec::new(), Tags::new());
-    let wanted = [Collection::Workout, Collection::EnhancedTag, Collection::Tag];
+    let wanted: Vec<_> = Theme::Workouts.collections().chain(Theme::Tags.collections()).collect();
     // A tag may have begun before the period.
     let reach = DayRange::new(days.first().plus(-TAG_DAYS), days.last()).unwrap_or(days);
     for document in store.documents_of(person.id, &wanted, reach).await? {
         let Some(mut event) = Event::read(document.collection, document.day, &document.body) else {
             continue;
         };
-        if document.collection == Collection::Workout {
+        if document.collection.theme() == Theme::Workouts {
             if days.contains(document.day) {
                 workouts.push(Workout {
                     day: document.day,

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State as With};
 use axum::response::Response;
-use domain::Collection;
+use domain::Theme;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -128,7 +128,7 @@ async fn get_effects(
     let tag = self::tag("tag", &tag)?;
     let metric = params::metrics("metric", &query.metric, 1, 1)?;
     let lag = params::number("lag", query.lag.as_deref(), 0, 30)?;
-    let access = access.to([metric[0].collection, Collection::EnhancedTag, Collection::Tag])?;
+    let access = access.to(std::iter::once(metric[0].collection).chain(Theme::Tags.collections()))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;

@@ -1,6 +1,6 @@
 //! How metrics go together, day by day. Nothing here says why.
 
-use domain::{Collection, Day, DayRange, Metric};
+use domain::{Collection, Day, DayRange, Metric, Theme};
 use jiff::civil::Weekday;
 use serde::Serialize;
 use store::{Person, Store};
@@ -39,8 +39,8 @@ impl Split {
     pub(crate) fn collections(&self) -> Vec<Collection> {
         match self {
             Self::None | Self::Weekday => Vec::new(),
-            Self::Workout => vec![Collection::Workout],
-            Self::Tag(_) => vec![Collection::EnhancedTag, Collection::Tag],
+            Self::Workout => Theme::Workouts.collections().collect(),
+            Self::Tag(_) => Theme::Tags.collections().collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Collection, Day, DayRange, Event};
+use domain::{Day, DayRange, Event, Theme};
 use store::{Person, Store};
 
 use crate::error::Error;
@@ -19,7 +19,7 @@ pub(super) async fn tagged(
     range: DayRange,
 ) -> Result<BTreeSet<Day>, Error> {
     let name = name.to_lowercase();
-    let tags = [Collection::EnhancedTag, Collection::Tag];
+    let tags: Vec<_> = Theme::Tags.collections().collect();
     let reach = DayRange::new(range.first().plus(1 - LONGEST_TAG), range.last()).unwrap_or(range);
     let mut days = BTreeSet::new();
     for tag in store.documents_of(person.id, &tags, reach).await? {
@@ -37,6 +37,8 @@ pub(super) async fn workouts(
     person: &Person,
     range: DayRange,
 ) -> Result<BTreeSet<Day>, Error> {
-    let found = store.days_with_documents(person.id, &[Collection::Workout], range).await?;
+    let found = store
+        .days_with_documents(person.id, &Theme::Workouts.collections().collect::<Vec<_>>(), range)
+        .await?;
     Ok(found.into_values().flatten().collect())
 }

@@ -1,7 +1,7 @@
 //! What to know before drawing conclusions from a number; follows from its row, like its names.
 
 use crate::catalogue::{Metric, Pick, Source};
-use crate::collection::{Collection, Window};
+use crate::collection::{Cadence, Window};
 use crate::unit::Unit;
 
 impl Metric {
@@ -20,7 +20,7 @@ impl Metric {
                 "It is what held on the day it was asked; there is no past before the first time.",
             ),
             (
-                matches!(collection, Collection::DailyCardiovascularAge | Collection::Vo2Max),
+                collection.info().cadence == Cadence::Irregular,
                 "It comes every week or two, so most days have none.",
             ),
             (

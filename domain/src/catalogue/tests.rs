@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::*;
+use crate::collection::fixture;
 
 /// Leaves of the fixtures that are deliberately no metric, and why.
 const IGNORED: &[(&str, &str, &str)] = &[
@@ -20,32 +21,6 @@ const IGNORED: &[(&str, &str, &str)] = &[
     ("ring_battery_level", "/timestamp_unix", "as in heartrate"),
     ("heartrate", "/timestamp_unix", "repeats timestamp; missing in older answers, seconds in some"),
 ];
-
-fn fixture(collection: Collection) -> Vec<Value> {
-    let text = match collection {
-        Collection::DailySleep => include_str!("../../fixtures/daily_sleep.json"),
-        Collection::Sleep => include_str!("../../fixtures/sleep.json"),
-        Collection::DailyReadiness => include_str!("../../fixtures/daily_readiness.json"),
-        Collection::DailyActivity => include_str!("../../fixtures/daily_activity.json"),
-        Collection::HeartRate => include_str!("../../fixtures/heartrate.json"),
-        Collection::DailyStress => include_str!("../../fixtures/daily_stress.json"),
-        Collection::DailyResilience => include_str!("../../fixtures/daily_resilience.json"),
-        Collection::DailySpo2 => include_str!("../../fixtures/daily_spo2.json"),
-        Collection::DailyCardiovascularAge => include_str!("../../fixtures/daily_cardiovascular_age.json"),
-        Collection::Vo2Max => include_str!("../../fixtures/vo2_max.json"),
-        Collection::SleepTime => include_str!("../../fixtures/sleep_time.json"),
-        Collection::Workout => include_str!("../../fixtures/workout.json"),
-        Collection::Session => include_str!("../../fixtures/session.json"),
-        Collection::EnhancedTag => include_str!("../../fixtures/enhanced_tag.json"),
-        Collection::Tag => include_str!("../../fixtures/tag.json"),
-        Collection::RestModePeriod => include_str!("../../fixtures/rest_mode_period.json"),
-        Collection::RingBatteryLevel => include_str!("../../fixtures/ring_battery_level.json"),
-        Collection::RingConfiguration => include_str!("../../fixtures/ring_configuration.json"),
-        Collection::PersonalInfo => include_str!("../../fixtures/personal_info.json"),
-    };
-    let page: Value = serde_json::from_str(text).unwrap();
-    if collection.is_single() { vec![page] } else { page["data"].as_array().unwrap().clone() }
-}
 
 fn pointer(metric: &Metric) -> Option<&'static str> {
     match metric.source {

@@ -2,15 +2,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::collection::Window;
+use crate::collection::{Window, fixture};
 use crate::document::Document;
-
-/// The documents of a collection's fixture.
-fn fixture(collection: Collection) -> Vec<Value> {
-    let path = format!("{}/fixtures/{collection}.json", env!("CARGO_MANIFEST_DIR"));
-    let page: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    if collection.is_single() { vec![page] } else { page["data"].as_array().unwrap().clone() }
-}
 
 fn look(collection: Collection, body: &Value) -> Vec<(String, String)> {
     let found = Watch::new(collection).look(&body.to_string());
@@ -38,7 +31,7 @@ fn what_is_known_is_what_the_fixtures_have() {
         for document in fixture(collection) {
             fields(&document, "", &mut found);
         }
-        let known: Vec<&str> = known::fields(collection).to_vec();
+        let known: Vec<&str> = collection.info().fields.to_vec();
         assert_eq!(
             known,
             found.iter().map(String::as_str).collect::<Vec<_>>(),

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::collection::Collection;
+use crate::collection::{Cadence, Collection};
 use crate::day::{Day, DayRange};
-use crate::reason::{Habit, MUCH_OF_A_DAY, Reason, habit};
+use crate::reason::{MUCH_OF_A_DAY, Reason};
 use crate::ring::{Ring, Rings};
 
 /// What is known about one collection and the days around.
@@ -52,16 +52,16 @@ pub fn missing(traces: &Traces, day: Day) -> Reason {
         None => return Reason::NeverRead,
     }
     let Wear { off, rings } = traces.wear.as_ref();
-    if collection == Collection::DailySpo2 && rings.of_night(day).is_some_and(Ring::lacks_oxygen_sensor) {
+    if collection.info().needs_oxygen_sensor && rings.of_night(day).is_some_and(Ring::lacks_oxygen_sensor) {
         return Reason::RingCannot;
     }
     let off_on = |day: Day| off.get(&day).is_some_and(|seconds| *seconds >= MUCH_OF_A_DAY);
     // A night belongs to the day of waking up: most of it is in the activity of the day before.
     let not_worn = || off_on(day) || collection.is_of_the_night() && off_on(day.plus(-1));
-    match habit(collection) {
-        Habit::Events => Reason::NoEvent,
-        Habit::Irregular => Reason::Irregular,
-        Habit::Observed => Reason::NeverRead,
+    match collection.info().cadence {
+        Cadence::Event => Reason::NoEvent,
+        Cadence::Irregular => Reason::Irregular,
+        Cadence::Observed => Reason::NeverRead,
         _ if not_worn() => Reason::RingNotWorn,
         _ if off.contains_key(&day) => Reason::NotComputed,
         _ => Reason::NoData,

@@ -1,7 +1,7 @@
 //! A FHIR R5 Bundle of type `collection`, one Observation a row. Codes are LOINC's where LOINC has the very quantity, and
 //! always the project's own; units are UCUM. Whose it is stands as an identifier, the pseudonym.
 
-use domain::{Collection, Day, Metric, Unit};
+use domain::{Day, Metric, Theme, Unit};
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -222,9 +222,9 @@ fn code(metric: &'static Metric) -> Concept<'static> {
 fn category(metric: &Metric) -> Option<Coding<'static>> {
     let vital = ["8867-4", "9279-1", "59408-5", "8302-2", "29463-7"];
     let is_vital = CODES.iter().any(|(key, code, _)| *key == metric.key && vital.contains(code));
-    let code = match metric.collection {
+    let code = match metric.collection.theme() {
         _ if is_vital => "vital-signs",
-        Collection::DailyActivity | Collection::Workout => "activity",
+        Theme::Activity | Theme::Workouts => "activity",
         _ => return None,
     };
     Some(Coding { system: CATEGORIES, code, display: None })

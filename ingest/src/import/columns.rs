@@ -1,7 +1,7 @@
 //! What the files and columns of an export hold. The catalogue says it where it reads a field; the names of the other
 //! fields are Oura's own, from its API.
 
-use domain::{Collection, Metric, Pick, Source, Unit, Window};
+use domain::{Collection, Metric, Pick, Source, Unit};
 use jiff::Timestamp;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -41,12 +41,7 @@ impl Column {
 /// The collection that a file holds, by its name in any of the spellings seen: `dailysleep.csv`, `DailySleep.csv`,
 /// `OuraDailySleep.csv`.
 pub(super) fn collection(stem: &str) -> Option<Collection> {
-    let plain = |name: &str| name.replace('_', "");
-    // The table of sleep periods is named after Oura's own model of it.
-    let stem = if stem == "sleepmodel" { "sleep" } else { stem };
-    // What has no past is filed under the day it was asked for, and an archive was not asked.
-    let has_past = |collection: &Collection| collection.window() != Window::Whole;
-    Collection::ALL.iter().copied().filter(has_past).find(|collection| plain(collection.name()) == stem)
+    Collection::ALL.iter().copied().find(|collection| collection.info().import_tables.contains(&stem))
 }
 
 /// The plain name of a CSV file; `None` for every other file.
@@ -196,29 +191,18 @@ mod tests {
         assert_eq!(known("dailysmoothedcardiovascularage.csv"), None);
         assert_eq!((known("dailysleep.txt"), known("._dailysleep.csv"), known("")), (None, None, None));
         for collection in Collection::ALL {
-            let expected = (collection.window() != Window::Whole).then_some(*collection);
+            let expected = (collection.window() != domain::Window::Whole).then_some(*collection);
             assert_eq!(known(&format!("{}.csv", collection.name().replace('_', ""))), expected);
         }
     }
 
     #[test]
     fn every_field_of_the_api_has_a_kind() {
-        for (collection, page) in [
-            (Collection::Sleep, include_str!("../../../domain/fixtures/sleep.json")),
-            (Collection::DailyActivity, include_str!("../../../domain/fixtures/daily_activity.json")),
-            (Collection::DailyReadiness, include_str!("../../../domain/fixtures/daily_readiness.json")),
-            (Collection::DailySpo2, include_str!("../../../domain/fixtures/daily_spo2.json")),
-            (Collection::DailyResilience, include_str!("../../../domain/fixtures/daily_resilience.json")),
-            (Collection::SleepTime, include_str!("../../../domain/fixtures/sleep_time.json")),
-            (Collection::HeartRate, include_str!("../../../domain/fixtures/heartrate.json")),
-            (Collection::RingBatteryLevel, include_str!("../../../domain/fixtures/ring_battery_level.json")),
-            (Collection::Workout, include_str!("../../../domain/fixtures/workout.json")),
-            (Collection::Session, include_str!("../../../domain/fixtures/session.json")),
-            (Collection::EnhancedTag, include_str!("../../../domain/fixtures/enhanced_tag.json")),
-            (Collection::Tag, include_str!("../../../domain/fixtures/tag.json")),
-            (Collection::RestModePeriod, include_str!("../../../domain/fixtures/rest_mode_period.json")),
-        ] {
-            let page: Value = serde_json::from_str(page).unwrap();
+        for &collection in
+            Collection::ALL.iter().filter(|collection| !collection.info().import_tables.is_empty())
+        {
+            let path = format!("{}/../domain/fixtures/{collection}.json", env!("CARGO_MANIFEST_DIR"));
+            let page: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
             for (name, value) in page["data"].as_array().unwrap().iter().flat_map(|d| d.as_object().unwrap())
             {
                 let kind = Column::of(collection, name).kind;

@@ -34,28 +34,10 @@ pub fn missing<'a>(asked: &'a str, granted: &str) -> Vec<&'a str> {
     compared(asked, granted).into_iter().filter(|(_, has)| !has).map(|(scope, _)| scope).collect()
 }
 
-/// The collections that a scope opens, as Oura's servers enforce it; its specification does not say.
+/// The collections that a scope opens ([`domain::CollectionInfo::oura_scope`]).
 pub fn collections_of(scope: &str) -> Vec<Collection> {
-    use Collection as C;
-    let opens = |collection: &Collection| match collection {
-        C::HeartRate => "heartrate",
-        C::DailyResilience => "stress",
-        C::DailySpo2 => "spo2",
-        C::DailyCardiovascularAge | C::Vo2Max => "heart_health",
-        C::RingBatteryLevel | C::RingConfiguration => "ring_configuration",
-        C::PersonalInfo => "personal",
-        C::Workout => "workout",
-        C::Session => "session",
-        C::EnhancedTag | C::Tag => "tag",
-        C::DailySleep
-        | C::Sleep
-        | C::DailyReadiness
-        | C::DailyActivity
-        | C::DailyStress
-        | C::SleepTime
-        | C::RestModePeriod => "daily",
-    };
-    C::ALL.iter().copied().filter(|collection| opens(collection) == plain(scope)).collect()
+    let opened = |collection: &Collection| collection.info().oura_scope == plain(scope);
+    Collection::ALL.iter().copied().filter(opened).collect()
 }
 
 #[cfg(test)]

@@ -74,7 +74,8 @@ pub fn parse_event(raw: &[u8]) -> Result<Event, InvalidEvent> {
     if wire.user_id.is_empty() || wire.user_id.len() > MAX_ID || wire.user_id.contains('\0') {
         return Err(InvalidEvent::Field("user_id"));
     }
-    let collection = wire.data_type.parse().ok().filter(|collection| super::is_announced(*collection));
+    let collection =
+        wire.data_type.parse().ok().filter(|collection: &Collection| collection.info().has_webhook);
     Ok(Event {
         change: wire.event_type.parse().map_err(|_| InvalidEvent::Field("event_type"))?,
         collection,

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
 use super::subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
-use super::{Callback, Health, is_announced};
+use super::{Callback, Health};
 use crate::sync::Clock;
 
 /// What ends sooner is renewed: time enough to notice that renewing fails.
@@ -75,7 +75,7 @@ pub fn plan(existing: &[Subscription], callback: &Callback, now: Timestamp) -> V
 
 /// Every kind of news there is.
 fn wanted() -> impl Iterator<Item = (Change, Collection)> {
-    let collections = Collection::ALL.iter().copied().filter(|collection| is_announced(*collection));
+    let collections = Collection::ALL.iter().copied().filter(|collection| collection.info().has_webhook);
     collections.flat_map(|collection| Change::ALL.map(|change| (change, collection)))
 }
 
