@@ -17,7 +17,8 @@ pub(crate) fn read<const N: usize>(text: Option<&str>) -> Result<Option<[String;
     let Some(text) = text else { return Ok(None) };
     let parts = || {
         let bytes = BASE64URL_NOPAD.decode(text.get(..MAX.min(text.len()))?.as_bytes()).ok()?;
-        let parts: Vec<String> = String::from_utf8(bytes).ok()?.split('\n').map(str::to_owned).collect();
+        let text = String::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))?;
+        let parts: Vec<String> = text.split('\n').map(str::to_owned).collect();
         parts.try_into().ok()
     };
     parts().map(Some).ok_or_else(invalid)
@@ -42,7 +43,7 @@ mod tests {
         let read_back = read::<2>(Some(&cursor)).unwrap().unwrap();
         assert_eq!(read_back, ["2026-03-29", "a&b c"]);
         assert!(read::<3>(Some(&cursor)).is_err());
-        for text in ["", "!", "é", &"A".repeat(5000)] {
+        for text in ["", "!", "é", &"A".repeat(5000), &write(&["2026-03-29", "\0"])] {
             assert!(read::<2>(Some(text)).is_err(), "{text}");
         }
         assert!(read::<2>(None).unwrap().is_none());

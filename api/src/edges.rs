@@ -97,11 +97,6 @@ impl Edges {
         }))
     }
 
-    /// Whether the database answers, as far as questions have shown; asks it when it is time to ask again.
-    pub async fn database_answers(&self) -> bool {
-        self.0.relief.admits(&self.0.metrics).await
-    }
-
     pub(crate) fn metrics(&self) -> &Metrics {
         &self.0.metrics
     }

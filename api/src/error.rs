@@ -111,8 +111,8 @@ pub(crate) enum Error {
     /// 503: more at the same time than can be answered.
     #[error("too much is asked at the same time; ask again in a moment")]
     Busy,
-    /// 503: the database did not answer a moment ago.
-    #[error("the database does not answer; it is asked again in a moment")]
+    /// 503: the database did not do what is needed of it a moment ago; its probe has logged why.
+    #[error("the database is unavailable; it is asked again in a moment")]
     DatabaseGone,
     /// Any other refusal of a layer below.
     #[error("the request was refused")]
@@ -123,12 +123,9 @@ pub(crate) enum Error {
     /// 500: a handler panicked; the panic hook has said where.
     #[error("a handler panicked")]
     Panic,
-    /// 500, or 503 when the database does not answer.
+    /// 500, or 503 when the database is unavailable, or 400 for a text it cannot hold.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// 503: the database does not answer the health question, whatever the reason.
-    #[error(transparent)]
-    Unhealthy(store::Error),
     /// Nobody reads the answer any more.
     #[error("the reader of a streamed answer has gone")]
     Gone,
@@ -194,7 +191,7 @@ impl Error {
             Self::Parameter { .. } | Self::PersonRequired(_) => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-parameter", "A parameter cannot be used")
             }
-            Self::Query(_) | Self::Path => {
+            Self::Query(_) | Self::Path | Self::Store(store::Error::Nul(_)) => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-query", "The question cannot be read")
             }
             Self::RemoteRead(_) => {
@@ -233,10 +230,10 @@ impl Error {
             }
             Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "/problems/busy", "Too much to do"),
             Self::Refused(status) => (*status, "/problems/refused", "The request was refused"),
-            Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_) | Self::DatabaseGone => (
+            Self::Store(store::Error::Unavailable { .. }) | Self::DatabaseGone => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "/problems/database-unavailable",
-                "The database does not answer",
+                "The database is unavailable",
             ),
             Self::UnknownJob(_) => (StatusCode::NOT_FOUND, "/problems/unknown-job", "No such job"),
             Self::NoResult(_) => (StatusCode::CONFLICT, "/problems/no-result", "There is no result"),
@@ -261,9 +258,9 @@ impl Error {
         }
     }
 
-    /// Whether it is the database that does not answer.
+    /// Whether it is the database that is unavailable.
     pub(crate) fn is_of_the_database(&self) -> bool {
-        matches!(self, Self::Store(store::Error::Unavailable { .. }) | Self::Unhealthy(_))
+        matches!(self, Self::Store(store::Error::Unavailable { .. }))
     }
 
     /// Seconds after which asking again makes sense.
@@ -280,7 +277,8 @@ impl Error {
     /// The words for the client. A cause may name hosts, files or statements, so it stays in the log.
     fn detail(&self) -> String {
         match self {
-            Self::TimeZone(_) | Self::Panic | Self::Result(_) | Self::Store(_) | Self::Unhealthy(_) => {
+            Self::Store(error @ store::Error::Nul(_)) => error.to_string(),
+            Self::TimeZone(_) | Self::Panic | Self::Result(_) | Self::Store(_) => {
                 "the cause is in the server's log, under the x-request-id of this answer".to_owned()
             }
             other => other.to_string(),
@@ -333,7 +331,7 @@ pub(crate) enum Failures {
     /// Something failed on this side; the log has the cause.
     #[response(status = 500, content_type = "application/problem+json")]
     Internal(Problem),
-    /// The database does not answer, or too much is asked at a time; ask again after `Retry-After` seconds.
+    /// The database is unavailable, or too much is asked at a time; ask again after `Retry-After` seconds.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(Problem),
     /// The answer took longer than 30 seconds; ask for fewer days.

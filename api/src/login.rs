@@ -154,8 +154,8 @@ fn read(body: &[u8]) -> Result<Credentials, Error> {
     let credentials: Credentials = serde_json::from_slice(body)
         .map_err(|_| refuse("expected {\"name\": \"…\", \"password\": \"…\"} in JSON"))?;
     let length = secrecy::ExposeSecret::expose_secret(&credentials.password).len();
-    if credentials.name.is_empty() || credentials.name.len() > MAX_NAME {
-        return Err(refuse("a name has 1 to 64 bytes"));
+    if credentials.name.is_empty() || credentials.name.len() > MAX_NAME || credentials.name.contains('\0') {
+        return Err(refuse("a name has 1 to 64 bytes, and none is NUL"));
     }
     if length == 0 || length > MAX_PASSWORD {
         return Err(refuse("a password has 1 to 256 bytes"));

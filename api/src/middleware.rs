@@ -46,6 +46,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(state.clone(), relief::relieve))
         .layer(from_fn_with_state(state.clone(), limit::limit))
+        .layer(from_fn(refuse_nul))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
         .layer(from_fn(conditional::answer))
@@ -124,6 +125,16 @@ fn answered<B>(response: &axum::http::Response<B>, took: Duration, span: &Span) 
     let (status, took_seconds) = (response.status().as_u16(), took.as_secs_f64());
     span.record("http.response.status_code", status);
     tracing::info!(status, took_seconds, "answered {status}");
+}
+
+/// No path and no parameter can name anything with the character NUL, which PostgreSQL's text cannot hold. Headers have
+/// none, and bodies are looked at where they are read.
+async fn refuse_nul(request: Request, next: Next) -> Response {
+    let uri = request.uri();
+    if uri.path().contains("%00") || uri.query().is_some_and(|query| query.contains("%00")) {
+        return Error::Query("a path or parameter holds the character NUL (%00)".to_owned()).into_response();
+    }
+    next.run(request).await
 }
 
 /// Gives every error the one shape, whichever layer it came from, and logs failures of this side with their cause.

@@ -1,6 +1,6 @@
 //! Parameters become domain types, or a refusal that says which parameter, what came and what to write.
 
-use domain::{Day, DayRange, Metric};
+use domain::{Day, DayRange, Metric, Pseudonym};
 use jiff::Span;
 use store::{Person, Store};
 
@@ -15,8 +15,12 @@ const MAX_NAMES: usize = 20;
 /// Whom the one who asks may not see does not exist for him.
 pub(crate) async fn person(store: &Store, access: &Access, name: Option<&str>) -> Result<Person, Error> {
     if let Some(name) = name {
-        let person = store.person(name).await?.filter(|person| access.sees(person));
-        return person.ok_or_else(|| Error::UnknownPerson(shown(name)));
+        // A text that cannot be a name is not worth a statement, and a database need not be able to take it.
+        let person = match name.parse::<Pseudonym>() {
+            Ok(name) => store.person(name.as_str()).await?,
+            Err(_) => None,
+        };
+        return person.filter(|person| access.sees(person)).ok_or_else(|| Error::UnknownPerson(shown(name)));
     }
     let mut people = access.people(store).await?;
     if people.len() > 1 {

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod config;
 mod file;
+mod health;
 mod hosts;
 mod listen;
 mod login;

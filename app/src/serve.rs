@@ -21,6 +21,7 @@ use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, Who};
+use crate::health::Databases;
 use crate::hosts::Names;
 use crate::listen::{self, Limits, Listener, Shortcut, Sockets, Web};
 use crate::login::Credentials;
@@ -146,11 +147,13 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         listen(&lifecycle, "api", api_sockets, &router, None, &rules.api);
     }
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
-    registry.register_collector(Box::new(Pools { store: store.clone(), replica: replica.clone() }));
+    let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
+    registry.register_collector(Box::new(databases.clone()));
+    registry.register_collector(Box::new(Pools { store: store.clone(), replica }));
     let path = &service.listen.telemetry_path;
     let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
-    let edges = service_api.as_ref().map(|api| api.edges.clone());
-    let own = web::Own { readiness, edges, reload: rules.clone(), clock: clock.clone(), demo: service.demo };
+    let (reload, demo) = (rules.clone(), service.demo);
+    let own = web::Own { readiness, databases: databases.clone(), reload, clock: clock.clone(), demo };
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
@@ -161,13 +164,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
 
     let ending = lifecycle.run().await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
-    let close = async {
-        store.close().await;
-        if let Some(replica) = replica {
-            replica.close().await;
-        }
-    };
-    if tokio::time::timeout(CLOSING, close).await.is_err() {
+    if tokio::time::timeout(CLOSING, databases.close()).await.is_err() {
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)

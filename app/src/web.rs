@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 
 use crate::Clock;
+use crate::health::{self, Databases};
 use crate::runbook;
 use crate::serve::Listening;
 use crate::shutdown::Readiness;
@@ -22,8 +23,7 @@ const LANDING: &str = include_str!("landing.html");
 #[derive(Clone)]
 pub(crate) struct Own {
     pub(crate) readiness: Readiness,
-    /// Where the API runs: it is not ready while its database is gone.
-    pub(crate) edges: Option<api::Edges>,
+    pub(crate) databases: Databases,
     pub(crate) reload: Listening,
     pub(crate) clock: Clock,
     pub(crate) demo: bool,
@@ -65,11 +65,12 @@ async fn ready(State(own): State<Own>) -> (StatusCode, &'static str) {
     if !own.readiness.is_ready() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
     }
-    match own.edges {
-        Some(edges) if !edges.database_answers().await => {
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+    match own.databases.readiness() {
+        health::Readiness::Ready => (StatusCode::OK, "ready\n"),
+        health::Readiness::Degraded => (StatusCode::OK, "ready, but the database is unavailable\n"),
+        health::Readiness::NotReady => {
+            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database is unavailable to this process\n")
         }
-        _ => (StatusCode::OK, "ready\n"),
     }
 }
 

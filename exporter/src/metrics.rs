@@ -62,8 +62,8 @@ impl Metrics {
             metrics.drift.clone(),
         );
         registry.register(
-            "store_up",
-            "Whether the last look at the database succeeded; while it is 0 the newest known values are shown until \
+            "exporter_up",
+            "Whether the newest values could be read the last time; while it is 0 those read before are shown until \
              their time is up",
             metrics.up.clone(),
         );

@@ -24,7 +24,10 @@ pub(crate) const EXPORTER_PEOPLE: &str = "myhealth_exporter_people";
 pub(crate) const EXPORTER_SERIES: &str = "myhealth_exporter_series";
 pub(crate) const EXPORTER_REBUILD: &str = "myhealth_exporter_last_rebuild_duration_seconds";
 pub(crate) const EXPORTER_READ: &str = "myhealth_exporter_last_read_duration_seconds";
+pub(crate) const EXPORTER_UP: &str = "myhealth_exporter_up";
+/// The database does what the roles of the process need.
 pub(crate) const STORE_UP: &str = "myhealth_store_up";
+pub(crate) const WRITE_FAILURES: &str = "myhealth_store_write_failures_total";
 
 // Ingest.
 pub(crate) const OURA_REQUESTS: &str = "myhealth_oura_requests_total";

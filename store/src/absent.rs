@@ -11,10 +11,11 @@ use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::apply::{Batch, Known, ROWS, these};
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
+use crate::transaction::{Tx, with_conn};
 
 /// How long a doubtful absence must last; also how old a document must be to be missed at all, because one that a
 /// webhook brought a moment ago may be younger than the answer that lacks it.

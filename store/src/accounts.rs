@@ -5,8 +5,9 @@ use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Store;
-use crate::backend::{with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
+use crate::transaction::with_conn;
 
 /// An account to be made.
 #[derive(Clone, Debug)]
@@ -52,7 +53,7 @@ fn account((id, name, person, generation, created, changed, last): Row) -> Accou
 impl Store {
     /// Stores a new account; `false` when the name is taken, and nothing changed.
     pub async fn create_account(&self, new: &NewAccount, now: Timestamp) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let created = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "insert into account (id, name, person, password, generation, created_at, password_changed_at)
@@ -125,7 +126,7 @@ impl Store {
 
     /// Replaces a password and ends every log-in made with the old one; `false` when nobody is called so.
     pub async fn set_password(&self, name: &str, password: &SecretString, now: Timestamp) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update account set password = $2, generation = generation + 1, password_changed_at = $3
@@ -145,7 +146,7 @@ impl Store {
 
     /// Ends every log-in of an account; `false` when there is no such account.
     pub async fn end_log_ins(&self, id: i64) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query("update account set generation = generation + 1 where id = $1")
                 .bind(id)
@@ -160,7 +161,7 @@ impl Store {
 
     /// Notes that somebody logged in.
     pub async fn note_log_in(&self, id: i64, now: Timestamp) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("update account set last_login_at = $2 where id = $1")
                 .bind(id)
@@ -173,7 +174,7 @@ impl Store {
 
     /// Removes an account, and with it every log-in; `false` when nobody is called so.
     pub async fn remove_account(&self, name: &str) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let removed = with_conn!(&mut tx, conn => {
             sqlx::query("delete from account where name = $1").bind(name).execute(conn).await?.rows_affected()
         });

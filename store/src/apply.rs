@@ -10,7 +10,6 @@ use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
 use crate::absent;
-use crate::backend::{Tx, with_conn};
 use crate::drift;
 use crate::error::Result;
 use crate::fingerprint::fingerprint;
@@ -18,6 +17,7 @@ use crate::numbers::{self, Owner};
 use crate::origin::Origin;
 use crate::people;
 use crate::sync;
+use crate::transaction::{Tx, with_conn};
 use crate::withdraw;
 
 mod precedence;
@@ -91,7 +91,7 @@ impl Store {
         let owner = Owner { person: batch.person, collection: batch.collection };
         // A column keeps microseconds at best; what is compared later must be what was stored.
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(batch.person, batch.collection.name()).await?;
         let written = write(&mut tx, owner, batch, now).await?;
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;

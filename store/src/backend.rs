@@ -11,10 +11,11 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Connection, PgConnection};
 
 use crate::alive::Alive;
 use crate::error::{Error, Result};
+use crate::health::Health;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -76,6 +77,7 @@ pub(crate) enum Backend {
         read: SqlitePool,
         write: SqlitePool,
         alive: Arc<Alive>,
+        path: Arc<Path>,
     },
 }
 
@@ -83,14 +85,17 @@ pub(crate) enum Backend {
 const ACQUIRE: Duration = Duration::from_secs(10);
 
 impl Backend {
-    pub(crate) async fn open(location: &Location) -> Result<Self> {
+    pub(crate) async fn open(location: &Location, health: &Arc<Health>) -> Result<Self> {
         match location {
             Location::Postgres(options) => {
-                // A pool waits out refused connections; a wrong address should be said at once.
-                let probe = tokio::time::timeout(ACQUIRE, PgConnection::connect_with(options)).await;
-                let probe = probe.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-                drop(probe.map_err(|source| Error::Unavailable { source })?.close().await);
-                let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(ACQUIRE);
+                check_server(options).await?;
+                let health = health.clone();
+                let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(ACQUIRE).after_release(
+                    move |_, _| {
+                        let keep = !health.distrusts_connections();
+                        Box::pin(async move { Ok(keep) })
+                    },
+                );
                 Ok(Self::Postgres(pool.connect_lazy_with((**options).clone())))
             }
             Location::Sqlite(path) => Self::open_sqlite(path).await,
@@ -113,11 +118,22 @@ impl Backend {
             .busy_timeout(ACQUIRE)
             .foreign_keys(true);
         let unavailable = |source| Error::Unavailable { source };
-        let write = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE)
+            // A full disk, an I/O error or a lack of memory makes SQLite end a transaction by itself. The driver goes on
+            // counting it, and would begin no other on this connection.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    // Rolling back is queued when a transaction is dropped.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            });
         let write = write.connect_with(options.clone()).await.map_err(unavailable)?;
         let read = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE);
         let read = read.connect_with(options.read_only(true)).await.map_err(unavailable)?;
-        Ok(Self::Sqlite { read, write, alive })
+        Ok(Self::Sqlite { read, write, alive, path: path.into() })
     }
 
     pub(crate) async fn close(&self) {
@@ -138,13 +154,35 @@ impl Backend {
         }
     }
 
-    /// A writing transaction. SQLite takes its lock at once: a lock taken later can fail in a way no waiting mends.
-    pub(crate) async fn begin(&self) -> Result<Tx> {
-        Ok(match self {
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await?),
-            Self::Sqlite { write, .. } => Tx::Sqlite(write.begin_with("begin immediate").await?),
-        })
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self, Self::Postgres(_))
     }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::Postgres(pool) => pool.is_closed(),
+            Self::Sqlite { read, .. } => read.is_closed(),
+        }
+    }
+}
+
+/// Proves that a server answers and can hold every text. A pool would wait out refused connections; a wrong address
+/// should be said at once.
+async fn check_server(options: &PgConnectOptions) -> Result<()> {
+    let check = async {
+        let mut connection = PgConnection::connect_with(options).await?;
+        let encoding: String = sqlx::query_scalar("select current_setting('server_encoding')")
+            .fetch_one(&mut connection)
+            .await?;
+        connection.close().await?;
+        Ok(encoding)
+    };
+    let checked = tokio::time::timeout(ACQUIRE, check).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let encoding = checked.map_err(|source| Error::Unavailable { source })?;
+    if encoding == "UTF8" {
+        return Ok(());
+    }
+    Err(Error::Encoding { database: options.get_database().unwrap_or("").to_owned(), encoding })
 }
 
 /// How the connections of a pool are used at one moment.
@@ -187,35 +225,6 @@ pub fn create_private(directory: &Path) -> std::io::Result<()> {
     builder.create(directory)
 }
 
-/// A writing transaction on either database; dropped without [`Tx::commit`], it leaves nothing behind.
-pub(crate) enum Tx {
-    Postgres(Transaction<'static, Postgres>),
-    Sqlite(Transaction<'static, Sqlite>),
-}
-
-impl Tx {
-    /// Waits until no other transaction works on the same numbers: deriving reads documents and then writes rows, and
-    /// another writer in between would be undone. SQLite has one writer anyway.
-    pub(crate) async fn lock(&mut self, person: i64, collection: &str) -> Result<()> {
-        if let Self::Postgres(tx) = self {
-            sqlx::query("select pg_advisory_xact_lock(hashtextextended($1, $2))")
-                .bind(collection)
-                .bind(person)
-                .execute(&mut **tx)
-                .await?;
-        }
-        Ok(())
-    }
-
-    pub(crate) async fn commit(self) -> Result<()> {
-        match self {
-            Self::Postgres(tx) => tx.commit().await?,
-            Self::Sqlite(tx) => tx.commit().await?,
-        }
-        Ok(())
-    }
-}
-
 /// Runs one body on the pool for reading; a body that builds a statement also names its database.
 macro_rules! with_pool {
     ($store:expr, $pool:ident $(, $db:ident)? => $body:expr) => {
@@ -232,22 +241,4 @@ macro_rules! with_pool {
     };
 }
 
-/// Runs one body on the connection of a transaction; a body that builds a statement also names its database.
-macro_rules! with_conn {
-    ($tx:expr, $conn:ident $(, $db:ident)? => $body:expr) => {
-        match $tx {
-            $crate::backend::Tx::Postgres(tx) => {
-                $(type $db = sqlx::Postgres;)?
-                let $conn: &mut sqlx::PgConnection = &mut *tx;
-                $body
-            }
-            $crate::backend::Tx::Sqlite(tx) => {
-                $(type $db = sqlx::Sqlite;)?
-                let $conn: &mut sqlx::SqliteConnection = &mut *tx;
-                $body
-            }
-        }
-    };
-}
-
-pub(crate) use {with_conn, with_pool};
+pub(crate) use with_pool;

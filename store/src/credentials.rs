@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
+use crate::transaction::with_conn;
 
 /// A person's log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ impl Store {
 
     /// Stores the pair of a new consent, in place of whatever was there. Returns its generation.
     pub async fn put_credential(&self, person: i64, pair: &SealedPair, now: Timestamp) -> Result<i64> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let generation = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
                 "insert into credential
@@ -133,7 +134,7 @@ impl Store {
 
     /// Notes that the refresh token of this generation is about to be sent. `false`: there is a newer pair, or none.
     pub async fn begin_refresh(&self, person: i64, generation: i64, now: Timestamp) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update credential set attempted_at = $3
@@ -152,7 +153,7 @@ impl Store {
 
     /// Replaces the pair of this generation by the next one. `false`: there is a newer pair, or none; nothing changed.
     pub async fn finish_refresh(&self, person: i64, generation: i64, pair: &SealedPair) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update credential
@@ -185,7 +186,7 @@ impl Store {
         answered: bool,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update credential
@@ -208,7 +209,7 @@ impl Store {
     /// Forgets a person's log-in. The generation stays and grows, so that a renewal that is under way finds that it came
     /// too late. `false`: there was none.
     pub async fn forget_credential(&self, person: i64) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update credential

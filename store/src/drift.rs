@@ -9,9 +9,10 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
 use crate::numbers::Owner;
+use crate::transaction::{Tx, with_conn};
 
 /// One unknown field or word of one person's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]

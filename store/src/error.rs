@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteError;
+
 /// The result of every store method.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -25,11 +28,25 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The database cannot be reached or does not answer.
-    #[error("the database does not answer; check its address, credentials and disk space")]
+    #[error("the database is unavailable; check its address, credentials and disk space")]
     Unavailable {
         /// What the driver said.
         source: sqlx::Error,
     },
+    /// The server stores text in an encoding that cannot hold every text of Oura's and of people.
+    #[error(
+        "the database {database:?} has the encoding {encoding}, and myhealth needs UTF8; make another with \
+         `createdb --encoding=UTF8 --template=template0 NAME` and name it instead (`pg_dump` and `psql` move what is stored)"
+    )]
+    Encoding {
+        /// Its name.
+        database: String,
+        /// As PostgreSQL calls it.
+        encoding: String,
+    },
+    /// A text with the character NUL, which PostgreSQL cannot store; so nothing that is stored has such a name.
+    #[error("a text holds the character NUL, which no name, id or document can")]
+    Nul(#[source] sqlx::Error),
     /// A statement failed.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
@@ -48,13 +65,45 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, Tls};
-        match source {
-            Io(_) | Tls(_) | PoolTimedOut | PoolClosed | Protocol(_) => Self::Unavailable { source },
-            other => Self::Database(other),
+        let code = source.as_database_error().and_then(DatabaseError::code);
+        // Text is UTF-8 everywhere in this program, so an invalid byte can only be NUL.
+        if code.is_some_and(|code| code == "22021") {
+            Self::Nul(source)
+        } else if is_outage(&source) {
+            Self::Unavailable { source }
+        } else {
+            Self::Database(source)
         }
     }
 }
+
+/// Whether it is the database's condition that failed a statement, and not the statement: another one would have failed
+/// as well, and the same one may succeed later.
+pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{
+        BeginFailed, Configuration, Database, Io, PoolClosed, PoolTimedOut, Protocol, Tls, WorkerCrashed,
+    };
+    match error {
+        Io(_) | Tls(_) | PoolTimedOut | PoolClosed | Protocol(_) | Configuration(_) | WorkerCrashed
+        | BeginFailed => true,
+        Database(error) => {
+            let Some(code) = error.code() else { return false };
+            match error.try_downcast_ref::<SqliteError>() {
+                // The low byte of an extended code is its primary code.
+                Some(_) => code.parse().is_ok_and(|code: i32| SQLITE_OUTAGES.contains(&(code & 0xff))),
+                None => POSTGRES_OUTAGES.iter().any(|class| code.starts_with(class)),
+            }
+        }
+        _ => false,
+    }
+}
+
+/// Primary codes: busy, locked, out of memory, read-only, I/O error, corrupt, full, cannot open, protocol, no database.
+const SQLITE_OUTAGES: [i32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];
+
+/// Beginnings of SQLSTATE: connection, read-only transaction, credentials, no such database, resources, operator
+/// intervention, system error, configuration file, internal error.
+const POSTGRES_OUTAGES: [&str; 9] = ["08", "25006", "28", "3D", "53", "57", "58", "F0", "XX"];
 
 /// An error and what it came from, on one line.
 pub fn causes(error: &dyn std::error::Error) -> String {

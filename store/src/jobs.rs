@@ -9,9 +9,10 @@ use jiff::{RoundMode, SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::leases::whole_seconds;
+use crate::transaction::{Tx, with_conn};
 use row::{Row, job, select};
 
 pub use row::{Job, JobResult};
@@ -116,7 +117,7 @@ impl Store {
     /// Queues a job, unless the asker asked for it before or too many of the person's are not finished. Durable when it
     /// returns.
     pub async fn enqueue_job(&self, new: &NewJob, room: Room, now: Timestamp) -> Result<Accepted> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
         if let Some(key) = &new.key {
             let known: Option<(String, i64, String, String)> = with_conn!(&mut tx, conn => {
@@ -201,7 +202,7 @@ impl Store {
     /// Takes a job back: one that nobody works on is gone with this call, whether it waits or has ended; one that somebody
     /// works on is told to stop. Asking twice is asking once.
     pub async fn withdraw_job(&self, id: &str, now: Timestamp) -> Result<Withdrawn> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
         let gone: Option<Option<String>> = with_conn!(&mut tx, conn => {
             // A claim that has run out is nobody's: whoever held it changes nothing any more.
@@ -235,7 +236,7 @@ impl Store {
 
     /// Forgets every job whose time is over; returns how many. A result without its job is known to be nobody's.
     pub async fn forget_jobs(&self, now: Timestamp) -> Result<u64> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let forgotten = with_conn!(&mut tx, conn => {
             sqlx::query("delete from job where expires_at <= $1")
                 .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())

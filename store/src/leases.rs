@@ -4,8 +4,8 @@ use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::with_conn;
 use crate::error::Result;
+use crate::transaction::with_conn;
 
 impl Store {
     /// Takes the lease on `purpose` for `holder` until `until`, or prolongs it; `false` when somebody else has it. A lease
@@ -22,7 +22,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool> {
         let (until, now) = (whole_seconds(until, RoundMode::Ceil), whole_seconds(now, RoundMode::Floor));
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let taken = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "insert into lease (person, purpose, holder, expires_at) values ($1, $2, $3, $4)
@@ -45,7 +45,7 @@ impl Store {
 
     /// Ends the lease on `purpose` if `holder` still has it.
     pub async fn release_lease(&self, person: i64, purpose: &str, holder: &str) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("delete from lease where person = $1 and purpose = $2 and holder = $3")
                 .bind(person)
@@ -59,7 +59,7 @@ impl Store {
 
     /// Ends every lease and claim: only where no other living process can have one.
     pub(crate) async fn end_all_leases(&self) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("delete from lease").execute(&mut *conn).await?;
             sqlx::query("update webhook_event set claimed_until = null").execute(&mut *conn).await?;

@@ -17,6 +17,7 @@ mod documents;
 mod drift;
 mod error;
 mod fingerprint;
+mod health;
 mod history;
 mod jobs;
 mod leases;
@@ -33,6 +34,7 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tokens;
+mod transaction;
 mod turns;
 mod webhook;
 mod withdraw;
@@ -49,6 +51,7 @@ pub use credentials::{Credential, SealedPair};
 pub use documents::StoredDocument;
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
+pub use health::{Outage, PROBE_INTERVAL};
 pub use history::Points;
 pub use jobs::{
     Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room, Withdrawn,
@@ -62,20 +65,23 @@ pub use webhook::{Announcement, Claim, Queue, Queued};
 
 use crate::backend::Backend;
 use crate::changes::Changes;
+use crate::health::Health;
 
 /// A handle on the database; clones share its pools and its change signal.
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Backend,
     changes: Arc<Changes>,
+    health: Arc<Health>,
 }
 
 impl Store {
     /// Opens the database and proves that it answers. Embedded SQLite is created when missing and migrated at once;
     /// PostgreSQL must be migrated by [`Store::migrate`], and `open` does not check that it is (see [`Store::pending`]).
     pub async fn open(location: &Location) -> Result<Self> {
-        let backend = Backend::open(location).await?;
-        let store = Self { backend, changes: Arc::default() };
+        let health = Arc::default();
+        let backend = Backend::open(location, &health).await?;
+        let store = Self { backend, changes: Arc::default(), health };
         if let Backend::Sqlite { alive, .. } = &store.backend {
             store.migrate().await?;
             if alive.came_alone {
@@ -99,6 +105,7 @@ impl Store {
 
     /// Closes the pools after running statements have finished.
     pub async fn close(&self) {
+        self.close_probe().await;
         self.backend.close().await;
     }
 }

@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::{Error, Result};
+use crate::transaction::{Tx, with_conn};
 
 /// A person whose ring is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Store {
         if let Some(known) = self.person(name.as_str()).await? {
             return Ok(known);
         }
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let row: Row = with_conn!(&mut tx, conn => {
             // Whoever comes second waits for this row, and then finds the name.
             let id: i64 = sqlx::query_scalar("update person_number set last = last + 1 returning last")
@@ -56,7 +57,7 @@ impl Store {
 
     /// Moves a person to another zone.
     pub async fn set_time_zone(&self, person: i64, time_zone: &str) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update person set time_zone = $1, revision = revision + 1 where id = $2 and time_zone <> $1",
@@ -72,7 +73,7 @@ impl Store {
     /// Removes a person and everything stored about them, for ever; `false` when there is no such person. In one
     /// transaction: whoever reads at the same time sees all of it or nothing.
     pub async fn remove_person(&self, person: i64) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let mut removed = 0;
         for delete in REMOVALS {
             removed = with_conn!(&mut tx, conn => {

@@ -6,12 +6,12 @@ use domain::{Collection, DayRange};
 use jiff::Timestamp;
 
 use crate::Store;
-use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::people::{self, Person};
 use crate::rejected;
 use crate::sync::{self, DateColumn};
+use crate::transaction::{Tx, with_conn};
 
 /// Days derived at a time: bounds the memory.
 const DAYS: i64 = 60;
@@ -30,7 +30,7 @@ impl Store {
     ) -> Result<usize> {
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let owner = Owner { person: person.id, collection };
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(person.id, collection.name()).await?;
         let (_, read) = rejected::retry(&mut tx, owner, now).await?;
         if let Some(range) = documented(&mut tx, owner).await? {
@@ -54,7 +54,7 @@ impl Store {
 
     /// Removes the numbers of metrics that the catalogue no longer has.
     pub async fn forget_unknown_metrics(&self) -> Result<u64> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let mut removed = 0;
         for delete in ["delete from daily where", "delete from series where", "delete from latest where"] {
             removed += with_conn!(&mut tx, conn, Db => {

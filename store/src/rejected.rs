@@ -9,10 +9,10 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::apply::{Batch, ROWS, Written, these, write};
-use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
+use crate::transaction::{Tx, with_conn};
 
 /// One thing put aside.
 struct Aside {

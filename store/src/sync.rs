@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::numbers::Owner;
+use crate::transaction::{Tx, with_conn};
 
 /// The state of one collection of one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +100,7 @@ impl Store {
         kind: &str,
         now: Timestamp,
     ) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query(
                 "insert into sync_state (person, collection, last_attempt_at, failure) values ($1, $2, $3, $4)
@@ -145,12 +146,6 @@ impl Store {
             .fetch_all(pool)
             .await?
         }))
-    }
-
-    /// Proves that the database answers.
-    pub async fn ping(&self) -> Result<()> {
-        let _: i32 = with_pool!(self, pool => sqlx::query_scalar("select 1").fetch_one(pool).await?);
-        Ok(())
     }
 }
 

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::backend::{Backend, Tx};
+use crate::backend::Backend;
+use crate::transaction::Tx;
 use crate::{Location, Store};
 
 /// Names the server for tests.
@@ -68,7 +69,14 @@ pub struct Writing {
 
 /// Begins one.
 pub async fn writing(store: &Store) -> Writing {
-    Writing { _tx: store.backend.begin().await.expect("the store can be written") }
+    Writing { _tx: store.begin().await.expect("the store can be written") }
+}
+
+/// Lets the embedded database grow no further, as a full disk would; ends with the connection that writes.
+pub async fn fill(store: &Store) {
+    let Backend::Sqlite { write, .. } = &store.backend else { panic!("a server's disk cannot be filled") };
+    // Less than it has is as much as it has.
+    sqlx::query("pragma max_page_count = 1").execute(write).await.expect("the limit is set");
 }
 
 /// Rows of every table about people, by table and person.

@@ -11,8 +11,9 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Store;
-use crate::backend::{with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
+use crate::transaction::with_conn;
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "mh_";
@@ -198,7 +199,7 @@ impl Store {
     pub async fn create_token(&self, new: &NewToken, random: [u8; 32], now: Timestamp) -> Result<String> {
         let secret = hexadecimal(&random);
         let hash = hexadecimal(&Sha256::digest(secret.as_bytes()));
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let id: i64 = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
                 "insert into api_token (id, hash, name, person, scopes, created_at, expires_at)
@@ -262,7 +263,7 @@ impl Store {
         if token.used_lately(now) {
             return Ok(());
         }
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set last_used_at = $1 where id = $2")
                 .bind(now.to_sqlx())
@@ -275,7 +276,7 @@ impl Store {
 
     /// Revokes a token for ever; `false` when none in force has this number.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let revoked = with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set revoked_at = $1 where id = $2 and revoked_at is null")
                 .bind(now.to_sqlx())

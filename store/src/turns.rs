@@ -5,10 +5,11 @@ use jiff::{RoundMode, Timestamp};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::{with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::Result;
 use crate::leases::whole_seconds;
 use crate::people::{Person, Row, person};
+use crate::transaction::with_conn;
 
 /// What the lease on reading a person is called.
 const PURPOSE: &str = "sync";
@@ -71,7 +72,7 @@ impl Store {
 
     /// Makes a person due at `due`, or at once: after a log-in, nobody should wait for the next interval.
     pub async fn set_due(&self, person: i64, due: Option<Timestamp>) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("update person set due_at = $1 where id = $2")
                 .bind(due.map(|due| whole_seconds(due, RoundMode::Ceil).to_sqlx()))

@@ -8,10 +8,11 @@ use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::apply::upsert_rejected;
-use crate::backend::{Tx, with_conn, with_pool};
+use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::numbers::Owner;
 use crate::people::{self, Person};
+use crate::transaction::{Tx, with_conn};
 
 /// What Oura says has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +71,7 @@ impl Store {
     /// Notes whose data `oura_user` stands for. A person has one account, and an account one person: the newest word
     /// counts.
     pub async fn learn_account(&self, person: i64, oura_user: &str) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("delete from oura_account where person = $1 and oura_user <> $2")
                 .bind(person)
@@ -114,7 +115,7 @@ impl Store {
 
     /// Forgets which Oura user a person is: another token may be another user's.
     pub async fn forget_account(&self, person: i64) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("delete from oura_account where person = $1").bind(person).execute(conn).await?;
         });
@@ -126,7 +127,7 @@ impl Store {
     pub async fn enqueue(&self, announcement: &Announcement, room: i64, now: Timestamp) -> Result<Queued> {
         let Announcement { person, collection, id, change, event_at } = announcement;
         let (now, event_at) = (rounded(now), rounded(*event_at));
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(*person, LOCK).await?;
         let (known, length): (Option<jiff_sqlx::Timestamp>, i64) = with_conn!(&mut tx, conn => {
             let known = sqlx::query_scalar(
@@ -192,7 +193,7 @@ impl Store {
     /// that runs out, because its owner died, is given out again.
     pub async fn claim_event(&self, person: i64, until: Timestamp, now: Timestamp) -> Result<Option<Claim>> {
         let until = rounded(until);
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         // Two claims at the same moment would choose the same row.
         tx.lock(person, LOCK).await?;
         let row: Option<Row> = with_conn!(&mut tx, conn => {
@@ -221,7 +222,7 @@ impl Store {
     /// Takes a fetched document out of the queue, unless it has been announced again since the claim: then it is due
     /// again. Returns whether it is out. A claim that has run out changes nothing.
     pub async fn finish_event(&self, claim: &Claim) -> Result<bool> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let finished = remove(&mut tx, claim).await?;
         tx.commit().await?;
         Ok(finished)
@@ -230,7 +231,7 @@ impl Store {
     /// Gives a claim back until `not_before`. With `counted` the attempt was the document's own failure; otherwise it
     /// does not count.
     pub async fn postpone_event(&self, claim: &Claim, not_before: Timestamp, counted: bool) -> Result<()> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update webhook_event set claimed_until = null, attempts = attempts - $6, not_before = $7
@@ -253,7 +254,7 @@ impl Store {
     /// Gives a document up: it leaves the queue and stands in `rejected` with the reason, until it is read another way.
     pub async fn reject_event(&self, claim: &Claim, reason: &str, now: Timestamp) -> Result<()> {
         let Announcement { person, collection, id, .. } = &claim.announcement;
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         if remove(&mut tx, claim).await? {
             let owner = Owner { person: *person, collection: *collection };
             let rejected = Rejected { id: id.clone(), reason: reason.to_owned(), body: String::new() };

@@ -8,11 +8,11 @@ use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::apply::{self, ROWS, these};
-use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::people;
 use crate::sync;
+use crate::transaction::{Tx, with_conn};
 
 impl Store {
     /// Takes back documents that Oura no longer has: each body moves to `document_revision`, and the days are derived
@@ -29,7 +29,7 @@ impl Store {
         let owner = Owner { person, collection };
         // A column keeps microseconds at best; what is compared later must be what was stored.
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(person, collection.name()).await?;
         let (withdrawn, days) = take_back(&mut tx, owner, ids, now).await?;
         if withdrawn == 0 {

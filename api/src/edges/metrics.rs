@@ -15,7 +15,6 @@ pub(crate) struct Metrics {
     limited: Family<Limited, Counter>,
     clients: Gauge,
     refused: Family<Refused, Counter>,
-    gone: Gauge,
     log_ins: Family<Tried, Counter>,
 }
 
@@ -154,13 +153,8 @@ impl Metrics {
         );
         registry.register(
             "refused_requests",
-            "Requests refused because too many ran or the database was gone",
+            "Requests refused because too many ran or the database was unavailable",
             metrics.refused.clone(),
-        );
-        registry.register(
-            "database_gone",
-            "Whether the database did not answer when it was last needed",
-            metrics.gone.clone(),
         );
         registry.register("log_ins", "Attempts to log in", metrics.log_ins.clone());
         metrics
@@ -182,10 +176,6 @@ impl Metrics {
 
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.refused.get_or_create_owned(&refusal.labels()).inc();
-    }
-
-    pub(crate) fn database_gone(&self, gone: bool) {
-        self.gone.set(gone.into());
     }
 
     pub(crate) fn log_in(&self, outcome: Outcome) {

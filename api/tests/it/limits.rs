@@ -110,7 +110,6 @@ async fn a_database_that_is_gone_is_told_at_once_and_probes_still_look() {
     api.store.close().await;
     let first = api.ask(Method::GET, PEOPLE).await;
     problem(&first, 503, "found out");
-    assert_eq!(api.counted("api_database_gone"), 1);
     let second = api.ask(Method::GET, PEOPLE).await;
     let detail = problem(&second, 503, "told");
     assert_eq!(second.header("retry-after"), Some("5"));

@@ -18,6 +18,7 @@ mod limits;
 mod log;
 mod login;
 mod metrics;
+mod nul;
 mod openapi;
 mod people;
 mod points;

@@ -75,8 +75,10 @@ async fn roles_can_run_apart_on_one_server() {
     };
     let exporter = serve("exporter", &[]);
     let metrics = format!("http://{}/metrics", exporter.address("gauges").await);
-    until("a body without people", async || get(&metrics).await.filter(|body| body.contains("store_up 1")))
-        .await;
+    until("a body without people", async || {
+        get(&metrics).await.filter(|body| body.contains("exporter_up 1"))
+    })
+    .await;
     let api = serve("api", &[]);
     assert!(!exporter.output().contains("api docs"));
 

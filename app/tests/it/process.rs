@@ -67,8 +67,12 @@ impl Running {
         until(&format!("the address of {name}"), async || find()).await
     }
 
+    pub(crate) fn id(&self) -> String {
+        self.child.id().to_string()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status();
+        let status = Command::new("kill").args([name, &self.id()]).status();
         assert!(status.unwrap().success());
     }
 

@@ -6,10 +6,10 @@ use domain::{Document, Rejected, compare};
 use sqlx::QueryBuilder;
 
 use super::{Batch, ROWS, known, these};
-use crate::backend::{Tx, with_conn};
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
+use crate::transaction::{Tx, with_conn};
 
 /// Leaves in `fresh` what is to be written. What `is_known` and has another fingerprint is compared by content, so that
 /// an import and the API may spell the same document differently without ever writing it twice.

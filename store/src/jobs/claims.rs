@@ -8,9 +8,9 @@ use sqlx::AssertSqlSafe;
 
 use super::{Ending, Job, JobState, LOCK, Renewal, by_id, expiry, rounded};
 use crate::Store;
-use crate::backend::with_conn;
 use crate::error::Result;
 use crate::leases::whole_seconds;
+use crate::transaction::with_conn;
 
 impl Renewal {
     /// From whether somebody wants the job to stop; `None` where the claim is another's.
@@ -52,7 +52,7 @@ impl Store {
                  created_at, id limit 1)
              returning id",
         );
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
         let id: Option<String> = with_conn!(&mut tx, conn => {
             let mut query = sqlx::query_scalar(AssertSqlSafe(sql))
@@ -81,7 +81,7 @@ impl Store {
         until: Timestamp,
         progress: (i64, i64),
     ) -> Result<Renewal> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let held: Option<bool> = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
                 "update job set claimed_until = $1, progress_done = $2, progress_total = $3,
@@ -116,7 +116,7 @@ impl Store {
             Ending::Failed(failure) => (JobState::Failed, Some(*failure), None),
             Ending::Cancelled => (JobState::Cancelled, None, None),
         };
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let ended = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update job set state = $1, failure = $2, result_object = $3, result_bytes = $4, result_type = $5,
@@ -155,7 +155,7 @@ impl Store {
         keep: SignedDuration,
         now: Timestamp,
     ) -> Result<Renewal> {
-        let mut tx = self.backend.begin().await?;
+        let mut tx = self.begin().await?;
         let cancelled: Option<bool> = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
                 "update job set state = case when cancelled_at is null then 'queued' else 'cancelled' end,

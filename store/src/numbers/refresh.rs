@@ -11,9 +11,9 @@ use sqlx::QueryBuilder;
 
 use super::newest_of;
 use crate::apply::ROWS;
-use crate::backend::{Tx, with_conn};
 use crate::error::{Error, Result};
 use crate::sync::{self, DateColumn};
+use crate::transaction::{Tx, with_conn};
 
 /// Whose numbers, of which collection.
 #[derive(Clone, Copy, Debug)]

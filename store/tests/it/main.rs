@@ -7,6 +7,7 @@ mod accounts;
 mod contract;
 mod credentials;
 mod fixtures;
+mod health;
 mod history;
 mod jobs;
 mod leases;

@@ -1,0 +1,97 @@
+//! Whether the databases of this process do what its roles need: probed every two seconds, shown as `myhealth_store_up`,
+//! and what readiness goes by.
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use store::{PROBE_INTERVAL, Store};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::Role;
+use crate::shutdown::Lifecycle;
+
+/// The databases of one process.
+#[derive(Clone, Debug)]
+pub(crate) struct Databases {
+    stores: Vec<Store>,
+    /// Whether answers come from the database; gauges come from memory.
+    answers_from_them: bool,
+}
+
+/// What a load balancer is told (see `docs/adr/0010`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readiness {
+    Ready,
+    /// Requests are answered, some with 503; every other replica would do the same.
+    Degraded,
+    /// Another replica may be better off.
+    NotReady,
+}
+
+impl Databases {
+    /// The database of a process with these roles, and the replica it reads from; probed as long as the process runs.
+    pub(crate) fn start(
+        store: &Store,
+        replica: Option<&Store>,
+        roles: &[Role],
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        let runs = |role| roles.contains(&role);
+        // An API that reads from a server is of use while that takes no writes. An embedded database without room for
+        // them is on its way to the end, and this process is the only one that can say so.
+        if runs(Role::Ingest) || runs(Role::Api) && store.is_embedded() {
+            store.need_writes();
+        }
+        let stores = std::iter::once(store).chain(replica).cloned().collect();
+        let databases = Self { stores, answers_from_them: runs(Role::Ingest) || runs(Role::Api) };
+        lifecycle.spawn("database probes", databases.clone().probe_until(lifecycle.stop.clone()));
+        databases
+    }
+
+    pub(crate) async fn close(&self) {
+        for store in &self.stores {
+            store.close().await;
+        }
+    }
+
+    pub(crate) fn readiness(&self) -> Readiness {
+        let outages: Vec<_> = self.stores.iter().filter_map(|store| store.last_probe().err()).collect();
+        if outages.is_empty() {
+            Readiness::Ready
+        } else if self.answers_from_them && outages.iter().any(|outage| !outage.is_shared()) {
+            Readiness::NotReady
+        } else {
+            Readiness::Degraded
+        }
+    }
+
+    async fn probe_until(self, stop: CancellationToken) {
+        let every = |store: Store| async move {
+            loop {
+                // Each outcome is kept where it is found; a hanging database does not delay the look at another.
+                drop(store.probe_now().await);
+                tokio::time::sleep(PROBE_INTERVAL).await;
+            }
+        };
+        let mut probes = tokio::task::JoinSet::<()>::new();
+        for store in self.stores {
+            probes.spawn(every(store));
+        }
+        stop.cancelled().await;
+    }
+}
+
+impl Collector for Databases {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let up = self.stores.iter().all(|store| store.last_probe().is_ok());
+        let up = ConstGauge::new(i64::from(up));
+        let help = "Whether the database does what the roles of this process need of it: take writes for ingest, answer \
+                    for the others; probed every two seconds";
+        up.encode(encoder.encode_descriptor("myhealth_store_up", help, None, up.metric_type())?)?;
+        let failures = ConstCounter::new(self.stores.iter().map(Store::write_failures).sum::<u64>());
+        let help = "Writing transactions that failed because of the condition of the database";
+        let kind = failures.metric_type();
+        failures.encode(encoder.encode_descriptor("myhealth_store_write_failures", help, None, kind)?)
+    }
+}
