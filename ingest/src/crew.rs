@@ -252,7 +252,7 @@ fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Day, DayRange};
+    use domain::{Cause, Day, DayRange};
 
     use super::*;
 
@@ -275,7 +275,7 @@ mod tests {
         assert!(!is_fresh(&all, hour, now + SignedDuration::from_mins(60)));
         assert!(!is_fresh(&all[1..], hour, now), "a collection was never read");
         let mut failing = all.clone();
-        failing[3].failure = Some("server".into());
+        failing[3].failure = Some(Cause::Server);
         assert!(!is_fresh(&failing, hour, now));
     }
 }

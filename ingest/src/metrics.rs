@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use domain::Cause;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,7 +14,6 @@ use prometheus_client::registry::{Registry, Unit};
 use store::Applied;
 
 use crate::oauth;
-use crate::oura::Failure;
 
 /// Counters of the ingest role.
 #[derive(Clone, Debug)]
@@ -124,7 +124,7 @@ impl Metrics {
             let collection = collection.name();
             drop(metrics.requests.get_or_create(&Collection { collection }));
             drop(metrics.received.get_or_create(&Collection { collection }));
-            for kind in Failure::KINDS {
+            for kind in Cause::ALL.map(Cause::word) {
                 drop(metrics.failures.get_or_create(&Kind { collection, kind }));
             }
             metrics.count_documents(collection, Applied::default());
@@ -143,10 +143,10 @@ impl Metrics {
         self.received.get_or_create_owned(&collection).inc_by(bytes as u64);
     }
 
-    pub(crate) fn count_failure(&self, collection: domain::Collection, failure: &Failure) {
+    pub(crate) fn count_failure(&self, collection: domain::Collection, cause: Cause) {
         let collection = collection.name();
         self.requests.get_or_create_owned(&Collection { collection }).inc();
-        self.failures.get_or_create_owned(&Kind { collection, kind: failure.kind() }).inc();
+        self.failures.get_or_create_owned(&Kind { collection, kind: cause.word() }).inc();
     }
 
     pub(crate) fn count_documents(&self, collection: &'static str, applied: Applied) {

@@ -16,11 +16,11 @@ use serde_json::value::RawValue;
 use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 
-mod failure;
+pub(crate) mod failure;
 mod limits;
 mod single;
 
-use failure::MAX_PAUSE;
+use failure::{MAX_PAUSE, is_web_page};
 use limits::{Limits, Pause};
 
 pub use failure::Failure;
@@ -200,7 +200,7 @@ impl Client {
             .when(|failure| failure.is_transient() && failure.pause().is_none_or(|pause| pause <= MAX_PAUSE))
             .adjust(|failure, planned| planned.map(|planned| failure.pause().map_or(planned, |p| p.max(planned))))
             .notify(|failure, pause| {
-                tracing::debug!(%collection, kind = failure.kind(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
+                tracing::debug!(%collection, kind = %failure.cause(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
             })
             .await
     }
@@ -229,7 +229,7 @@ impl Client {
         self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
         match &answer {
             Ok((_, bytes)) => self.metrics.count_answer(collection, *bytes),
-            Err(failure) => self.metrics.count_failure(collection, failure),
+            Err(failure) => self.metrics.count_failure(collection, failure.cause()),
         }
         answer.map(|(answer, _)| answer)
     }
@@ -281,10 +281,13 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let answer = Answer { status: response.status(), retry_after: retry_after.map(str::to_owned), body };
+        let answer =
+            Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
+        if answer.status == StatusCode::OK && is_web_page(&answer.headers, &answer.body) {
+            return Err(Failure::Intercepted(answer.status));
+        }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            self.limits.limited(response.headers(), answer.failure().pause(), &self.metrics);
+            self.limits.limited(&answer.headers, answer.failure().pause(), &self.metrics);
         }
         Ok(answer)
     }
@@ -293,14 +296,14 @@ impl Client {
 /// What Oura answered, whatever that means.
 struct Answer {
     status: StatusCode,
-    retry_after: Option<String>,
+    headers: header::HeaderMap,
     body: Vec<u8>,
 }
 
 impl Answer {
     /// What it means when it is not what was asked for.
     fn failure(&self) -> Failure {
-        Failure::of(self.status, self.retry_after.as_deref(), &self.body)
+        Failure::of(self.status, &self.headers, &self.body)
     }
 
     fn refuses_token(&self) -> bool {

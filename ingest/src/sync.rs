@@ -266,11 +266,11 @@ impl Ingest {
     }
 
     async fn note(&self, collection: Collection, failure: &Failure) -> Result<(), store::Error> {
-        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot read a collection");
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot read a collection");
         // A token that is refused is refused everywhere.
         let all = if failure.is_final_for_token() { Collection::ALL } else { &[collection] };
         for collection in all {
-            self.store.note_failure(self.person.id, *collection, failure.kind(), (self.clock)()).await?;
+            self.store.note_failure(self.person.id, *collection, failure.cause(), (self.clock)()).await?;
         }
         Ok(())
     }

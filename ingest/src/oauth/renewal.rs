@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use domain::Cause;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use store::{Credential, causes};
@@ -24,7 +25,7 @@ use super::metrics::Refresh;
 use super::pair::{Pair, renew_at};
 use super::scopes;
 use super::seal::{Keys, SealError, random};
-use super::tokens::{Account, FaultPoint, LOGIN_REQUIRED, Observer, RENEWAL_FAILED, RenewalError};
+use super::tokens::{Account, FaultPoint, Observer, RenewalError};
 use crate::oura::Failure;
 
 /// What the lease is for.
@@ -141,7 +142,7 @@ impl Stored {
                 }
                 let refused = current.refused == Some(credential.generation);
                 let ended = refused || self.now() >= credential.pair.expires_at;
-                ended && kind(&credential) == Some(LOGIN_REQUIRED)
+                ended && cause(&credential) == Some(Cause::LoginRequired)
             }
         };
         metrics.set_required(person.name.as_str(), needs);
@@ -264,14 +265,14 @@ impl Stored {
         }
         let otherwise = |failure| if usable { Decision::Use } else { Decision::Fail(failure) };
         let generation = Some(credential.generation);
-        if kind(credential) == Some(LOGIN_REQUIRED) || renewing.spent == generation {
+        if cause(credential) == Some(Cause::LoginRequired) || renewing.spent == generation {
             return otherwise(Failure::LoginRequired);
         }
         if refused.is_some() && self.current().useless == generation {
             return otherwise(Failure::Unauthorized);
         }
         // A clock that was set back must not make the pause longer.
-        let paused = |(_, at): &(String, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
+        let paused = |(_, at): &(Cause, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
         if credential.failure.as_ref().is_some_and(paused) {
             return otherwise(RenewalError::Paused.into());
         }
@@ -357,28 +358,28 @@ impl Stored {
     ) -> Failure {
         let Account { store, person, metrics, .. } = &self.account;
         let generation = credential.generation;
-        let (kind, answered, outcome) = match &error {
-            TokenError::Unreachable(_) | TokenError::Limited => (RENEWAL_FAILED, true, Refresh::Unsent),
-            TokenError::Unanswered(_) => (RENEWAL_FAILED, false, Refresh::Unanswered),
-            TokenError::Refused { .. } if error.is_final() => (LOGIN_REQUIRED, true, Refresh::Refused),
-            TokenError::Refused { .. } => (RENEWAL_FAILED, true, Refresh::Refused),
+        let (cause, answered, outcome) = match &error {
+            TokenError::Unreachable(_) | TokenError::Limited => (Cause::RenewalFailed, true, Refresh::Unsent),
+            TokenError::Unanswered(_) => (Cause::RenewalFailed, false, Refresh::Unanswered),
+            TokenError::Refused { .. } if error.is_final() => (Cause::LoginRequired, true, Refresh::Refused),
+            TokenError::Refused { .. } => (Cause::RenewalFailed, true, Refresh::Refused),
         };
         metrics.count(outcome);
-        let required = kind == LOGIN_REQUIRED;
+        let required = cause == Cause::LoginRequired;
         if required {
             renewing.spent = Some(generation);
             tracing::error!(
                 person = %person.name,
-                kind,
+                kind = cause.word(),
                 error = causes(&error),
                 "the log-in is spent; run `myhealth login` before the access token ends"
             );
         } else {
-            tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
+            tracing::warn!(person = %person.name, kind = cause.word(), error = causes(&error), "the log-in was not renewed");
         }
         // What became of an earlier attempt is no clearer when this one did not get through.
         let known = required || (answered && credential.attempted_at.is_none());
-        let noted = store.note_credential_failure(person.id, generation, kind, known, self.now()).await;
+        let noted = store.note_credential_failure(person.id, generation, cause, known, self.now()).await;
         if let Err(error) = noted {
             tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
         }
@@ -386,6 +387,6 @@ impl Stored {
     }
 }
 
-fn kind(credential: &Credential) -> Option<&str> {
-    credential.failure.as_ref().map(|(kind, _)| kind.as_str())
+fn cause(credential: &Credential) -> Option<Cause> {
+    credential.failure.map(|(cause, _)| cause)
 }

@@ -16,12 +16,6 @@ use super::seal::{Keyring, SealError};
 use crate::oura::Failure;
 use crate::sync::Clock;
 
-/// Kind of failure: only a person can help.
-pub const LOGIN_REQUIRED: &str = "login_required";
-
-/// Kind of failure: it is tried again.
-pub const RENEWAL_FAILED: &str = "renewal_failed";
-
 /// Where a client's access token comes from. Clones share it.
 #[derive(Clone)]
 pub struct Tokens(Source);

@@ -1,12 +1,14 @@
-//! Why an answer did not come, as a closed set of kinds: what is worth trying again, what a person must mend, and what
-//! metrics and `doctor` call it.
+//! Why a request failed, in detail; [`Cause`] is what the rest of the house is told.
 
 use std::time::Duration;
 
+use domain::Cause;
 use reqwest::StatusCode;
+use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::oauth::{LOGIN_REQUIRED, RENEWAL_FAILED, RenewalError};
+use crate::oauth::RenewalError;
 
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
 pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
@@ -44,6 +46,11 @@ pub enum Failure {
     /// 400 or 422: Oura does not understand the question.
     #[error("Oura does not accept the request (status {0})")]
     Refused(StatusCode),
+    /// A web page: of a firewall, a proxy, or a network that wants a log-in.
+    #[error(
+        "a web page came instead of Oura's answer (status {0}); a firewall, proxy or network log-in sent it"
+    )]
+    Intercepted(StatusCode),
     /// The answer is no page of documents.
     #[error("Oura's answer is broken: {0}")]
     Malformed(String),
@@ -53,8 +60,8 @@ pub enum Failure {
     /// The collection has failed so often that it is left alone for a while; nothing was sent.
     #[error("the collection has failed too often and is left alone for {} s", pause.as_secs())]
     Resting {
-        /// Kind of the failure that led to this.
-        kind: &'static str,
+        /// Cause of the failure that led to this.
+        cause: Cause,
         /// Until it is tried again.
         pause: Duration,
     },
@@ -70,53 +77,32 @@ pub enum Failure {
 }
 
 impl Failure {
-    /// Every kind, for metrics that start at zero.
-    pub const KINDS: [&'static str; 15] = [
-        "network",
-        "timeout",
-        "server",
-        "rate_limited",
-        "unauthorized",
-        "scope",
-        "forbidden",
-        "not_found",
-        "app_too_old",
-        "refused",
-        "malformed",
-        "store",
-        LOGIN_REQUIRED,
-        RENEWAL_FAILED,
-        "unexpected",
-    ];
-
-    /// The kind as a label value.
-    pub fn kind(&self) -> &'static str {
+    /// What it is called everywhere else.
+    pub fn cause(&self) -> Cause {
         match self {
-            Self::Network(_) => "network",
-            Self::Timeout => "timeout",
-            Self::Server(_) => "server",
-            Self::RateLimited(_) => "rate_limited",
-            Self::Unauthorized => "unauthorized",
-            Self::Scope => "scope",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::AppTooOld => "app_too_old",
-            Self::Refused(_) => "refused",
-            Self::Malformed(_) => "malformed",
-            Self::Store(_) => "store",
-            Self::Resting { kind, .. } => kind,
-            Self::LoginRequired => LOGIN_REQUIRED,
-            Self::RenewalFailed(_) => RENEWAL_FAILED,
-            Self::Unexpected(_) => "unexpected",
+            Self::Network(_) => Cause::Network,
+            Self::Timeout => Cause::Timeout,
+            Self::Server(_) => Cause::Server,
+            Self::RateLimited(_) => Cause::RateLimited,
+            Self::Unauthorized => Cause::Unauthorized,
+            Self::Scope => Cause::Scope,
+            Self::Forbidden => Cause::Forbidden,
+            Self::NotFound => Cause::NotFound,
+            Self::AppTooOld => Cause::AppTooOld,
+            Self::Refused(_) => Cause::Refused,
+            Self::Intercepted(_) => Cause::Intercepted,
+            Self::Malformed(_) => Cause::Malformed,
+            Self::Store(_) => Cause::Store,
+            Self::Resting { cause, .. } => *cause,
+            Self::LoginRequired => Cause::LoginRequired,
+            Self::RenewalFailed(_) => Cause::RenewalFailed,
+            Self::Unexpected(_) => Cause::Unexpected,
         }
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed a little later. A circuit that is open stays open for longer than that.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Network(_) | Self::Timeout | Self::Server(_) | Self::RateLimited(_) | Self::Malformed(_)
-        )
+        !matches!(self, Self::Resting { .. }) && self.cause().is_transient()
     }
 
     /// Whether no other request with this token will succeed either.
@@ -138,11 +124,14 @@ impl Failure {
         }
     }
 
-    pub(super) fn of(status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Self {
+    /// What a response other than 200 means.
+    pub(super) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         match status {
-            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited(
-                retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
-            ),
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited(retry_after(headers)),
+            status if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+                Self::Server(status)
+            }
+            status if is_foreign(status, headers, body) => Self::Intercepted(status),
             // A missing scope comes as 401, though the token is fine for everything else; refreshing would not help.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if names_a_scope(body) => Self::Scope,
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
@@ -150,10 +139,36 @@ impl Failure {
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::UPGRADE_REQUIRED => Self::AppTooOld,
             StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(status),
-            status if status.is_server_error() => Self::Server(status),
             status => Self::Unexpected(status),
         }
     }
+}
+
+/// The pause that a response asks for.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// Whether a response other than success comes from something between this machine and Oura. Oura refuses with JSON or
+/// without a body; a firewall, a proxy or a network that wants a log-in sends a page, or sends the client elsewhere.
+pub(crate) fn is_foreign(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    let of_the_network = matches!(
+        status,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::NETWORK_AUTHENTICATION_REQUIRED
+    );
+    let is_json = || serde_json::from_slice::<&RawValue>(body).is_ok();
+    of_the_network || is_web_page(headers, body) || (!body.trim_ascii().is_empty() && !is_json())
+}
+
+/// Whether a response is markup, whatever its status.
+pub(crate) fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    let markup = ["text/html", "application/xhtml+xml", "text/xml", "application/xml"];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    !body.is_empty()
+        && (body.starts_with(b"<") || markup.iter().any(|it| media_type.eq_ignore_ascii_case(it)))
 }
 
 fn names_a_scope(body: &[u8]) -> bool {
@@ -174,33 +189,51 @@ impl From<reqwest::Error> for Failure {
 mod tests {
     use super::*;
 
-    fn check(status: u16, body: &str, kind: &str) {
-        let failure = Failure::of(StatusCode::from_u16(status).unwrap(), Some("7"), body.as_bytes());
-        assert_eq!(failure.kind(), kind, "{status} {body}");
-        assert!(Failure::KINDS.contains(&failure.kind()));
+    fn of(status: u16, headers: &[(header::HeaderName, &str)], body: &str) -> Failure {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        Failure::of(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
     }
 
     #[test]
-    fn a_status_has_one_meaning_and_a_scope_is_no_dead_token() {
-        check(401, r#"{"detail":"Token lacks the spo2 scope."}"#, "scope");
-        check(403, r#"{"detail":"missing scope"}"#, "scope");
-        check(401, r#"{"detail":"expired"}"#, "unauthorized");
-        check(401, "", "unauthorized");
-        check(403, "{}", "forbidden");
-        check(404, "<html>", "not_found");
-        check(422, r#"{"detail":[{"msg":"scope"}]}"#, "refused");
-        check(400, "", "refused");
-        check(426, "", "app_too_old");
-        check(429, "", "rate_limited");
-        check(503, "", "server");
-        check(302, "", "unexpected");
+    fn status_has_one_meaning_and_a_missing_scope_is_no_dead_token() {
+        for (status, body, cause) in [
+            (401, r#"{"detail":"Token lacks the spo2 scope."}"#, Cause::Scope),
+            (403, r#"{"detail":"missing scope"}"#, Cause::Scope),
+            (401, r#"{"detail":"expired"}"#, Cause::Unauthorized),
+            (401, "", Cause::Unauthorized),
+            (403, "{}", Cause::Forbidden),
+            (403, "", Cause::Forbidden),
+            (404, "{}", Cause::NotFound),
+            (422, r#"{"detail":[{"msg":"scope"}]}"#, Cause::Refused),
+            (400, "", Cause::Refused),
+            (426, "", Cause::AppTooOld),
+            (429, "", Cause::RateLimited),
+            (503, "", Cause::Server),
+            (302, "", Cause::Unexpected),
+        ] {
+            assert_eq!(of(status, &[], body).cause(), cause, "{status} {body}");
+        }
     }
 
     #[test]
-    fn the_pause_is_what_oura_asked_for() {
-        let pause = |text| Failure::of(StatusCode::TOO_MANY_REQUESTS, text, b"").pause();
-        assert_eq!(pause(Some("7")), Some(Duration::from_secs(7)));
-        assert_eq!(pause(Some("soon")), None);
-        assert_eq!(pause(None), None);
+    fn page_of_a_firewall_is_no_word_of_oura() {
+        let html = [(header::CONTENT_TYPE, "text/html; charset=UTF-8")];
+        for status in [302, 400, 401, 403, 404, 406, 407, 422, 426, 451, 511] {
+            for (headers, body) in [
+                (&html[..], "<!DOCTYPE html><html><body>scope of this request: blocked</body></html>"),
+                (&html[..], "Request blocked."),
+                (&[], "\u{feff}\n <html></html>"),
+                (&[], "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"),
+                (&[], "error code: 1020"),
+            ] {
+                let cause = of(status, headers, body).cause();
+                assert_eq!(cause, Cause::Intercepted, "{status} {body}");
+            }
+        }
+        assert_eq!(of(407, &[], "").cause(), Cause::Intercepted);
+        assert_eq!(of(511, &[], "").cause(), Cause::Intercepted);
+        // A gateway speaks so for a server that is down, and a limit is one whoever enforces it.
+        assert_eq!(of(503, &html, "<html>").cause(), Cause::Server);
+        assert_eq!(of(429, &html, "<html>").cause(), Cause::RateLimited);
     }
 }

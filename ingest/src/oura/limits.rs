@@ -8,7 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::Collection;
+use domain::{Cause, Collection};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
 use reqwest::header::HeaderMap;
@@ -51,9 +51,9 @@ impl Pause {
 /// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// Failures in a row, and the kind of the last.
+    /// Failures in a row, and the cause of the last.
     failures: u32,
-    kind: &'static str,
+    cause: Option<Cause>,
     closed_until: Option<Instant>,
 }
 
@@ -61,7 +61,10 @@ impl Breaker {
     /// Whether to ask. After a rest exactly one request may, as a probe: the next rest begins with it.
     fn admit(&mut self, now: Instant) -> Result<(), Failure> {
         match self.closed_until {
-            Some(until) if now < until => Err(Failure::Resting { kind: self.kind, pause: until - now }),
+            Some(until) if now < until => {
+                let cause = self.cause.unwrap_or(Cause::Unexpected);
+                Err(Failure::Resting { cause, pause: until - now })
+            }
             Some(_) => {
                 self.closed_until = Some(now + self.rest());
                 Ok(())
@@ -70,9 +73,9 @@ impl Breaker {
         }
     }
 
-    fn fail(&mut self, kind: &'static str, now: Instant) {
+    fn fail(&mut self, cause: Cause, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        self.kind = kind;
+        self.cause = Some(cause);
         if self.failures >= THRESHOLD {
             self.closed_until = Some(now + self.rest());
         }
@@ -136,8 +139,13 @@ impl Limits {
         let mut breakers = locked(&self.breakers);
         let breaker = breakers.entry(collection).or_default();
         match answer {
-            Err(failure @ (Failure::Server(_) | Failure::Timeout | Failure::Malformed(_))) => {
-                breaker.fail(failure.kind(), now);
+            Err(
+                failure @ (Failure::Server(_)
+                | Failure::Timeout
+                | Failure::Malformed(_)
+                | Failure::Intercepted(_)),
+            ) => {
+                breaker.fail(failure.cause(), now);
             }
             // No answer at all says nothing about a collection.
             Err(Failure::Network(_)) => {}
@@ -181,16 +189,16 @@ mod tests {
         let start = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 1..THRESHOLD {
-            breaker.fail("server", start);
+            breaker.fail(Cause::Server, start);
             assert!(breaker.admit(start).is_ok());
         }
-        breaker.fail("timeout", start);
+        breaker.fail(Cause::Timeout, start);
         let refused = breaker.admit(start).unwrap_err();
-        assert!(matches!(refused, Failure::Resting { kind: "timeout", pause } if pause == FIRST_REST));
+        assert!(matches!(refused, Failure::Resting { cause: Cause::Timeout, pause } if pause == FIRST_REST));
         let rested = start + FIRST_REST;
         assert!(breaker.admit(rested).is_ok(), "the probe");
         assert!(breaker.admit(rested).is_err(), "and nobody beside it");
-        breaker.fail("server", rested);
+        breaker.fail(Cause::Server, rested);
         assert!(breaker.admit(rested + FIRST_REST).is_err(), "the next rest is longer");
         assert!(breaker.admit(rested + 2 * FIRST_REST).is_ok());
         breaker.failures = u32::MAX;

@@ -187,7 +187,7 @@ impl Worker {
 
     async fn fail(&self, claim: &Claim, failure: &Failure) -> Result<Done, store::Error> {
         let collection = claim.announcement.collection;
-        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot fetch an announced document");
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch an announced document");
         if failure.is_final_for_token() {
             return self.wait_for_log_in(claim).await;
         }
@@ -206,7 +206,7 @@ impl Worker {
             return Ok(Done::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
-            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.kind());
+            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
             self.metrics.count_fetch("rejected");
             return Ok(Done::One);
@@ -260,7 +260,7 @@ impl Worker {
                 Err(failure) => {
                     all = false;
                     tracing::warn!(
-                        person = %person.name, kind = failure.kind(),
+                        person = %person.name, kind = %failure.cause(),
                         "cannot ask Oura who this person is; announcements wait at Oura"
                     );
                 }

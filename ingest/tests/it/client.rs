@@ -70,7 +70,10 @@ async fn one_bad_document_does_not_spoil_the_page() {
 async fn end(answers: Vec<Answer>) -> (Result<usize, &'static str>, usize) {
     let (script, client) = Script::start(answers).await;
     let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await;
-    (window.map(|window| window.documents.len()).map_err(|failure| failure.kind()), script.asked().len())
+    (
+        window.map(|window| window.documents.len()).map_err(|failure| failure.cause().word()),
+        script.asked().len(),
+    )
 }
 
 #[tokio::test]
@@ -113,10 +116,10 @@ async fn a_collection_that_keeps_failing_is_left_alone_and_the_others_are_not() 
     let good = page(&[&score(1, "2026-03-10")], None);
     let (script, client) = Script::start(std::iter::repeat_n(answer(503, ""), 5).chain([good])).await;
     let wanted = range("2026-03-10", "2026-03-10");
-    assert_eq!(client.window(DailySleep, wanted).await.unwrap_err().kind(), "server");
+    assert_eq!(client.window(DailySleep, wanted).await.unwrap_err().cause().word(), "server");
     assert_eq!(script.asked().len(), 5);
     let resting = client.window(DailySleep, wanted).await.unwrap_err();
-    assert!(matches!(resting, Failure::Resting { kind: "server", .. }), "{resting:?}");
+    assert!(matches!(resting, Failure::Resting { cause: domain::Cause::Server, .. }), "{resting:?}");
     assert_eq!(script.asked().len(), 5, "nothing was sent");
     assert_eq!(client.window(domain::Collection::Workout, wanted).await.unwrap().documents.len(), 1);
 }
@@ -138,7 +141,7 @@ async fn what_a_429_says_is_shown() {
     let base = serve(axum::Router::new().fallback(limited)).await;
     let client = crate::helpers::client_with(&base, "secret-token", metrics);
     let failure = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await.unwrap_err();
-    assert_eq!(failure.kind(), "rate_limited");
+    assert_eq!(failure.cause().word(), "rate_limited");
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for line in [
