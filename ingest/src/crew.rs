@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// being looked at.
 const LOGIN_LOOK: Duration = Duration::from_mins(1);
 
+/// How far apart the clocks of replicas may be.
+const SKEW: Duration = Duration::from_mins(1);
+
 /// Pause after the store failed.
 const AWAY: Duration = Duration::from_secs(10);
 
@@ -87,7 +90,13 @@ impl Crew {
             tokio::select! {
                 () = stop.cancelled() => {}
                 // A worker is free again: somebody may be waiting.
-                Some(ended) = turns.join_next() => ended.expect("BUG: a turn does not panic, nobody aborts it"),
+                Some(ended) = turns.join_next() => {
+                    // The lease of this turn runs out, and the person is due again; nobody else waits for that.
+                    if let Err(error) = ended {
+                        self.metrics.count_panic();
+                        tracing::error!(%error, "BUG: a sync run panicked; please report it with the log");
+                    }
+                }
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -236,7 +245,8 @@ fn pause_after(report: &Report, interval: Duration) -> Duration {
     asked.unwrap_or_default().max(interval)
 }
 
-fn after(now: Timestamp, pause: Duration) -> Timestamp {
+/// The moment `pause` after `now`, or the last there is.
+pub(crate) fn after(now: Timestamp, pause: Duration) -> Timestamp {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
@@ -244,7 +254,8 @@ fn after(now: Timestamp, pause: Duration) -> Timestamp {
 /// Whether every collection was read to its end less than `longest` ago, and none fails.
 fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
     let fresh = |state: &SyncState| {
-        let read = state.last_success_at.is_some_and(|at| now < after(at, longest));
+        // A moment to come was noted by a clock that was ahead; it would stay fresh until then.
+        let read = state.last_success_at.is_some_and(|at| at <= after(now, SKEW) && now < after(at, longest));
         read && state.failure.is_none() && state.covered.is_some()
     };
     states.len() >= Collection::ALL.len() && states.iter().all(fresh)
@@ -274,6 +285,7 @@ mod tests {
         assert!(is_fresh(&all, hour, now + SignedDuration::from_mins(59)));
         assert!(!is_fresh(&all, hour, now + SignedDuration::from_mins(60)));
         assert!(!is_fresh(&all[1..], hour, now), "a collection was never read");
+        assert!(!is_fresh(&all, hour, now - SignedDuration::from_mins(2)), "read by a clock that was ahead");
         let mut failing = all.clone();
         failing[3].failure = Some(Cause::Server);
         assert!(!is_fresh(&failing, hour, now));

@@ -2,6 +2,7 @@
 //!
 //! Documents stay raw JSON; only the envelope is read here.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use reqwest::{StatusCode, Url, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 use crate::oauth::Tokens;
@@ -34,10 +36,17 @@ const PADDING: i64 = 2;
 /// The largest answer read, far above any page seen; protects the memory from a broken peer.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// The most pages of one window: a token that never ends is a fault, not a long answer.
+/// The most pages of one window: paging that never ends is a fault, not a long answer.
 const MAX_PAGES: usize = 1_000;
 
-/// How long one answer may take, to its last byte.
+/// The most pages in a row that bring nothing and promise more.
+const MAX_EMPTY_PAGES: usize = 10;
+
+/// The most bytes of one window, all its pages together.
+const MAX_WINDOW: usize = 256 * 1024 * 1024;
+
+/// How long one answer may take, to its last byte. After so long nothing is tried again in the same run either: one
+/// collection that hangs must not hold up a whole run.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
@@ -154,9 +163,16 @@ impl Client {
         let mut query = bounds(collection, range);
         let mut window = Window::default();
         let mut rows = Vec::new();
+        let mut seen = HashSet::new();
+        let (mut bytes, mut empty) = (0, 0);
         for _ in 0..MAX_PAGES {
             let body = self.page(collection, &query).await?;
             let page = parse(collection, &body)?;
+            bytes += body.len();
+            if bytes > MAX_WINDOW {
+                return Err(Failure::Malformed(format!("a window of more than {MAX_WINDOW} bytes")));
+            }
+            empty = if page.data.is_empty() { empty + 1 } else { 0 };
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
@@ -168,7 +184,8 @@ impl Client {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
-            let Some(token) = page.next_token else {
+            // An empty token is the end as well.
+            let Some(token) = page.next_token.filter(|token| !token.is_empty()) else {
                 let rows = rows.iter().map(String::as_str);
                 window.gather(collection, range.last(), rows);
                 let documents = std::mem::take(&mut window.documents);
@@ -176,13 +193,14 @@ impl Client {
                     documents.into_iter().partition(|document| range.contains(document.day));
                 return Ok(window);
             };
+            if !seen.insert(token.clone()) {
+                return Err(Failure::Malformed("the same next_token came twice".into()));
+            }
+            if empty > MAX_EMPTY_PAGES {
+                return Err(Failure::Malformed(format!("more than {MAX_EMPTY_PAGES} empty pages in a row")));
+            }
             match query.last_mut() {
-                Some((name, value)) if *name == "next_token" => {
-                    if *value == token {
-                        return Err(Failure::Malformed("the same next_token came twice".into()));
-                    }
-                    *value = token;
-                }
+                Some((name, value)) if *name == "next_token" => *value = token,
                 _ => query.push(("next_token", token)),
             }
         }
@@ -195,9 +213,16 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
+        let began = Instant::now();
         (|| self.attempt(collection, query))
             .retry(self.retries)
-            .when(|failure| failure.is_transient() && failure.pause().is_none_or(|pause| pause <= MAX_PAUSE))
+            .when(|failure| {
+                let may_wait = match failure.pause() {
+                    Some(pause) => pause <= MAX_PAUSE,
+                    None => began.elapsed() < TIMEOUT,
+                };
+                failure.is_transient() && may_wait
+            })
             .adjust(|failure, planned| planned.map(|planned| failure.pause().map_or(planned, |p| p.max(planned))))
             .notify(|failure, pause| {
                 tracing::debug!(%collection, kind = %failure.cause(), pause_seconds = pause.as_secs_f64(), "trying Oura again");

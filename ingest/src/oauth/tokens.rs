@@ -82,6 +82,9 @@ pub enum RenewalError {
     /// The last attempt is too recent.
     #[error("the last attempt failed a moment ago; it is tried again soon")]
     Paused,
+    /// It has been renewed too often.
+    #[error("it was renewed five times in ten minutes and is refused again; it is tried again later")]
+    TooOften,
     /// Another process has the lease.
     #[error("another process is renewing it and does not finish")]
     Busy,

@@ -13,12 +13,19 @@ use crate::oauth::RenewalError;
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
 pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
 
+/// The longest pause that is believed. Oura's limits open again within minutes; a peer that asks for days costs one
+/// request an hour, and not the days.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// Why a request failed. Never carries a token or a body.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection, or it broke.
+    /// No connection.
     #[error("Oura cannot be reached")]
     Network(#[source] reqwest::Error),
+    /// The connection broke before the end of the response.
+    #[error("Oura's answer broke off")]
+    Interrupted(#[source] reqwest::Error),
     /// No answer in time.
     #[error("Oura did not answer in time")]
     Timeout,
@@ -74,13 +81,16 @@ pub enum Failure {
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
+    /// Reading the response ended in a panic.
+    #[error("BUG: reading Oura's answer panicked; please report it with the log")]
+    Panicked,
 }
 
 impl Failure {
     /// What it is called everywhere else.
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Network(_) => Cause::Network,
+            Self::Network(_) | Self::Interrupted(_) => Cause::Network,
             Self::Timeout => Cause::Timeout,
             Self::Server(_) => Cause::Server,
             Self::RateLimited(_) => Cause::RateLimited,
@@ -96,7 +106,7 @@ impl Failure {
             Self::Resting { cause, .. } => *cause,
             Self::LoginRequired => Cause::LoginRequired,
             Self::RenewalFailed(_) => Cause::RenewalFailed,
-            Self::Unexpected(_) => Cause::Unexpected,
+            Self::Unexpected(_) | Self::Panicked => Cause::Unexpected,
         }
     }
 
@@ -110,7 +120,8 @@ impl Failure {
         matches!(self, Self::Unauthorized | Self::LoginRequired | Self::RenewalFailed(_))
     }
 
-    /// Whether asking for more now is useless (no network, a dead token) or unwelcome.
+    /// Whether asking for other collections now is useless (no connection, a dead token) or unwelcome. A response that
+    /// broke off is its own collection's alone.
     pub fn ends_pass(&self) -> bool {
         let useless = self.is_final_for_token() || matches!(self, Self::Network(_));
         useless || self.pause().is_some_and(|pause| pause > MAX_PAUSE)
@@ -144,10 +155,20 @@ impl Failure {
     }
 }
 
-/// The pause that a response asks for.
+/// The pause that a response asks for, in seconds or as a date; never longer than [`LONGEST_PAUSE`]. A date is compared
+/// with the response's own: only the peer's clock is that of its dates.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
-    text.trim().parse().ok().map(Duration::from_secs)
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(header::RETRY_AFTER)?;
+    let pause = if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds are a long pause too.
+        asked.parse().map_or(LONGEST_PAUSE, Duration::from_secs)
+    } else {
+        let until = httpdate::parse_http_date(asked).ok()?;
+        let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+        until.duration_since(now).unwrap_or_default()
+    };
+    Some(pause.min(LONGEST_PAUSE))
 }
 
 /// Whether a response other than success comes from something between this machine and Oura. Oura refuses with JSON or
@@ -181,7 +202,13 @@ impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
         // The address carries dates only, but a log needs none of it.
         let error = error.without_url();
-        if error.is_timeout() { Self::Timeout } else { Self::Network(error) }
+        if error.is_connect() {
+            Self::Network(error)
+        } else if error.is_timeout() {
+            Self::Timeout
+        } else {
+            Self::Interrupted(error)
+        }
     }
 }
 
@@ -235,5 +262,36 @@ mod tests {
         // A gateway speaks so for a server that is down, and a limit is one whoever enforces it.
         assert_eq!(of(503, &html, "<html>").cause(), Cause::Server);
         assert_eq!(of(429, &html, "<html>").cause(), Cause::RateLimited);
+    }
+
+    fn pause(headers: &[(header::HeaderName, &str)]) -> Option<Duration> {
+        of(429, headers, "").pause()
+    }
+
+    #[test]
+    fn pause_is_what_oura_asked_for_within_an_hour() {
+        let after = |text| pause(&[(header::RETRY_AFTER, text)]);
+        assert_eq!(after(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(after("0"), Some(Duration::ZERO));
+        for long in ["86400", "9223372036854775807", "9999999999999999999", "99999999999999999999999999"] {
+            assert_eq!(after(long), Some(LONGEST_PAUSE), "{long}");
+        }
+        for none in ["", "soon", "-5", "1e9", "7 seconds"] {
+            assert_eq!(after(none), None, "{none}");
+        }
+        assert_eq!(pause(&[]), None);
+    }
+
+    #[test]
+    fn pause_until_a_date_counts_from_the_date_of_the_response() {
+        let date = (header::DATE, "Fri, 27 Nov 2026 20:00:00 GMT");
+        let until = |text| pause(&[date.clone(), (header::RETRY_AFTER, text)]);
+        assert_eq!(until("Fri, 27 Nov 2026 20:02:00 GMT"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Friday, 27-Nov-26 20:02:00 GMT"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Fri Nov 27 20:02:00 2026"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Fri, 27 Nov 2026 19:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(until("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST_PAUSE));
+        assert_eq!(until("Fri, 27 Nov 2026 25:02:00 GMT"), None);
+        assert_eq!(pause(&[(header::RETRY_AFTER, "Fri, 27 Nov 2026 20:02:00 GMT")]), None, "no clock to compare");
     }
 }

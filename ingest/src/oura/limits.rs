@@ -11,10 +11,11 @@ use std::time::Duration;
 use domain::{Cause, Collection};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
+use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::failure::{Failure, MAX_PAUSE};
+use super::failure::{Failure, LONGEST_PAUSE, MAX_PAUSE};
 use crate::metrics::{Metrics, Tier};
 
 /// Failures in a row that open a collection's circuit: one request with all its retries.
@@ -42,9 +43,10 @@ impl Pause {
         locked(&self.0).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    fn extend(&self, until: Instant) {
+    /// An instant overflows by a pause that no reader of headers lets through; it is bounded here all the same.
+    fn extend(&self, now: Instant, pause: Duration) {
         let mut open = locked(&self.0);
-        *open = (*open).max(Some(until));
+        *open = (*open).max(Some(now + pause.min(LONGEST_PAUSE)));
     }
 }
 
@@ -142,35 +144,40 @@ impl Limits {
             Err(
                 failure @ (Failure::Server(_)
                 | Failure::Timeout
+                | Failure::Interrupted(_)
+                | Failure::Panicked
                 | Failure::Malformed(_)
                 | Failure::Intercepted(_)),
             ) => {
                 breaker.fail(failure.cause(), now);
             }
-            // No answer at all says nothing about a collection.
+            // No connection says nothing about a collection.
             Err(Failure::Network(_)) => {}
             _ => *breaker = Breaker::default(),
         }
         metrics.set_circuit(collection, breaker.closed_until.is_some());
         if let Err(Failure::RateLimited(Some(pause))) = answer {
-            token.extend(now + *pause);
+            token.extend(now, *pause);
         }
     }
 
     /// The headers of a 429: which limit was hit, how wide it is, and when it opens again.
     pub(super) fn limited(&self, headers: &HeaderMap, pause: Option<Duration>, metrics: &Metrics) {
-        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+        // No limit of Oura's is so wide and no window so long; a gauge should not show what cannot be.
+        let count = |name| number(name).filter(|count| (0..=i64::from(u32::MAX)).contains(count));
+        let moment = |name| number(name).filter(|second| Timestamp::from_second(*second).is_ok());
         let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
         // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
         let tier = if tier.to_ascii_lowercase().contains("token") { Tier::Token } else { Tier::Application };
         if let (Tier::Application, Some(pause)) = (tier, pause) {
-            self.application.extend(Instant::now() + pause);
+            self.application.extend(Instant::now(), pause);
         }
         metrics.set_rate_limit(
             tier,
-            number("x-ratelimit-limit"),
-            number("x-ratelimit-window"),
-            number("x-ratelimit-reset"),
+            count("x-ratelimit-limit"),
+            count("x-ratelimit-window"),
+            moment("x-ratelimit-reset"),
         );
     }
 }
@@ -209,9 +216,11 @@ mod tests {
     fn a_pause_only_grows() {
         let (pause, now) = (Pause::default(), Instant::now());
         assert_eq!(pause.left(now), Duration::ZERO);
-        pause.extend(now + Duration::from_secs(7));
-        pause.extend(now + Duration::from_secs(3));
+        pause.extend(now, Duration::from_secs(7));
+        pause.extend(now, Duration::from_secs(3));
         assert_eq!(pause.left(now), Duration::from_secs(7));
         assert_eq!(pause.left(now + Duration::from_secs(8)), Duration::ZERO);
+        pause.extend(now, Duration::MAX);
+        assert_eq!(pause.left(now), LONGEST_PAUSE);
     }
 }

@@ -28,6 +28,10 @@ pub(super) fn report(
             &format!("the log-in is spent or revoked, as Oura said at {at}; the access token {left}"),
             "run `myhealth login`",
         ),
+        (Some((Cause::Unauthorized, at)), _) => findings.wrong(
+            &format!("Oura refused the access token and gave the same one again at {at}"),
+            "it is not renewed before it ends; `myhealth login` gets another one",
+        ),
         (Some((_, at)), None) => findings.wrong(
             &format!("the log-in could not be renewed at {at}; the access token {left}"),
             "see the log for the reason; it is tried again while the service runs",
