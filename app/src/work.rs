@@ -97,6 +97,9 @@ pub(crate) fn start(
     let metrics = Metrics::register(registry);
     let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::holder()?);
     let stop = lifecycle.stop.clone();
-    lifecycle.spawn("jobs", async move { worker.run(stop).await });
+    lifecycle.supervise("jobs", move || {
+        let (worker, stop) = (worker.clone(), stop.clone());
+        async move { worker.run(stop).await }
+    });
     Ok(())
 }

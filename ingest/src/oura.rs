@@ -170,7 +170,7 @@ impl Client {
             let page = parse(collection, &body)?;
             bytes += body.len();
             if bytes > MAX_WINDOW {
-                return Err(Failure::Malformed(format!("a window of more than {MAX_WINDOW} bytes")));
+                return Err(Failure::TooLarge(format!("a window of more than {MAX_WINDOW} bytes")));
             }
             empty = if page.data.is_empty() { empty + 1 } else { 0 };
             match collection.window() {
@@ -197,14 +197,14 @@ impl Client {
                 return Err(Failure::Malformed("the same next_token came twice".into()));
             }
             if empty > MAX_EMPTY_PAGES {
-                return Err(Failure::Malformed(format!("more than {MAX_EMPTY_PAGES} empty pages in a row")));
+                return Err(Failure::TooLarge(format!("more than {MAX_EMPTY_PAGES} empty pages in a row")));
             }
             match query.last_mut() {
                 Some((name, value)) if *name == "next_token" => *value = token,
                 _ => query.push(("next_token", token)),
             }
         }
-        Err(Failure::Malformed(format!("more than {MAX_PAGES} pages")))
+        Err(Failure::TooLarge(format!("more than {MAX_PAGES} pages")))
     }
 
     /// One page, tried again while the failure may pass. The answer is known to be an envelope.
@@ -302,7 +302,7 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(Failure::Malformed(format!("an answer of more than {MAX_BODY} bytes")));
+                return Err(Failure::TooLarge(format!("an answer of more than {MAX_BODY} bytes")));
             }
             body.extend_from_slice(&chunk);
         }

@@ -299,9 +299,10 @@ impl Application {
         match response.status() {
             status if status.is_success() => Ok(body),
             // What a firewall or a proxy refuses, Oura may not have seen; it says nothing of the token.
-            status if !status.is_server_error()
-                && status != StatusCode::TOO_MANY_REQUESTS
-                && is_foreign(status, response.headers(), &body) =>
+            status
+                if !status.is_server_error()
+                    && status != StatusCode::TOO_MANY_REQUESTS
+                    && is_foreign(status, response.headers(), &body) =>
             {
                 Err(TokenError::Unanswered(format!("a web page came instead, status {status}")))
             }
@@ -356,7 +357,9 @@ fn life(stated: Option<&Value>) -> i64 {
         Some(Value::String(text)) => text.trim().parse().ok(),
         _ => None,
     };
-    seconds.filter(|seconds| *seconds > 0).map_or(UNSTATED_LIFE, |seconds| seconds.clamp(SHORTEST_LIFE, LONGEST_LIFE))
+    seconds
+        .filter(|seconds| *seconds > 0)
+        .map_or(UNSTATED_LIFE, |seconds| seconds.clamp(SHORTEST_LIFE, LONGEST_LIFE))
 }
 
 fn reason(body: &[u8]) -> Reason {

@@ -228,19 +228,21 @@ impl Stored {
             self.current().pair = Some((credential.generation, pair.clone()));
             // One refusal is worth one renewal, whatever came of it.
             if renewed {
-                return if self.is_usable(&pair, refused) { Ok(pair.access) } else { Err(Failure::Unauthorized) };
+                return if self.is_usable(&pair, refused) {
+                    Ok(pair.access)
+                } else {
+                    Err(Failure::Unauthorized)
+                };
             }
             match self.decide(&credential, &pair, renewing, refused) {
                 Decision::Use => return Ok(pair.access),
                 Decision::Fail(failure) => return Err(failure),
                 // What was read before the lease was taken may be old.
-                Decision::Renew if *leased => {
-                    match self.renew(renewing, &credential, &pair, refused).await {
-                        Ok(sent) => renewed = sent,
-                        Err(_) if self.is_usable(&pair, refused) => return Ok(pair.access),
-                        Err(error) => return Err(error),
-                    }
-                }
+                Decision::Renew if *leased => match self.renew(renewing, &credential, &pair, refused).await {
+                    Ok(sent) => renewed = sent,
+                    Err(_) if self.is_usable(&pair, refused) => return Ok(pair.access),
+                    Err(error) => return Err(error),
+                },
                 Decision::Renew => {
                     let now = self.now();
                     let until = now.saturating_add(LEASE_LIFE).unwrap_or(Timestamp::MAX);

@@ -61,6 +61,9 @@ pub enum Failure {
     /// The answer is no page of documents.
     #[error("Oura's answer is broken: {0}")]
     Malformed(String),
+    /// The answer has no end, or is larger than any page.
+    #[error("Oura's answer is too large: {0}")]
+    TooLarge(String),
     /// The database refuses what was read.
     #[error("the database refuses what was read")]
     Store(#[source] store::Error),
@@ -101,7 +104,7 @@ impl Failure {
             Self::AppTooOld => Cause::AppTooOld,
             Self::Refused(_) => Cause::Refused,
             Self::Intercepted(_) => Cause::Intercepted,
-            Self::Malformed(_) => Cause::Malformed,
+            Self::Malformed(_) | Self::TooLarge(_) => Cause::Malformed,
             Self::Store(_) => Cause::Store,
             Self::Resting { cause, .. } => *cause,
             Self::LoginRequired => Cause::LoginRequired,
@@ -110,9 +113,10 @@ impl Failure {
         }
     }
 
-    /// Whether the same request may succeed a little later. A circuit that is open stays open for longer than that.
+    /// Whether the same request may succeed a little later. An open circuit stays open for longer than that, and what is
+    /// too large is not fetched five times.
     pub fn is_transient(&self) -> bool {
-        !matches!(self, Self::Resting { .. }) && self.cause().is_transient()
+        !matches!(self, Self::Resting { .. } | Self::TooLarge(_)) && self.cause().is_transient()
     }
 
     /// Whether no other request with this token will succeed either.
@@ -142,6 +146,8 @@ impl Failure {
             status if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
                 Self::Server(status)
             }
+            // Only an application says so, in whatever form.
+            StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(status),
             status if is_foreign(status, headers, body) => Self::Intercepted(status),
             // A missing scope comes as 401, though the token is fine for everything else; refreshing would not help.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if names_a_scope(body) => Self::Scope,
@@ -149,7 +155,7 @@ impl Failure {
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::UPGRADE_REQUIRED => Self::AppTooOld,
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(status),
+            StatusCode::BAD_REQUEST => Self::Refused(status),
             status => Self::Unexpected(status),
         }
     }
@@ -206,6 +212,8 @@ impl From<reqwest::Error> for Failure {
             Self::Network(error)
         } else if error.is_timeout() {
             Self::Timeout
+        } else if error.is_decode() {
+            Self::Malformed("it does not decompress".into())
         } else {
             Self::Interrupted(error)
         }
@@ -245,7 +253,7 @@ mod tests {
     #[test]
     fn page_of_a_firewall_is_no_word_of_oura() {
         let html = [(header::CONTENT_TYPE, "text/html; charset=UTF-8")];
-        for status in [302, 400, 401, 403, 404, 406, 407, 422, 426, 451, 511] {
+        for status in [302, 400, 401, 403, 404, 406, 407, 426, 451, 511] {
             for (headers, body) in [
                 (&html[..], "<!DOCTYPE html><html><body>scope of this request: blocked</body></html>"),
                 (&html[..], "Request blocked."),
@@ -292,6 +300,10 @@ mod tests {
         assert_eq!(until("Fri, 27 Nov 2026 19:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(until("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST_PAUSE));
         assert_eq!(until("Fri, 27 Nov 2026 25:02:00 GMT"), None);
-        assert_eq!(pause(&[(header::RETRY_AFTER, "Fri, 27 Nov 2026 20:02:00 GMT")]), None, "no clock to compare");
+        assert_eq!(
+            pause(&[(header::RETRY_AFTER, "Fri, 27 Nov 2026 20:02:00 GMT")]),
+            None,
+            "no clock to compare"
+        );
     }
 }

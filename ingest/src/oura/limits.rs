@@ -146,6 +146,7 @@ impl Limits {
                 | Failure::Timeout
                 | Failure::Interrupted(_)
                 | Failure::Panicked
+                | Failure::TooLarge(_)
                 | Failure::Malformed(_)
                 | Failure::Intercepted(_)),
             ) => {

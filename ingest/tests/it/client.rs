@@ -1,5 +1,7 @@
 //! What the client asks, and what it makes of the answers.
 
+use std::time::Duration;
+
 use domain::Collection::{DailySleep, HeartRate, PersonalInfo, RingConfiguration};
 use ingest::{Client, Failure, InvalidClient, Metrics};
 
@@ -109,6 +111,25 @@ async fn what_cannot_pass_is_asked_once() {
     }
     let far = Answer { retry_after: Some("86400"), ..answer(429, "") };
     assert_eq!(end(vec![far]).await, (Err("rate_limited"), 1), "a pause of a day is not waited for");
+}
+
+#[tokio::test]
+async fn absurd_pause_is_an_hour_and_leaves_the_client_usable() {
+    for absurd in ["9999999999999999999", "9223372036854775807", "99999999999999999999999"] {
+        let (script, client) = Script::start([Answer { retry_after: Some(absurd), ..answer(429, "") }]).await;
+        let wanted = range("2026-03-10", "2026-03-10");
+        for _ in 0..2 {
+            let failure = client.window(DailySleep, wanted).await.unwrap_err();
+            let pause = failure.pause().unwrap();
+            assert!(pause <= Duration::from_hours(1) && pause > Duration::from_mins(59), "{pause:?}");
+        }
+        assert_eq!(script.asked().len(), 1, "nothing is asked within the pause");
+    }
+}
+
+#[tokio::test]
+async fn empty_next_token_is_the_end() {
+    assert_eq!(end(vec![page(&[&score(1, "2026-03-10")], Some("")), answer(500, "")]).await, (Ok(1), 1));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod consent;
 mod interrupted;
+mod loops;
 mod renewal;
 mod sealed;
 
