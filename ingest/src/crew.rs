@@ -156,8 +156,10 @@ impl Crew {
             return Ok(self.settings.interval);
         }
         let budget = Some(self.settings.interval);
+        let began = (self.clock)();
         let report = ingest.pass(Pass::Missing, stop, budget, |step| watch(ingest.person(), &step)).await?;
-        Ok(pause_after(&report, self.settings.interval))
+        let took = Duration::try_from((self.clock)().duration_since(began)).unwrap_or_default();
+        Ok(pause_after(&report, self.settings.interval, took))
     }
 
     /// Whether announcements have kept this person up to date since the last pass.
@@ -236,13 +238,15 @@ impl Crew {
     }
 }
 
-/// Until a person is due again: the interval, or longer where Oura asked for it; no time while history is missing.
-fn pause_after(report: &Report, interval: Duration) -> Duration {
+/// Until a person is due again: what is left of the interval, or longer where Oura asked for it; no time while history is
+/// missing. A run that waited for one collection that hangs does not put off the others, and one that took longer than
+/// the interval is followed by a tenth of it all the same.
+fn pause_after(report: &Report, interval: Duration, took: Duration) -> Duration {
     if !report.complete {
         return Duration::ZERO;
     }
     let asked = report.failures.iter().filter_map(|(_, failure)| failure.pause()).max();
-    asked.unwrap_or_default().max(interval)
+    asked.unwrap_or_default().max(interval.saturating_sub(took)).max(interval / 10)
 }
 
 /// The moment `pause` after `now`, or the last there is.
@@ -265,7 +269,23 @@ fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
 mod tests {
     use domain::{Cause, Day, DayRange};
 
+    use crate::oura::Failure;
+
     use super::*;
+
+    #[test]
+    fn time_that_a_run_took_is_part_of_the_interval() {
+        let interval = Duration::from_mins(10);
+        let pause = |report: &Report, took| pause_after(report, interval, Duration::from_secs(took));
+        let calm = Report { complete: true, ..Report::default() };
+        assert_eq!(pause(&calm, 0), interval);
+        assert_eq!(pause(&calm, 60), Duration::from_mins(9));
+        assert_eq!(pause(&calm, 3_600), Duration::from_mins(1));
+        let asked = Failure::RateLimited(Some(Duration::from_hours(1)));
+        let limited = Report { failures: vec![(Collection::Sleep, asked)], ..calm };
+        assert_eq!(pause(&limited, 60), Duration::from_hours(1));
+        assert_eq!(pause(&Report::default(), 60), Duration::ZERO, "history is missing");
+    }
 
     #[test]
     fn passes_are_fewer_only_while_everything_is_well_and_young() {

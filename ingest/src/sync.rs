@@ -30,7 +30,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// How far back.
     pub horizon: Horizon,
-    /// Pause between passes, and the longest a pass works on history before it looks at the newest days again.
+    /// From the start of one pass to the start of the next, and the longest a pass works on history before it looks at the
+    /// newest days again.
     pub interval: Duration,
 }
 
@@ -188,16 +189,19 @@ impl Ingest {
         Ok(report)
     }
 
-    /// Reads one window on a task of its own, so that responses arrive while another window is being stored.
-    async fn fetch(&self, request: Request) -> (Request, Result<Window, Failure>) {
+    /// Starts reading one window on a task of its own, so that responses arrive while another window is being stored.
+    fn fetch(&self, request: Request) -> impl Future<Output = (Request, Result<Window, Failure>)> + '_ {
         let client = self.client.clone();
         let task = tokio::spawn(async move { client.window(request.collection, request.range).await });
-        let answer = AbortOnDropHandle::new(task).await.unwrap_or_else(|error| {
-            self.metrics.count_panic();
-            tracing::error!(collection = %request.collection, %error, "BUG: reading a window panicked; please report it with the log");
-            Err(Failure::Panicked)
-        });
-        (request, answer)
+        let task = AbortOnDropHandle::new(task);
+        async move {
+            let answer = task.await.unwrap_or_else(|error| {
+                self.metrics.count_panic();
+                tracing::error!(collection = %request.collection, %error, "BUG: reading a window panicked; please report it with the log");
+                Err(Failure::Panicked)
+            });
+            (request, answer)
+        }
     }
 
     async fn missing(&self) -> Result<Plan, store::Error> {
