@@ -23,7 +23,7 @@ pub enum Failure {
     /// No connection.
     #[error("Oura cannot be reached")]
     Network(#[source] reqwest::Error),
-    /// The connection broke before the end of the response.
+    /// The connection broke before the end of the response, or its end cannot be decompressed.
     #[error("Oura's answer broke off")]
     Interrupted(#[source] reqwest::Error),
     /// No answer in time.
@@ -212,8 +212,6 @@ impl From<reqwest::Error> for Failure {
             Self::Network(error)
         } else if error.is_timeout() {
             Self::Timeout
-        } else if error.is_decode() {
-            Self::Malformed("it does not decompress".into())
         } else {
             Self::Interrupted(error)
         }

@@ -88,6 +88,14 @@ fn broken_off(_: usize) -> Response<Body> {
     json(Body::from_stream(stream::iter(pieces)))
 }
 
+/// Less than its length says.
+fn shorter_than_said(_: usize) -> Response<Body> {
+    let pieces = [Ok(Bytes::from_static(b"{\"data\":[")), Err(io::Error::other("gone"))];
+    let mut response = json(Body::from_stream(stream::iter(pieces)));
+    response.headers_mut().insert(header::CONTENT_LENGTH, header::HeaderValue::from_static("1000"));
+    response
+}
+
 /// The beginning of a page, and then nothing.
 fn hanging(_: usize) -> Response<Body> {
     let begun = stream::iter([Ok::<_, io::Error>(Bytes::from_static(b"{\"data\":["))]);
@@ -119,12 +127,13 @@ fn pages_in_a_circle(n: usize) -> Response<Body> {
 
 #[tokio::test]
 async fn failure_of_one_collection_leaves_the_others_read_whatever_it_is() {
-    let faults: [(&str, Fault, Cause, usize); 12] = [
+    let faults: [(&str, Fault, Cause, usize); 13] = [
         ("broken body", broken_off, Cause::Network, 5),
+        ("short body", shorter_than_said, Cause::Network, 5),
         ("5xx", |_| status(502, header::CONTENT_TYPE, "text/html", "<html>"), Cause::Server, 5),
         ("garbage", |_| json("?{]"), Cause::Malformed, 5),
         ("no page", |_| json("[]"), Cause::Malformed, 5),
-        ("truncated gzip", truncated_gzip, Cause::Malformed, 5),
+        ("truncated gzip", truncated_gzip, Cause::Network, 5),
         ("oversized page", oversized, Cause::Malformed, 1),
         ("redirect", |_| status(302, header::LOCATION, "/elsewhere", ""), Cause::Unexpected, 1),
         ("404", |_| status(404, header::SERVER, "x", r#"{"detail":"Not Found"}"#), Cause::NotFound, 1),
