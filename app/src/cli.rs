@@ -267,7 +267,7 @@ pub(crate) struct ServeArgs {
     /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
-    /// Pause between two looks at Oura, in seconds.
+    /// From the start of one sync run to the start of the next, in seconds.
     #[arg(long, env = "MYHEALTH_INTERVAL_SECONDS", default_value = "600", value_parser = seconds)]
     pub(crate) interval: Duration,
     /// People read at the same time by this process; processes on one PostgreSQL share the people.

@@ -74,7 +74,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// Serves until `stop`, then lets running requests finish.
-    pub(crate) async fn serve(self, socket: TcpListener, stop: CancellationToken) {
+    pub(crate) async fn serve(self, socket: Arc<TcpListener>, stop: CancellationToken) {
         let connections = Connections::new(self.limits.connections);
         let tasks = TaskTracker::new();
         loop {

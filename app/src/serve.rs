@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -86,6 +86,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         }
         None => None,
     };
+    let lifecycle = Lifecycle::new(own);
     let rules = Listening::read(&service, own, &clock)?;
     let requests = Requests::register(own);
     let store = Store::open(&service.location).await?;
@@ -95,7 +96,6 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let Doors { web: web_sockets, api: api_sockets, webhook } = Doors::open(&service, webhook).await?;
     let anonymous = anonymous(&service, &store, &api_sockets, &rules).await?;
 
-    let lifecycle = Lifecycle::default();
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
     let desk = Desk::new(store.clone(), results, lifecycle.stop.clone());
@@ -119,15 +119,28 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
                 &rules.webhooks,
             );
             let stop = lifecycle.stop.clone();
-            lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
+            let webhooks = Arc::new(webhooks);
+            lifecycle.supervise("webhooks", move || {
+                let (webhooks, stop) = (webhooks.clone(), stop.clone());
+                async move { webhooks.run(stop).await }
+            });
         }
         backfill = Some(work::backfill(&crew));
         let stop = lifecycle.stop.clone();
-        lifecycle.spawn("ingest", async move { crew.run(stop, progress::watch()).await });
+        lifecycle.supervise("ingest", move || {
+            let (crew, stop) = (crew.clone(), stop.clone());
+            async move { crew.run(stop, progress::watch()).await }
+        });
     }
     if let Some(exporter) = exporter.clone() {
-        let (stop, latch) = (lifecycle.stop.clone(), latch.clone());
-        lifecycle.spawn("exporter", async move { exporter.run(stop, move || drop(latch)).await });
+        // Dropped by the first attempt that has read everything, whichever that is.
+        let latch = Arc::new(Mutex::new(Some(latch.clone())));
+        let stop = lifecycle.stop.clone();
+        lifecycle.supervise("exporter", move || {
+            let (exporter, stop, latch) = (exporter.clone(), stop.clone(), latch.clone());
+            let ready = move || drop(latch.lock().unwrap_or_else(PoisonError::into_inner).take());
+            async move { exporter.run(stop, ready).await }
+        });
     }
     work::start(&lifecycle, &service.roles, desk.clone(), backfill, own, &clock)?;
     let api = |sockets: &[TcpListener]| {
@@ -341,7 +354,10 @@ impl Listening {
     fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
         for web in [self.web.clone(), self.api.clone()] {
             let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
-            lifecycle.spawn("web configuration", async move { web.watch(clock, stop).await });
+            lifecycle.supervise("web configuration", move || {
+                let (web, stop, clock) = (web.clone(), stop.clone(), clock.clone());
+                async move { web.watch(clock, stop).await }
+            });
         }
         let (rules, clock) = (self.clone(), clock.clone());
         lifecycle.on_hangup(move || {
@@ -363,7 +379,8 @@ fn listen(
     for socket in sockets {
         let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
         let listener = Listener { router, shortcut, web, limits: Limits::default() };
-        lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
+        let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
+        lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
     }
 }
 

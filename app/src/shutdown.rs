@@ -1,16 +1,31 @@
 //! Start and end of a process as objects: readiness is a latch, the end has two stages.
 //!
+//! A role that panics or ends by itself is started again, and the others go on: gauges and API outlive a fault of the
+//! reader, and the other way round.
+//!
 //! The first signal stops taking work and lets what runs finish; a second signal, or the time limit, drops the rest.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long running work may take to finish after the first signal.
 const GRACE: Duration = Duration::from_secs(20);
+
+/// Pause before a role is started again; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_mins(1);
+
+/// A role that has run for so long has recovered from what ended it before.
+const RECOVERED: Duration = Duration::from_mins(10);
 
 /// Ready when every [`Latch`] made with it has been dropped, and until the process is told to stop.
 #[derive(Clone, Debug)]
@@ -35,68 +50,113 @@ impl Readiness {
 }
 
 /// The tasks of a process and how they end.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
     /// Cancelled by the first signal.
     pub(crate) stop: CancellationToken,
     tasks: TaskTracker,
+    restarts: Family<Task, Counter>,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Task {
+    task: &'static str,
 }
 
 /// How the process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// Told to stop, and everything finished.
+    /// Everything finished.
     Clean,
-    /// A task ended by itself, or work had to be dropped.
+    /// Work had to be dropped.
     Broken,
 }
 
 impl Lifecycle {
-    /// Runs a task that is to live as long as the process; if it ends earlier, the process stops.
-    pub(crate) fn spawn(&self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+    /// Nothing runs yet; what is started again is counted in `registry`.
+    pub(crate) fn new(registry: &mut Registry) -> Self {
+        let restarts = Family::default();
+        registry.register(
+            "task_restarts",
+            "Roles and listeners started again after they panicked or ended by themselves; a bug",
+            restarts.clone(),
+        );
+        Self { stop: CancellationToken::default(), tasks: TaskTracker::default(), restarts }
+    }
+
+    /// Runs what is to live as long as the process. If it panics or ends earlier, it is made and started again after a
+    /// pause.
+    pub(crate) fn supervise<T>(&self, task: &'static str, make: impl Fn() -> T + Send + 'static)
+    where
+        T: Future<Output = ()> + Send + 'static,
+    {
         let stop = self.stop.clone();
+        let restarts = self.restarts.get_or_create_owned(&Task { task });
         self.tasks.spawn(async move {
-            let finished = tokio::spawn(task).await;
-            if !stop.is_cancelled() {
-                match finished {
-                    Ok(()) => tracing::error!(task = name, "a task ended by itself; stopping"),
-                    Err(error) => tracing::error!(task = name, %error, "a task failed; stopping"),
+            let mut pause = FIRST_PAUSE;
+            loop {
+                let began = Instant::now();
+                let ended = tokio::spawn(make()).await;
+                if stop.is_cancelled() {
+                    return;
                 }
-                stop.cancel();
+                restarts.inc();
+                if began.elapsed() >= RECOVERED {
+                    pause = FIRST_PAUSE;
+                }
+                let pause_seconds = pause.as_secs_f64();
+                match ended {
+                    Ok(()) => {
+                        tracing::error!(task, pause_seconds, "BUG: a task ended by itself; restarting it")
+                    }
+                    Err(error) => {
+                        tracing::error!(task, %error, pause_seconds, "BUG: a task failed; restarting it")
+                    }
+                }
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(pause) => {}
+                }
+                pause = (pause * 2).min(LONGEST_PAUSE);
             }
         });
     }
 
     /// Does something on every SIGHUP, which would otherwise end the process.
-    pub(crate) fn on_hangup<T: Future<Output = ()> + Send>(&self, act: impl Fn() -> T + Send + 'static) {
-        let stop = self.stop.clone();
-        self.spawn("hangup", async move {
-            let mut hangup = match signal(SignalKind::hangup()) {
-                Ok(hangup) => hangup,
-                Err(error) => {
-                    tracing::warn!(%error, "cannot listen for SIGHUP");
-                    return stop.cancelled().await;
-                }
-            };
-            loop {
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    // None never comes: the runtime outlives its tasks.
-                    _ = hangup.recv() => act().await,
+    pub(crate) fn on_hangup<T: Future<Output = ()> + Send>(
+        &self,
+        act: impl Fn() -> T + Send + Sync + 'static,
+    ) {
+        let (stop, act) = (self.stop.clone(), Arc::new(act));
+        self.supervise("hangup", move || {
+            let (stop, act) = (stop.clone(), act.clone());
+            async move {
+                let mut hangup = match signal(SignalKind::hangup()) {
+                    Ok(hangup) => hangup,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot listen for SIGHUP");
+                        return stop.cancelled().await;
+                    }
+                };
+                loop {
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        // None never comes: the runtime outlives its tasks.
+                        _ = hangup.recv() => act().await,
+                    }
                 }
             }
         });
     }
 
-    /// Waits for a signal or a task that ends by itself, then for the rest.
+    /// Waits for a signal, then for the rest.
     pub(crate) async fn run(self) -> std::io::Result<Ending> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let told = tokio::select! {
-            _ = interrupt.recv() => true,
-            _ = terminate.recv() => true,
-            () = self.stop.cancelled() => false,
-        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
         tracing::info!("stopping; a second signal stops at once");
         self.stop.cancel();
         self.tasks.close();
@@ -109,12 +169,16 @@ impl Lifecycle {
         if !finished {
             tracing::warn!("work was dropped; nothing stored is lost, the next start reads it again");
         }
-        Ok(if told && finished { Ending::Clean } else { Ending::Broken })
+        Ok(if finished { Ending::Clean } else { Ending::Broken })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Notify;
+
     use super::*;
 
     #[test]
@@ -129,5 +193,40 @@ mod tests {
         assert!(readiness.is_ready());
         stop.cancel();
         assert!(!readiness.is_ready());
+    }
+
+    #[tokio::test]
+    async fn role_that_panics_is_restarted_and_counted_and_the_others_go_on() {
+        let mut registry = Registry::default();
+        let lifecycle = Lifecycle::new(&mut registry);
+        let attempts = Arc::new(AtomicU32::new(0));
+        let (recovered, restarted) = (Arc::new(Notify::new()), attempts.clone());
+        let (told, stop) = (recovered.clone(), lifecycle.stop.clone());
+        let waiting = lifecycle.stop.clone();
+        lifecycle.supervise("steady", move || waiting.clone().cancelled_owned());
+        lifecycle.supervise("ingest", move || {
+            let (attempt, told, stop) =
+                (restarted.fetch_add(1, Ordering::SeqCst), told.clone(), stop.clone());
+            async move {
+                match attempt {
+                    0 => panic!("an instant overflows"),
+                    1 => {}
+                    _ => {
+                        told.notify_one();
+                        stop.cancelled().await;
+                    }
+                }
+            }
+        });
+        recovered.notified().await;
+        assert!(!lifecycle.stop.is_cancelled());
+        lifecycle.stop.cancel();
+        lifecycle.tasks.close();
+        lifecycle.tasks.wait().await;
+        assert_eq!(attempts.load(Ordering::SeqCst), 3, "nothing is restarted while the process stops");
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        assert!(text.contains("task_restarts_total{task=\"ingest\"} 2"), "{text}");
+        assert!(text.contains("task_restarts_total{task=\"steady\"} 0"), "{text}");
     }
 }

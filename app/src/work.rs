@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use domain::DayRange;
+use domain::{Cause, DayRange};
 use ingest::{Crew, Pass, Report};
 use jobs::{Backfill, BackfillEnd, Desk, InvalidPlace, Kind, Metrics, Place, Progress, Results, Worker};
 use prometheus_client::registry::Registry;
@@ -76,8 +76,8 @@ fn end(report: &Report, stop: &CancellationToken) -> BackfillEnd {
         return if stop.is_cancelled() { BackfillEnd::Stopped } else { BackfillEnd::Oura };
     }
     // What Oura does not let this log-in read is no failure of the others.
-    let refused = |kind| matches!(kind, "scope" | "forbidden" | "not_found");
-    let failed = report.failures.iter().any(|(_, failure)| !refused(failure.kind()));
+    let refused = |cause| matches!(cause, Cause::Scope | Cause::Forbidden | Cause::NotFound);
+    let failed = report.failures.iter().any(|(_, failure)| !refused(failure.cause()));
     if failed { BackfillEnd::Oura } else { BackfillEnd::Done }
 }
 
@@ -97,6 +97,9 @@ pub(crate) fn start(
     let metrics = Metrics::register(registry);
     let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::holder()?);
     let stop = lifecycle.stop.clone();
-    lifecycle.spawn("jobs", async move { worker.run(stop).await });
+    lifecycle.supervise("jobs", move || {
+        let (worker, stop) = (worker.clone(), stop.clone());
+        async move { worker.run(stop).await }
+    });
     Ok(())
 }

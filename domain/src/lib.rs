@@ -1,6 +1,6 @@
 //! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
 //! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
-//! becomes numbers ([`derive`]), and how numbers stand in a time series ([`history`]).
+//! becomes numbers ([`derive`]), how numbers stand in a time series ([`history`]), and why reading fails ([`failure`]).
 //!
 //! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
@@ -13,6 +13,7 @@ pub mod derive;
 pub mod document;
 pub mod drift;
 pub mod event;
+pub mod failure;
 pub mod history;
 pub mod person;
 pub mod reason;
@@ -27,6 +28,7 @@ pub use day::{Day, DayRange, TRAILING_DAYS};
 pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};
 pub use event::Event;
+pub use failure::Cause;
 pub use person::Pseudonym;
 pub use reason::Reason;
 pub use ring::{Ring, Rings};

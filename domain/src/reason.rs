@@ -10,6 +10,7 @@ use jiff::{Timestamp, Zoned};
 
 use crate::collection::{Cadence, Collection, Window};
 use crate::day::Day;
+use crate::failure::Cause;
 
 pub use missing::{Traces, Wear, missing};
 
@@ -18,8 +19,10 @@ pub use missing::{Traces, Wear, missing};
 pub enum Reason {
     /// It has never been asked for.
     NeverRead,
-    /// Oura does not accept the token.
+    /// Nobody is logged in, or Oura does not accept the token.
     Unauthorized,
+    /// The log-in has run out and could not be renewed yet.
+    RenewalFailed,
     /// The consent leaves the collection out.
     Scope,
     /// The membership has lapsed.
@@ -61,6 +64,7 @@ impl Reason {
     pub const ALL: &[Self] = &[
         Self::NeverRead,
         Self::Unauthorized,
+        Self::RenewalFailed,
         Self::Scope,
         Self::Membership,
         Self::AppTooOld,
@@ -85,6 +89,7 @@ impl Reason {
         match self {
             Self::NeverRead => "never_read",
             Self::Unauthorized => "unauthorized",
+            Self::RenewalFailed => "renewal_failed",
             Self::Scope => "scope",
             Self::Membership => "membership",
             Self::AppTooOld => "app_too_old",
@@ -109,7 +114,10 @@ impl Reason {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::NeverRead => "run `myhealth sync`, or wait for the running one",
-            Self::Unauthorized => "give the consent again, or put a new token where the old one is",
+            Self::Unauthorized => "run `myhealth login`, or put a new token where the old one is",
+            Self::RenewalFailed => {
+                "nothing: it is tried again; if it lasts, `myhealth doctor` says what to check"
+            }
             Self::Scope => "give the consent again with this collection ticked",
             Self::Membership => "check in the Oura app that the membership is active",
             Self::AppTooOld => "update the Oura app on the phone and let it sync",
@@ -129,30 +137,17 @@ impl Reason {
             Self::NotComputed => "nothing: Oura computes it later, or has too little data",
         }
     }
-
-    /// What the kind of a failed attempt means; the kinds are those of the client.
-    fn of_failure(kind: &str) -> Self {
-        match kind {
-            "unauthorized" => Self::Unauthorized,
-            "scope" => Self::Scope,
-            "forbidden" => Self::Membership,
-            "app_too_old" => Self::AppTooOld,
-            "network" | "timeout" | "server" | "malformed" => Self::OuraDown,
-            "rate_limited" => Self::RateLimited,
-            _ => Self::ReadFailed,
-        }
-    }
 }
 
 /// What is known about reading one collection.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
+pub struct Reading {
     /// Which collection.
     pub collection: Collection,
     /// Whether it was ever read to its end.
     pub succeeded: bool,
-    /// Kind of the failure since the last success.
-    pub failure: Option<&'a str>,
+    /// Cause of the failure since the last success.
+    pub failure: Option<Cause>,
     /// The newest day that has a document.
     pub newest_day: Option<Day>,
     /// Whether the last successful reading had to put something aside.
@@ -165,7 +160,7 @@ pub struct Evidence<'a> {
     /// The moment the question is asked.
     pub today: Today,
     /// Every collection that was ever tried.
-    pub readings: &'a [Reading<'a>],
+    pub readings: &'a [Reading],
     /// The newest day of activity with the seconds the ring was off the finger.
     pub non_wear: Option<(Day, f64)>,
     /// Whether the ring is known to have no oxygen sensor.
@@ -212,8 +207,8 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
     if newest.is_some_and(|newest| newest >= today) {
         return None;
     }
-    if let Some(kind) = reading.failure {
-        return Some(Reason::of_failure(kind));
+    if let Some(cause) = reading.failure {
+        return Some(cause.reason());
     }
     if !reading.succeeded {
         return Some(Reason::NeverRead);
@@ -225,7 +220,7 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
         return Some(Reason::RingCannot);
     }
     let measured =
-        |reading: &Reading<'_>| comes_from_the_ring(reading.collection) && reading.newest_day.is_some();
+        |reading: &Reading| comes_from_the_ring(reading.collection) && reading.newest_day.is_some();
     if comes_from_the_ring(collection) && !evidence.readings.iter().any(measured) {
         return Some(Reason::NoData);
     }
@@ -252,14 +247,14 @@ fn comes_from_the_ring(collection: Collection) -> bool {
 }
 
 impl Evidence<'_> {
-    fn of(&self, collection: Collection) -> Option<&Reading<'_>> {
+    fn of(&self, collection: Collection) -> Option<&Reading> {
         self.readings.iter().find(|reading| reading.collection == collection)
     }
 
     /// Whether nothing at all of today has come, where some should have: the phone has not synced. In the early hours
     /// something of yesterday is enough.
     fn unsynced(&self, early: bool) -> Option<Reason> {
-        let fresh = |reading: &Reading<'_>| {
+        let fresh = |reading: &Reading| {
             let enough = self.today.of(reading.collection).plus(if early { -1 } else { 0 });
             comes_from_the_ring(reading.collection)
                 && reading.newest_day.is_some_and(|newest| newest >= enough)

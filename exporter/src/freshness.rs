@@ -21,17 +21,17 @@ pub(crate) struct Freshness {
     pub(crate) help: &'static str,
     /// The label for [`Said::word`].
     pub(crate) label: Option<&'static str>,
-    pub(crate) says: for<'a> fn(&Known<'a>) -> Option<Said<'a>>,
+    pub(crate) says: fn(&Known<'_>) -> Option<Said>,
 }
 
 /// One sample.
-pub(crate) struct Said<'a> {
+pub(crate) struct Said {
     pub(crate) value: i64,
-    /// A word of a closed set; anything else becomes `other`.
-    pub(crate) word: &'a str,
+    /// A word of a closed set.
+    pub(crate) word: &'static str,
 }
 
-impl Said<'_> {
+impl Said {
     fn at(time: Timestamp) -> Self {
         Self { value: time.as_second(), word: "" }
     }
@@ -67,7 +67,7 @@ pub(crate) const FRESHNESS: &[Freshness] = &[
         name: "myhealth_sync_failure",
         help: "Why the last attempt to read the collection from Oura failed.",
         label: Some("kind"),
-        says: |known| known.state?.failure.as_deref().map(|word| Said { value: 1, word }),
+        says: |known| known.state?.failure.map(|cause| Said { value: 1, word: cause.word() }),
     },
     Freshness {
         name: "oura_absence_reason",

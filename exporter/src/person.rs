@@ -272,8 +272,7 @@ impl<'a> Fresh<'a> {
         let (before, after) = &FRESH_LINES[which][index];
         line(text, before, name, after);
         if freshness.label.is_some() {
-            let plain = said.word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-            text.extend_from_slice(if plain { said.word.as_bytes() } else { b"other" });
+            text.extend_from_slice(said.word.as_bytes());
             text.extend_from_slice(b"\"} ");
         }
         whole(text, said.value);

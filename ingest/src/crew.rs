@@ -26,6 +26,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// being looked at.
 const LOGIN_LOOK: Duration = Duration::from_mins(1);
 
+/// How far apart the clocks of replicas may be.
+const SKEW: Duration = Duration::from_mins(1);
+
 /// Pause after the store failed.
 const AWAY: Duration = Duration::from_secs(10);
 
@@ -87,7 +90,13 @@ impl Crew {
             tokio::select! {
                 () = stop.cancelled() => {}
                 // A worker is free again: somebody may be waiting.
-                Some(ended) = turns.join_next() => ended.expect("BUG: a turn does not panic, nobody aborts it"),
+                Some(ended) = turns.join_next() => {
+                    // The lease of this turn runs out, and the person is due again; nobody else waits for that.
+                    if let Err(error) = ended {
+                        self.metrics.count_panic();
+                        tracing::error!(%error, "BUG: a sync run panicked; please report it with the log");
+                    }
+                }
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -147,8 +156,10 @@ impl Crew {
             return Ok(self.settings.interval);
         }
         let budget = Some(self.settings.interval);
+        let began = (self.clock)();
         let report = ingest.pass(Pass::Missing, stop, budget, |step| watch(ingest.person(), &step)).await?;
-        Ok(pause_after(&report, self.settings.interval))
+        let took = Duration::try_from((self.clock)().duration_since(began)).unwrap_or_default();
+        Ok(pause_after(&report, self.settings.interval, took))
     }
 
     /// Whether announcements have kept this person up to date since the last pass.
@@ -227,16 +238,19 @@ impl Crew {
     }
 }
 
-/// Until a person is due again: the interval, or longer where Oura asked for it; no time while history is missing.
-fn pause_after(report: &Report, interval: Duration) -> Duration {
+/// Until a person is due again: what is left of the interval, or longer where Oura asked for it; no time while history is
+/// missing. A run that waited for one collection that hangs does not put off the others, and one that took longer than
+/// the interval is followed by a tenth of it all the same.
+fn pause_after(report: &Report, interval: Duration, took: Duration) -> Duration {
     if !report.complete {
         return Duration::ZERO;
     }
     let asked = report.failures.iter().filter_map(|(_, failure)| failure.pause()).max();
-    asked.unwrap_or_default().max(interval)
+    asked.unwrap_or_default().max(interval.saturating_sub(took)).max(interval / 10)
 }
 
-fn after(now: Timestamp, pause: Duration) -> Timestamp {
+/// The moment `pause` after `now`, or the last there is.
+pub(crate) fn after(now: Timestamp, pause: Duration) -> Timestamp {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
@@ -244,7 +258,8 @@ fn after(now: Timestamp, pause: Duration) -> Timestamp {
 /// Whether every collection was read to its end less than `longest` ago, and none fails.
 fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
     let fresh = |state: &SyncState| {
-        let read = state.last_success_at.is_some_and(|at| now < after(at, longest));
+        // A moment to come was noted by a clock that was ahead; it would stay fresh until then.
+        let read = state.last_success_at.is_some_and(|at| at <= after(now, SKEW) && now < after(at, longest));
         read && state.failure.is_none() && state.covered.is_some()
     };
     states.len() >= Collection::ALL.len() && states.iter().all(fresh)
@@ -252,9 +267,25 @@ fn is_fresh(states: &[SyncState], longest: Duration, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use domain::{Day, DayRange};
+    use domain::{Cause, Day, DayRange};
+
+    use crate::oura::Failure;
 
     use super::*;
+
+    #[test]
+    fn time_that_a_run_took_is_part_of_the_interval() {
+        let interval = Duration::from_mins(10);
+        let pause = |report: &Report, took| pause_after(report, interval, Duration::from_secs(took));
+        let calm = Report { complete: true, ..Report::default() };
+        assert_eq!(pause(&calm, 0), interval);
+        assert_eq!(pause(&calm, 60), Duration::from_mins(9));
+        assert_eq!(pause(&calm, 3_600), Duration::from_mins(1));
+        let asked = Failure::RateLimited(Some(Duration::from_hours(1)));
+        let limited = Report { failures: vec![(Collection::Sleep, asked)], ..calm };
+        assert_eq!(pause(&limited, 60), Duration::from_hours(1));
+        assert_eq!(pause(&Report::default(), 60), Duration::ZERO, "history is missing");
+    }
 
     #[test]
     fn passes_are_fewer_only_while_everything_is_well_and_young() {
@@ -274,8 +305,9 @@ mod tests {
         assert!(is_fresh(&all, hour, now + SignedDuration::from_mins(59)));
         assert!(!is_fresh(&all, hour, now + SignedDuration::from_mins(60)));
         assert!(!is_fresh(&all[1..], hour, now), "a collection was never read");
+        assert!(!is_fresh(&all, hour, now - SignedDuration::from_mins(2)), "read by a clock that was ahead");
         let mut failing = all.clone();
-        failing[3].failure = Some("server".into());
+        failing[3].failure = Some(Cause::Server);
         assert!(!is_fresh(&failing, hour, now));
     }
 }

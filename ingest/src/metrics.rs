@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use domain::Cause;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -13,7 +14,6 @@ use prometheus_client::registry::{Registry, Unit};
 use store::Applied;
 
 use crate::oauth;
-use crate::oura::Failure;
 
 /// Counters of the ingest role.
 #[derive(Clone, Debug)]
@@ -27,6 +27,7 @@ pub struct Metrics {
     throttled: Counter<f64, AtomicU64>,
     budget: Gauge,
     limits: RateLimits,
+    panics: Counter,
     oauth: oauth::Metrics,
 }
 
@@ -82,6 +83,7 @@ impl Metrics {
             throttled: Counter::default(),
             budget: Gauge::default(),
             limits: RateLimits::default(),
+            panics: Counter::default(),
             oauth: oauth::Metrics::register(registry),
         };
         registry.register("oura_requests", "HTTP requests sent to Oura", metrics.requests.clone());
@@ -118,13 +120,18 @@ impl Metrics {
             "Requests this process allows itself in a minute",
             metrics.budget.clone(),
         );
+        registry.register(
+            "sync_panics",
+            "Sync runs and windows that ended by a panic; a bug",
+            metrics.panics.clone(),
+        );
         metrics.limits.register(registry);
         for &collection in domain::Collection::ALL {
             metrics.set_circuit(collection, false);
             let collection = collection.name();
             drop(metrics.requests.get_or_create(&Collection { collection }));
             drop(metrics.received.get_or_create(&Collection { collection }));
-            for kind in Failure::KINDS {
+            for kind in Cause::ALL.map(Cause::word) {
                 drop(metrics.failures.get_or_create(&Kind { collection, kind }));
             }
             metrics.count_documents(collection, Applied::default());
@@ -143,10 +150,10 @@ impl Metrics {
         self.received.get_or_create_owned(&collection).inc_by(bytes as u64);
     }
 
-    pub(crate) fn count_failure(&self, collection: domain::Collection, failure: &Failure) {
+    pub(crate) fn count_failure(&self, collection: domain::Collection, cause: Cause) {
         let collection = collection.name();
         self.requests.get_or_create_owned(&Collection { collection }).inc();
-        self.failures.get_or_create_owned(&Kind { collection, kind: failure.kind() }).inc();
+        self.failures.get_or_create_owned(&Kind { collection, kind: cause.word() }).inc();
     }
 
     pub(crate) fn count_documents(&self, collection: &'static str, applied: Applied) {
@@ -169,6 +176,10 @@ impl Metrics {
         self.throttled.inc_by(waited.as_secs_f64());
     }
 
+    pub(crate) fn count_panic(&self) {
+        self.panics.inc();
+    }
+
     pub(crate) fn set_budget(&self, requests_per_minute: NonZeroU32) {
         self.budget.set(i64::from(requests_per_minute.get()));
     }
@@ -177,16 +188,16 @@ impl Metrics {
     pub(crate) fn set_rate_limit(
         &self,
         tier: Tier,
-        requests: Option<u64>,
-        window: Option<u64>,
-        reset: Option<u64>,
+        requests: Option<i64>,
+        window: Option<i64>,
+        reset: Option<i64>,
     ) {
         let tier = TierLabel { tier: if tier == Tier::Token { "token" } else { "application" } };
         let limits = &self.limits;
         for (family, value) in
             [(&limits.requests, requests), (&limits.window, window), (&limits.reset, reset)]
         {
-            if let Some(value) = value.and_then(|value| i64::try_from(value).ok()) {
+            if let Some(value) = value {
                 family.get_or_create_owned(&tier).set(value);
             }
         }

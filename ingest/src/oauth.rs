@@ -19,6 +19,4 @@ pub use metrics::Metrics;
 pub use pair::Pair;
 pub use scopes::{collections_of, missing};
 pub use seal::{KeySource, Keyring, SealError};
-pub use tokens::{
-    Account, FaultPoint, LOGIN_REQUIRED, Observer, RENEWAL_FAILED, RenewalError, Tokens, log_out, store_login,
-};
+pub use tokens::{Account, FaultPoint, Observer, RenewalError, Tokens, log_out, store_login};

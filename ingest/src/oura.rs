@@ -2,6 +2,7 @@
 //!
 //! Documents stay raw JSON; only the envelope is read here.
 
+use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +13,16 @@ use reqwest::{StatusCode, Url, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 
-mod failure;
+pub(crate) mod failure;
 mod limits;
 mod single;
 
-use failure::MAX_PAUSE;
+use failure::{MAX_PAUSE, is_web_page};
 use limits::{Limits, Pause};
 
 pub use failure::Failure;
@@ -34,10 +36,17 @@ const PADDING: i64 = 2;
 /// The largest answer read, far above any page seen; protects the memory from a broken peer.
 const MAX_BODY: usize = 64 * 1024 * 1024;
 
-/// The most pages of one window: a token that never ends is a fault, not a long answer.
+/// The most pages of one window: paging that never ends is a fault, not a long answer.
 const MAX_PAGES: usize = 1_000;
 
-/// How long one answer may take, to its last byte.
+/// The most pages in a row that bring nothing and promise more.
+const MAX_EMPTY_PAGES: usize = 10;
+
+/// The most bytes of one window, all its pages together.
+const MAX_WINDOW: usize = 256 * 1024 * 1024;
+
+/// How long one answer may take, to its last byte. After so long nothing is tried again in the same run either: one
+/// collection that hangs must not hold up a whole run.
 const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
@@ -154,9 +163,16 @@ impl Client {
         let mut query = bounds(collection, range);
         let mut window = Window::default();
         let mut rows = Vec::new();
+        let mut seen = HashSet::new();
+        let (mut bytes, mut empty) = (0, 0);
         for _ in 0..MAX_PAGES {
             let body = self.page(collection, &query).await?;
             let page = parse(collection, &body)?;
+            bytes += body.len();
+            if bytes > MAX_WINDOW {
+                return Err(Failure::TooLarge(format!("a window of more than {MAX_WINDOW} bytes")));
+            }
+            empty = if page.data.is_empty() { empty + 1 } else { 0 };
             match collection.window() {
                 collection::Window::Days => {
                     for raw in page.data {
@@ -168,7 +184,8 @@ impl Client {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
-            let Some(token) = page.next_token else {
+            // An empty token is the end as well.
+            let Some(token) = page.next_token.filter(|token| !token.is_empty()) else {
                 let rows = rows.iter().map(String::as_str);
                 window.gather(collection, range.last(), rows);
                 let documents = std::mem::take(&mut window.documents);
@@ -176,17 +193,18 @@ impl Client {
                     documents.into_iter().partition(|document| range.contains(document.day));
                 return Ok(window);
             };
+            if !seen.insert(token.clone()) {
+                return Err(Failure::Malformed("the same next_token came twice".into()));
+            }
+            if empty > MAX_EMPTY_PAGES {
+                return Err(Failure::TooLarge(format!("more than {MAX_EMPTY_PAGES} empty pages in a row")));
+            }
             match query.last_mut() {
-                Some((name, value)) if *name == "next_token" => {
-                    if *value == token {
-                        return Err(Failure::Malformed("the same next_token came twice".into()));
-                    }
-                    *value = token;
-                }
+                Some((name, value)) if *name == "next_token" => *value = token,
                 _ => query.push(("next_token", token)),
             }
         }
-        Err(Failure::Malformed(format!("more than {MAX_PAGES} pages")))
+        Err(Failure::TooLarge(format!("more than {MAX_PAGES} pages")))
     }
 
     /// One page, tried again while the failure may pass. The answer is known to be an envelope.
@@ -195,12 +213,19 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
+        let began = Instant::now();
         (|| self.attempt(collection, query))
             .retry(self.retries)
-            .when(|failure| failure.is_transient() && failure.pause().is_none_or(|pause| pause <= MAX_PAUSE))
+            .when(|failure| {
+                let may_wait = match failure.pause() {
+                    Some(pause) => pause <= MAX_PAUSE,
+                    None => began.elapsed() < TIMEOUT,
+                };
+                failure.is_transient() && may_wait
+            })
             .adjust(|failure, planned| planned.map(|planned| failure.pause().map_or(planned, |p| p.max(planned))))
             .notify(|failure, pause| {
-                tracing::debug!(%collection, kind = failure.kind(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
+                tracing::debug!(%collection, kind = %failure.cause(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
             })
             .await
     }
@@ -229,7 +254,7 @@ impl Client {
         self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
         match &answer {
             Ok((_, bytes)) => self.metrics.count_answer(collection, *bytes),
-            Err(failure) => self.metrics.count_failure(collection, failure),
+            Err(failure) => self.metrics.count_failure(collection, failure.cause()),
         }
         answer.map(|(answer, _)| answer)
     }
@@ -277,14 +302,17 @@ impl Client {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BODY {
-                return Err(Failure::Malformed(format!("an answer of more than {MAX_BODY} bytes")));
+                return Err(Failure::TooLarge(format!("an answer of more than {MAX_BODY} bytes")));
             }
             body.extend_from_slice(&chunk);
         }
-        let retry_after = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let answer = Answer { status: response.status(), retry_after: retry_after.map(str::to_owned), body };
+        let answer =
+            Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
+        if answer.status == StatusCode::OK && is_web_page(&answer.headers, &answer.body) {
+            return Err(Failure::Intercepted(answer.status));
+        }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            self.limits.limited(response.headers(), answer.failure().pause(), &self.metrics);
+            self.limits.limited(&answer.headers, answer.failure().pause(), &self.metrics);
         }
         Ok(answer)
     }
@@ -293,14 +321,14 @@ impl Client {
 /// What Oura answered, whatever that means.
 struct Answer {
     status: StatusCode,
-    retry_after: Option<String>,
+    headers: header::HeaderMap,
     body: Vec<u8>,
 }
 
 impl Answer {
     /// What it means when it is not what was asked for.
     fn failure(&self) -> Failure {
-        Failure::of(self.status, self.retry_after.as_deref(), &self.body)
+        Failure::of(self.status, &self.headers, &self.body)
     }
 
     fn refuses_token(&self) -> bool {

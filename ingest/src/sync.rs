@@ -1,11 +1,12 @@
 //! One pass: ask what the plan says, store each window before it counts as read, keep going where one collection fails.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{Collection, Day, DayRange};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::{Timestamp, tz::TimeZone};
 use store::{Applied, Batch, Origin, Person, Store, causes};
 use tokio::time::Instant;
@@ -17,6 +18,9 @@ use crate::oura::{Client, Failure, Window};
 use crate::plan::{self, Horizon, Plan, Read, Request};
 
 mod login;
+mod queue;
+
+use queue::Queue;
 
 /// Reads the wall clock; handed in by whoever may.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -26,30 +30,13 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// How far back.
     pub horizon: Horizon,
-    /// Pause between passes, and the longest a pass works on history before it looks at the newest days again.
+    /// From the start of one pass to the start of the next, and the longest a pass works on history before it looks at the
+    /// newest days again.
     pub interval: Duration,
 }
 
-/// Windows asked for ahead of the one being stored: hides Oura's latency behind the store's work, and the other way
-/// round, while bounding both memory and the burst at Oura's door.
-const AHEAD: usize = 3;
-
 /// No build of this program is older; a clock that says so is wrong.
 const OLDEST_NOW: Day = Day::literal(2026, 1, 1);
-
-/// Collections that failed in this pass. After a hole nothing older may count as read, so they rest until the next.
-#[derive(Default)]
-struct Resting(Mutex<Vec<Collection>>);
-
-impl Resting {
-    fn has(&self, collection: Collection) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(&collection)
-    }
-
-    fn add(&self, collection: Collection) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(collection);
-    }
-}
 
 /// Reads one person's data into the store.
 #[derive(Clone)]
@@ -138,69 +125,83 @@ impl Ingest {
         let mut backlog = self.metrics.backlog(total);
         let deadline = budget.map(|budget| Instant::now() + budget);
         let mut report = Report { complete: true, ..Report::default() };
-        let resting = Resting::default();
-        // The windows of a collection must be stored in the order of the plan; `buffered` keeps it.
-        let mut windows = stream::iter(requests).map(|request| self.fetch(request, &resting)).buffered(AHEAD);
+        let mut queue = Queue::new(requests, recent);
+        let mut running = FuturesUnordered::new();
         let mut done = 0;
         loop {
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            while let Some(request) = queue.next(late, Instant::now()) {
+                running.push(self.fetch(request));
+            }
+            if running.is_empty() {
+                // What is left is history, and the newest days are looked at again first.
+                report.complete = queue.is_done();
+                break;
+            }
             let next = tokio::select! {
                 biased;
                 () = stop.cancelled() => None,
-                next = windows.next() => match next {
-                    Some(next) => Some(next),
-                    None => break,
-                },
+                next = running.next() => next,
+                () = queue.place() => continue,
             };
-            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             let Some((request, answer)) = next else {
                 report.complete = false;
                 break;
             };
-            done += 1;
+            let is_wanted = queue.finish(&request);
+            let mut finished = vec![request];
+            if answer.is_err() {
+                finished.extend(queue.give_up(request.collection));
+            }
+            // Others are asked for while this one is stored.
+            while let Some(request) = queue.next(late, Instant::now()) {
+                running.push(self.fetch(request));
+            }
             let outcome = match answer {
-                Some(Ok(window)) if !resting.has(request.collection) => {
-                    Some(self.store_window(request, window).await?)
-                }
-                Some(Err(failure)) if !resting.has(request.collection) => Some(Err(failure)),
-                _ => None,
+                _ if !is_wanted => None,
+                Ok(window) => Some(self.store_window(request, window).await?),
+                Err(failure) => Some(Err(failure)),
             };
             let applied = match outcome {
-                Some(Ok(applied)) => Some(applied),
+                Some(Ok(applied)) => {
+                    report.applied += applied;
+                    report.windows += 1;
+                    Some(applied)
+                }
                 Some(Err(failure)) => {
                     let ends = failure.ends_pass();
                     self.note(request.collection, &failure).await?;
-                    resting.add(request.collection);
                     report.failures.push((request.collection, failure));
                     if ends {
                         break;
                     }
+                    finished.extend(queue.give_up(request.collection));
                     None
                 }
                 None => None,
             };
-            if let Some(applied) = applied {
-                report.applied += applied;
-                report.windows += 1;
-            }
-            backlog.done();
-            progress(Step { request, done, total, applied });
-            if late && done >= recent && done < total {
-                report.complete = false;
-                break;
+            for request in finished {
+                done += 1;
+                backlog.done();
+                progress(Step { request, done, total, applied });
             }
         }
         Ok(report)
     }
 
-    /// Starts one window on a task of its own, so that answers arrive while another is being stored.
-    async fn fetch(&self, request: Request, resting: &Resting) -> (Request, Option<Result<Window, Failure>>) {
-        if resting.has(request.collection) {
-            return (request, None);
-        }
+    /// Starts reading one window on a task of its own, so that responses arrive while another window is being stored.
+    fn fetch(&self, request: Request) -> impl Future<Output = (Request, Result<Window, Failure>)> + '_ {
         let client = self.client.clone();
         let task = tokio::spawn(async move { client.window(request.collection, request.range).await });
-        let answer = AbortOnDropHandle::new(task).await;
-        (request, Some(answer.expect("BUG: reading a window does not panic")))
+        let task = AbortOnDropHandle::new(task);
+        async move {
+            let answer = task.await.unwrap_or_else(|error| {
+                self.metrics.count_panic();
+                tracing::error!(collection = %request.collection, %error, "BUG: reading a window panicked; please report it with the log");
+                Err(Failure::Panicked)
+            });
+            (request, answer)
+        }
     }
 
     async fn missing(&self) -> Result<Plan, store::Error> {
@@ -211,11 +212,18 @@ impl Ingest {
             return Ok(Plan::default());
         }
         let states = self.store.sync_states(self.person.id).await?;
+        let fails = |request: &Request| {
+            states.iter().any(|state| state.collection == request.collection && state.failure.is_some())
+        };
         let read = |collection| {
             let state = states.iter().find(|state| state.collection == collection)?;
             Some(Read { covered: state.covered?, newest_document: state.newest_day })
         };
-        Ok(plan::plan(read, today, self.settings.horizon))
+        let mut plan = plan::plan(read, today, self.settings.horizon);
+        // What failed the last time may keep others waiting, or end the run; it is asked last. The sort is stable.
+        let recent = plan.recent;
+        plan.requests[..recent].sort_by_key(fails);
+        Ok(plan)
     }
 
     fn today(&self) -> Day {
@@ -266,11 +274,11 @@ impl Ingest {
     }
 
     async fn note(&self, collection: Collection, failure: &Failure) -> Result<(), store::Error> {
-        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot read a collection");
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot read a collection");
         // A token that is refused is refused everywhere.
         let all = if failure.is_final_for_token() { Collection::ALL } else { &[collection] };
         for collection in all {
-            self.store.note_failure(self.person.id, *collection, failure.kind(), (self.clock)()).await?;
+            self.store.note_failure(self.person.id, *collection, failure.cause(), (self.clock)()).await?;
         }
         Ok(())
     }

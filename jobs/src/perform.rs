@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use domain::{Day, DayRange};
+use domain::{Cause, Day, DayRange};
 use export::Out as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -198,7 +198,7 @@ impl Tools {
         match backfill(job.person.clone(), days, progress.clone(), stop.clone()).await {
             BackfillEnd::Done => Attempt::Done(None),
             BackfillEnd::Stopped => Attempt::Stopped,
-            BackfillEnd::NoLogIn => Attempt::Failed("login_required"),
+            BackfillEnd::NoLogIn => Attempt::Failed(Cause::LoginRequired.word()),
             BackfillEnd::Oura => Attempt::Again("oura"),
             BackfillEnd::Store => Attempt::Again("database"),
         }

@@ -11,6 +11,8 @@ pub(crate) const SYNC_UP: &str = "myhealth_sync_up";
 pub(crate) const SYNC_FAILURE: &str = "myhealth_sync_failure";
 
 // Every process.
+pub(crate) const RESTARTS: &str = "myhealth_task_restarts_total";
+pub(crate) const PANICS: &str = "myhealth_sync_panics_total";
 pub(crate) const BUILD_INFO: &str = "myhealth_build_info";
 /// A histogram; labels: route, method, code.
 pub(crate) const HTTP: &str = "myhealth_http_request_duration_seconds";

@@ -259,7 +259,8 @@ async fn coverage(
 fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::NeverRead => "not read from Oura yet",
-        Reason::Unauthorized | Reason::Scope | Reason::Membership => "Oura did not allow it to be read",
+        Reason::Unauthorized | Reason::RenewalFailed => "no log-in that Oura accepts",
+        Reason::Scope | Reason::Membership => "Oura did not allow it to be read",
         Reason::AppTooOld => "the Oura app is too old",
         Reason::OuraDown | Reason::RateLimited | Reason::ReadFailed => "could not be read",
         Reason::Rejected => "could not be understood",

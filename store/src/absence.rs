@@ -31,7 +31,7 @@ pub fn absences<'a>(
     now: Timestamp,
 ) -> Vec<(Collection, Reason)> {
     let zone = zone(person);
-    let readings: Vec<Reading<'_>> = states.iter().map(reading).collect();
+    let readings: Vec<Reading> = states.iter().map(reading).collect();
     let non_wear =
         latest.into_iter().find(|latest| latest.person == person.id && latest.metric.key == NON_WEAR);
     let evidence = Evidence {
@@ -102,12 +102,12 @@ impl Store {
     }
 }
 
-fn reading(state: &SyncState) -> Reading<'_> {
+fn reading(state: &SyncState) -> Reading {
     let rejected = state.rejected_at.zip(state.last_success_at);
     Reading {
         collection: state.collection,
         succeeded: state.last_success_at.is_some(),
-        failure: state.failure.as_deref(),
+        failure: state.failure,
         newest_day: state.newest_day,
         rejected: rejected.is_some_and(|(rejected, success)| success.duration_since(rejected) < A_PASS),
     }

@@ -1,6 +1,7 @@
 //! Log-ins at Oura. Secrets come and go sealed: nothing here can read them. Every change names the generation it was
 //! made from, so that a process which slept through a renewal cannot put an older pair over a newer one.
 
+use domain::Cause;
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
@@ -8,6 +9,7 @@ use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
 use crate::transaction::with_conn;
+use crate::sync::cause;
 
 /// A person's log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +22,8 @@ pub struct Credential {
     pub logged_in_at: Timestamp,
     /// When the refresh token was sent, as long as nobody knows what became of it.
     pub attempted_at: Option<Timestamp>,
-    /// Kind of the failure that came after the last success, and when.
-    pub failure: Option<(String, Timestamp)>,
+    /// Cause of the failure that came after the last success, and when.
+    pub failure: Option<(Cause, Timestamp)>,
 }
 
 /// Access and refresh token as they are stored, with what may be known without a key.
@@ -68,7 +70,7 @@ fn credential(row: Row) -> (i64, Credential) {
         pair,
         logged_in_at: logged_in.to_jiff(),
         attempted_at: attempted.map(Time::to_jiff),
-        failure: failure.zip(failed.map(Time::to_jiff)),
+        failure: failure.as_deref().map(cause).zip(failed.map(Time::to_jiff)),
     };
     (person, credential)
 }
@@ -182,7 +184,7 @@ impl Store {
         &self,
         person: i64,
         generation: i64,
-        kind: &str,
+        cause: Cause,
         answered: bool,
         now: Timestamp,
     ) -> Result<bool> {
@@ -195,7 +197,7 @@ impl Store {
             )
             .bind(person)
             .bind(generation)
-            .bind(kind)
+            .bind(cause.word())
             .bind(now.to_sqlx())
             .bind(answered)
             .execute(conn)

@@ -6,10 +6,11 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::error::Result;
 use crate::transaction::with_conn;
+use crate::turns::far;
 
 impl Store {
     /// Takes the lease on `purpose` for `holder` until `until`, or prolongs it; `false` when somebody else has it. A lease
-    /// that has ended by `now` is free. Times count in whole seconds, rounded so that no lease ends early.
+    /// that has ended by `now` is free, and so is one that ends further ahead than any is taken for. Times count in whole seconds, rounded so that no lease ends early.
     ///
     /// A lease keeps honest processes out of each other's way; clocks differ and processes stall, so what must not
     /// happen twice also needs a condition on the row it changes.
@@ -28,13 +29,14 @@ impl Store {
                 "insert into lease (person, purpose, holder, expires_at) values ($1, $2, $3, $4)
                  on conflict (person, purpose) do update
                  set holder = excluded.holder, expires_at = excluded.expires_at
-                 where lease.holder = excluded.holder or lease.expires_at <= $5",
+                 where lease.holder = excluded.holder or lease.expires_at <= $5 or lease.expires_at > $6",
             )
             .bind(person)
             .bind(purpose)
             .bind(holder)
             .bind(until.to_sqlx())
             .bind(now.to_sqlx())
+            .bind(far(now).to_sqlx())
             .execute(conn)
             .await?
             .rows_affected()

@@ -1,6 +1,6 @@
 //! How far each collection has been read, and how the last attempt went.
 
-use domain::{Collection, Day, DayRange, Window};
+use domain::{Cause, Collection, Day, DayRange, Window};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
@@ -23,8 +23,8 @@ pub struct SyncState {
     pub last_attempt_at: Option<Timestamp>,
     /// When it last succeeded.
     pub last_success_at: Option<Timestamp>,
-    /// Kind of the failure that came after the last success.
-    pub failure: Option<String>,
+    /// Cause of the failure that came after the last success.
+    pub failure: Option<Cause>,
     /// When a reading last brought something that had to be put aside.
     pub rejected_at: Option<Timestamp>,
 }
@@ -52,6 +52,11 @@ pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
     Day::new(date.to_jiff()).map_err(|_| Error::Corrupt { what: "day" })
 }
 
+/// The cause of a stored word. The word of a newer version is a failure all the same.
+pub(crate) fn cause(word: &str) -> Cause {
+    word.parse().unwrap_or(Cause::Unexpected)
+}
+
 pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
     let (person, collection, first, last, newest, attempt, success, failure, rejected) = row;
     // A collection of a newer version of this program is none of our business.
@@ -69,7 +74,7 @@ pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
         newest_day: newest.map(day).transpose()?,
         last_attempt_at: attempt.map(jiff_sqlx::Timestamp::to_jiff),
         last_success_at: success.map(jiff_sqlx::Timestamp::to_jiff),
-        failure,
+        failure: failure.as_deref().map(cause),
         rejected_at: rejected.map(jiff_sqlx::Timestamp::to_jiff),
     };
     Ok(Some((person, state)))
@@ -97,7 +102,7 @@ impl Store {
         &self,
         person: i64,
         collection: Collection,
-        kind: &str,
+        cause: Cause,
         now: Timestamp,
     ) -> Result<()> {
         let mut tx = self.begin().await?;
@@ -110,7 +115,7 @@ impl Store {
             .bind(person)
             .bind(collection.name())
             .bind(now.to_sqlx())
-            .bind(kind)
+            .bind(cause.word())
             .execute(conn)
             .await?;
         });

@@ -1,7 +1,7 @@
 //! Whose turn it is to be read: replicas share the people. A person is due, somebody takes the lease, reads, and says
 //! when they are due again.
 
-use jiff::{RoundMode, Timestamp};
+use jiff::{RoundMode, SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
@@ -14,6 +14,15 @@ use crate::transaction::with_conn;
 /// What the lease on reading a person is called.
 const PURPOSE: &str = "sync";
 
+/// No pause and no lease is longer: an interval is a day at most, and what Oura asks for is bounded. A moment beyond was
+/// written by a clock that was ahead, or comes from an absurd answer; it counts as past.
+const FAR: SignedDuration = SignedDuration::from_hours(25);
+
+/// The last moment to come that is believed.
+pub(crate) fn far(now: Timestamp) -> Timestamp {
+    whole_seconds(now.saturating_add(FAR).unwrap_or(Timestamp::MAX), RoundMode::Ceil)
+}
+
 impl Store {
     /// Up to `limit` people who are due and whom nobody reads, the longest due first; somebody else may be quicker to
     /// take their turn.
@@ -21,14 +30,16 @@ impl Store {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
                 "select id, name, time_zone from person
-                 where (due_at is null or due_at <= $1)
+                 where (due_at is null or due_at <= $1 or due_at > $4)
                    and not exists (select 1 from lease
-                                   where lease.person = person.id and purpose = $2 and expires_at > $1)
+                                   where lease.person = person.id and purpose = $2
+                                     and expires_at > $1 and expires_at <= $4)
                  order by due_at is not null, due_at, id limit $3",
             )
             .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
             .bind(PURPOSE)
             .bind(i64::from(limit))
+            .bind(far(now).to_sqlx())
             .fetch_all(pool)
             .await?
         });
@@ -50,9 +61,12 @@ impl Store {
     /// Whether a person is due. Asked again after taking a turn: in between, another process may have finished one.
     pub async fn is_due(&self, person: i64, now: Timestamp) -> Result<bool> {
         let due: Option<i64> = with_pool!(self, pool => {
-            sqlx::query_scalar("select id from person where id = $1 and (due_at is null or due_at <= $2)")
+            sqlx::query_scalar(
+                "select id from person where id = $1 and (due_at is null or due_at <= $2 or due_at > $3)",
+            )
                 .bind(person)
                 .bind(whole_seconds(now, RoundMode::Floor).to_sqlx())
+                .bind(far(now).to_sqlx())
                 .fetch_optional(pool)
                 .await?
         });

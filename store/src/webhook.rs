@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::numbers::Owner;
 use crate::people::{self, Person};
 use crate::transaction::{Tx, with_conn};
+use crate::turns::far;
 
 /// What Oura says has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,10 +180,12 @@ impl Store {
             sqlx::query_as(
                 "select id, name, time_zone from person where id = (
                      select person from webhook_event
-                     where not_before <= $1 and (claimed_until is null or claimed_until <= $1)
+                     where (not_before <= $1 or not_before > $2)
+                       and (claimed_until is null or claimed_until <= $1 or claimed_until > $2)
                      order by not_before limit 1)",
             )
             .bind(now.to_sqlx())
+            .bind(far(now).to_sqlx())
             .fetch_optional(pool)
             .await?
         });
@@ -201,13 +204,15 @@ impl Store {
                 "update webhook_event set claimed_until = $1, attempts = attempts + 1
                  where person = $2 and (collection, id) in (
                      select collection, id from webhook_event
-                     where person = $2 and not_before <= $3 and (claimed_until is null or claimed_until <= $3)
+                     where person = $2 and (not_before <= $3 or not_before > $4)
+                       and (claimed_until is null or claimed_until <= $3 or claimed_until > $4)
                      order by not_before, collection, id limit 1)
                  returning collection, id, change, event_at, attempts, generation",
             )
             .bind(until.to_sqlx())
             .bind(person)
             .bind(now.to_sqlx())
+            .bind(far(now).to_sqlx())
             .fetch_optional(conn)
             .await?
         });

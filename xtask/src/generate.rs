@@ -28,6 +28,7 @@ struct Generated {
 
 const FILES: &[Generated] = &[
     Generated { path: "docs/metrics.md", render: || Ok(docs::metrics()) },
+    Generated { path: "docs/failures.md", render: || Ok(docs::failures()) },
     Generated { path: "api/openapi.json", render: openapi },
 ];
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::State as With;
-use domain::{Collection, Reason};
+use domain::{Cause, Collection, Reason};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use store::{Latest, SyncState};
@@ -77,7 +77,10 @@ struct CollectionState {
     last_success_at: Option<Timestamp>,
     /// Why the last attempt failed; null when it did not.
     #[schema(required = true, example = "scope")]
-    failure: Option<String>,
+    failure: Option<&'static str>,
+    /// What to do about the failure; null when there is none.
+    #[schema(required = true, example = "give the consent again with this collection ticked")]
+    advice: Option<&'static str>,
     /// Why it has nothing of today; null when it has.
     #[schema(required = true, example = "phone_not_synced")]
     absence: Option<&'static str>,
@@ -91,11 +94,13 @@ impl From<Latest> for NewestValue {
 
 impl CollectionState {
     fn new(collection: Collection, state: Option<&SyncState>, absence: Option<Reason>) -> Self {
+        let failure = state.and_then(|state| state.failure);
         Self {
             collection: collection.name(),
             newest_day: state.and_then(|state| state.newest_day).map(domain::Day::date),
             last_success_at: state.and_then(|state| state.last_success_at),
-            failure: state.and_then(|state| state.failure.clone()),
+            failure: failure.map(Cause::word),
+            advice: failure.map(Cause::advice),
             absence: absence.map(Reason::word),
         }
     }

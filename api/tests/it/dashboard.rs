@@ -13,7 +13,7 @@ async fn the_newest_of_everything_and_how_far_it_was_read() {
     ])
     .await;
     let me = api.person("me").await;
-    api.store.note_failure(me.id, Collection::DailyActivity, "scope", now()).await.unwrap();
+    api.store.note_failure(me.id, Collection::DailyActivity, domain::Cause::Scope, now()).await.unwrap();
     insta::assert_json_snapshot!(api.get("/api/v1/dashboard").await);
 }
 

@@ -6,7 +6,7 @@ mod work;
 use std::process::ExitCode;
 
 use domain::{Collection, Day, DayRange};
-use ingest::{Client, Failure, Metrics};
+use ingest::{Client, Metrics};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
 use store::{Person, Store, causes};
@@ -117,9 +117,11 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
         let newest =
             state.newest_day.map_or("no document".to_owned(), |day| format!("newest document {day}"));
         let line = format!("{:<16} {read}; {newest}", state.collection.name());
-        match state.failure.as_deref() {
+        match state.failure {
             None => good(&line),
-            Some(kind) => findings.wrong(&format!("{line}; last attempt failed: {kind}"), advice(kind)),
+            Some(cause) => {
+                findings.wrong(&format!("{line}; last attempt failed: {cause}"), cause.advice());
+            }
         }
     }
     for (collection, reason, count) in store.rejections(person.id).await? {
@@ -154,7 +156,7 @@ async fn oura(
             args.oura.oura_url,
             window.documents.len()
         )),
-        Err(failure) => findings.wrong(&causes(&failure), advice(failure.kind())),
+        Err(failure) => findings.wrong(&causes(&failure), failure.cause().advice()),
     }
     client.tokens().finish().await;
 }
@@ -186,28 +188,5 @@ async fn client(
             Ok(tokens.map(|tokens| client.with_tokens(tokens)).transpose()?)
         }
         _ => Ok(credentials.is_typed().then_some(client)),
-    }
-}
-
-/// What a person can do about a kind of failure.
-fn advice(kind: &str) -> &'static str {
-    debug_assert!(Failure::KINDS.contains(&kind) || kind.is_empty(), "a kind nobody knows");
-    match kind {
-        "login_required" => "run `myhealth login`",
-        "renewal_failed" => {
-            "if it lasts, check the client id and secret and the secret key; it is tried again"
-        }
-        "unauthorized" => {
-            "run `myhealth login`, or get a new access token and put it where --oura-token-file points"
-        }
-        "scope" => "give the consent again with this collection ticked",
-        "forbidden" => "check in the Oura app that the membership is active",
-        "app_too_old" => "update the Oura app on the phone and let it sync",
-        "rate_limited" => "nothing: it is tried again when Oura allows it; a longer --interval asks less",
-        "network" | "timeout" => "check this machine's network, proxy and DNS",
-        "server" | "malformed" => "nothing: Oura has a fault of its own, it is tried again",
-        "store" => "see the log for what the database says",
-        "not_found" => "check --oura-url",
-        _ => "run again with --log.level debug; if it stays, report it with the kind above",
     }
 }

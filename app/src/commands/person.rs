@@ -59,7 +59,7 @@ async fn line(store: &Store, person: &Person) -> anyhow::Result<String> {
     let newest = dated.filter_map(|state| state.newest_day).max();
     let failing: Vec<String> = states
         .iter()
-        .filter_map(|state| Some(format!("{} ({})", state.collection, state.failure.as_deref()?)))
+        .filter_map(|state| Some(format!("{} ({})", state.collection, state.failure?)))
         .collect();
     let failing = if failing.is_empty() { "nothing".to_owned() } else { failing.join(", ") };
     let newest = newest.map_or("-".to_owned(), |day: Day| day.to_string());

@@ -32,7 +32,7 @@ impl Running {
         let address = socket.local_addr().unwrap();
         let stop = CancellationToken::new();
         let listener = Listener { router, shortcut: None, web, limits };
-        let serving = tokio::spawn(listener.serve(socket, stop.clone()));
+        let serving = tokio::spawn(listener.serve(socket.into(), stop.clone()));
         Self { address, metrics: registry, stop, serving }
     }
 

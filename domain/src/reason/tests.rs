@@ -13,7 +13,7 @@ fn day(text: &str) -> Day {
 }
 
 /// A collection read without a failure, with its newest day in March 2026; 0 is none.
-fn read(collection: Collection, newest: i64) -> Reading<'static> {
+fn read(collection: Collection, newest: i64) -> Reading {
     let newest_day = (newest > 0).then(|| day("2026-02-28").plus(newest));
     Reading { collection, succeeded: true, failure: None, newest_day, rejected: false }
 }
@@ -21,7 +21,7 @@ fn read(collection: Collection, newest: i64) -> Reading<'static> {
 /// What a person looks like on 29 March at this UTC time, in Berlin.
 struct Case {
     at: &'static str,
-    readings: Vec<Reading<'static>>,
+    readings: Vec<Reading>,
     non_wear: Option<(i64, f64)>,
     lacks_oxygen_sensor: bool,
 }
@@ -38,7 +38,7 @@ impl Case {
         self
     }
 
-    fn with(mut self, changed: Reading<'static>) -> Self {
+    fn with(mut self, changed: Reading) -> Self {
         *self.readings.iter_mut().find(|reading| reading.collection == changed.collection).unwrap() = changed;
         self
     }
@@ -62,18 +62,20 @@ impl Case {
 
 #[test]
 fn every_reason_has_its_circumstances() {
-    let failing = |kind| Reading { failure: Some(kind), ..read(DailySleep, 28) };
+    let failing = |cause| Reading { failure: Some(cause), ..read(DailySleep, 28) };
     let cases = [
         (Reason::NeverRead, Case { readings: Vec::new(), ..all_well() }, DailySleep),
         (Reason::NeverRead, all_well().with(Reading { succeeded: false, ..read(DailySleep, 0) }), DailySleep),
-        (Reason::Unauthorized, all_well().with(failing("unauthorized")), DailySleep),
-        (Reason::Scope, all_well().with(failing("scope")), DailySleep),
-        (Reason::Membership, all_well().with(failing("forbidden")), DailySleep),
-        (Reason::AppTooOld, all_well().with(failing("app_too_old")), DailySleep),
-        (Reason::OuraDown, all_well().with(failing("server")), DailySleep),
-        (Reason::OuraDown, all_well().with(failing("network")), DailySleep),
-        (Reason::RateLimited, all_well().with(failing("rate_limited")), DailySleep),
-        (Reason::ReadFailed, all_well().with(failing("a kind of tomorrow")), DailySleep),
+        (Reason::Unauthorized, all_well().with(failing(Cause::Unauthorized)), DailySleep),
+        (Reason::Unauthorized, all_well().with(failing(Cause::LoginRequired)), DailySleep),
+        (Reason::RenewalFailed, all_well().with(failing(Cause::RenewalFailed)), DailySleep),
+        (Reason::Scope, all_well().with(failing(Cause::Scope)), DailySleep),
+        (Reason::Membership, all_well().with(failing(Cause::Forbidden)), DailySleep),
+        (Reason::AppTooOld, all_well().with(failing(Cause::AppTooOld)), DailySleep),
+        (Reason::OuraDown, all_well().with(failing(Cause::Server)), DailySleep),
+        (Reason::OuraDown, all_well().with(failing(Cause::Network)), DailySleep),
+        (Reason::RateLimited, all_well().with(failing(Cause::RateLimited)), DailySleep),
+        (Reason::ReadFailed, all_well().with(failing(Cause::Unexpected)), DailySleep),
         (Reason::Rejected, all_well().with(Reading { rejected: true, ..read(DailySleep, 28) }), DailySleep),
         (
             Reason::RingCannot,
@@ -118,7 +120,7 @@ fn what_is_there_needs_no_reason() {
     for collection in Collection::ALL {
         assert_eq!(all_well().reason(*collection), None, "{collection}");
     }
-    let down = Reading { failure: Some("server"), ..read(DailySleep, 29) };
+    let down = Reading { failure: Some(Cause::Server), ..read(DailySleep, 29) };
     assert_eq!(all_well().with(down).reason(DailySleep), None, "today came before Oura went down");
 }
 
@@ -149,16 +151,15 @@ proptest! {
     #[test]
     fn an_absence_always_has_a_reason(
         newest in proptest::collection::vec(0_i64..31, Collection::ALL.len()),
-        failing in proptest::collection::vec(proptest::option::of(0_usize..4), Collection::ALL.len()),
+        failing in proptest::collection::vec(proptest::option::of(0..Cause::ALL.len()), Collection::ALL.len()),
         hour in 0_u8..24,
         non_wear in proptest::option::of((1_i64..31, 0.0_f64..90_000.0)),
     ) {
-        let kinds = ["scope", "server", "unauthorized", "store"];
-        let readings: Vec<Reading<'_>> = Collection::ALL
+        let readings: Vec<Reading> = Collection::ALL
             .iter()
             .zip(newest.iter().zip(&failing))
             .map(|(collection, (newest, failing))| Reading {
-                failure: failing.map(|kind| kinds[kind]),
+                failure: failing.map(|at| Cause::ALL[at]),
                 ..read(*collection, *newest)
             })
             .collect();

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 
 use bytes::Bytes;
-use domain::{Collection, Day, METRICS, Metric, Ring};
+use domain::{Cause, Collection, Day, METRICS, Metric, Ring};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -29,19 +29,19 @@ fn latest(person: i64, key: &str, on: &str, value: f64) -> Latest {
     Latest { person, metric, day, observed_at, value }
 }
 
-fn state(collection: Collection, failure: Option<&str>) -> SyncState {
+fn state(collection: Collection, failure: Option<Cause>) -> SyncState {
     SyncState {
         collection,
         covered: None,
         newest_day: Some(day("2026-03-29")),
         last_attempt_at: Some(at("2026-03-29T11:00:00Z")),
         last_success_at: Some(at("2026-03-29T10:30:00Z")),
-        failure: failure.map(str::to_owned),
+        failure,
         rejected_at: None,
     }
 }
 
-fn states(failure: Option<&str>) -> Vec<SyncState> {
+fn states(failure: Option<Cause>) -> Vec<SyncState> {
     vec![state(Collection::DailySleep, None), state(Collection::HeartRate, failure)]
 }
 
@@ -61,7 +61,10 @@ fn household() -> Vec<Record> {
     ];
     let all =
         |id, rows: &[(&str, &str, f64)]| rows.iter().map(|(key, on, v)| latest(id, key, on, *v)).collect();
-    vec![record(1, "ann", all(1, &ann), states(None)), record(2, "bob", all(2, &bob), states(Some("scope")))]
+    vec![
+        record(1, "ann", all(1, &ann), states(None)),
+        record(2, "bob", all(2, &bob), states(Some(Cause::Scope))),
+    ]
 }
 
 fn record(id: i64, name: &str, latest: Vec<Latest>, states: Vec<SyncState>) -> Record {

@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::consent::Consent;
 use super::pair::Pair;
 use super::scopes;
+use crate::oura::failure::is_foreign;
 use crate::oura::{InvalidClient, address};
 
 /// How long an answer may take, connecting included. Giving up loses the token, so this is generous.
@@ -27,6 +28,9 @@ const UNSTATED_LIFE: i64 = 86_400;
 
 /// A longer life than this is a fault.
 const LONGEST_LIFE: i64 = 366 * 86_400;
+
+/// So is a shorter one; believed, it would have the log-in renewed with every request.
+const SHORTEST_LIFE: i64 = 60;
 
 /// What the portal says about the application, and where Oura's identity servers are.
 #[derive(Clone, Debug)]
@@ -294,6 +298,14 @@ impl Application {
         }
         match response.status() {
             status if status.is_success() => Ok(body),
+            // What a firewall or a proxy refuses, Oura may not have seen; it says nothing of the token.
+            status
+                if !status.is_server_error()
+                    && status != StatusCode::TOO_MANY_REQUESTS
+                    && is_foreign(status, response.headers(), &body) =>
+            {
+                Err(TokenError::Unanswered(format!("a web page came instead, status {status}")))
+            }
             StatusCode::TOO_MANY_REQUESTS => Err(TokenError::Limited),
             status if status.is_client_error() || status.is_redirection() => {
                 Err(TokenError::Refused { status, reason: reason(&body) })
@@ -310,16 +322,21 @@ impl Application {
         token_url: &Url,
         now: Timestamp,
     ) -> Result<Pair, TokenError> {
-        if header::HeaderValue::from_str(answer.access_token.expose_secret()).is_err() {
+        let access = answer.access_token;
+        if header::HeaderValue::from_str(access.expose_secret()).is_err() {
             return Err(TokenError::Unanswered("an access token no header can carry".into()));
         }
-        // An answer that names no new refresh token leaves the one of before (RFC 6749, 6).
-        let Some(refresh) = answer.refresh_token.or_else(|| previous.cloned()) else {
+        if is_blank(&access) {
+            return Err(TokenError::Unanswered("an empty access token in it".into()));
+        }
+        // An answer that names no new refresh token leaves the one of before (RFC 6749, 6); an empty one is none.
+        let named = answer.refresh_token.filter(|refresh| !is_blank(refresh));
+        let Some(refresh) = named.or_else(|| previous.cloned()) else {
             return Err(TokenError::Unanswered("no refresh token in it".into()));
         };
         let life = SignedDuration::from_secs(life(answer.expires_in.as_ref()));
         Ok(Pair {
-            access: answer.access_token,
+            access,
             refresh,
             scopes: scopes::granted(answer.scope.as_deref(), &self.scopes),
             token_url: token_url.to_string(),
@@ -329,6 +346,10 @@ impl Application {
     }
 }
 
+fn is_blank(token: &SecretString) -> bool {
+    token.expose_secret().trim().is_empty()
+}
+
 /// Seconds an access token lives; some servers write the number as a text.
 fn life(stated: Option<&Value>) -> i64 {
     let seconds = match stated {
@@ -336,7 +357,9 @@ fn life(stated: Option<&Value>) -> i64 {
         Some(Value::String(text)) => text.trim().parse().ok(),
         _ => None,
     };
-    seconds.filter(|seconds| *seconds > 0).map_or(UNSTATED_LIFE, |seconds| seconds.min(LONGEST_LIFE))
+    seconds
+        .filter(|seconds| *seconds > 0)
+        .map_or(UNSTATED_LIFE, |seconds| seconds.clamp(SHORTEST_LIFE, LONGEST_LIFE))
 }
 
 fn reason(body: &[u8]) -> Reason {
@@ -368,6 +391,9 @@ mod tests {
         let check = |stated: Value, expected| assert_eq!(life(Some(&stated)), expected, "{stated}");
         check(json!(2_592_000), 2_592_000);
         check(json!("86400"), 86_400);
+        check(json!(1), SHORTEST_LIFE);
+        check(json!(u64::MAX), UNSTATED_LIFE);
+        check(json!(1e300), UNSTATED_LIFE);
         check(json!(0), UNSTATED_LIFE);
         check(json!(-1), UNSTATED_LIFE);
         check(json!("soon"), UNSTATED_LIFE);

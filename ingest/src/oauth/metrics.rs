@@ -47,10 +47,13 @@ pub(super) enum Refresh {
     Unsent,
     /// The answer cannot be stored yet.
     Unsaved,
+    /// Oura gave the access token again that it refuses.
+    Repeated,
 }
 
 impl Refresh {
-    const ALL: [Self; 5] = [Self::Renewed, Self::Refused, Self::Unanswered, Self::Unsent, Self::Unsaved];
+    const ALL: [Self; 6] =
+        [Self::Renewed, Self::Refused, Self::Unanswered, Self::Unsent, Self::Unsaved, Self::Repeated];
 
     const fn name(self) -> &'static str {
         match self {
@@ -59,6 +62,7 @@ impl Refresh {
             Self::Unanswered => "unanswered",
             Self::Unsent => "unsent",
             Self::Unsaved => "unsaved",
+            Self::Repeated => "repeated",
         }
     }
 }

@@ -53,13 +53,15 @@ impl Pair {
         let opened = keys.open(person, &pair.sealed)?;
         let secrets: Secrets =
             serde_json::from_slice(opened.expose_secret()).map_err(|_| SealError::Broken)?;
+        // Versions before this one could store an empty access token; it has ended.
+        let is_empty = secrets.access.expose_secret().trim().is_empty();
         Ok(Self {
             access: secrets.access,
             refresh: secrets.refresh,
             scopes: pair.scopes.clone(),
             token_url: pair.token_url.clone(),
             obtained_at: pair.obtained_at,
-            expires_at: pair.expires_at,
+            expires_at: if is_empty { pair.obtained_at } else { pair.expires_at },
         })
     }
 }

@@ -8,12 +8,14 @@
 //! - killed after sending, or no answer came: nobody knows whether it is spent. The access token is used to its end, then
 //!   the refresh token is sent once more. If Oura refuses it, only a new log-in helps, and that is said;
 //! - refused: it is noted and never sent again;
-//! - answered, but the database is away: the pair stays in memory until it can be stored.
+//! - answered, but the database is away: the pair stays in memory until it can be stored;
+//! - answered with the very access token that was refused: the pair is stored, and not renewed before its end.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use data_encoding::HEXLOWER;
+use domain::Cause;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use store::{Credential, causes};
@@ -24,7 +26,7 @@ use super::metrics::Refresh;
 use super::pair::{Pair, renew_at};
 use super::scopes;
 use super::seal::{Keys, SealError, random};
-use super::tokens::{Account, FaultPoint, LOGIN_REQUIRED, Observer, RENEWAL_FAILED, RenewalError};
+use super::tokens::{Account, FaultPoint, Observer, RenewalError};
 use crate::oura::Failure;
 
 /// What the lease is for.
@@ -38,6 +40,11 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// Pause between attempts that failed without spending the token for sure.
 const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+
+/// The most renewals in [`BUDGET_WINDOW`], each of which spends a refresh token: whatever Oura's servers answer, a log-in
+/// is not renewed in a loop.
+const BUDGET: usize = 5;
+const BUDGET_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// How often, and after which pauses, a new pair is offered to a database that is away before the caller is told.
 const SAVE_ATTEMPTS: u32 = 5;
@@ -67,7 +74,9 @@ struct Current {
 #[derive(Default)]
 struct Renewing {
     /// A pair that waits to be stored, and the generation that it replaces.
-    unsaved: Option<(i64, Pair)>,
+    unsaved: Option<(i64, Pair, Refresh)>,
+    /// When refresh tokens were sent in the last [`BUDGET_WINDOW`].
+    sent: Vec<Timestamp>,
     /// The generation whose refresh token is known to be spent, should noting that have failed.
     spent: Option<i64>,
 }
@@ -141,7 +150,7 @@ impl Stored {
                 }
                 let refused = current.refused == Some(credential.generation);
                 let ended = refused || self.now() >= credential.pair.expires_at;
-                ended && kind(&credential) == Some(LOGIN_REQUIRED)
+                ended && cause(&credential) == Some(Cause::LoginRequired)
             }
         };
         metrics.set_required(person.name.as_str(), needs);
@@ -206,6 +215,7 @@ impl Stored {
     ) -> Result<SecretString, Failure> {
         let Account { store, person, application, metrics, fallback, .. } = &self.account;
         let began = Instant::now();
+        let mut renewed = false;
         loop {
             let Some(credential) = store.credential(person.id).await.map_err(RenewalError::Store)? else {
                 self.current().pair = None;
@@ -216,15 +226,23 @@ impl Stored {
             let keys = self.account.keys.load().map_err(RenewalError::Seal)?;
             let pair = Pair::open(&keys, person.id, &credential.pair).map_err(RenewalError::Seal)?;
             self.current().pair = Some((credential.generation, pair.clone()));
+            // One refusal is worth one renewal, whatever came of it.
+            if renewed {
+                return if self.is_usable(&pair, refused) {
+                    Ok(pair.access)
+                } else {
+                    Err(Failure::Unauthorized)
+                };
+            }
             match self.decide(&credential, &pair, renewing, refused) {
                 Decision::Use => return Ok(pair.access),
                 Decision::Fail(failure) => return Err(failure),
                 // What was read before the lease was taken may be old.
-                Decision::Renew if *leased => {
-                    if let Err(error) = self.renew(renewing, &credential, &pair).await {
-                        return if self.is_usable(&pair, refused) { Ok(pair.access) } else { Err(error) };
-                    }
-                }
+                Decision::Renew if *leased => match self.renew(renewing, &credential, &pair, refused).await {
+                    Ok(sent) => renewed = sent,
+                    Err(_) if self.is_usable(&pair, refused) => return Ok(pair.access),
+                    Err(error) => return Err(error),
+                },
                 Decision::Renew => {
                     let now = self.now();
                     let until = now.saturating_add(LEASE_LIFE).unwrap_or(Timestamp::MAX);
@@ -246,8 +264,7 @@ impl Stored {
 
     /// Whether Oura may still accept the access token.
     fn is_usable(&self, pair: &Pair, refused: Option<&SecretString>) -> bool {
-        let is_refused = refused.is_some_and(|it| it.expose_secret() == pair.access.expose_secret());
-        !is_refused && self.now() < pair.expires_at
+        !repeats(&pair.access, refused) && self.now() < pair.expires_at
     }
 
     fn decide(
@@ -264,14 +281,20 @@ impl Stored {
         }
         let otherwise = |failure| if usable { Decision::Use } else { Decision::Fail(failure) };
         let generation = Some(credential.generation);
-        if kind(credential) == Some(LOGIN_REQUIRED) || renewing.spent == generation {
+        if cause(credential) == Some(Cause::LoginRequired) || renewing.spent == generation {
             return otherwise(Failure::LoginRequired);
         }
-        if refused.is_some() && self.current().useless == generation {
+        // An empty one would only be refused; versions before this one could store it.
+        if pair.refresh.expose_secret().trim().is_empty() {
+            return otherwise(Failure::LoginRequired);
+        }
+        // Renewing has been tried for this refusal, by this process or another.
+        let useless = cause(credential) == Some(Cause::Unauthorized) || self.current().useless == generation;
+        if refused.is_some() && useless {
             return otherwise(Failure::Unauthorized);
         }
         // A clock that was set back must not make the pause longer.
-        let paused = |(_, at): &(String, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
+        let paused = |(_, at): &(Cause, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
         if credential.failure.as_ref().is_some_and(paused) {
             return otherwise(RenewalError::Paused.into());
         }
@@ -282,28 +305,45 @@ impl Stored {
         Decision::Renew
     }
 
-    /// Sends the refresh token and stores what comes for it. After `Ok` the store says what counts.
+    /// Sends the refresh token and stores what comes for it; whether it was sent. After `Ok` the store says what counts.
     async fn renew(
         &self,
         renewing: &mut Renewing,
         credential: &Credential,
         pair: &Pair,
-    ) -> Result<(), Failure> {
+        refused: Option<&SecretString>,
+    ) -> Result<bool, Failure> {
         let Account { store, person, application, .. } = &self.account;
         let generation = credential.generation;
         let now = self.now();
-        if !store.begin_refresh(person.id, generation, now).await.map_err(RenewalError::Store)? {
-            return Ok(());
+        // A clock that was set back does not keep a renewal waiting.
+        renewing.sent.retain(|at| *at <= now && now.duration_since(*at) < BUDGET_WINDOW);
+        if renewing.sent.len() >= BUDGET {
+            return Err(RenewalError::TooOften.into());
         }
+        if !store.begin_refresh(person.id, generation, now).await.map_err(RenewalError::Store)? {
+            return Ok(false);
+        }
+        renewing.sent.push(now);
         self.at(FaultPoint::Marked);
         let answer = application.refresh(&pair.refresh, &credential.pair.token_url, now).await;
         self.at(FaultPoint::Answered);
         match answer {
             Ok(next) => {
                 let missing = scopes::missing(application.scopes(), &next.scopes).join(" ");
-                tracing::info!(person = %person.name, expires_at = %next.expires_at, missing, "log-in renewed");
-                renewing.unsaved = Some((generation, next));
-                Ok(self.save(renewing).await?)
+                let outcome = if repeats(&next.access, refused) {
+                    tracing::error!(person = %person.name, "Oura's log-in server repeats the access token that the API refuses; the log-in is not renewed again before it ends");
+                    Refresh::Repeated
+                } else {
+                    tracing::info!(person = %person.name, expires_at = %next.expires_at, missing, "log-in renewed");
+                    Refresh::Renewed
+                };
+                renewing.unsaved = Some((generation, next, outcome));
+                self.save(renewing).await?;
+                if matches!(outcome, Refresh::Repeated) {
+                    self.current().useless = Some(generation + 1);
+                }
+                Ok(true)
             }
             Err(error) => {
                 let failure = self.note_failure(renewing, credential, error).await;
@@ -315,11 +355,11 @@ impl Stored {
 
     /// Stores the pair that waits to be stored, if there is one.
     async fn save(&self, renewing: &mut Renewing) -> Result<(), RenewalError> {
-        let Some((generation, pair)) = &renewing.unsaved else { return Ok(()) };
+        let Some((generation, pair, outcome)) = &renewing.unsaved else { return Ok(()) };
         let Account { person, keys, metrics, .. } = &self.account;
         let mut attempt = 1;
         let stored = loop {
-            match self.save_once(&keys.load()?, *generation, pair).await {
+            match self.save_once(&keys.load()?, *generation, pair, *outcome).await {
                 Ok(stored) => break stored,
                 Err(error) if attempt == SAVE_ATTEMPTS => {
                     metrics.count(Refresh::Unsaved);
@@ -334,7 +374,7 @@ impl Stored {
             attempt += 1;
         };
         if stored {
-            metrics.count(Refresh::Renewed);
+            metrics.count(*outcome);
         } else {
             tracing::info!(person = %person.name, "a newer log-in was stored meanwhile; it counts");
         }
@@ -343,10 +383,22 @@ impl Stored {
         Ok(())
     }
 
-    async fn save_once(&self, keys: &Keys, generation: i64, pair: &Pair) -> Result<bool, RenewalError> {
+    async fn save_once(
+        &self,
+        keys: &Keys,
+        generation: i64,
+        pair: &Pair,
+        outcome: Refresh,
+    ) -> Result<bool, RenewalError> {
         let Account { store, person, .. } = &self.account;
         let sealed = pair.seal(keys, person.id)?;
-        Ok(store.finish_refresh(person.id, generation, &sealed).await?)
+        let stored = store.finish_refresh(person.id, generation, &sealed).await?;
+        if stored && matches!(outcome, Refresh::Repeated) {
+            // For the other processes and the next start: each would try the same once more.
+            let next = generation + 1;
+            store.note_credential_failure(person.id, next, Cause::Unauthorized, true, self.now()).await?;
+        }
+        Ok(stored)
     }
 
     async fn note_failure(
@@ -357,28 +409,28 @@ impl Stored {
     ) -> Failure {
         let Account { store, person, metrics, .. } = &self.account;
         let generation = credential.generation;
-        let (kind, answered, outcome) = match &error {
-            TokenError::Unreachable(_) | TokenError::Limited => (RENEWAL_FAILED, true, Refresh::Unsent),
-            TokenError::Unanswered(_) => (RENEWAL_FAILED, false, Refresh::Unanswered),
-            TokenError::Refused { .. } if error.is_final() => (LOGIN_REQUIRED, true, Refresh::Refused),
-            TokenError::Refused { .. } => (RENEWAL_FAILED, true, Refresh::Refused),
+        let (cause, answered, outcome) = match &error {
+            TokenError::Unreachable(_) | TokenError::Limited => (Cause::RenewalFailed, true, Refresh::Unsent),
+            TokenError::Unanswered(_) => (Cause::RenewalFailed, false, Refresh::Unanswered),
+            TokenError::Refused { .. } if error.is_final() => (Cause::LoginRequired, true, Refresh::Refused),
+            TokenError::Refused { .. } => (Cause::RenewalFailed, true, Refresh::Refused),
         };
         metrics.count(outcome);
-        let required = kind == LOGIN_REQUIRED;
+        let required = cause == Cause::LoginRequired;
         if required {
             renewing.spent = Some(generation);
             tracing::error!(
                 person = %person.name,
-                kind,
+                kind = cause.word(),
                 error = causes(&error),
                 "the log-in is spent; run `myhealth login` before the access token ends"
             );
         } else {
-            tracing::warn!(person = %person.name, kind, error = causes(&error), "the log-in was not renewed");
+            tracing::warn!(person = %person.name, kind = cause.word(), error = causes(&error), "the log-in was not renewed");
         }
         // What became of an earlier attempt is no clearer when this one did not get through.
         let known = required || (answered && credential.attempted_at.is_none());
-        let noted = store.note_credential_failure(person.id, generation, kind, known, self.now()).await;
+        let noted = store.note_credential_failure(person.id, generation, cause, known, self.now()).await;
         if let Err(error) = noted {
             tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
         }
@@ -386,6 +438,10 @@ impl Stored {
     }
 }
 
-fn kind(credential: &Credential) -> Option<&str> {
-    credential.failure.as_ref().map(|(kind, _)| kind.as_str())
+fn repeats(access: &SecretString, refused: Option<&SecretString>) -> bool {
+    refused.is_some_and(|refused| refused.expose_secret() == access.expose_secret())
+}
+
+fn cause(credential: &Credential) -> Option<Cause> {
+    credential.failure.map(|(cause, _)| cause)
 }

@@ -16,12 +16,6 @@ use super::seal::{Keyring, SealError};
 use crate::oura::Failure;
 use crate::sync::Clock;
 
-/// Kind of failure: only a person can help.
-pub const LOGIN_REQUIRED: &str = "login_required";
-
-/// Kind of failure: it is tried again.
-pub const RENEWAL_FAILED: &str = "renewal_failed";
-
 /// Where a client's access token comes from. Clones share it.
 #[derive(Clone)]
 pub struct Tokens(Source);
@@ -88,6 +82,9 @@ pub enum RenewalError {
     /// The last attempt is too recent.
     #[error("the last attempt failed a moment ago; it is tried again soon")]
     Paused,
+    /// It has been renewed too often.
+    #[error("it was renewed five times in ten minutes and is refused again; it is tried again later")]
+    TooOften,
     /// Another process has the lease.
     #[error("another process is renewing it and does not finish")]
     Busy,

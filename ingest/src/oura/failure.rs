@@ -1,22 +1,31 @@
-//! Why an answer did not come, as a closed set of kinds: what is worth trying again, what a person must mend, and what
-//! metrics and `doctor` call it.
+//! Why a request failed, in detail; [`Cause`] is what the rest of the house is told.
 
 use std::time::Duration;
 
+use domain::Cause;
 use reqwest::StatusCode;
+use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::oauth::{LOGIN_REQUIRED, RENEWAL_FAILED, RenewalError};
+use crate::oauth::RenewalError;
 
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
 pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
 
+/// The longest pause that is believed. Oura's limits open again within minutes; a peer that asks for days costs one
+/// request an hour, and not the days.
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// Why a request failed. Never carries a token or a body.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// No connection, or it broke.
+    /// No connection.
     #[error("Oura cannot be reached")]
     Network(#[source] reqwest::Error),
+    /// The connection broke before the end of the response, or its end cannot be decompressed.
+    #[error("Oura's answer broke off")]
+    Interrupted(#[source] reqwest::Error),
     /// No answer in time.
     #[error("Oura did not answer in time")]
     Timeout,
@@ -44,17 +53,25 @@ pub enum Failure {
     /// 400 or 422: Oura does not understand the question.
     #[error("Oura does not accept the request (status {0})")]
     Refused(StatusCode),
+    /// A web page: of a firewall, a proxy, or a network that wants a log-in.
+    #[error(
+        "a web page came instead of Oura's answer (status {0}); a firewall, proxy or network log-in sent it"
+    )]
+    Intercepted(StatusCode),
     /// The answer is no page of documents.
     #[error("Oura's answer is broken: {0}")]
     Malformed(String),
+    /// The answer has no end, or is larger than any page.
+    #[error("Oura's answer is too large: {0}")]
+    TooLarge(String),
     /// The database refuses what was read.
     #[error("the database refuses what was read")]
     Store(#[source] store::Error),
     /// The collection has failed so often that it is left alone for a while; nothing was sent.
     #[error("the collection has failed too often and is left alone for {} s", pause.as_secs())]
     Resting {
-        /// Kind of the failure that led to this.
-        kind: &'static str,
+        /// Cause of the failure that led to this.
+        cause: Cause,
         /// Until it is tried again.
         pause: Duration,
     },
@@ -67,56 +84,39 @@ pub enum Failure {
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
+    /// Reading the response ended in a panic.
+    #[error("BUG: reading Oura's answer panicked; please report it with the log")]
+    Panicked,
 }
 
 impl Failure {
-    /// Every kind, for metrics that start at zero.
-    pub const KINDS: [&'static str; 15] = [
-        "network",
-        "timeout",
-        "server",
-        "rate_limited",
-        "unauthorized",
-        "scope",
-        "forbidden",
-        "not_found",
-        "app_too_old",
-        "refused",
-        "malformed",
-        "store",
-        LOGIN_REQUIRED,
-        RENEWAL_FAILED,
-        "unexpected",
-    ];
-
-    /// The kind as a label value.
-    pub fn kind(&self) -> &'static str {
+    /// What it is called everywhere else.
+    pub fn cause(&self) -> Cause {
         match self {
-            Self::Network(_) => "network",
-            Self::Timeout => "timeout",
-            Self::Server(_) => "server",
-            Self::RateLimited(_) => "rate_limited",
-            Self::Unauthorized => "unauthorized",
-            Self::Scope => "scope",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not_found",
-            Self::AppTooOld => "app_too_old",
-            Self::Refused(_) => "refused",
-            Self::Malformed(_) => "malformed",
-            Self::Store(_) => "store",
-            Self::Resting { kind, .. } => kind,
-            Self::LoginRequired => LOGIN_REQUIRED,
-            Self::RenewalFailed(_) => RENEWAL_FAILED,
-            Self::Unexpected(_) => "unexpected",
+            Self::Network(_) | Self::Interrupted(_) => Cause::Network,
+            Self::Timeout => Cause::Timeout,
+            Self::Server(_) => Cause::Server,
+            Self::RateLimited(_) => Cause::RateLimited,
+            Self::Unauthorized => Cause::Unauthorized,
+            Self::Scope => Cause::Scope,
+            Self::Forbidden => Cause::Forbidden,
+            Self::NotFound => Cause::NotFound,
+            Self::AppTooOld => Cause::AppTooOld,
+            Self::Refused(_) => Cause::Refused,
+            Self::Intercepted(_) => Cause::Intercepted,
+            Self::Malformed(_) | Self::TooLarge(_) => Cause::Malformed,
+            Self::Store(_) => Cause::Store,
+            Self::Resting { cause, .. } => *cause,
+            Self::LoginRequired => Cause::LoginRequired,
+            Self::RenewalFailed(_) => Cause::RenewalFailed,
+            Self::Unexpected(_) | Self::Panicked => Cause::Unexpected,
         }
     }
 
-    /// Whether the same request may succeed a little later.
+    /// Whether the same request may succeed a little later. An open circuit stays open for longer than that, and what is
+    /// too large is not fetched five times.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
-            Self::Network(_) | Self::Timeout | Self::Server(_) | Self::RateLimited(_) | Self::Malformed(_)
-        )
+        !matches!(self, Self::Resting { .. } | Self::TooLarge(_)) && self.cause().is_transient()
     }
 
     /// Whether no other request with this token will succeed either.
@@ -124,7 +124,8 @@ impl Failure {
         matches!(self, Self::Unauthorized | Self::LoginRequired | Self::RenewalFailed(_))
     }
 
-    /// Whether asking for more now is useless (no network, a dead token) or unwelcome.
+    /// Whether asking for other collections now is useless (no connection, a dead token) or unwelcome. A response that
+    /// broke off is its own collection's alone.
     pub fn ends_pass(&self) -> bool {
         let useless = self.is_final_for_token() || matches!(self, Self::Network(_));
         useless || self.pause().is_some_and(|pause| pause > MAX_PAUSE)
@@ -138,22 +139,63 @@ impl Failure {
         }
     }
 
-    pub(super) fn of(status: StatusCode, retry_after: Option<&str>, body: &[u8]) -> Self {
+    /// What a response other than 200 means.
+    pub(super) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         match status {
-            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited(
-                retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs),
-            ),
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited(retry_after(headers)),
+            status if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
+                Self::Server(status)
+            }
+            // Only an application says so, in whatever form.
+            StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(status),
+            status if is_foreign(status, headers, body) => Self::Intercepted(status),
             // A missing scope comes as 401, though the token is fine for everything else; refreshing would not help.
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if names_a_scope(body) => Self::Scope,
             StatusCode::UNAUTHORIZED => Self::Unauthorized,
             StatusCode::FORBIDDEN => Self::Forbidden,
             StatusCode::NOT_FOUND => Self::NotFound,
             StatusCode::UPGRADE_REQUIRED => Self::AppTooOld,
-            StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY => Self::Refused(status),
-            status if status.is_server_error() => Self::Server(status),
+            StatusCode::BAD_REQUEST => Self::Refused(status),
             status => Self::Unexpected(status),
         }
     }
+}
+
+/// The pause that a response asks for, in seconds or as a date; never longer than [`LONGEST_PAUSE`]. A date is compared
+/// with the response's own: only the peer's clock is that of its dates.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
+    let asked = text(header::RETRY_AFTER)?;
+    let pause = if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number holds are a long pause too.
+        asked.parse().map_or(LONGEST_PAUSE, Duration::from_secs)
+    } else {
+        let until = httpdate::parse_http_date(asked).ok()?;
+        let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
+        until.duration_since(now).unwrap_or_default()
+    };
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+/// Whether a response other than success comes from something between this machine and Oura. Oura refuses with JSON or
+/// without a body; a firewall, a proxy or a network that wants a log-in sends a page, or sends the client elsewhere.
+pub(crate) fn is_foreign(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
+    let of_the_network = matches!(
+        status,
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::NETWORK_AUTHENTICATION_REQUIRED
+    );
+    let is_json = || serde_json::from_slice::<&RawValue>(body).is_ok();
+    of_the_network || is_web_page(headers, body) || (!body.trim_ascii().is_empty() && !is_json())
+}
+
+/// Whether a response is markup, whatever its status.
+pub(crate) fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
+    let markup = ["text/html", "application/xhtml+xml", "text/xml", "application/xml"];
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
+    !body.is_empty()
+        && (body.starts_with(b"<") || markup.iter().any(|it| media_type.eq_ignore_ascii_case(it)))
 }
 
 fn names_a_scope(body: &[u8]) -> bool {
@@ -166,7 +208,13 @@ impl From<reqwest::Error> for Failure {
     fn from(error: reqwest::Error) -> Self {
         // The address carries dates only, but a log needs none of it.
         let error = error.without_url();
-        if error.is_timeout() { Self::Timeout } else { Self::Network(error) }
+        if error.is_connect() {
+            Self::Network(error)
+        } else if error.is_timeout() {
+            Self::Timeout
+        } else {
+            Self::Interrupted(error)
+        }
     }
 }
 
@@ -174,33 +222,86 @@ impl From<reqwest::Error> for Failure {
 mod tests {
     use super::*;
 
-    fn check(status: u16, body: &str, kind: &str) {
-        let failure = Failure::of(StatusCode::from_u16(status).unwrap(), Some("7"), body.as_bytes());
-        assert_eq!(failure.kind(), kind, "{status} {body}");
-        assert!(Failure::KINDS.contains(&failure.kind()));
+    fn of(status: u16, headers: &[(header::HeaderName, &str)], body: &str) -> Failure {
+        let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();
+        Failure::of(StatusCode::from_u16(status).unwrap(), &headers, body.as_bytes())
     }
 
     #[test]
-    fn a_status_has_one_meaning_and_a_scope_is_no_dead_token() {
-        check(401, r#"{"detail":"Token lacks the spo2 scope."}"#, "scope");
-        check(403, r#"{"detail":"missing scope"}"#, "scope");
-        check(401, r#"{"detail":"expired"}"#, "unauthorized");
-        check(401, "", "unauthorized");
-        check(403, "{}", "forbidden");
-        check(404, "<html>", "not_found");
-        check(422, r#"{"detail":[{"msg":"scope"}]}"#, "refused");
-        check(400, "", "refused");
-        check(426, "", "app_too_old");
-        check(429, "", "rate_limited");
-        check(503, "", "server");
-        check(302, "", "unexpected");
+    fn status_has_one_meaning_and_a_missing_scope_is_no_dead_token() {
+        for (status, body, cause) in [
+            (401, r#"{"detail":"Token lacks the spo2 scope."}"#, Cause::Scope),
+            (403, r#"{"detail":"missing scope"}"#, Cause::Scope),
+            (401, r#"{"detail":"expired"}"#, Cause::Unauthorized),
+            (401, "", Cause::Unauthorized),
+            (403, "{}", Cause::Forbidden),
+            (403, "", Cause::Forbidden),
+            (404, "{}", Cause::NotFound),
+            (422, r#"{"detail":[{"msg":"scope"}]}"#, Cause::Refused),
+            (400, "", Cause::Refused),
+            (426, "", Cause::AppTooOld),
+            (429, "", Cause::RateLimited),
+            (503, "", Cause::Server),
+            (302, "", Cause::Unexpected),
+        ] {
+            assert_eq!(of(status, &[], body).cause(), cause, "{status} {body}");
+        }
     }
 
     #[test]
-    fn the_pause_is_what_oura_asked_for() {
-        let pause = |text| Failure::of(StatusCode::TOO_MANY_REQUESTS, text, b"").pause();
-        assert_eq!(pause(Some("7")), Some(Duration::from_secs(7)));
-        assert_eq!(pause(Some("soon")), None);
-        assert_eq!(pause(None), None);
+    fn page_of_a_firewall_is_no_word_of_oura() {
+        let html = [(header::CONTENT_TYPE, "text/html; charset=UTF-8")];
+        for status in [302, 400, 401, 403, 404, 406, 407, 426, 451, 511] {
+            for (headers, body) in [
+                (&html[..], "<!DOCTYPE html><html><body>scope of this request: blocked</body></html>"),
+                (&html[..], "Request blocked."),
+                (&[], "\u{feff}\n <html></html>"),
+                (&[], "<?xml version=\"1.0\"?><Error><Code>AccessDenied</Code></Error>"),
+                (&[], "error code: 1020"),
+            ] {
+                let cause = of(status, headers, body).cause();
+                assert_eq!(cause, Cause::Intercepted, "{status} {body}");
+            }
+        }
+        assert_eq!(of(407, &[], "").cause(), Cause::Intercepted);
+        assert_eq!(of(511, &[], "").cause(), Cause::Intercepted);
+        // A gateway speaks so for a server that is down, and a limit is one whoever enforces it.
+        assert_eq!(of(503, &html, "<html>").cause(), Cause::Server);
+        assert_eq!(of(429, &html, "<html>").cause(), Cause::RateLimited);
+    }
+
+    fn pause(headers: &[(header::HeaderName, &str)]) -> Option<Duration> {
+        of(429, headers, "").pause()
+    }
+
+    #[test]
+    fn pause_is_what_oura_asked_for_within_an_hour() {
+        let after = |text| pause(&[(header::RETRY_AFTER, text)]);
+        assert_eq!(after(" 7 "), Some(Duration::from_secs(7)));
+        assert_eq!(after("0"), Some(Duration::ZERO));
+        for long in ["86400", "9223372036854775807", "9999999999999999999", "99999999999999999999999999"] {
+            assert_eq!(after(long), Some(LONGEST_PAUSE), "{long}");
+        }
+        for none in ["", "soon", "-5", "1e9", "7 seconds"] {
+            assert_eq!(after(none), None, "{none}");
+        }
+        assert_eq!(pause(&[]), None);
+    }
+
+    #[test]
+    fn pause_until_a_date_counts_from_the_date_of_the_response() {
+        let date = (header::DATE, "Fri, 27 Nov 2026 20:00:00 GMT");
+        let until = |text| pause(&[date.clone(), (header::RETRY_AFTER, text)]);
+        assert_eq!(until("Fri, 27 Nov 2026 20:02:00 GMT"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Friday, 27-Nov-26 20:02:00 GMT"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Fri Nov 27 20:02:00 2026"), Some(Duration::from_mins(2)));
+        assert_eq!(until("Fri, 27 Nov 2026 19:00:00 GMT"), Some(Duration::ZERO));
+        assert_eq!(until("Fri, 31 Dec 9999 23:59:59 GMT"), Some(LONGEST_PAUSE));
+        assert_eq!(until("Fri, 27 Nov 2026 25:02:00 GMT"), None);
+        assert_eq!(
+            pause(&[(header::RETRY_AFTER, "Fri, 27 Nov 2026 20:02:00 GMT")]),
+            None,
+            "no clock to compare"
+        );
     }
 }

@@ -8,13 +8,14 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use domain::Collection;
+use domain::{Cause, Collection};
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota};
+use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::failure::{Failure, MAX_PAUSE};
+use super::failure::{Failure, LONGEST_PAUSE, MAX_PAUSE};
 use crate::metrics::{Metrics, Tier};
 
 /// Failures in a row that open a collection's circuit: one request with all its retries.
@@ -42,18 +43,19 @@ impl Pause {
         locked(&self.0).map_or(Duration::ZERO, |until| until.saturating_duration_since(now))
     }
 
-    fn extend(&self, until: Instant) {
+    /// An instant overflows by a pause that no reader of headers lets through; it is bounded here all the same.
+    fn extend(&self, now: Instant, pause: Duration) {
         let mut open = locked(&self.0);
-        *open = (*open).max(Some(until));
+        *open = (*open).max(Some(now + pause.min(LONGEST_PAUSE)));
     }
 }
 
 /// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
 #[derive(Debug, Default)]
 struct Breaker {
-    /// Failures in a row, and the kind of the last.
+    /// Failures in a row, and the cause of the last.
     failures: u32,
-    kind: &'static str,
+    cause: Option<Cause>,
     closed_until: Option<Instant>,
 }
 
@@ -61,7 +63,10 @@ impl Breaker {
     /// Whether to ask. After a rest exactly one request may, as a probe: the next rest begins with it.
     fn admit(&mut self, now: Instant) -> Result<(), Failure> {
         match self.closed_until {
-            Some(until) if now < until => Err(Failure::Resting { kind: self.kind, pause: until - now }),
+            Some(until) if now < until => {
+                let cause = self.cause.unwrap_or(Cause::Unexpected);
+                Err(Failure::Resting { cause, pause: until - now })
+            }
             Some(_) => {
                 self.closed_until = Some(now + self.rest());
                 Ok(())
@@ -70,9 +75,9 @@ impl Breaker {
         }
     }
 
-    fn fail(&mut self, kind: &'static str, now: Instant) {
+    fn fail(&mut self, cause: Cause, now: Instant) {
         self.failures = self.failures.saturating_add(1);
-        self.kind = kind;
+        self.cause = Some(cause);
         if self.failures >= THRESHOLD {
             self.closed_until = Some(now + self.rest());
         }
@@ -136,33 +141,44 @@ impl Limits {
         let mut breakers = locked(&self.breakers);
         let breaker = breakers.entry(collection).or_default();
         match answer {
-            Err(failure @ (Failure::Server(_) | Failure::Timeout | Failure::Malformed(_))) => {
-                breaker.fail(failure.kind(), now);
+            Err(
+                failure @ (Failure::Server(_)
+                | Failure::Timeout
+                | Failure::Interrupted(_)
+                | Failure::Panicked
+                | Failure::TooLarge(_)
+                | Failure::Malformed(_)
+                | Failure::Intercepted(_)),
+            ) => {
+                breaker.fail(failure.cause(), now);
             }
-            // No answer at all says nothing about a collection.
+            // No connection says nothing about a collection.
             Err(Failure::Network(_)) => {}
             _ => *breaker = Breaker::default(),
         }
         metrics.set_circuit(collection, breaker.closed_until.is_some());
         if let Err(Failure::RateLimited(Some(pause))) = answer {
-            token.extend(now + *pause);
+            token.extend(now, *pause);
         }
     }
 
     /// The headers of a 429: which limit was hit, how wide it is, and when it opens again.
     pub(super) fn limited(&self, headers: &HeaderMap, pause: Option<Duration>, metrics: &Metrics) {
-        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<u64>().ok();
+        let number = |name| headers.get(name)?.to_str().ok()?.trim().parse::<i64>().ok();
+        // No limit of Oura's is so wide and no window so long; a gauge should not show what cannot be.
+        let count = |name| number(name).filter(|count| (0..=i64::from(u32::MAX)).contains(count));
+        let moment = |name| number(name).filter(|second| Timestamp::from_second(*second).is_ok());
         let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
         // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
         let tier = if tier.to_ascii_lowercase().contains("token") { Tier::Token } else { Tier::Application };
         if let (Tier::Application, Some(pause)) = (tier, pause) {
-            self.application.extend(Instant::now() + pause);
+            self.application.extend(Instant::now(), pause);
         }
         metrics.set_rate_limit(
             tier,
-            number("x-ratelimit-limit"),
-            number("x-ratelimit-window"),
-            number("x-ratelimit-reset"),
+            count("x-ratelimit-limit"),
+            count("x-ratelimit-window"),
+            moment("x-ratelimit-reset"),
         );
     }
 }
@@ -181,16 +197,16 @@ mod tests {
         let start = Instant::now();
         let mut breaker = Breaker::default();
         for _ in 1..THRESHOLD {
-            breaker.fail("server", start);
+            breaker.fail(Cause::Server, start);
             assert!(breaker.admit(start).is_ok());
         }
-        breaker.fail("timeout", start);
+        breaker.fail(Cause::Timeout, start);
         let refused = breaker.admit(start).unwrap_err();
-        assert!(matches!(refused, Failure::Resting { kind: "timeout", pause } if pause == FIRST_REST));
+        assert!(matches!(refused, Failure::Resting { cause: Cause::Timeout, pause } if pause == FIRST_REST));
         let rested = start + FIRST_REST;
         assert!(breaker.admit(rested).is_ok(), "the probe");
         assert!(breaker.admit(rested).is_err(), "and nobody beside it");
-        breaker.fail("server", rested);
+        breaker.fail(Cause::Server, rested);
         assert!(breaker.admit(rested + FIRST_REST).is_err(), "the next rest is longer");
         assert!(breaker.admit(rested + 2 * FIRST_REST).is_ok());
         breaker.failures = u32::MAX;
@@ -201,9 +217,11 @@ mod tests {
     fn a_pause_only_grows() {
         let (pause, now) = (Pause::default(), Instant::now());
         assert_eq!(pause.left(now), Duration::ZERO);
-        pause.extend(now + Duration::from_secs(7));
-        pause.extend(now + Duration::from_secs(3));
+        pause.extend(now, Duration::from_secs(7));
+        pause.extend(now, Duration::from_secs(3));
         assert_eq!(pause.left(now), Duration::from_secs(7));
         assert_eq!(pause.left(now + Duration::from_secs(8)), Duration::ZERO);
+        pause.extend(now, Duration::MAX);
+        assert_eq!(pause.left(now), LONGEST_PAUSE);
     }
 }

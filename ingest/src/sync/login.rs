@@ -1,9 +1,8 @@
 //! People nobody has logged in for.
 
-use domain::Collection;
+use domain::{Cause, Collection};
 
 use super::Ingest;
-use crate::oauth::LOGIN_REQUIRED;
 use crate::oura::Failure;
 
 impl Ingest {
@@ -13,7 +12,7 @@ impl Ingest {
             return Ok(false);
         }
         let states = self.store.sync_states(self.person.id).await?;
-        if !states.iter().any(|state| state.failure.as_deref() == Some(LOGIN_REQUIRED)) {
+        if !states.iter().any(|state| state.failure == Some(Cause::LoginRequired)) {
             self.note(Collection::ALL[0], &Failure::LoginRequired).await?;
         }
         Ok(true)

@@ -63,7 +63,7 @@ pub fn plan(existing: &[Subscription], callback: &Callback, now: Timestamp) -> V
         match group.split_first() {
             None => actions.push(Action::Create(change, collection)),
             Some((kept, others)) => {
-                if kept.expires.is_none_or(|expires| expires < now + RENEWAL) {
+                if kept.expires.is_none_or(|expires| expires.duration_since(now) < RENEWAL) {
                     actions.push(Action::Renew(kept.id.clone()));
                 }
                 actions.extend(others.iter().map(|other| Action::Delete(other.id.clone())));

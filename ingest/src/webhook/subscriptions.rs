@@ -12,6 +12,7 @@ use serde_json::json;
 use super::event::instant;
 use super::signature::verification_token;
 use super::{Callback, Credentials};
+use crate::oura::failure::retry_after;
 use crate::oura::{InvalidClient, address, below, http};
 
 /// The largest answer read: a list of a few hundred subscriptions.
@@ -158,8 +159,7 @@ impl Subscriptions {
     async fn send(&self, request: RequestBuilder) -> Result<Vec<u8>, SubscriptionFailure> {
         let mut response = request.send().await?;
         let status = response.status();
-        let pause = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let pause = pause.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let pause = retry_after(response.headers());
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await? {
             if body.len() + chunk.len() > MAX_BODY {

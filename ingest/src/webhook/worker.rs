@@ -6,13 +6,12 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Change;
-use jiff::SignedDuration;
 use store::{Batch, Claim, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::metrics::Metrics;
-use crate::crew::Access;
+use crate::crew::{Access, after};
 use crate::oura::{Client, Failure, Single};
 use crate::sync::Clock;
 
@@ -20,7 +19,7 @@ use crate::sync::Clock;
 const AT_ONCE: usize = 3;
 
 /// How long a document is its worker's: longer than a fetch and storing it may take.
-const LEASE: SignedDuration = SignedDuration::from_mins(2);
+const LEASE: Duration = Duration::from_mins(2);
 
 /// How often the queue is looked at unasked: another process may have filled it, a postponed document may be due.
 const POLL: Duration = Duration::from_secs(5);
@@ -113,7 +112,7 @@ impl Worker {
     pub async fn step(&self, stop: &CancellationToken) -> Result<Done, store::Error> {
         let now = (self.clock)();
         let Some(person) = self.store.next_event(now).await? else { return Ok(Done::Nothing) };
-        let Some(claim) = self.store.claim_event(person.id, now + LEASE, now).await? else {
+        let Some(claim) = self.store.claim_event(person.id, after(now, LEASE), now).await? else {
             // Another worker was quicker; there may be more.
             return Ok(Done::One);
         };
@@ -187,7 +186,7 @@ impl Worker {
 
     async fn fail(&self, claim: &Claim, failure: &Failure) -> Result<Done, store::Error> {
         let collection = claim.announcement.collection;
-        tracing::warn!(%collection, kind = failure.kind(), error = causes(failure), "cannot fetch an announced document");
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch an announced document");
         if failure.is_final_for_token() {
             return self.wait_for_log_in(claim).await;
         }
@@ -206,7 +205,7 @@ impl Worker {
             return Ok(Done::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
-            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.kind());
+            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
             self.metrics.count_fetch("rejected");
             return Ok(Done::One);
@@ -221,13 +220,13 @@ impl Worker {
 
     /// Puts a document off that is not to blame.
     async fn put_off(&self, claim: &Claim, pause: Duration) -> Result<Done, store::Error> {
-        self.store.postpone_event(claim, (self.clock)() + signed(pause), false).await?;
+        self.store.postpone_event(claim, after((self.clock)(), pause), false).await?;
         self.metrics.count_fetch("postponed");
         Ok(Done::One)
     }
 
     async fn postpone(&self, claim: &Claim) -> Result<Done, store::Error> {
-        let not_before = (self.clock)() + signed(jittered(pause_after(claim.attempts)));
+        let not_before = after((self.clock)(), jittered(pause_after(claim.attempts)));
         self.store.postpone_event(claim, not_before, true).await?;
         self.metrics.count_fetch("postponed");
         Ok(Done::One)
@@ -260,7 +259,7 @@ impl Worker {
                 Err(failure) => {
                     all = false;
                     tracing::warn!(
-                        person = %person.name, kind = failure.kind(),
+                        person = %person.name, kind = %failure.cause(),
                         "cannot ask Oura who this person is; announcements wait at Oura"
                     );
                 }
@@ -302,10 +301,6 @@ fn jittered(pause: Duration) -> Duration {
     // Without chance the pause is merely regular.
     let _ = getrandom::fill(&mut random);
     pause + pause * u32::from(random[0]) / 512
-}
-
-fn signed(pause: Duration) -> SignedDuration {
-    SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What the client asks, and what it makes of the answers.
 
+use std::time::Duration;
+
 use domain::Collection::{DailySleep, HeartRate, PersonalInfo, RingConfiguration};
 use ingest::{Client, Failure, InvalidClient, Metrics};
 
@@ -70,7 +72,10 @@ async fn one_bad_document_does_not_spoil_the_page() {
 async fn end(answers: Vec<Answer>) -> (Result<usize, &'static str>, usize) {
     let (script, client) = Script::start(answers).await;
     let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await;
-    (window.map(|window| window.documents.len()).map_err(|failure| failure.kind()), script.asked().len())
+    (
+        window.map(|window| window.documents.len()).map_err(|failure| failure.cause().word()),
+        script.asked().len(),
+    )
 }
 
 #[tokio::test]
@@ -109,14 +114,33 @@ async fn what_cannot_pass_is_asked_once() {
 }
 
 #[tokio::test]
+async fn absurd_pause_is_an_hour_and_leaves_the_client_usable() {
+    for absurd in ["9999999999999999999", "9223372036854775807", "99999999999999999999999"] {
+        let (script, client) = Script::start([Answer { retry_after: Some(absurd), ..answer(429, "") }]).await;
+        let wanted = range("2026-03-10", "2026-03-10");
+        for _ in 0..2 {
+            let failure = client.window(DailySleep, wanted).await.unwrap_err();
+            let pause = failure.pause().unwrap();
+            assert!(pause <= Duration::from_hours(1) && pause > Duration::from_mins(59), "{pause:?}");
+        }
+        assert_eq!(script.asked().len(), 1, "nothing is asked within the pause");
+    }
+}
+
+#[tokio::test]
+async fn empty_next_token_is_the_end() {
+    assert_eq!(end(vec![page(&[&score(1, "2026-03-10")], Some("")), answer(500, "")]).await, (Ok(1), 1));
+}
+
+#[tokio::test]
 async fn a_collection_that_keeps_failing_is_left_alone_and_the_others_are_not() {
     let good = page(&[&score(1, "2026-03-10")], None);
     let (script, client) = Script::start(std::iter::repeat_n(answer(503, ""), 5).chain([good])).await;
     let wanted = range("2026-03-10", "2026-03-10");
-    assert_eq!(client.window(DailySleep, wanted).await.unwrap_err().kind(), "server");
+    assert_eq!(client.window(DailySleep, wanted).await.unwrap_err().cause().word(), "server");
     assert_eq!(script.asked().len(), 5);
     let resting = client.window(DailySleep, wanted).await.unwrap_err();
-    assert!(matches!(resting, Failure::Resting { kind: "server", .. }), "{resting:?}");
+    assert!(matches!(resting, Failure::Resting { cause: domain::Cause::Server, .. }), "{resting:?}");
     assert_eq!(script.asked().len(), 5, "nothing was sent");
     assert_eq!(client.window(domain::Collection::Workout, wanted).await.unwrap().documents.len(), 1);
 }
@@ -138,7 +162,7 @@ async fn what_a_429_says_is_shown() {
     let base = serve(axum::Router::new().fallback(limited)).await;
     let client = crate::helpers::client_with(&base, "secret-token", metrics);
     let failure = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await.unwrap_err();
-    assert_eq!(failure.kind(), "rate_limited");
+    assert_eq!(failure.cause().word(), "rate_limited");
     let mut text = String::new();
     prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
     for line in [

@@ -7,6 +7,7 @@ mod crew;
 mod export;
 mod fuzzed;
 mod helpers;
+mod isolation;
 mod oauth;
 mod passes;
 mod storm;

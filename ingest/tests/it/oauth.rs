@@ -2,12 +2,13 @@
 
 mod consent;
 mod interrupted;
+mod loops;
 mod renewal;
 mod sealed;
 
 use std::sync::{Arc, Mutex};
 
-use domain::Collection;
+use domain::{Cause, Collection};
 use ingest::oauth::{
     Account, Application, ApplicationSettings, Consent, KeySource, Keyring, Observer, Pair, store_login,
 };
@@ -171,10 +172,10 @@ async fn world() -> (World, impl Sized) {
     (world, folder)
 }
 
-async fn read(client: &Client) -> Result<usize, &'static str> {
+async fn read(client: &Client) -> Result<usize, Cause> {
     let march = range("2026-03-01", "2026-03-20");
     let window = client.window(Collection::DailySleep, march).await;
-    window.map(|window| window.documents.len()).map_err(|failure| failure.kind())
+    window.map(|window| window.documents.len()).map_err(|failure| failure.cause())
 }
 
 /// Reads on a task of its own and says whether that survived.

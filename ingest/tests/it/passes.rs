@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::{Collection, Day, DayRange, Metric};
+use domain::{Cause, Collection, Day, DayRange, Metric};
 use ingest::plan::Horizon;
 use ingest::{Ingest, Metrics, Pass, Report, Settings, Step};
 use jiff::{SignedDuration, Timestamp};
@@ -214,14 +214,14 @@ async fn a_collection_without_consent_does_not_stop_the_others() {
     .await;
     let report = world.pass().await;
     let failed: Vec<(Collection, &str)> =
-        report.failures.iter().map(|(c, failure)| (*c, failure.kind())).collect();
+        report.failures.iter().map(|(c, failure)| (*c, failure.cause().word())).collect();
     assert_eq!(failed, [(Collection::HeartRate, "scope")]);
     let asked = world.cloud.log().iter().filter(|request| request.path.ends_with("/heartrate")).count();
     assert!(asked <= 3, "a collection that failed rests: {asked} requests");
     let states = world.store.sync_states(world.person.id).await.unwrap();
     for state in states {
         let expected = (state.collection == Collection::HeartRate).then_some("scope");
-        assert_eq!(state.failure.as_deref(), expected, "{}", state.collection);
+        assert_eq!(state.failure.map(Cause::word), expected, "{}", state.collection);
         assert_eq!(state.covered.is_some(), expected.is_none(), "{}", state.collection);
     }
 }
@@ -234,7 +234,7 @@ async fn a_dead_token_stops_the_pass_and_keeps_what_is_stored() {
     world.cloud.revoke(TOKEN);
     let report = world.pass().await;
     assert_eq!(
-        report.failures.iter().map(|(_, failure)| failure.kind()).collect::<Vec<_>>(),
+        report.failures.iter().map(|(_, failure)| failure.cause().word()).collect::<Vec<_>>(),
         ["unauthorized"]
     );
     assert_eq!(world.numbers().await, before);

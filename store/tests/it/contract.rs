@@ -1,6 +1,6 @@
 //! One rule a case.
 
-use domain::{Collection, DayRange, Document, Metric, Rejected};
+use domain::{Cause, Collection, DayRange, Document, Metric, Rejected};
 use serde_json::{Value, json};
 use store::{Applied, Batch, Origin, Store, SyncState, Totals};
 
@@ -140,7 +140,7 @@ pub(crate) async fn an_archive_fills_what_is_missing_and_replaces_nothing(store:
     read.covered = Some(DayRange::ending(day("2026-03-01"), 3));
     store.apply(&read, now()).await.unwrap();
     let failed = at("2026-06-02T00:00:00Z");
-    store.note_failure(person.id, Collection::DailyReadiness, "scope", failed).await.unwrap();
+    store.note_failure(person.id, Collection::DailyReadiness, Cause::Scope, failed).await.unwrap();
     let states = store.sync_states(person.id).await.unwrap();
 
     let reject =
@@ -224,15 +224,12 @@ pub(crate) async fn a_failure_keeps_what_was_read(store: Store) {
     read.covered = Some(DayRange::ending(day("2026-03-01"), 7));
     store.apply(&read, now()).await.unwrap();
     let later = at("2026-06-01T09:00:00Z");
-    store.note_failure(person.id, Collection::DailySleep, "unauthorized", later).await.unwrap();
-    store.note_failure(person.id, Collection::HeartRate, "scope", later).await.unwrap();
+    store.note_failure(person.id, Collection::DailySleep, Cause::Unauthorized, later).await.unwrap();
+    store.note_failure(person.id, Collection::HeartRate, Cause::Scope, later).await.unwrap();
     let states = store.sync_states(person.id).await.unwrap();
     assert_eq!((states[0].covered, states[0].last_success_at), (read.covered, Some(now())));
-    assert_eq!(
-        (states[0].failure.as_deref(), states[0].last_attempt_at),
-        (Some("unauthorized"), Some(later))
-    );
-    assert_eq!((states[1].covered, states[1].failure.as_deref()), (None, Some("scope")));
+    assert_eq!((states[0].failure, states[0].last_attempt_at), (Some(Cause::Unauthorized), Some(later)));
+    assert_eq!((states[1].covered, states[1].failure), (None, Some(Cause::Scope)));
     store.apply(&read, later).await.unwrap();
     assert_eq!(store.sync_states(person.id).await.unwrap()[0].failure, None);
 }

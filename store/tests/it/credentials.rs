@@ -1,5 +1,6 @@
 //! Log-ins: a newer pair is never overwritten by an older one.
 
+use domain::Cause;
 use store::{Credential, SealedPair, Store};
 
 use crate::fixtures::{at, me, now};
@@ -55,7 +56,9 @@ pub(crate) async fn who_comes_late_changes_nothing(store: Store) {
         let before = store.credential(person).await.unwrap();
         assert!(!store.begin_refresh(person, seen, now()).await.unwrap(), "{lost}");
         assert!(!store.finish_refresh(person, seen, &pair("stale")).await.unwrap(), "{lost}");
-        assert!(!store.note_credential_failure(person, seen, "login_required", true, now()).await.unwrap());
+        assert!(
+            !store.note_credential_failure(person, seen, Cause::LoginRequired, true, now()).await.unwrap()
+        );
         assert_eq!(store.credential(person).await.unwrap(), before, "{lost}");
     }
 }
@@ -68,7 +71,7 @@ pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) 
     let note = async |answered| {
         assert!(
             store
-                .note_credential_failure(person, generation, "renewal_failed", answered, later)
+                .note_credential_failure(person, generation, Cause::RenewalFailed, answered, later)
                 .await
                 .unwrap()
         );
@@ -76,7 +79,7 @@ pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) 
     };
     let unknown = note(false).await;
     assert_eq!(unknown.attempted_at, Some(now()), "nobody knows what became of it");
-    assert_eq!(unknown.failure, Some(("renewal_failed".into(), later)));
+    assert_eq!(unknown.failure, Some((Cause::RenewalFailed, later)));
     assert_eq!(note(true).await.attempted_at, None);
     store.put_credential(person, &pair("again"), later).await.unwrap();
     assert_eq!(store.credential(person).await.unwrap().unwrap().failure, None);

@@ -63,3 +63,29 @@ async fn an_embedded_database_forgets_the_turns_of_the_dead_and_not_of_the_livin
     let alone = Store::open(&location).await.unwrap();
     assert!(alone.take_turn(ann.id, "four", until, now).await.unwrap());
 }
+
+/// What a clock that was ahead, or an absurd answer of Oura's, left behind.
+async fn far_future(store: Store) {
+    let now = at("2026-06-01T08:00:00Z");
+    let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now).await.unwrap();
+    for far in ["2026-06-02T10:00:00Z", "5195-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
+        store.set_due(ann.id, Some(at(far))).await.unwrap();
+        assert_eq!(store.due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
+        assert!(store.is_due(ann.id, now).await.unwrap(), "{far}");
+        assert!(store.take_turn(ann.id, "ahead", at(far), at(far)).await.unwrap(), "{far}");
+        assert_eq!(store.due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
+        assert!(store.take_turn(ann.id, "right", at("2026-06-01T08:00:30Z"), now).await.unwrap(), "{far}");
+        store.give_turn_back(ann.id, "right").await.unwrap();
+    }
+    // The longest interval is a day.
+    store.set_due(ann.id, Some(at("2026-06-02T08:00:00Z"))).await.unwrap();
+    assert!(!store.is_due(ann.id, now).await.unwrap());
+    assert!(store.due(2, now).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn due_time_and_lease_in_the_far_future_count_as_past() {
+    let (store, _folder) = store::testing::sqlite().await;
+    far_future(store).await;
+    far_future(store::testing::postgres().await).await;
+}

@@ -1,6 +1,7 @@
 //! What doctor says about a log-in.
 
-use ingest::oauth::{Application, LOGIN_REQUIRED, missing};
+use domain::Cause;
+use ingest::oauth::{Application, missing};
 use jiff::{SignedDuration, Timestamp};
 use store::Credential;
 
@@ -22,10 +23,14 @@ pub(super) fn report(
     };
     let ends = credential.pair.expires_at.round(jiff::Unit::Second).unwrap_or(credential.pair.expires_at);
     let left = if now < ends { format!("works until {ends}") } else { format!("ended at {ends}") };
-    match (&credential.failure, credential.attempted_at) {
-        (Some((kind, at)), _) if kind == LOGIN_REQUIRED => findings.wrong(
+    match (credential.failure, credential.attempted_at) {
+        (Some((Cause::LoginRequired, at)), _) => findings.wrong(
             &format!("the log-in is spent or revoked, as Oura said at {at}; the access token {left}"),
             "run `myhealth login`",
+        ),
+        (Some((Cause::Unauthorized, at)), _) => findings.wrong(
+            &format!("Oura refused the access token and gave the same one again at {at}"),
+            "it is not renewed before it ends; `myhealth login` gets another one",
         ),
         (Some((_, at)), None) => findings.wrong(
             &format!("the log-in could not be renewed at {at}; the access token {left}"),

@@ -1,6 +1,7 @@
 //! A log-in begins, and ends.
 
-use ingest::oauth::{Consent, LOGIN_REQUIRED, TokenError, log_out};
+use domain::Cause;
+use ingest::oauth::{Consent, TokenError, log_out};
 use reqwest::Url;
 use simulator::Fault;
 
@@ -33,7 +34,7 @@ async fn log_out_is_told_to_oura_and_forgotten_here() {
     revoked.unwrap();
     assert!(was);
     assert_eq!(world.cloud.log_ins(), 0);
-    assert_eq!(read(&client).await, Err(LOGIN_REQUIRED));
+    assert_eq!(read(&client).await, Err(Cause::LoginRequired));
     assert_eq!(world.store.credential(world.person.id).await.unwrap(), None);
 }
 

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use ingest::oauth::{FaultPoint, LOGIN_REQUIRED, Observer};
+use domain::Cause;
+use ingest::oauth::{FaultPoint, Observer};
 use jiff::SignedDuration;
 use simulator::Fault;
 
@@ -41,10 +42,10 @@ async fn killed_at_any_point_of_a_renewal_it_ends_logged_in_or_says_that_a_login
                 assert!(end.is_ok(), "{point:?}: {end:?}");
                 assert_eq!(reuses, 0, "{point:?}");
             } else {
-                assert_eq!(end, Err(LOGIN_REQUIRED), "{point:?}");
+                assert_eq!(end, Err(Cause::LoginRequired), "{point:?}");
                 assert!(next.tokens().need_login().await);
                 world.later(5);
-                assert_eq!(read(&world.process()).await, Err(LOGIN_REQUIRED));
+                assert_eq!(read(&world.process()).await, Err(Cause::LoginRequired));
                 assert_eq!(reuses, 1, "nobody could know it was spent");
                 assert_eq!(world.cloud.refresh_reuses(), 1, "and once that is known, it is never sent again");
                 world.log_in("legacy").await;
@@ -67,8 +68,8 @@ async fn killed_before_a_refusal_is_noted_it_is_noted_by_the_next() {
     assert!(!survives(&world.process_of("legacy", keys(), Some(observer))).await);
     // The lease of the dead has to end first.
     world.later(1);
-    assert_eq!(read(&world.process()).await, Err(LOGIN_REQUIRED));
-    assert_eq!(world.credential().await.failure.unwrap().0, LOGIN_REQUIRED);
+    assert_eq!(read(&world.process()).await, Err(Cause::LoginRequired));
+    assert_eq!(world.credential().await.failure.unwrap().0, Cause::LoginRequired);
 }
 
 #[tokio::test]

@@ -1,8 +1,7 @@
 //! A log-in is renewed, and a failure of one costs no more than it must.
 
-use domain::{Collection, DayRange};
+use domain::{Cause, Collection, DayRange};
 use ingest::Failure;
-use ingest::oauth::{LOGIN_REQUIRED, RENEWAL_FAILED};
 use simulator::Fault;
 
 use crate::helpers::day;
@@ -52,7 +51,7 @@ async fn a_token_refused_early_is_renewed_once() {
     // A refusal that renewing does not heal must not burn a rotation with every request.
     world.cloud.faults().always("/v2/usercollection", Fault::Revoked);
     for _ in 0..5 {
-        assert_eq!(read(&client).await, Err("unauthorized"));
+        assert_eq!(read(&client).await, Err(Cause::Unauthorized));
     }
     assert_eq!(world.credential().await.generation, 4);
     world.cloud.faults().clear();
@@ -79,7 +78,7 @@ async fn a_failing_log_in_server_is_asked_once_and_the_token_used_to_its_end() {
         }
         assert_eq!(world.asked(TOKEN), 2, "{fault:?} is not asked again");
         let credential = world.credential().await;
-        assert_eq!(credential.failure.as_ref().unwrap().0, RENEWAL_FAILED);
+        assert_eq!(credential.failure.as_ref().unwrap().0, Cause::RenewalFailed);
         assert_eq!(credential.attempted_at.is_some(), sent, "{fault:?}");
         world.later(10);
         read(&client).await.unwrap();
@@ -88,7 +87,7 @@ async fn a_failing_log_in_server_is_asked_once_and_the_token_used_to_its_end() {
         let end = read(&client).await;
         match fault {
             // The answer was lost, and the pair with it.
-            Fault::CutBody => assert_eq!(end, Err(LOGIN_REQUIRED)),
+            Fault::CutBody => assert_eq!(end, Err(Cause::LoginRequired)),
             _ => assert!(end.is_ok(), "{fault:?}: {end:?}"),
         }
         assert_eq!(world.cloud.refresh_reuses(), u64::from(matches!(fault, Fault::CutBody)), "{fault:?}");
@@ -104,20 +103,20 @@ async fn a_log_in_server_that_is_away_costs_nothing_and_clears_no_doubt() {
     };
     world.later(DAY + 1);
     away(true);
-    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    assert_eq!(read(&world.process()).await, Err(Cause::RenewalFailed));
     assert_eq!(world.credential().await.attempted_at, None, "it was never sent");
     away(false);
-    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED), "a minute's pause");
+    assert_eq!(read(&world.process()).await, Err(Cause::RenewalFailed), "a minute's pause");
     assert_eq!(world.asked(TOKEN), 1);
     world.later(1);
     read(&world.process()).await.unwrap();
 
     world.later(DAY + 1);
     world.cloud.faults().next("/oauth", 1, &Fault::Status(503));
-    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    assert_eq!(read(&world.process()).await, Err(Cause::RenewalFailed));
     world.later(2);
     away(true);
-    assert_eq!(read(&world.process()).await, Err(RENEWAL_FAILED));
+    assert_eq!(read(&world.process()).await, Err(Cause::RenewalFailed));
     assert!(world.credential().await.attempted_at.is_some(), "the first one may still have been spent");
     away(false);
     world.later(2);
@@ -132,12 +131,12 @@ async fn what_is_known_to_be_spent_is_never_sent_again() {
     world.cloud.revoke("nobody's");
     for _ in 0..3 {
         let client = world.process();
-        assert_eq!(read(&client).await, Err(LOGIN_REQUIRED));
+        assert_eq!(read(&client).await, Err(Cause::LoginRequired));
         assert!(client.tokens().need_login().await || world.at() < world.credential().await.pair.expires_at);
         world.later(20);
     }
     assert_eq!(world.asked(TOKEN), 2, "the exchange, and one refused renewal");
-    assert_eq!(world.credential().await.failure.unwrap().0, LOGIN_REQUIRED);
+    assert_eq!(world.credential().await.failure.unwrap().0, Cause::LoginRequired);
     assert!(world.exposition().contains("oauth_login_required{person=\"me\"} 1"));
     // A running process takes a new log-in without a restart.
     let client = world.process();
@@ -153,7 +152,7 @@ async fn a_wrong_client_secret_costs_no_log_in() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
     let stranger = world.process_of("nobody", keys(), None);
-    assert_eq!(read(&stranger).await, Err(RENEWAL_FAILED));
+    assert_eq!(read(&stranger).await, Err(Cause::RenewalFailed));
     world.later(2);
     read(&world.process()).await.unwrap();
     assert_eq!(world.cloud.refresh_reuses(), 0);

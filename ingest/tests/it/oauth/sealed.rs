@@ -1,7 +1,8 @@
 //! What the database holds of it.
 
+use domain::Cause;
 use domain::{Collection, DayRange};
-use ingest::oauth::{KeySource, Keyring, RENEWAL_FAILED, store_login};
+use ingest::oauth::{KeySource, Keyring, store_login};
 use secrecy::ExposeSecret;
 
 use crate::helpers::day;
@@ -17,7 +18,7 @@ async fn another_key_opens_nothing_and_says_which_is_needed() {
         .window(Collection::DailySleep, DayRange::ending(day("2026-03-29"), 3))
         .await
         .unwrap_err();
-    assert_eq!(failure.kind(), RENEWAL_FAILED);
+    assert_eq!(failure.cause(), Cause::RenewalFailed);
     assert!(store::causes(&failure).contains("sealed with another key"), "{}", store::causes(&failure));
     assert_eq!(world.asked(TOKEN), 1, "nothing was sent");
     // A replaced key opens what it sealed, and the next renewal moves the log-in to the new one.

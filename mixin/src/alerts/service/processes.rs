@@ -57,6 +57,26 @@ pub(super) fn alerts(config: &Config) -> Vec<Alert> {
             },
         },
         Alert {
+            name: "MyHealthTaskFailing",
+            severity: Critical,
+            area: Area::Service,
+            expr: format!(
+                "max by (job) (increase({}[15m])) > 0 or max by (job) (increase({}[15m])) > 0",
+                of(config, names::RESTARTS, ""),
+                of(config, names::PANICS, "")
+            ),
+            wait: "0s",
+            keep: "15m",
+            summary: "{{ $labels.job }}: a task panicked and was started again",
+            description: "A role, a listener or a sync run of this process met a bug. The others go on; what failed is tried again with growing pauses. The log names it.".to_owned(),
+            proof: Proof {
+                series: vec![(series(names::RESTARTS, r#"task="ingest""#), "0x20 1x40".to_owned())],
+                silent: "20m",
+                firing: "22m",
+                labels: JOB,
+            },
+        },
+        Alert {
             name: "MyHealthErrorRateHigh",
             severity: Critical,
             area: Area::Service,
