@@ -3,6 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
+
+use crate::day::Day;
+
 /// A collection of Oura's API v2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Collection {
@@ -54,7 +58,7 @@ pub enum Window {
     /// `start_datetime`/`end_datetime`; bare rows with a `timestamp`, gathered here into one document per UTC day.
     Instants,
     /// Nothing: the answer is what holds at the moment, without a day and without a past. It is filed here as one
-    /// document of the UTC day it was observed on, so that history shows what changed and when.
+    /// document of the day it was observed on, by the person's calendar, so that history shows what changed and when.
     Whole,
 }
 
@@ -157,6 +161,21 @@ impl Collection {
     /// Whether its days tell of the night that ended on them. What somebody does on one day, such days show on the next.
     pub const fn is_of_the_night(self) -> bool {
         matches!(self, Self::DailySleep | Self::Sleep | Self::DailyReadiness | Self::DailySpo2)
+    }
+
+    /// The first moment at which a document of `day` can exist: when the day begins in the first zone on earth. A night
+    /// that ends after 18:00 counts for the day that follows. Of a time series, whose days are UTC's, when that begins.
+    pub fn first_moment(self, day: Day) -> Timestamp {
+        day.midnight_utc() - self.lead()
+    }
+
+    /// How long before 00:00 UTC of a day its documents can exist.
+    pub(crate) const fn lead(self) -> SignedDuration {
+        match self.window() {
+            Window::Instants => SignedDuration::ZERO,
+            _ if self.is_of_the_night() => SignedDuration::from_hours(14 + 6),
+            _ => SignedDuration::from_hours(14),
+        }
     }
 
     /// Whether a document of this collection grows while its day goes on. Its states before the day has ended are

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::catalogue::{Metric, Pick, Source};
 use crate::collection::Collection;
 use crate::day::Day;
-use crate::derive::{instant, number, span};
+use crate::derive::{instant, number_at, span};
 
 /// What one document says by itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,13 +25,14 @@ pub struct Event {
 }
 
 /// Where documents of a collection say when, and which words they have.
-struct Shape {
-    start: &'static str,
-    end: &'static str,
-    labels: &'static [&'static str],
+pub(crate) struct Shape {
+    pub(crate) start: &'static str,
+    /// Empty where it has no length.
+    pub(crate) end: &'static str,
+    pub(crate) labels: &'static [&'static str],
 }
 
-const fn shape(collection: Collection) -> Option<Shape> {
+pub(crate) const fn shape(collection: Collection) -> Option<Shape> {
     let (start, end, labels): (_, _, &[&str]) = match collection {
         Collection::Sleep => ("/bedtime_start", "/bedtime_end", &["type", "sleep_algorithm_version"]),
         Collection::Workout => {
@@ -60,7 +61,7 @@ impl Event {
             let value = match metric.source {
                 // What a nap adds to its day is the same field as what the night has.
                 Source::Number(Pick::Naps, _) => None,
-                Source::Number(_, pointer) => number(metric.unit, &document, pointer, day),
+                Source::Number(_, pointer) => number_at(metric.unit, &document, pointer, day),
                 Source::Span(pick, start, end) => {
                     matches(pick, &document).then(|| span(&document, start, end)).flatten()
                 }
@@ -96,9 +97,10 @@ impl Event {
         let document: Value = serde_json::from_str(body).unwrap_or_default();
         let texts: Vec<&Value> = match collection {
             Collection::EnhancedTag => ["tag_type_code", "custom_name"].map(|name| &document[name]).to_vec(),
-            Collection::Tag => {
-                document["tags"].as_array().map(Vec::as_slice).unwrap_or_default().iter().collect()
-            }
+            Collection::Tag => match &document["tags"] {
+                Value::Array(tags) => tags.iter().collect(),
+                tag => vec![tag],
+            },
             _ => Vec::new(),
         };
         texts

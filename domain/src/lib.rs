@@ -14,6 +14,7 @@ pub mod document;
 pub mod drift;
 pub mod event;
 pub mod history;
+mod json;
 pub mod person;
 pub mod reason;
 pub mod ring;

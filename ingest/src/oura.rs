@@ -168,7 +168,8 @@ impl Client {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
-            let Some(token) = page.next_token else {
+            // No token and an empty one are the end.
+            let Some(token) = page.next_token.filter(|token| !token.is_empty()) else {
                 let rows = rows.iter().map(String::as_str);
                 window.gather(collection, range.last(), rows);
                 let documents = std::mem::take(&mut window.documents);
