@@ -64,9 +64,7 @@ fn check_event(
     if collection == Collection::RingConfiguration {
         return Ok(start);
     }
-    if collection == Collection::EnhancedTag {
-        check_day(document, "end_day")?;
-    }
+    check_day(document, "end_day")?;
     let far = |at: Timestamp| {
         let midnight = day.midnight_utc();
         !(midnight - NEAR..midnight + NEAR + A_DAY).contains(&at)
