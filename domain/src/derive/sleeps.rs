@@ -67,11 +67,10 @@ impl Kind {
         let delta = document.get("sleep_score_delta").and_then(Value::as_f64);
         match (document.get("type").and_then(Value::as_str).unwrap_or_default(), delta) {
             ("long_sleep", _) => Some(Self::Long),
-            ("late_nap", _) => Some(Self::Nap),
             // False detections, and what the wearer deleted.
             ("rest" | "deleted", _) => None,
             ("sleep", Some(0.0)) => Some(Self::Counted),
-            ("sleep", Some(_)) => Some(Self::Nap),
+            ("late_nap", _) | ("sleep", Some(_)) => Some(Self::Nap),
             _ => Some(Self::Unconfirmed),
         }
     }
