@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn parent_that_is_no_object_is_named() {
-        let at = |document: &Value| locate(document, "/a/b").map(|value| value.cloned());
+        let at = |document: &Value| locate(document, "/a/b").map(Option::<&Value>::cloned);
         assert_eq!(at(&json!({"a": {"b": 1}})), Ok(Some(json!(1))));
         for absent in [json!({}), json!({"a": null}), json!({"a": {}}), json!({"a": {"b": null}})] {
             assert_eq!(at(&absent), Ok(None), "{absent}");
