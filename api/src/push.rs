@@ -116,9 +116,7 @@ async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result
             (document.into_iter().collect(), rejected)
         }
     };
-    let reasons = rejected.iter().take(MAX_SAID);
-    let reasons = reasons.map(|it| Reason { id: it.id.clone(), reason: it.reason.clone() }).collect();
-    let batch = Batch {
+    let mut batch = Batch {
         person: person.id,
         collection,
         covered: None,
@@ -127,7 +125,11 @@ async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result
         nearby: Vec::new(),
         rejected,
     };
-    let applied = state.primary.apply(&batch, (state.now)()).await?;
+    let now = (state.now)();
+    batch.quarantine_future(now);
+    let reasons = batch.rejected.iter().take(MAX_SAID);
+    let reasons = reasons.map(|it| Reason { id: it.id.clone(), reason: it.reason.clone() }).collect();
+    let applied = state.primary.apply(&batch, now).await?;
     let pushed = Pushed {
         new: applied.new,
         changed: applied.changed,

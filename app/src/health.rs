@@ -45,7 +45,8 @@ impl Databases {
         }
         let stores = std::iter::once(store).chain(replica).cloned().collect();
         let databases = Self { stores, answers_from_them: runs(Role::Ingest) || runs(Role::Api) };
-        lifecycle.spawn("database probes", databases.clone().probe_until(lifecycle.stop.clone()));
+        let (probed, stop) = (databases.clone(), lifecycle.stop.clone());
+        lifecycle.supervise("database probes", move || probed.clone().probe_until(stop.clone()));
         databases
     }
 

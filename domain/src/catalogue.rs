@@ -45,9 +45,11 @@ pub struct Label {
 pub enum Pick {
     /// The day's one document.
     Only,
-    /// The night: the longest completed `long_sleep` of the day.
+    /// The night: the longest completed `long_sleep` of the day; on a day that Oura scored without one, its longest
+    /// `sleep`.
     Night,
-    /// Every other sleep that counts: further `long_sleep`, `late_nap`, and `sleep` once Oura has scored it.
+    /// Every other sleep that counts: further `long_sleep`, `late_nap`, and `sleep` once Oura has scored it. What shares
+    /// its time with the night or another nap is a version of that, and counts once.
     Naps,
     /// The night and the naps, for points within the day.
     Counted,
@@ -91,6 +93,21 @@ pub enum Source {
         /// `None` where rows have no kinds.
         kind: Option<&'static str>,
     },
+}
+
+impl Source {
+    /// Which documents of a day it reads; `None` for rows, which are all of them.
+    pub const fn pick(self) -> Option<Pick> {
+        match self {
+            Self::Number(pick, _)
+            | Self::Count(pick)
+            | Self::Span(pick, ..)
+            | Self::State(pick, ..)
+            | Self::Samples(pick, ..)
+            | Self::Codes { pick, .. } => Some(pick),
+            Self::Rows { .. } => None,
+        }
+    }
 }
 
 /// How far a sample object is measurement.

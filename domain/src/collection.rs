@@ -5,6 +5,9 @@ mod table;
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::{SignedDuration, Timestamp};
+
+use crate::day::Day;
 use crate::theme::Theme;
 
 /// A collection of Oura's API v2.
@@ -58,7 +61,7 @@ pub enum Window {
     /// `start_datetime`/`end_datetime`; bare rows with a `timestamp`, gathered here into one document per UTC day.
     Instants,
     /// Nothing: the answer is what holds at the moment, without a day and without a past. It is filed here as one
-    /// document of the UTC day it was observed on, so that history shows what changed and when.
+    /// document of the day it was observed on, by the person's calendar, so that history shows what changed and when.
     Whole,
 }
 
@@ -131,6 +134,21 @@ impl Collection {
     /// See [`CollectionInfo::is_of_the_night`].
     pub const fn is_of_the_night(self) -> bool {
         self.info().is_of_the_night
+    }
+
+    /// The first moment at which a document of `day` can exist: when the day begins in the first zone on earth. A night
+    /// that ends after 18:00 counts for the day that follows. Of a time series, whose days are UTC's, when that begins.
+    pub fn first_moment(self, day: Day) -> Timestamp {
+        day.midnight_utc() - self.lead()
+    }
+
+    /// How long before 00:00 UTC of a day its documents can exist.
+    pub(crate) const fn lead(self) -> SignedDuration {
+        match self.window() {
+            Window::Instants => SignedDuration::ZERO,
+            _ if self.is_of_the_night() => SignedDuration::from_hours(14 + 6),
+            _ => SignedDuration::from_hours(14),
+        }
     }
 
     /// See [`CollectionInfo::accumulates`].

@@ -88,6 +88,12 @@ impl Day {
         read(str::from_utf8(&text).expect("BUG: digits and dashes are text"))
     }
 
+    /// When its activity ends: Oura's day of movement is over at 04:00 of the next, by the wearer's clock.
+    pub fn end_of_activity(self, zone: &TimeZone) -> Timestamp {
+        let end = self.plus(1);
+        zone.to_timestamp(end.0.at(4, 0, 0, 0)).unwrap_or_else(|_| end.midnight_utc())
+    }
+
     /// 00:00 UTC of this day: how a bare date is read by Oura's filters and drawn by Grafana.
     pub fn midnight_utc(self) -> Timestamp {
         TimeZone::UTC.to_timestamp(self.0.at(0, 0, 0, 0)).expect("BUG: every accepted day has a midnight UTC")

@@ -11,8 +11,13 @@ use crate::catalogue::{Metric, Pick, Source, Until};
 use crate::collection::Collection;
 use crate::day::Day;
 use crate::document::row_time;
+use crate::json::locate;
 use crate::ring::newest_ring;
 use crate::unit::Unit;
+
+mod sleeps;
+
+use sleeps::Sleeps;
 
 /// What the documents of one collection say about one day.
 #[derive(Debug, Default, PartialEq)]
@@ -72,15 +77,38 @@ impl Series {
 /// Derives a day. `bodies` are all documents of `collection` whose day is `day`; one that is no JSON says nothing (the
 /// store only holds documents that parsed).
 pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<Item = &'a str>) -> Derived {
+    derive_beside(collection, day, bodies, [])
+}
+
+/// The collection whose documents of the same day help to read those of another: a sleep score says that a day had a
+/// night.
+pub const fn beside(collection: Collection) -> Option<Collection> {
+    match collection {
+        Collection::Sleep => Some(Collection::DailySleep),
+        _ => None,
+    }
+}
+
+/// Derives a day; `others` are the documents of the collection [`beside`] it.
+pub fn derive_beside<'a>(
+    collection: Collection,
+    day: Day,
+    bodies: impl IntoIterator<Item = &'a str>,
+    others: impl IntoIterator<Item = &'a str>,
+) -> Derived {
     let documents: Vec<Value> =
         bodies.into_iter().filter_map(|body| serde_json::from_str(body).ok()).collect();
-    let picks = Picks::of(&documents);
+    let picks = match collection {
+        Collection::Sleep => Picks::of_sleeps(&documents, day, others.into_iter().any(is_scored)),
+        _ => Picks::of(&documents),
+    };
     let mut derived = Derived::default();
     for metric in Metric::of(collection) {
         match metric.source {
             Source::Number(pick, pointer) => {
                 let picked = picks.get(pick);
-                let values = picked.iter().filter_map(|document| number(metric.unit, document, pointer, day));
+                let values =
+                    picked.iter().filter_map(|document| number_at(metric.unit, document, pointer, day));
                 let value = values.reduce(|sum, value| sum + value);
                 derived.push_daily(picks.know(pick), metric, value);
             }
@@ -131,7 +159,15 @@ impl Derived {
     }
 }
 
+/// Whether a document of `daily_sleep` has a score.
+pub fn is_scored(body: &str) -> bool {
+    let document: Option<Value> = serde_json::from_str(body).ok();
+    let score = document.as_ref().and_then(|document| document.get("score")?.as_f64());
+    score.is_some_and(|score| Unit::Score.base(score).is_some())
+}
+
 /// The documents of a day, sorted out once.
+#[derive(Default)]
 struct Picks<'a> {
     all: &'a [Value],
     only: Vec<&'a Value>,
@@ -143,21 +179,19 @@ struct Picks<'a> {
 
 impl<'a> Picks<'a> {
     fn of(documents: &'a [Value]) -> Self {
-        let mut counted: Vec<&Value> = documents.iter().filter(|document| counts(document)).collect();
-        counted.sort_by_key(|document| instant(document, "/bedtime_start"));
-        let night = counted
-            .iter()
-            .copied()
-            .filter(|d| kind(d) == "long_sleep")
-            .max_by_key(|document| length(document));
         Self {
             all: documents,
             only: documents.last().into_iter().collect(),
-            night: night.into_iter().collect(),
-            naps: counted.iter().copied().filter(|d| !night.is_some_and(|n| std::ptr::eq(n, *d))).collect(),
-            counted,
             newest: documents.last().and_then(newest_ring).into_iter().collect(),
+            ..Self::default()
         }
+    }
+
+    fn of_sleeps(documents: &'a [Value], day: Day, scored: bool) -> Self {
+        let Sleeps { night, naps } = Sleeps::of(documents, day, scored);
+        let mut counted: Vec<&Value> = night.into_iter().chain(naps.iter().copied()).collect();
+        counted.sort_by_key(|document| instant(document, "/bedtime_start"));
+        Self { night: night.into_iter().collect(), naps, counted, ..Self::of(documents) }
     }
 
     /// Whether the day has anything to say about a pick, be it "none": no nap is a fact once the night is known, and no
@@ -190,37 +224,17 @@ impl<'a> Picks<'a> {
 /// Seconds between two instants of a document.
 pub(crate) fn span(document: &Value, start: &str, end: &str) -> Option<f64> {
     let seconds = instant(document, end)?.duration_since(instant(document, start)?).as_secs_f64();
+    // One that ends before it starts is put aside; this is for documents stored by a version that did not.
     (seconds >= 0.0).then_some(seconds)
-}
-
-/// Whether a sleep period is sleep: over, and neither a false detection (`rest`) nor deleted. Oura types short
-/// detections `sleep` long before anyone confirms them, some of thirty seconds; the ones it counts carry a score delta.
-fn counts(document: &Value) -> bool {
-    let over = instant(document, "/bedtime_end").is_some();
-    let confirmed = || document.get("sleep_score_delta").is_some_and(Value::is_number);
-    over && match kind(document) {
-        "long_sleep" | "late_nap" => true,
-        "sleep" => confirmed(),
-        _ => false,
-    }
-}
-
-fn kind(document: &Value) -> &str {
-    document.get("type").and_then(Value::as_str).unwrap_or_default()
-}
-
-/// Milliseconds from falling to getting up.
-fn length(document: &Value) -> i64 {
-    let at = |pointer| instant(document, pointer).map_or(0, Timestamp::as_millisecond);
-    at("/bedtime_end") - at("/bedtime_start")
 }
 
 pub(crate) fn instant(document: &Value, pointer: &str) -> Option<Timestamp> {
     DateTimeParser::new().parse_timestamp(document.pointer(pointer)?.as_str()?).ok()
 }
 
-pub(crate) fn number(unit: Unit, document: &Value, pointer: &str, day: Day) -> Option<f64> {
-    unit.read(document.pointer(pointer)?, day).ok().flatten()
+/// The number that a pointer of the catalogue holds, in its base unit.
+pub(crate) fn number_at(unit: Unit, document: &Value, pointer: &'static str, day: Day) -> Option<f64> {
+    unit.read(locate(document, pointer).ok()??, day).ok().flatten()
 }
 
 fn samples(metric: &'static Metric, document: &Value, pointer: &str, until: Until) -> Option<Series> {
@@ -259,7 +273,7 @@ fn rows(
     metric: &'static Metric,
     day: Day,
     documents: &[Value],
-    value: &str,
+    value: &'static str,
     kind: Option<&str>,
 ) -> Option<Series> {
     let named = |word: &str| Metric::of(metric.collection).any(|m| m.label.is_some_and(|l| l.value == word));
@@ -274,7 +288,7 @@ fn rows(
         .filter_map(Value::as_array)
         .flatten()
         .filter(|row| mine(row))
-        .filter_map(|row| Some((row_time(row)?, number(metric.unit, row, value, day)?)))
+        .filter_map(|row| Some((row_time(row)?, number_at(metric.unit, row, value, day)?)))
         .collect();
     points.sort_by_key(|(at, _)| *at);
     points.dedup_by_key(|(at, _)| *at);

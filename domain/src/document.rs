@@ -1,6 +1,7 @@
 //! One thing Oura returned, kept as it came. Parsing checks only what the house relies on (an id, a day, the types of
 //! the numbers in the catalogue); everything else, known or not, rides along in the body.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::fmt::temporal::DateTimeParser;
@@ -11,17 +12,25 @@ use serde_json::value::RawValue;
 use crate::catalogue::{Metric, Source};
 use crate::collection::{Collection, Window};
 use crate::day::Day;
-use crate::unit::Unit;
+use crate::json;
+
+mod ahead;
+mod check;
+
+pub use ahead::{AHEAD, CLOCK_SKEW, newest_day};
 
 /// A document, or for a time series the rows of one UTC day, or for a collection without a past what was observed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
-    /// Oura's id; where many rows or observations make one document, the UTC day.
+    /// Oura's id; where many rows or observations make one document, the day.
     pub id: String,
     /// The civil day it belongs to; for a time series the UTC day.
     pub day: Day,
-    /// The JSON text as Oura sent it; for a time series the array of its rows. The profile goes without its e-mail.
+    /// The JSON text as Oura sent it; for a time series the array of its rows. The profile goes without its e-mail, and
+    /// half an emoji is replaced by U+FFFD.
     pub body: String,
+    /// The earliest moment at which it can exist: its day has begun somewhere, and what it says was measured is past.
+    pub not_before: Timestamp,
 }
 
 /// Something Oura returned that cannot be used. It is kept with its body, counted and listed, never dropped.
@@ -48,6 +57,28 @@ impl Rejected {
 /// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
 const MAX_ID: usize = 256;
 
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && id.len() <= MAX_ID && !id.contains(char::is_control)
+}
+
+/// Where a document says its day; events have the second.
+const DAYS: [&str; 2] = ["day", "start_day"];
+
+/// What names a document that cannot be read as a whole.
+#[derive(Default)]
+struct Shallow {
+    id: Option<String>,
+    day: Option<Day>,
+}
+
+/// Reads the outermost fields and leaves what is in them alone.
+fn shallow(body: &str) -> Shallow {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(body).unwrap_or_default();
+    let text = |name: &str| fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let day = DAYS.iter().find_map(|name| text(name)).and_then(|day| day.parse().ok());
+    Shallow { id: text("id").filter(|id| is_id(id)), day }
+}
+
 impl Rejected {
     /// Something without a readable id: its name is made of its content.
     pub fn unnamed(reason: String, body: String) -> Self {
@@ -63,29 +94,27 @@ impl Document {
             reason,
             body: body.to_owned(),
         };
-        let value: Value = serde_json::from_str(body)
-            .map_err(|error| reject(None, format!("no JSON: {}", place(&error))))?;
-        let no_day = || "/day: expected a date between 2000 and 2199".to_owned();
-        let day = ["/day", "/start_day"].iter().find_map(|pointer| value.pointer(pointer)?.as_str());
+        let (value, text) = json::read(body).map_err(|error| {
+            // Too deep or damaged inside: its own name may still be readable.
+            reject(shallow(body).id.as_deref(), format!("no JSON: {}", place(&error)))
+        })?;
+        let said_in = DAYS.iter().find(|name| value.get(name).is_some());
+        let no_day = || format!("/{}: expected a date between 2000 and 2199", said_in.unwrap_or(&"day"));
+        let day = DAYS.iter().find_map(|name| value.get(name)?.as_str());
         let date: Option<Day> = day.and_then(|day| day.parse().ok());
         let id = match value.get("id") {
-            Some(Value::String(id))
-                if !id.is_empty() && id.len() <= MAX_ID && !id.contains(char::is_control) =>
-            {
-                id
-            }
+            Some(Value::String(id)) if is_id(id) => id,
             // Only a text that is a day may name anything: the store cannot hold every other.
-            None if collection.is_once_a_day() && day.is_some() => match day.filter(|_| date.is_some()) {
+            None if collection.is_once_a_day() && said_in.is_some() => match day.filter(|_| date.is_some()) {
                 Some(day) => day,
                 None => return Err(reject(None, no_day())),
             },
             _ => return Err(reject(None, "/id: expected a text of 1 to 256 plain bytes".into())),
         };
         let Some(day) = date else { return Err(reject(Some(id), no_day())) };
-        for metric in Metric::of(collection) {
-            check(metric, &value, day).map_err(|reason| reject(Some(id), reason))?;
-        }
-        Ok(Self { id: id.to_owned(), day, body: body.to_owned() })
+        let newest = check::check(collection, &value, day).map_err(|reason| reject(Some(id), reason))?;
+        let not_before = collection.first_moment(day).max(newest.unwrap_or(Timestamp::MIN));
+        Ok(Self { id: id.to_owned(), day, body: text.into_owned(), not_before })
     }
 
     /// Gathers rows of a [`Window::Instants`] collection into one document per UTC day: rows in order of time, a
@@ -96,11 +125,11 @@ impl Document {
     ) -> (Vec<Self>, Vec<Rejected>) {
         debug_assert_eq!(collection.window(), Window::Instants, "only time series are gathered");
         let mut rejected = Vec::new();
-        let mut known: BTreeMap<(Timestamp, String), &str> = BTreeMap::new();
+        let mut known: BTreeMap<(Timestamp, String), Cow<'_, str>> = BTreeMap::new();
         for body in rows {
             match parse_row(collection, body) {
-                Ok(key) => {
-                    known.insert(key, body);
+                Ok((at, kind, body)) => {
+                    known.insert((at, kind), body);
                 }
                 Err(reason) => {
                     rejected.push(Rejected::unnamed(reason, body.to_owned()));
@@ -113,9 +142,15 @@ impl Document {
             match documents.last_mut() {
                 Some(open) if open.day == day => {
                     open.body.push(',');
-                    open.body.push_str(body);
+                    open.body.push_str(&body);
+                    open.not_before = at;
                 }
-                _ => documents.push(Self { id: day.to_string(), day, body: format!("[{body}") }),
+                _ => documents.push(Self {
+                    id: day.to_string(),
+                    day,
+                    body: format!("[{body}"),
+                    not_before: at,
+                }),
             }
         }
         for document in &mut documents {
@@ -136,22 +171,30 @@ impl Document {
         debug_assert_eq!(collection.window(), Window::Whole, "only what has no past is observed");
         let mut rejected = Vec::new();
         let mut kept = Vec::new();
+        let mut not_before = collection.first_moment(day);
         for item in items {
             let item =
                 if collection == Collection::PersonalInfo { without_email(item) } else { item.to_owned() };
             match check_item(collection, &item, day) {
-                Ok(()) => kept.push(item),
+                Ok((item, newest)) => {
+                    not_before = not_before.max(newest.unwrap_or(Timestamp::MIN));
+                    kept.push(item);
+                }
                 Err(reason) => rejected.push(Rejected { id: fingerprint(&item), reason, body: item }),
             }
         }
         let body = if collection.is_single() { kept.pop() } else { Some(format!("[{}]", kept.join(","))) };
-        (body.map(|body| Self { id: day.to_string(), day, body }), rejected)
+        (body.map(|body| Self { id: day.to_string(), day, body, not_before }), rejected)
     }
 
-    /// The UTC day a row of a time series belongs to, be the row usable or not.
-    pub fn row_day(row: &str) -> Option<Day> {
-        let value: Value = serde_json::from_str(row).ok()?;
-        Some(Day::at(row_time(&value)?, &TimeZone::UTC))
+    /// The day that a body claims, whether it is usable or not: of rows the UTC day of the first one.
+    pub fn day_of(collection: Collection, body: &str) -> Option<Day> {
+        if collection.window() == Window::Instants {
+            let row = Self::items(body).first().map_or(body, |row| *row);
+            let (value, _) = json::read(row).ok()?;
+            return Some(Day::at(row_time(&value)?, &TimeZone::UTC));
+        }
+        shallow(body).day
     }
 
     /// The rows or rings a gathered body is made of; none for any other.
@@ -171,11 +214,12 @@ pub fn rows(body: &str) -> usize {
     serde_json::from_str::<Vec<serde::de::IgnoredAny>>(body).map_or(0, |rows| rows.len())
 }
 
-/// Whether an item has an id and the types the catalogue relies on.
-fn check_item(collection: Collection, item: &str, day: Day) -> Result<(), String> {
-    let value: Value = serde_json::from_str(item).map_err(|error| format!("no JSON: {}", place(&error)))?;
+/// Whether an item has an id and the types the catalogue relies on. Returns the latest instant it claims.
+fn check_item(collection: Collection, item: &str, day: Day) -> Result<(String, Option<Timestamp>), String> {
+    let (value, body) = json::read(item).map_err(|error| format!("no JSON: {}", place(&error)))?;
     value.get("id").and_then(Value::as_str).ok_or("/id: expected a text")?;
-    Metric::of(collection).try_for_each(|metric| check(metric, &value, day))
+    let newest = check::check(collection, &value, day)?;
+    Ok((body.into_owned(), newest))
 }
 
 /// The profile without what names its owner; every other field keeps its bytes. What is no object is dropped whole,
@@ -189,74 +233,30 @@ fn without_email(item: &str) -> String {
     kept.unwrap_or_else(|| "null".to_owned())
 }
 
-/// The time and kind that tell a row from every other.
-fn parse_row(collection: Collection, body: &str) -> Result<(Timestamp, String), String> {
-    let value: Value = serde_json::from_str(body).map_err(|error| format!("no JSON: {}", place(&error)))?;
+/// The time and kind that tell a row from every other, and its text.
+fn parse_row(collection: Collection, body: &str) -> Result<(Timestamp, String, Cow<'_, str>), String> {
+    let (value, body) = json::read(body).map_err(|error| format!("no JSON: {}", place(&error)))?;
     let at = row_time(&value).ok_or("/timestamp: expected an RFC 3339 time of this age")?;
     let day = Day::at(at, &TimeZone::UTC);
-    let mut kind = "";
+    let (mut kind, mut checked) = ("", "");
     for metric in Metric::of(collection) {
-        if let Source::Rows { value: number, kind: pointer } = metric.source {
-            kind = pointer.and_then(|pointer| value.pointer(pointer)?.as_str()).unwrap_or_default();
-            read(metric.unit, &value, number, day)?;
+        if let Source::Rows { value: number, kind: pointer } = metric.source
+            && number != checked
+        {
+            checked = number;
+            if let Some(pointer) = pointer {
+                kind = check::kind(&value, pointer)?;
+            }
+            check::read(metric.unit, &value, number, day)?;
         }
     }
-    Ok((at, kind.to_owned()))
+    Ok((at, kind.to_owned(), body))
 }
 
 /// A row's instant, when it lies on an accepted day.
 pub(crate) fn row_time(row: &Value) -> Option<Timestamp> {
     let at = DateTimeParser::new().parse_timestamp(row.get("timestamp")?.as_str()?).ok()?;
     (Day::FIRST.midnight_utc() <= at && at < Day::LAST.midnight_utc()).then_some(at)
-}
-
-/// Whether what `metric` points to has the type it needs. Absence is always fine.
-fn check(metric: &Metric, document: &Value, day: Day) -> Result<(), String> {
-    let text_or_null = |pointer: &str| match document.pointer(pointer) {
-        None | Some(Value::Null | Value::String(_)) => Ok(()),
-        Some(_) => Err(format!("{pointer}: expected a text")),
-    };
-    match metric.source {
-        Source::Number(_, pointer) => read(metric.unit, document, pointer, day).map(drop),
-        Source::State(_, pointer, _) => text_or_null(pointer),
-        Source::Span(_, start, end) => {
-            read(Unit::Timestamp, document, start, day)?;
-            read(Unit::Timestamp, document, end, day).map(drop)
-        }
-        Source::Codes { pointer, start, .. } => {
-            text_or_null(pointer)?;
-            read(Unit::Timestamp, document, start, day).map(drop)
-        }
-        Source::Samples(_, pointer, _) => check_samples(document, pointer),
-        Source::Count(_) | Source::Rows { .. } => Ok(()),
-    }
-}
-
-fn check_samples(document: &Value, pointer: &str) -> Result<(), String> {
-    let samples = match document.pointer(pointer) {
-        None | Some(Value::Null) => return Ok(()),
-        Some(samples) => samples,
-    };
-    let items = samples.get("items").and_then(Value::as_array);
-    if items.is_none_or(|items| !items.iter().all(|item| item.is_null() || item.is_number())) {
-        return Err(format!("{pointer}/items: expected a list of numbers and nulls"));
-    }
-    if samples
-        .get("interval")
-        .and_then(Value::as_f64)
-        .is_none_or(|interval| !(0.001..=86_400.0).contains(&interval))
-    {
-        return Err(format!("{pointer}/interval: expected seconds"));
-    }
-    if row_time(samples).is_none() {
-        return Err(format!("{pointer}/timestamp: expected an RFC 3339 time"));
-    }
-    Ok(())
-}
-
-fn read(unit: Unit, document: &Value, pointer: &str, day: Day) -> Result<Option<f64>, String> {
-    let value = document.pointer(pointer).unwrap_or(&Value::Null);
-    unit.read(value, day).map_err(|expected| format!("{pointer}: expected {expected}"))
 }
 
 /// Where JSON broke; serde's own text can quote the input, which may be a health value.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::catalogue::{Metric, Pick, Source};
 use crate::collection::Collection;
 use crate::day::Day;
-use crate::derive::{instant, number, span};
+use crate::derive::{instant, number_at, span};
 
 /// What one document says by itself.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,7 +35,7 @@ impl Event {
             let value = match metric.source {
                 // What a nap adds to its day is the same field as what the night has.
                 Source::Number(Pick::Naps, _) => None,
-                Source::Number(_, pointer) => number(metric.unit, &document, pointer, day),
+                Source::Number(_, pointer) => number_at(metric.unit, &document, pointer, day),
                 Source::Span(pick, start, end) => {
                     matches(pick, &document).then(|| span(&document, start, end)).flatten()
                 }

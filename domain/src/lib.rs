@@ -15,6 +15,7 @@ pub mod drift;
 pub mod event;
 pub mod failure;
 pub mod history;
+mod json;
 pub mod person;
 pub mod reason;
 pub mod ring;

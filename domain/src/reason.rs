@@ -187,8 +187,8 @@ impl Today {
     /// On the calendar that the collection's days follow.
     pub fn of(self, collection: Collection) -> Day {
         match collection.window() {
-            Window::Days => self.local,
-            Window::Instants | Window::Whole => self.utc,
+            Window::Days | Window::Whole => self.local,
+            Window::Instants => self.utc,
         }
     }
 }

@@ -123,7 +123,7 @@ impl Unit {
             Self::Kilocalories => ", kcal * 4184",
             Self::Kilograms => ", kilograms * 1000",
             Self::MetMinutes => ", MET-minutes * 60",
-            Self::WallClock => ", as seconds on the wall clock since midnight of its day",
+            Self::WallClock => ", as seconds on its wall clock since that midnight",
             Self::Timestamp => ", as Unix time",
             Self::Flag => ", true as 1",
             _ => "",

@@ -29,7 +29,9 @@ pub fn documents(data: &[u8]) {
     match collection.window() {
         Window::Days => match Document::parse(collection, text) {
             Ok(document) => {
-                assert_eq!(document.body, text, "a document is kept as it came");
+                // Half an emoji and a number out of range are repaired; all else is kept as it came.
+                let plain = serde_json::from_str::<Value>(text).is_ok();
+                assert!(!plain || document.body == text, "a document is kept as it came");
                 sound(collection, &document);
             }
             Err(rejected) => {
@@ -86,9 +88,11 @@ pub fn page(data: &[u8]) {
     let Ok(window) = ingest::page(collection, TODAY, body) else { return };
     // What stands beside the documents may be any bytes.
     let text = String::from_utf8_lossy(body);
+    // What the parser of JSON refuses inside a document is repaired.
+    let plain = serde_json::from_slice::<Value>(body).is_ok();
     for document in &window.documents {
         sound(collection, document);
-        assert!(collection.window() != Window::Days || text.contains(&document.body));
+        assert!(!plain || collection.window() != Window::Days || text.contains(&document.body));
     }
     for rejected in &window.rejected {
         // Of a profile, what could be an e-mail is not.

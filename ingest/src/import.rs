@@ -71,7 +71,7 @@ pub async fn import(
     let reading = tokio::task::spawn_blocking(move || read(export, |part| parts.blocking_send(part).is_ok()));
     let mut stored = Vec::new();
     while let Some(part) = ready.recv().await {
-        let batch = Batch {
+        let mut batch = Batch {
             person: person.id,
             collection: part.collection,
             covered: None,
@@ -80,12 +80,18 @@ pub async fn import(
             origin: Origin::Import,
             nearby: Vec::new(),
         };
-        stored.push((part.file, store.apply(&batch, now).await?));
+        let readable = batch.rejected.len();
+        batch.quarantine_future(now);
+        let ahead: Vec<String> = batch.rejected[readable..].iter().map(|it| it.reason.clone()).collect();
+        stored.push((part.file, ahead, store.apply(&batch, now).await?));
         progress(part.position);
     }
     let mut report = reading.await.expect("BUG: reading an export does not panic");
-    for (file, applied) in stored {
+    for (file, ahead, applied) in stored {
         report.files[file].documents += applied;
+        for reason in ahead {
+            *report.files[file].rejected.entry(reason).or_default() += 1;
+        }
     }
     Ok(report)
 }

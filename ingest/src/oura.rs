@@ -184,7 +184,7 @@ impl Client {
                     rows.extend(page.data.into_iter().map(|raw| raw.get().to_owned()));
                 }
             }
-            // An empty token is the end as well.
+            // No token and an empty one are the end.
             let Some(token) = page.next_token.filter(|token| !token.is_empty()) else {
                 let rows = rows.iter().map(String::as_str);
                 window.gather(collection, range.last(), rows);

@@ -23,6 +23,15 @@ pub struct Read {
     pub newest_document: Option<Day>,
 }
 
+/// The day it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Today {
+    /// In UTC: decides how far to ask.
+    pub utc: Day,
+    /// On the person's calendar: the day under which what has no past is filed.
+    pub local: Day,
+}
+
 /// What to ask, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -47,9 +56,9 @@ pub struct Horizon {
 const LATEST_ARRIVAL: i64 = 60;
 
 /// The requests that bring every collection up to date: first the recent days of all, then history, newest first.
-pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Day, horizon: Horizon) -> Plan {
+pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Today, horizon: Horizon) -> Plan {
     // East of Greenwich it is already tomorrow.
-    let newest = today.plus(1);
+    let newest = today.utc.plus(1);
     let oldest = horizon.history_from.min(newest);
     let mut recent = Vec::new();
     let mut history = Vec::new();
@@ -58,11 +67,13 @@ pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Day, horizon: Hori
         let read = read(collection);
         if collection.window() == Window::Whole {
             // It has no past to ask for, and once a day shows every change.
-            if read.is_none_or(|read| read.covered.last() != today) {
-                recent.push(Request { collection, range: DayRange::ending(today, 1) });
+            if read.is_none_or(|read| read.covered.last() != today.local) {
+                recent.push(Request { collection, range: DayRange::ending(today.local, 1) });
             }
             continue;
         }
+        // What a clock read that was ahead is nothing to go on from.
+        let read = read.filter(|read| read.covered.first() <= newest);
         let first = match read {
             // The days missed since the last pass, and the trailing ones again; in order of time, because what has
             // been read must stay unbroken. Days that were empty when they were read may have filled since.
@@ -111,6 +122,10 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn today(text: &str) -> Today {
+        Today { utc: day(text), local: day(text) }
+    }
+
     fn horizon(from: &str) -> Horizon {
         Horizon { history_from: day(from), trailing_days: 7 }
     }
@@ -135,7 +150,7 @@ mod tests {
 
     #[test]
     fn a_first_sync_starts_with_the_newest_days_of_everything() {
-        let Plan { requests, recent } = plan(|_| None, day("2026-03-15"), horizon("2026-01-01"));
+        let Plan { requests, recent } = plan(|_| None, today("2026-03-15"), horizon("2026-01-01"));
         assert_eq!(recent, Collection::ALL.len());
         let all = Collection::ALL.len();
         let first: Vec<Collection> = requests.iter().take(all).map(|request| request.collection).collect();
@@ -154,7 +169,7 @@ mod tests {
     #[test]
     fn a_later_pass_reads_the_trailing_days_again_and_nothing_else() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
-        let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
+        let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(asked(&requests, Collection::Sleep), ranges(&[("2026-03-09", "2026-03-16")]));
         let series = Collection::ALL.iter().filter(|c| c.window() == domain::Window::Instants).count();
         assert_eq!(
@@ -167,7 +182,7 @@ mod tests {
     #[test]
     fn days_missed_while_switched_off_come_in_order() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-01-31")).unwrap();
-        let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
+        let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(
             asked(&requests, Collection::Sleep),
             ranges(&[("2026-01-24", "2026-02-14"), ("2026-02-15", "2026-03-16")])
@@ -179,7 +194,7 @@ mod tests {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
         let first = |newest: &str| {
             let read = Read { covered, newest_document: Some(day(newest)) };
-            let requests = plan(|_| Some(read), day("2026-03-15"), horizon("2026-01-01")).requests;
+            let requests = plan(|_| Some(read), today("2026-03-15"), horizon("2026-01-01")).requests;
             asked(&requests, Collection::Sleep)[0].0.clone()
         };
         assert_eq!(first("2026-03-05"), "2026-02-26", "ten days without the phone");
@@ -190,7 +205,7 @@ mod tests {
     fn what_has_no_past_is_asked_for_once_a_day() {
         let asked_on = |last: &str| {
             let covered = DayRange::new(day("2026-01-01"), day(last)).unwrap();
-            let requests = plan(|_| Some(read(covered)), day("2026-03-15"), horizon("2026-01-01")).requests;
+            let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
             asked(&requests, Collection::PersonalInfo)
         };
         assert_eq!(asked_on("2026-03-14"), ranges(&[("2026-03-15", "2026-03-15")]));
@@ -205,9 +220,32 @@ mod tests {
     }
 
     #[test]
+    fn profile_and_ring_are_filed_under_the_person_s_day() {
+        let evening_west = Today { utc: day("2026-03-16"), local: day("2026-03-15") };
+        let morning_east = Today { utc: day("2026-03-14"), local: day("2026-03-15") };
+        for today in [evening_west, morning_east] {
+            let requests = plan(|_| None, today, horizon("2026-03-01")).requests;
+            assert_eq!(asked(&requests, Collection::PersonalInfo), ranges(&[("2026-03-15", "2026-03-15")]));
+            assert_eq!(
+                asked(&requests, Collection::RingConfiguration),
+                ranges(&[("2026-03-15", "2026-03-15")])
+            );
+            let newest = &asked(&requests, Collection::Sleep)[0].1;
+            assert_eq!(*newest, today.utc.plus(1).to_string());
+        }
+    }
+
+    #[test]
+    fn what_a_clock_ahead_read_is_nothing_to_go_on_from() {
+        let covered = DayRange::new(day("2029-01-01"), day("2029-03-16")).unwrap();
+        let first = plan(|_| None, today("2026-03-15"), horizon("2026-01-01"));
+        assert_eq!(plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")), first);
+    }
+
+    #[test]
     fn a_clock_set_back_asks_for_nothing_odd() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
-        let requests = plan(|_| Some(read(covered)), day("2025-06-01"), horizon("2025-01-01")).requests;
+        let requests = plan(|_| Some(read(covered)), today("2025-06-01"), horizon("2025-01-01")).requests;
         assert!(requests.iter().all(|request| request.range.last() < day("2026-01-01")), "{requests:?}");
     }
 
@@ -224,7 +262,7 @@ mod tests {
             let horizon = Horizon { history_from: today.plus(-history), trailing_days: 7 };
             let mut covered: std::collections::BTreeMap<Collection, DayRange> = std::collections::BTreeMap::new();
             for cut in cuts.into_iter().chain([usize::MAX]) {
-                let plan = plan(|c| covered.get(&c).copied().map(read), today, horizon);
+                let plan = plan(|c| covered.get(&c).copied().map(read), Today { utc: today, local: today }, horizon);
                 for request in plan.requests.into_iter().take(cut) {
                     let before = covered.entry(request.collection).or_insert(request.range);
                     let (first, last) = (request.range.first(), request.range.last());

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::document::newest_day;
 use domain::{Collection, Day, DayRange};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -15,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
-use crate::plan::{self, Horizon, Plan, Read, Request};
+use crate::plan::{self, Horizon, Plan, Read, Request, Today};
 
 mod login;
 mod queue;
@@ -206,12 +207,21 @@ impl Ingest {
 
     async fn missing(&self) -> Result<Plan, store::Error> {
         let today = self.today();
+        let local = Day::at((self.clock)(), &self.zone());
         if today < OLDEST_NOW {
             // A machine that has just started may not know the time yet; a cursor set by it would be wrong for ever.
             tracing::error!(%today, "the clock is wrong; nothing is read until it is set");
             return Ok(Plan::default());
         }
         let states = self.store.sync_states(self.person.id).await?;
+        for state in &states {
+            let limit = newest_day(state.collection, (self.clock)());
+            if state.newest_day.is_some_and(|newest| newest > limit) {
+                let (person, collection) = (self.person.id, state.collection);
+                let days = self.store.quarantine_stored(person, collection, (self.clock)()).await?;
+                tracing::warn!(%collection, days, "stored documents lie in the future; quarantined");
+            }
+        }
         let fails = |request: &Request| {
             states.iter().any(|state| state.collection == request.collection && state.failure.is_some())
         };
@@ -219,7 +229,7 @@ impl Ingest {
             let state = states.iter().find(|state| state.collection == collection)?;
             Some(Read { covered: state.covered?, newest_document: state.newest_day })
         };
-        let mut plan = plan::plan(read, today, self.settings.horizon);
+        let mut plan = plan::plan(read, Today { utc: today, local }, self.settings.horizon);
         // What failed the last time may keep others waiting, or end the run; it is asked last. The sort is stable.
         let recent = plan.recent;
         plan.requests[..recent].sort_by_key(fails);
@@ -230,6 +240,11 @@ impl Ingest {
         Day::at((self.clock)(), &TimeZone::UTC)
     }
 
+    /// Of the person's calendar; UTC where this machine does not know it.
+    fn zone(&self) -> TimeZone {
+        TimeZone::get(&self.person.time_zone).unwrap_or(TimeZone::UTC)
+    }
+
     /// Stores a window. A database that refuses it is this collection's failure; one that is away is the pass's.
     async fn store_window(
         &self,
@@ -237,17 +252,10 @@ impl Ingest {
         window: Window,
     ) -> Result<Result<Applied, Failure>, store::Error> {
         let Request { collection, range } = request;
-        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-        for rejected in &window.rejected {
-            *reasons.entry(&rejected.reason).or_default() += 1;
-        }
-        for (reason, documents) in reasons {
-            // The reason names a field and a type, never a value.
-            tracing::warn!(%collection, reason, documents, "put aside what cannot be read; `myhealth doctor` lists it");
-        }
+        let now = (self.clock)();
         // Days to come have not been read, whatever was asked for.
         let known = range.last().min(self.today().plus(1));
-        let batch = Batch {
+        let mut batch = Batch {
             person: self.person.id,
             collection,
             covered: DayRange::new(range.first(), known).ok(),
@@ -256,7 +264,16 @@ impl Ingest {
             nearby: window.nearby,
             rejected: window.rejected,
         };
-        match self.store.apply(&batch, (self.clock)()).await {
+        batch.quarantine_future(now);
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for rejected in &batch.rejected {
+            *reasons.entry(&rejected.reason).or_default() += 1;
+        }
+        for (reason, documents) in reasons {
+            // The reason names a field and a type, never a value.
+            tracing::warn!(%collection, reason, documents, "put aside what cannot be read; `myhealth doctor` lists it");
+        }
+        match self.store.apply(&batch, now).await {
             Ok(applied) => {
                 self.metrics.count_documents(collection.name(), applied);
                 let Applied { withdrawn, doubted, .. } = applied;

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use domain::{Document, Rejected, Window};
+use domain::{Day, Document, Window};
 use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
@@ -15,6 +15,7 @@ use crate::backend::with_pool;
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
+use crate::sync;
 use crate::transaction::{Tx, with_conn};
 
 /// How long a doubtful absence must last; also how old a document must be to be missed at all, because one that a
@@ -60,8 +61,9 @@ fn verdict(suspicious: bool, since: Option<Timestamp>, now: Timestamp) -> Verdic
     match since {
         _ if !suspicious => Verdict::Gone,
         Some(since) if now.duration_since(since) >= AN_HOUR => Verdict::Gone,
-        Some(_) => Verdict::Waiting,
-        None => Verdict::Doubted,
+        Some(since) if since <= now => Verdict::Waiting,
+        // Never, or by a clock that was ahead.
+        _ => Verdict::Doubted,
     }
 }
 
@@ -88,24 +90,23 @@ impl Absent {
 /// A stored document of the days that were read.
 pub(crate) struct Stored {
     id: String,
+    day: Day,
     changed_at: Timestamp,
     missing_since: Option<Timestamp>,
 }
 
-type ExpectedRow = (String, String, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>);
+type ExpectedRow = (String, jiff_sqlx::Date, String, jiff_sqlx::Timestamp, Option<jiff_sqlx::Timestamp>);
 
 /// The documents that a complete answer of these days must have: those that the API has said once. Empty where the
 /// batch proves no absence.
 pub(crate) async fn expected(tx: &mut Tx, owner: Owner, batch: &Batch) -> Result<Vec<Stored>> {
-    // A document without a readable id may be any of them.
-    let nameless = batch.rejected.iter().any(Rejected::is_nameless);
     let lists_days = owner.collection.window() != Window::Whole;
-    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api && lists_days && !nameless) else {
+    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api && lists_days) else {
         return Ok(Vec::new());
     };
     let rows: Vec<ExpectedRow> = with_conn!(tx, conn => {
         sqlx::query_as(
-            "select id, origin, changed_at, missing_since from document
+            "select id, day, origin, changed_at, missing_since from document
              where person = $1 and collection = $2 and day between $3 and $4",
         )
         .bind(owner.person)
@@ -115,14 +116,16 @@ pub(crate) async fn expected(tx: &mut Tx, owner: Owner, batch: &Batch) -> Result
         .fetch_all(conn)
         .await?
     });
-    let said = rows.into_iter().filter(|(_, origin, ..)| Origin::names_oura(origin));
-    Ok(said
-        .map(|(id, _, changed_at, since)| Stored {
+    let said = rows.into_iter().filter(|row| Origin::names_oura(&row.2));
+    said.map(|(id, day, _, changed_at, since)| {
+        Ok(Stored {
             id,
+            day: sync::day(day)?,
             changed_at: changed_at.to_jiff(),
             missing_since: since.map(jiff_sqlx::Timestamp::to_jiff),
         })
-        .collect())
+    })
+    .collect()
 }
 
 /// Documents around the days asked for that are stored under one of those days: they have moved, and are not gone.
@@ -144,13 +147,22 @@ pub(crate) async fn compare(
     let mut absent = Absent::default();
     let whole_days = owner.collection.window() == Window::Instants;
     let put_aside: HashSet<&str> = batch.rejected.iter().map(|rejected| rejected.id.as_str()).collect();
+    // Something without a readable id may be any document of its day, and without a readable day any of all.
+    let nameless = batch.rejected.iter().filter(|rejected| rejected.is_nameless());
+    let days: BTreeSet<Option<Day>> =
+        nameless.map(|rejected| Document::day_of(owner.collection, &rejected.body)).collect();
     let lacks = |stored: &&Stored| {
-        let came = incoming.contains_key(stored.id.as_str()) || put_aside.contains(stored.id.as_str());
-        !came && now.duration_since(stored.changed_at) >= AN_HOUR
+        let came = incoming.contains_key(stored.id.as_str())
+            || put_aside.contains(stored.id.as_str())
+            || days.contains(&Some(stored.day));
+        let age = now.duration_since(stored.changed_at);
+        // One that a clock wrote which was ahead is old enough.
+        !came && (age >= AN_HOUR || age <= -AN_HOUR)
     };
     let missing: Vec<&Stored> = expected.iter().filter(lacks).collect();
     // A day of a time series is many rows, and nobody deletes them by hand.
-    let suspicious = whole_days || is_suspicious(expected.len(), missing.len(), incoming.len());
+    let suspicious =
+        whole_days || days.contains(&None) || is_suspicious(expected.len(), missing.len(), incoming.len());
     for stored in missing {
         if absent.judge(&stored.id, suspicious, stored.missing_since, now) == Verdict::Gone {
             absent.gone.push(stored.id.clone());
@@ -254,6 +266,10 @@ mod tests {
         assert_eq!(verdict(true, None, now), Verdict::Doubted);
         assert_eq!(verdict(true, before(59), now), Verdict::Waiting);
         assert_eq!(verdict(true, before(60), now), Verdict::Gone);
-        assert_eq!(verdict(true, before(-600), now), Verdict::Waiting, "a clock set back");
+        assert_eq!(
+            verdict(true, before(-600), now),
+            Verdict::Doubted,
+            "a clock set back: the hour begins anew"
+        );
     }
 }

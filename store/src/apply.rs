@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::{Collection, Day, DayRange, Document, Rejected};
+use domain::{Collection, Day, DayRange, Document, Rejected, Window};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
 
@@ -16,6 +17,8 @@ use crate::fingerprint::fingerprint;
 use crate::numbers::{self, Owner};
 use crate::origin::Origin;
 use crate::people;
+use crate::quarantine;
+use crate::rejected;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
 use crate::withdraw;
@@ -85,15 +88,20 @@ pub(crate) struct Known {
 }
 
 impl Store {
-    /// Stores a batch, derives the days it touches and notes how far has been read.
+    /// Stores a batch, derives the days it touches and notes how far has been read. What lies in the future is put aside,
+    /// and so is what is stored of it by a version that did not; what was put aside so and is past by now is read again.
     #[tracing::instrument(name = "db.document.apply", skip_all, fields(collection = %batch.collection, documents = batch.documents.len()))]
     pub async fn apply(&self, batch: &Batch, now: Timestamp) -> Result<Applied> {
         let owner = Owner { person: batch.person, collection: batch.collection };
         // A column keeps microseconds at best; what is compared later must be what was stored.
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let mut tx = self.begin().await?;
-        tx.lock(batch.person, batch.collection.name()).await?;
-        let written = write(&mut tx, owner, batch, now).await?;
+        tx.lock(batch.person, owner.lock_name()).await?;
+        let (past, _) = rejected::retry(&mut tx, owner, rejected::Which::Due, now).await?;
+        let batch = &*batch.without_future(now);
+        let mut written = write(&mut tx, owner, batch, now).await?;
+        written.days.extend(past.days);
+        written.days.extend(quarantine::stored_ahead(&mut tx, owner, now).await?);
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
         if batch.origin.is_archive() {
             // It says nothing about how reading Oura goes.
@@ -113,6 +121,7 @@ impl Store {
 }
 
 /// What [`write`] did.
+#[derive(Default)]
 pub(crate) struct Written {
     pub(crate) applied: Applied,
     /// The days that must be derived again.
@@ -143,7 +152,8 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     let gone: Vec<&str> = absent.gone.iter().map(String::as_str).collect();
     let (withdrawn, mut days) = withdraw::take_back(tx, owner, &gone, now).await?;
 
-    let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known));
+    let zone = if replaced.is_empty() { TimeZone::UTC } else { people::zone(tx, owner.person).await? };
+    let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known, &zone));
     keep_revisions(tx, owner, settled.map(|(document, _)| document.id.as_str()), now).await?;
     let unseen: Vec<&str> =
         fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
@@ -159,10 +169,11 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         let seen: Vec<&str> = incoming.keys().copied().filter(noted).collect();
         absent::note_seen(tx, owner, batch.origin, &seen).await?;
     }
-    let rejected = precedence::rejected(tx, owner, batch).await?;
-    upsert_rejected(tx, owner, &rejected, now).await?;
-    forget_rejected(tx, owner, incoming.keys().copied()).await?;
-    crate::rejected::forget_mended(tx, owner, batch).await?;
+    let kept = precedence::rejected(tx, owner, batch).await?;
+    rejected::upsert(tx, owner, batch.origin, batch.covered, &kept, now).await?;
+    let read: Vec<&str> = incoming.keys().copied().collect();
+    rejected::forget(tx, owner, &read).await?;
+    rejected::forget_mended(tx, owner, batch, now).await?;
 
     days.extend(fresh.iter().map(|document| document.day));
     days.extend(replaced.iter().map(|(_, known)| known.day));
@@ -178,10 +189,15 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
 }
 
 /// Whether a stored body was final when it was stored, so that replacing it is a correction worth keeping. A document
-/// that grows with its day is final once the day has ended everywhere: activity days end at 04:00 local, and the last
-/// zone on earth is twelve hours behind.
-fn is_settled(collection: Collection, known: Known) -> bool {
-    !collection.accumulates() || known.changed_at >= known.day.plus(2).midnight_utc()
+/// that grows with its day is final once the day has ended, which for activity is at 04:00 of the next. A phone brings the
+/// rows of a time series hours late, so those have until the end of the next day.
+fn is_settled(collection: Collection, known: Known, zone: &TimeZone) -> bool {
+    let ended = match collection.window() {
+        _ if !collection.accumulates() => return true,
+        Window::Instants => known.day.plus(2).midnight_utc(),
+        _ => known.day.end_of_activity(zone),
+    };
+    known.changed_at >= ended
 }
 
 /// Narrows a statement to documents by their ids.
@@ -292,56 +308,6 @@ async fn upsert_documents(
                                     else excluded.origin end",
             );
             query.build().persistent(false).execute(conn).await?;
-        });
-    }
-    Ok(())
-}
-
-pub(crate) async fn upsert_rejected(
-    tx: &mut Tx,
-    owner: Owner,
-    rejected: &[&Rejected],
-    now: Timestamp,
-) -> Result<()> {
-    let unique: BTreeMap<&str, &Rejected> =
-        rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
-    let rejected: Vec<&Rejected> = unique.into_values().collect();
-    for rejected in rejected.chunks(ROWS) {
-        with_conn!(&mut *tx, conn, Db => {
-            let mut query = QueryBuilder::<Db>::new(
-                "insert into rejected (person, collection, id, reason, body, first_seen_at, last_seen_at) ",
-            );
-            query.push_values(rejected, |mut row, rejected| {
-                row.push_bind(owner.person)
-                    .push_bind(owner.collection.name())
-                    .push_bind(&rejected.id)
-                    .push_bind(&rejected.reason)
-                    .push_bind(storable(&rejected.body))
-                    .push_bind(now.to_sqlx())
-                    .push_bind(now.to_sqlx());
-            });
-            query.push(
-                " on conflict (person, collection, id) do update
-                  set reason = excluded.reason, body = excluded.body, last_seen_at = excluded.last_seen_at",
-            );
-            query.build().persistent(false).execute(conn).await?;
-        });
-    }
-    Ok(())
-}
-
-/// PostgreSQL's text holds every character but NUL, which valid JSON only has as an escape; broken input may have it.
-fn storable(body: &str) -> String {
-    body.replace('\0', "\u{2400}")
-}
-
-/// A document that parses now is rejected no longer.
-async fn forget_rejected<'a>(tx: &mut Tx, owner: Owner, ids: impl Iterator<Item = &'a str>) -> Result<()> {
-    let ids: Vec<&str> = ids.collect();
-    for ids in ids.chunks(ROWS) {
-        with_conn!(&mut *tx, conn, Db => {
-            let mut query = QueryBuilder::<Db>::new("delete from rejected");
-            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())

@@ -27,6 +27,7 @@ mod now;
 mod numbers;
 mod origin;
 mod people;
+mod quarantine;
 mod rebuild;
 mod rejected;
 mod rings;

@@ -11,7 +11,7 @@ use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::sync;
 
-pub(crate) use refresh::{Owner, refresh};
+pub(crate) use refresh::{Owner, newest_day, refresh};
 
 /// The newest value of one metric of one person.
 #[derive(Clone, Copy, Debug, PartialEq)]

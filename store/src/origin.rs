@@ -15,6 +15,9 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// Every way.
+    pub(crate) const ALL: [Self; 4] = [Self::Api, Self::Webhook, Self::Import, Self::Push];
+
     /// The word in the database.
     pub(crate) const fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 
 use domain::Pseudonym;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
@@ -120,6 +121,14 @@ impl Store {
         });
         row.map(person).transpose()
     }
+}
+
+/// The zone of a person's calendar; UTC where this machine does not know it, or no such person.
+pub(crate) async fn zone(tx: &mut Tx, person: i64) -> Result<TimeZone> {
+    let name: Option<String> = with_conn!(tx, conn => {
+        sqlx::query_scalar("select time_zone from person where id = $1").bind(person).fetch_optional(conn).await?
+    });
+    Ok(name.and_then(|name| TimeZone::get(&name).ok()).unwrap_or(TimeZone::UTC))
 }
 
 /// Counts a change of a person's documents. The last statement of a transaction: it makes every other writer of the same

@@ -9,6 +9,7 @@ use crate::Store;
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::people::{self, Person};
+use crate::quarantine;
 use crate::rejected;
 use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};
@@ -31,8 +32,13 @@ impl Store {
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let owner = Owner { person: person.id, collection };
         let mut tx = self.begin().await?;
-        tx.lock(person.id, collection.name()).await?;
-        let (_, read) = rejected::retry(&mut tx, owner, now).await?;
+        tx.lock(person.id, owner.lock_name()).await?;
+        let (_, read) = rejected::retry(&mut tx, owner, rejected::Which::All, now).await?;
+        let ahead = quarantine::stored_ahead(&mut tx, owner, now).await?;
+        if !ahead.is_empty() {
+            let newest = numbers::refresh(&mut tx, owner, &ahead, now).await?;
+            sync::note_newest(&mut tx, owner, newest).await?;
+        }
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
             for chunk in range.chunks(DAYS) {

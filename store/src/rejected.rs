@@ -1,10 +1,11 @@
-//! What was put aside, read again: by a later version, or because the day it belongs to has come whole.
+//! What was put aside: kept, forgotten once it is mended or gone, and read again by a later version or at a later time.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use domain::{Collection, Day, Document, Window};
-use jiff::Timestamp;
+use domain::document::{AHEAD, CLOCK_SKEW, newest_day};
+use domain::{Collection, Day, DayRange, Document, Rejected, Window};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
@@ -12,7 +13,12 @@ use crate::apply::{Batch, ROWS, Written, these, write};
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
+use crate::people;
+use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};
+
+/// How long after it was last seen an empty answer ends what it lacks: the peer may have had a bad hour.
+const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// One thing put aside.
 struct Aside {
@@ -21,17 +27,83 @@ struct Aside {
     last_seen_at: Timestamp,
 }
 
-/// Everything put aside of one collection; rare, and each body was small enough to be received.
-async fn aside(tx: &mut Tx, owner: Owner) -> Result<Vec<Aside>> {
-    let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn => {
-        sqlx::query_as(
-            "select id, body, last_seen_at from rejected where person = $1 and collection = $2
-             order by last_seen_at, id",
-        )
-        .bind(owner.person)
-        .bind(owner.collection.name())
-        .fetch_all(conn)
-        .await?
+/// What of all that was put aside is read again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Everything: this version may know more than the one that put it aside.
+    All,
+    /// What lay in the future and is past by now; one index probe where there is none.
+    Due,
+}
+
+/// Keeps what was put aside, once by its id. `covered` are the days of the answer it came with.
+pub(crate) async fn upsert(
+    tx: &mut Tx,
+    owner: Owner,
+    origin: Origin,
+    covered: Option<DayRange>,
+    rejected: &[&Rejected],
+    now: Timestamp,
+) -> Result<()> {
+    let unique: BTreeMap<&str, &Rejected> =
+        rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
+    let rejected: Vec<&Rejected> = unique.into_values().collect();
+    // A day that cannot be read, or that no answer will be about, is the last that the answer can have documents of.
+    let plausible = newest_day(owner.collection, now);
+    let last = covered.map(|covered| covered.last().min(Day::at(now, &TimeZone::UTC)));
+    let day = |rejected: &Rejected| {
+        let claimed = Document::day_of(owner.collection, &rejected.body).filter(|day| *day <= plausible);
+        claimed.or(last).map(|day| day.date().to_sqlx())
+    };
+    let not_before = |rejected: &Rejected| {
+        let ahead = rejected.reason == AHEAD;
+        let from = ahead.then(|| Document::readable_from(owner.collection, &rejected.body, now)).flatten();
+        from.map(Timestamp::to_sqlx)
+    };
+    for rejected in rejected.chunks(ROWS) {
+        with_conn!(&mut *tx, conn, Db => {
+            let mut query = QueryBuilder::<Db>::new(
+                "insert into rejected
+                     (person, collection, id, reason, body, origin, day, not_before, first_seen_at, last_seen_at) ",
+            );
+            query.push_values(rejected, |mut row, rejected| {
+                row.push_bind(owner.person)
+                    .push_bind(owner.collection.name())
+                    .push_bind(&rejected.id)
+                    .push_bind(&rejected.reason)
+                    .push_bind(storable(&rejected.body))
+                    .push_bind(origin.name())
+                    .push_bind(day(rejected))
+                    .push_bind(not_before(rejected))
+                    .push_bind(now.to_sqlx())
+                    .push_bind(now.to_sqlx());
+            });
+            query.push(
+                " on conflict (person, collection, id) do update
+                  set reason = excluded.reason, body = excluded.body, origin = excluded.origin, day = excluded.day,
+                      not_before = excluded.not_before, last_seen_at = excluded.last_seen_at",
+            );
+            query.build().persistent(false).execute(conn).await?;
+        });
+    }
+    Ok(())
+}
+
+/// PostgreSQL's text holds every character but NUL, which valid JSON only has as an escape; broken input may have it.
+fn storable(body: &str) -> String {
+    body.replace('\0', "\u{2400}")
+}
+
+/// What was put aside of one collection; rare, and each body was small enough to be received.
+async fn aside(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Result<Vec<Aside>> {
+    let due = now.checked_add(CLOCK_SKEW).unwrap_or(now);
+    let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn, Db => {
+        let mut query = QueryBuilder::<Db>::new("select id, body, last_seen_at from rejected where person = ");
+        query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
+        if which == Which::Due {
+            query.push(" and not_before <= ").push_bind(due.to_sqlx());
+        }
+        query.push(" order by last_seen_at, id").build_query_as().persistent(false).fetch_all(conn).await?
     });
     let aside = |(id, body, at): (String, String, jiff_sqlx::Timestamp)| Aside {
         id,
@@ -41,7 +113,8 @@ async fn aside(tx: &mut Tx, owner: Owner) -> Result<Vec<Aside>> {
     Ok(rows.into_iter().map(aside).collect())
 }
 
-async fn forget(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
+/// Forgets what was put aside under these ids: it parses now, or is gone.
+pub(crate) async fn forget(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
     for ids in ids.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from rejected");
@@ -51,30 +124,64 @@ async fn forget(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Forgets rows of a time series whose UTC day has come again without them: Oura has mended or dropped them. Rows have
-/// no id of their own that a later one could be known by.
-pub(crate) async fn forget_mended(tx: &mut Tx, owner: Owner, batch: &Batch) -> Result<()> {
-    let Some(range) = batch.covered.filter(|_| owner.collection.window() == Window::Instants) else {
+/// The id, the day and the last sight of something that Oura's answers brought, with its body where the day is unknown.
+type SeenRow = (String, DateColumn, jiff_sqlx::Timestamp, Option<String>);
+
+/// Forgets what a complete answer of Oura lacks: it has been mended under an id that could not be read before, or is
+/// gone. Of a time series only the days that have come whole prove that.
+pub(crate) async fn forget_mended(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<()> {
+    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api) else { return Ok(()) };
+    let window = owner.collection.window();
+    let rows: Vec<SeenRow> = with_conn!(&mut *tx, conn, Db => {
+        let mut query = QueryBuilder::<Db>::new(
+            "select id, day, last_seen_at, case when day is null then body end from rejected where person = ",
+        );
+        query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
+        query.push(" and origin in ('api', 'webhook')");
+        if window != Window::Whole {
+            query.push(" and (day is null or day between ").push_bind(range.first().date().to_sqlx());
+            query.push(" and ").push_bind(range.last().date().to_sqlx()).push(")");
+        }
+        query.build_query_as().persistent(false).fetch_all(conn).await?
+    });
+    if rows.is_empty() {
         return Ok(());
-    };
+    }
     let again: HashSet<&str> = batch.rejected.iter().map(|rejected| rejected.id.as_str()).collect();
     let whole: HashSet<Day> = batch.documents.iter().map(|document| document.day).collect();
-    let mended: Vec<String> = aside(tx, owner)
-        .await?
-        .into_iter()
-        .filter(|aside| !again.contains(aside.id.as_str()))
-        .filter(|aside| {
-            Document::row_day(&aside.body).is_some_and(|day| range.contains(day) && whole.contains(&day))
-        })
-        .map(|aside| aside.id)
-        .collect();
+    let is_empty = batch.documents.is_empty() && batch.rejected.is_empty();
+    let mut mended = Vec::new();
+    for (id, day, seen, body) in rows {
+        let day = match day {
+            Some(day) => Some(sync::day(day)?),
+            None => body.and_then(|body| Document::day_of(owner.collection, &body)),
+        };
+        let proven = match window {
+            Window::Instants => day.is_some_and(|day| range.contains(day) && whole.contains(&day)),
+            Window::Days => day.is_some_and(|day| range.contains(day)),
+            Window::Whole => true,
+        };
+        let believed = !is_empty || now.duration_since(seen.to_jiff()) >= GRACE;
+        if proven && believed && !again.contains(id.as_str()) {
+            mended.push(id);
+        }
+    }
     forget(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
-/// Reads everything put aside with this version's parser; what parses becomes documents. Returns what was written, and
-/// how many things were put aside no longer.
-pub(crate) async fn retry(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<(Written, usize)> {
-    let aside = aside(tx, owner).await?;
+/// Reads again what was put aside; what parses and is past becomes documents. Returns what was written, and how many
+/// things were put aside no longer.
+pub(crate) async fn retry(
+    tx: &mut Tx,
+    owner: Owner,
+    which: Which,
+    now: Timestamp,
+) -> Result<(Written, usize)> {
+    let aside = aside(tx, owner, which, now).await?;
+    if aside.is_empty() {
+        return Ok((Written::default(), 0));
+    }
+    let zone = people::zone(tx, owner.person).await?;
     let mut read: Vec<&str> = Vec::new();
     let mut documents: Vec<Document> = Vec::new();
     let mut gathered: BTreeMap<Day, Vec<&Aside>> = BTreeMap::new();
@@ -82,6 +189,7 @@ pub(crate) async fn retry(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<(
         match owner.collection.window() {
             Window::Days => {
                 if let Ok(document) = Document::parse(owner.collection, &aside.body)
+                    && !document.is_ahead(now)
                     && is_newer(tx, owner, &document, aside).await?
                 {
                     read.push(&aside.id);
@@ -89,16 +197,20 @@ pub(crate) async fn retry(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<(
                 }
             }
             Window::Instants => {
-                let (rows, _) = Document::gather(owner.collection, [aside.body.as_str()]);
-                for row in rows {
-                    gathered.entry(row.day).or_default().push(aside);
+                let items = Document::items_aside(&aside.body);
+                let (days, rejected) = Document::gather(owner.collection, items);
+                if rejected.is_empty() && !days.iter().any(|day| day.is_ahead(now)) {
+                    for day in days {
+                        gathered.entry(day.day).or_default().push(aside);
+                    }
                 }
             }
             // It held when it was last seen.
             Window::Whole => {
-                let day = Day::at(aside.last_seen_at, &TimeZone::UTC);
-                let (_, rejected) = Document::observe(owner.collection, day, [aside.body.as_str()]);
-                if rejected.is_empty() {
+                let day = Day::at(aside.last_seen_at, &zone);
+                let items = Document::items_aside(&aside.body);
+                let (observed, rejected) = Document::observe(owner.collection, day, items);
+                if rejected.is_empty() && !observed.is_some_and(|observed| observed.is_ahead(now)) {
                     gathered.entry(day).or_default().push(aside);
                 }
             }
@@ -155,7 +267,7 @@ async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Aside]) -> Result<O
         return Ok(None);
     }
     let stored = stored.as_deref().map(Document::items).unwrap_or_default();
-    let items = aside.iter().map(|aside| aside.body.as_str()).chain(stored.iter().map(AsRef::as_ref));
+    let items = aside.iter().flat_map(|aside| Document::items_aside(&aside.body)).chain(stored);
     Ok(match owner.collection.window() {
         Window::Instants => {
             Document::gather(owner.collection, items).0.into_iter().find(|joined| joined.day == day)

@@ -1,5 +1,6 @@
 //! How far each collection has been read, and how the last attempt went.
 
+use domain::document::newest_day;
 use domain::{Cause, Collection, Day, DayRange, Window};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -172,7 +173,10 @@ pub(crate) async fn note_success(
             .await?
     });
     let before = match before {
-        Some((Some(first), Some(last))) => DayRange::new(day(first)?, day(last)?).ok(),
+        // What a clock that was ahead counted as read has not been.
+        Some((Some(first), Some(last))) => {
+            DayRange::new(day(first)?, day(last)?.min(newest_day(collection, now).plus(1))).ok()
+        }
         _ => None,
     };
     let range = match (collection.window(), before, covered) {

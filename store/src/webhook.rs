@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::apply::upsert_rejected;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::numbers::Owner;
+use crate::origin::Origin;
 use crate::people::{self, Person};
+use crate::rejected;
 use crate::transaction::{Tx, with_conn};
 use crate::turns::far;
 
@@ -263,7 +264,7 @@ impl Store {
         if remove(&mut tx, claim).await? {
             let owner = Owner { person: *person, collection: *collection };
             let rejected = Rejected { id: id.clone(), reason: reason.to_owned(), body: String::new() };
-            upsert_rejected(&mut tx, owner, &[&rejected], rounded(now)).await?;
+            rejected::upsert(&mut tx, owner, Origin::Webhook, None, &[&rejected], rounded(now)).await?;
         }
         tx.commit().await
     }

@@ -30,7 +30,7 @@ impl Store {
         // A column keeps microseconds at best; what is compared later must be what was stored.
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let mut tx = self.begin().await?;
-        tx.lock(person, collection.name()).await?;
+        tx.lock(person, owner.lock_name()).await?;
         let (withdrawn, days) = take_back(&mut tx, owner, ids, now).await?;
         if withdrawn == 0 {
             return Ok(0);

@@ -148,24 +148,46 @@ pub(crate) async fn read(
     Ok(all)
 }
 
-/// Reads points where there are any.
+/// Reads points where there are any. A point that two documents have counts once, for the later one: the day of a journey
+/// reaches into the day that follows.
 async fn read_points(store: &Store, person: &Person, reader: &mut Reader<'_>) -> Result<(), Error> {
     let Readings { metric, range, .. } = reader.readings;
     let Some(extent) = store.series_extent(person.id, metric).await? else { return Ok(()) };
     let known = DayRange::new(range.first().max(extent.first()), range.last().min(extent.last()));
+    let mut open: Option<(Day, Points)> = None;
     for days in known.map_or_else(|_| Vec::new(), |known| known.chunks(POINT_DAYS)) {
         let stored = store.series(person.id, metric, days).await?;
         for of_day in stored.chunk_by(|a, b| a.day == b.day) {
-            let values = values(of_day);
-            reader.day(of_day[0].day, statistics::mean(&values), &values);
+            let points = points(of_day);
+            if let Some((day, before)) = open.take() {
+                take_day(reader, day, before, &points);
+            }
+            open = Some((of_day[0].day, points));
         }
+    }
+    if let Some((day, points)) = open {
+        take_day(reader, day, points, &[]);
     }
     Ok(())
 }
 
-/// The values of a day's points, in order of time.
-fn values(of_day: &[StoredSeries]) -> Vec<f64> {
-    let mut points: Vec<(i64, f64)> = of_day.iter().flat_map(|stored| stored.series.points()).collect();
+/// Unix milliseconds and values.
+type Points = Vec<(i64, f64)>;
+
+/// Hands on the points of a day that the next one does not have too.
+fn take_day(reader: &mut Reader<'_>, day: Day, mut points: Points, next: &[(i64, f64)]) {
+    if let Some((first, _)) =
+        next.first().filter(|(first, _)| points.last().is_some_and(|(at, _)| at >= first))
+    {
+        points.retain(|(at, _)| at < first || next.binary_search_by_key(at, |(at, _)| *at).is_err());
+    }
+    let values: Vec<f64> = points.into_iter().map(|(_, value)| value).collect();
+    reader.day(day, statistics::mean(&values), &values);
+}
+
+/// A day's points, in order of time.
+fn points(of_day: &[StoredSeries]) -> Points {
+    let mut points: Points = of_day.iter().flat_map(|stored| stored.series.points()).collect();
     in_order(&mut points);
-    points.into_iter().map(|(_, value)| value).collect()
+    points
 }

@@ -56,6 +56,25 @@ async fn what_is_sent_is_stored_and_one_bad_document_spoils_nothing() {
 }
 
 #[tokio::test]
+async fn document_of_the_future_is_put_aside_with_its_reason() {
+    let api = TestApi::with(Vec::new()).await;
+    let token = token(&api, None, vec![Scope::Ingest, Scope::Rest]).await;
+    let mistyped = json!({"id": "a", "day": "2062-03-28", "score": 11});
+    let pushed = push(&api, Some(&token), scores("me", &[mistyped, score("b", 81)])).await.json();
+    assert_eq!((&pushed["new"], &pushed["rejected"]), (&json!(1), &json!(1)), "{pushed}");
+    assert_eq!(pushed["reasons"][0]["id"], "a");
+    let reason = pushed["reasons"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("future") && !reason.contains("2062"), "{reason}");
+    let rows = json!({"person": "me", "collection": "heartrate", "documents": [
+        {"timestamp": "2026-03-29T09:59:00Z", "bpm": 60, "source": "awake"},
+        // Local time, written as if it were UTC.
+        {"timestamp": "2026-03-29T11:59:00Z", "bpm": 61, "source": "awake"},
+    ]});
+    let pushed = push(&api, Some(&token), rows.to_string()).await.json();
+    assert_eq!((&pushed["new"], &pushed["rejected"]), (&json!(1), &json!(1)), "{pushed}");
+}
+
+#[tokio::test]
 async fn only_who_may_write_writes() {
     let api = TestApi::with(Vec::new()).await;
     let ann = api.person("ann").await;

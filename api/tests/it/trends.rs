@@ -1,4 +1,5 @@
-use serde_json::Value;
+use domain::{Collection, Document};
+use serde_json::{Value, json};
 
 use crate::documents::{awake, night, score};
 use crate::test_api::TestApi;
@@ -44,6 +45,32 @@ async fn ninety_days_of_averages_unless_told_otherwise() {
     assert_eq!((points.len(), points[0].0), (90, "2025-12-30"));
     assert_eq!(points[88], ("2026-03-28", "2026-03-28", None, 0));
     assert_eq!(points[89], ("2026-03-29", "2026-03-29", Some(82.0), 1));
+}
+
+#[tokio::test]
+async fn points_that_two_days_of_a_journey_share_count_once() {
+    let activity = |on: &str, start: &str, met: &[f64]| {
+        let body = json!({"id": on, "day": on, "met": {"interval": 60, "items": met, "timestamp": start}});
+        (Collection::DailyActivity, Document::parse(Collection::DailyActivity, &body.to_string()).unwrap())
+    };
+    // To the east: four o'clock comes before the day before has had its 24 hours.
+    let api = TestApi::with(vec![
+        activity("2026-03-10", "2026-03-10T04:00:00Z", &[1.0, 2.0, 9.0, 9.0]),
+        activity("2026-03-11", "2026-03-10T04:02:00Z", &[3.0, 4.0, 5.0]),
+    ])
+    .await;
+    let trend = async |from: &str, bucket: &str| {
+        let uri = format!("/api/v1/trends/activity_met?from={from}&to=2026-03-11&bucket={bucket}");
+        let trend = api.get(&uri).await;
+        points(&trend).into_iter().map(|(_, _, value, count)| (value, count)).collect::<Vec<_>>()
+    };
+    assert_eq!(trend("2026-03-10", "week").await, [(Some(3.0), 5)], "five minutes, not seven");
+    assert_eq!(
+        trend("2026-03-10", "day").await,
+        [(Some(1.5), 2), (Some(4.0), 3)],
+        "the later document counts"
+    );
+    assert_eq!(trend("2026-03-11", "day").await, [(Some(4.0), 3)]);
 }
 
 #[tokio::test]

@@ -1,4 +1,3 @@
-use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -179,31 +178,6 @@ fn events_of_a_day_add_up() {
     let derived = derive(Collection::RestModePeriod, day(), [open]);
     assert_eq!(value(&derived, "rest_mode_periods"), Some(Some(1.0)));
     assert_eq!(value(&derived, "rest_mode_duration"), Some(None), "an open end has no length yet");
-}
-
-proptest! {
-    /// Whatever periods a day has: one night at most, every counted period once, and the order never matters.
-    #[test]
-    fn every_counted_period_is_counted_once(
-        periods in proptest::collection::vec((0_u8..20, 1_u8..9, 0_usize..5, proptest::option::of(0_i64..4)), 0..6),
-        rotate in 0_usize..6,
-    ) {
-        let kinds = ["long_sleep", "late_nap", "sleep", "rest", "deleted"];
-        let mut documents: Vec<Value> = periods
-            .iter()
-            .map(|(from, hours, kind, delta)| {
-                period(f64::from(*from), f64::from(*from) + f64::from(*hours), kinds[*kind], *delta)
-            })
-            .collect();
-        let counted = documents.iter().filter(|document| counts(document)).count();
-        let derived = of(&documents);
-        let nights = derived.daily.iter().filter(|daily| daily.metric.key == "sleep_time_in_bed").count();
-        let naps = value(&derived, "sleep_naps").flatten().unwrap_or(0.0);
-        prop_assert!((f64::from(u32::try_from(counted - nights).unwrap()) - naps).abs() < 0.5);
-        let middle = rotate.min(documents.len());
-        documents.rotate_left(middle);
-        prop_assert_eq!(value(&of(&documents), "sleep_nap_duration"), value(&derived, "sleep_nap_duration"));
-    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn what_is_known_is_what_the_fixtures_have() {
         assert_eq!(
             known,
             found.iter().map(String::as_str).collect::<Vec<_>>(),
-            "{collection}: domain/src/drift/known.rs"
+            "{collection}: the fields in domain/src/collection/table.rs"
         );
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::derive::{Spacing, derive};
+use domain::derive::{Spacing, beside, derive_beside};
+use domain::document::CLOCK_SKEW;
 use domain::{Collection, Day, Derived, Metric};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
@@ -26,13 +27,66 @@ pub(crate) struct Owner {
 /// night in progress does not make last night disappear.
 const LOOK_BACK: i64 = 7;
 
-/// Derives `days` again and brings `latest` up to date. Returns the newest day that has a document.
+impl Owner {
+    /// What writers of the collection lock. Collections that are derived from one another have one lock.
+    pub(crate) fn lock_name(self) -> &'static str {
+        beside(self.collection).unwrap_or(self.collection).name()
+    }
+
+    /// The same person's documents of another collection.
+    fn of(self, collection: Collection) -> Self {
+        Self { collection, ..self }
+    }
+}
+
+/// Derives `days` again, and of the collections that look at this one the days that this changes; brings `latest` up to
+/// date. Returns the newest day that has a document.
 pub(crate) async fn refresh(
     tx: &mut Tx,
     owner: Owner,
     days: &BTreeSet<Day>,
     now: Timestamp,
 ) -> Result<Option<Day>> {
+    if owner.collection != Collection::DailySleep || days.is_empty() {
+        return refresh_own(tx, owner, days, now).await;
+    }
+    let before = days_with(tx, owner, SCORE, days).await?;
+    let newest = refresh_own(tx, owner, days, now).await?;
+    let after = days_with(tx, owner, SCORE, days).await?;
+    // A night that is known without the score is the same with it.
+    let scored: BTreeSet<Day> = after.difference(&before).copied().collect();
+    let known = days_with(tx, owner, NIGHT, &scored).await?;
+    let mut changed: BTreeSet<Day> = scored.difference(&known).copied().collect();
+    changed.extend(before.difference(&after));
+    if !changed.is_empty() {
+        refresh_own(tx, owner.of(Collection::Sleep), &changed, now).await?;
+    }
+    Ok(newest)
+}
+
+/// Says that Oura scored a day's night, and that a night is known.
+const SCORE: &str = "sleep_score";
+const NIGHT: &str = "sleep_bedtime_end";
+
+/// On which of some days a metric has a value.
+async fn days_with(tx: &mut Tx, owner: Owner, key: &str, days: &BTreeSet<Day>) -> Result<BTreeSet<Day>> {
+    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(BTreeSet::new()) };
+    let known: Vec<jiff_sqlx::Date> = with_conn!(tx, conn => {
+        sqlx::query_scalar(
+            "select day from daily where person = $1 and metric = $2 and day between $3 and $4",
+        )
+        .bind(owner.person)
+        .bind(key)
+        .bind(first.date().to_sqlx())
+        .bind(last.date().to_sqlx())
+        .fetch_all(conn)
+        .await?
+    });
+    let known: BTreeSet<Day> = known.into_iter().map(sync::day).collect::<Result<_>>()?;
+    Ok(known.intersection(days).copied().collect())
+}
+
+async fn refresh_own(tx: &mut Tx, owner: Owner, days: &BTreeSet<Day>, now: Timestamp) -> Result<Option<Day>> {
     let newest = newest_day(tx, owner).await?;
     if let (Some(first), Some(last)) = (days.first(), days.last()) {
         let derived = derive_days(tx, owner, *first, *last).await?;
@@ -52,7 +106,8 @@ pub(crate) async fn refresh(
     Ok(newest)
 }
 
-async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
+/// The newest day that has a document; one index probe.
+pub(crate) async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
     let newest: DateColumn = with_conn!(tx, conn => {
         sqlx::query_scalar("select max(day) from document where person = $1 and collection = $2")
             .bind(owner.person)
@@ -64,6 +119,21 @@ async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
 }
 
 async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Derived>> {
+    let bodies = bodies(tx, owner, first, last).await?;
+    let mut others = match beside(owner.collection).filter(|_| !bodies.is_empty()) {
+        Some(collection) => self::bodies(tx, owner.of(collection), first, last).await?,
+        None => BTreeMap::new(),
+    };
+    let derived = |(day, bodies): (Day, Vec<String>)| {
+        let others = others.remove(&day).unwrap_or_default();
+        let others = others.iter().map(String::as_str);
+        (day, derive_beside(owner.collection, day, bodies.iter().map(String::as_str), others))
+    };
+    Ok(bodies.into_iter().map(derived).collect())
+}
+
+/// The bodies of each day, the newest last.
+async fn bodies(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Vec<String>>> {
     let mut rows: Vec<(jiff_sqlx::Date, jiff_sqlx::Timestamp, String, String)> = with_conn!(tx, conn => {
         sqlx::query_as(
             "select day, changed_at, id, body from document
@@ -76,16 +146,13 @@ async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result
         .fetch_all(conn)
         .await?
     });
-    // The newest last, and never by the server's idea of the alphabet.
+    // Never by the server's idea of the alphabet.
     rows.sort_by(|(_, one, a, _), (_, other, b, _)| (one.to_jiff(), a).cmp(&(other.to_jiff(), b)));
     let mut bodies: BTreeMap<Day, Vec<String>> = BTreeMap::new();
     for (date, _, _, body) in rows {
         bodies.entry(sync::day(date)?).or_default().push(body);
     }
-    Ok(bodies
-        .into_iter()
-        .map(|(day, bodies)| (day, derive(owner.collection, day, bodies.iter().map(String::as_str))))
-        .collect())
+    Ok(bodies)
 }
 
 /// Replaces the rows of the given days by what was derived; `None` is a day whose documents are gone.
@@ -180,7 +247,7 @@ fn values_json(values: &[Option<f64>]) -> String {
     values.iter().map(|value| value.map_or(Value::Null, number)).collect::<Value>().to_string()
 }
 
-type LatestRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<f64>);
+type LatestRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<f64>, jiff_sqlx::Timestamp);
 
 async fn write_latest(
     tx: &mut Tx,
@@ -189,14 +256,17 @@ async fn write_latest(
     now: Timestamp,
 ) -> Result<()> {
     let stored: Vec<LatestRow> = with_conn!(&mut *tx, conn => {
-        sqlx::query_as("select metric, day, observed_at, value from latest where person = $1")
+        sqlx::query_as("select metric, day, observed_at, value, updated_at from latest where person = $1")
             .bind(owner.person)
             .fetch_all(conn)
             .await?
     });
+    if stored.iter().any(|(.., updated)| updated.to_jiff().duration_since(now) > CLOCK_SKEW) {
+        write_anew(tx, owner.person, now).await?;
+    }
     let stored: HashMap<String, (Day, Timestamp, Option<f64>)> = stored
         .into_iter()
-        .map(|(key, date, at, value)| Ok((key, (sync::day(date)?, at.to_jiff(), value))))
+        .map(|(key, date, at, value, _)| Ok((key, (sync::day(date)?, at.to_jiff(), value))))
         .collect::<Result<_, Error>>()?;
     let newest = |metric: &'static Metric| {
         derived.iter().rev().find_map(|(day, derived)| {
@@ -232,5 +302,17 @@ async fn write_latest(
             query.build().persistent(false).execute(conn).await?;
         });
     }
+    Ok(())
+}
+
+/// Takes back what a clock that was ahead wrote as the time of writing: until then no other process would see a change.
+async fn write_anew(tx: &mut Tx, person: i64, now: Timestamp) -> Result<()> {
+    with_conn!(tx, conn => {
+        sqlx::query("update latest set updated_at = $2 where person = $1 and updated_at > $2")
+            .bind(person)
+            .bind(now.to_sqlx())
+            .execute(conn)
+            .await?;
+    });
     Ok(())
 }

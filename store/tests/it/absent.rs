@@ -6,8 +6,8 @@ use store::{Applied, Batch, Origin, Store};
 
 use crate::fixtures::{at, batch, day, me, newest, score, sleep, values};
 
-const MORNING: &str = "2026-03-20T08:00:00Z";
-const NOON: &str = "2026-03-20T12:00:00Z";
+const MORNING: &str = "2026-04-20T08:00:00Z";
+const NOON: &str = "2026-04-20T12:00:00Z";
 
 /// A complete answer about March.
 async fn march(store: &Store, collection: Collection, documents: Vec<Document>) -> Batch {
@@ -46,10 +46,10 @@ pub(crate) async fn an_empty_answer_is_believed_after_an_hour(store: Store) {
     read(&store, 1..3, MORNING).await;
     let waiting = Applied { doubted: 2, ..Applied::default() };
     assert_eq!(read(&store, 0..0, NOON).await, waiting);
-    assert_eq!(read(&store, 0..0, "2026-03-20T12:59:59Z").await, waiting);
+    assert_eq!(read(&store, 0..0, "2026-04-20T12:59:59Z").await, waiting);
     assert_eq!(doubted(&store).await, [("daily_sleep".to_owned(), 2, at(NOON))]);
     assert_eq!(scores(&store).await, 2);
-    let gone = read(&store, 0..0, "2026-03-20T13:00:00Z").await;
+    let gone = read(&store, 0..0, "2026-04-20T13:00:00Z").await;
     assert_eq!(gone, Applied { withdrawn: 2, ..Applied::default() });
     assert_eq!((scores(&store).await, doubted(&store).await), (0, Vec::new()));
 }
@@ -58,7 +58,7 @@ pub(crate) async fn an_answer_that_lacks_most_is_believed_after_an_hour(store: S
     read(&store, 1..15, MORNING).await;
     assert_eq!(read(&store, 1..4, NOON).await, Applied { unchanged: 3, doubted: 11, ..Applied::default() });
     assert_eq!(scores(&store).await, 14);
-    assert_eq!(read(&store, 1..4, "2026-03-20T14:00:00Z").await.withdrawn, 11);
+    assert_eq!(read(&store, 1..4, "2026-04-20T14:00:00Z").await.withdrawn, 11);
     assert_eq!(scores(&store).await, 3);
 }
 
@@ -66,11 +66,11 @@ pub(crate) async fn what_is_seen_again_is_missed_no_longer(store: Store) {
     read(&store, 1..3, MORNING).await;
     assert_eq!(read(&store, 0..0, NOON).await.doubted, 2);
     assert_eq!(
-        read(&store, 1..3, "2026-03-20T12:10:00Z").await,
+        read(&store, 1..3, "2026-04-20T12:10:00Z").await,
         Applied { unchanged: 2, ..Applied::default() }
     );
     assert_eq!(doubted(&store).await, []);
-    assert_eq!(read(&store, 0..0, "2026-03-20T14:00:00Z").await.doubted, 2, "the hour begins anew");
+    assert_eq!(read(&store, 0..0, "2026-04-20T14:00:00Z").await.doubted, 2, "the hour begins anew");
     assert_eq!(scores(&store).await, 2);
 }
 
@@ -85,15 +85,15 @@ pub(crate) async fn only_what_the_api_has_said_can_be_missing(store: Store) {
     assert_eq!(scores(&store).await, 3, "an export holds what the API never returns");
     let said =
         march(&store, Collection::DailySleep, vec![score("2026-03-02", 90), score("2026-03-05", 80)]).await;
-    store.apply(&said, at("2026-03-20T13:00:00Z")).await.unwrap();
-    assert_eq!(read(&store, 5..6, "2026-03-20T14:00:00Z").await.withdrawn, 1, "said once, it can be missing");
+    store.apply(&said, at("2026-04-20T13:00:00Z")).await.unwrap();
+    assert_eq!(read(&store, 5..6, "2026-04-20T14:00:00Z").await.withdrawn, 1, "said once, it can be missing");
     assert_eq!(scores(&store).await, 2);
     let again = Batch {
         origin: Origin::Import,
         ..batch(&person, Collection::DailySleep, vec![score("2026-03-05", 81)])
     };
-    store.apply(&again, at("2026-03-20T15:00:00Z")).await.unwrap();
-    let applied = read(&store, 6..7, "2026-03-20T17:00:00Z").await;
+    store.apply(&again, at("2026-04-20T15:00:00Z")).await.unwrap();
+    let applied = read(&store, 6..7, "2026-04-20T17:00:00Z").await;
     assert_eq!(applied.withdrawn, 1, "an export does not take a document away from the API");
 }
 
@@ -119,9 +119,9 @@ pub(crate) async fn a_document_that_came_a_moment_ago_is_not_missed(store: Store
         origin: Origin::Webhook,
         ..batch(&me(&store).await, Collection::DailySleep, vec![score("2026-03-03", 75)])
     };
-    store.apply(&fetched, at("2026-03-20T11:59:00Z")).await.unwrap();
+    store.apply(&fetched, at("2026-04-20T11:59:00Z")).await.unwrap();
     assert_eq!(read(&store, 1..3, NOON).await, Applied { unchanged: 2, ..Applied::default() });
-    assert_eq!(read(&store, 1..3, "2026-03-20T13:00:00Z").await.withdrawn, 1);
+    assert_eq!(read(&store, 1..3, "2026-04-20T13:00:00Z").await.withdrawn, 1);
 }
 
 pub(crate) async fn a_document_that_moved_out_of_the_window_follows_its_day(store: Store) {
@@ -155,11 +155,11 @@ pub(crate) async fn a_day_of_rows_that_shrinks_is_believed_after_an_hour(store: 
         series.iter().map(|stored| stored.series.points().count()).sum::<usize>()
     };
     read(40, MORNING).await;
-    assert_eq!(read(25, "2026-03-20T09:00:00Z").await.changed, 1, "some rows fewer is a correction");
+    assert_eq!(read(25, "2026-04-20T09:00:00Z").await.changed, 1, "some rows fewer is a correction");
     assert_eq!(read(5, NOON).await, Applied { doubted: 1, ..Applied::default() });
-    assert_eq!(read(0, "2026-03-20T12:30:00Z").await, Applied { doubted: 1, ..Applied::default() });
+    assert_eq!(read(0, "2026-04-20T12:30:00Z").await, Applied { doubted: 1, ..Applied::default() });
     assert_eq!(points().await, 25);
-    assert_eq!(read(6, "2026-03-20T13:00:00Z").await, Applied { changed: 1, ..Applied::default() });
+    assert_eq!(read(6, "2026-04-20T13:00:00Z").await, Applied { changed: 1, ..Applied::default() });
     assert_eq!(points().await, 6);
     assert_eq!(store.totals(me(&store).await.id).await.unwrap().revisions, 2);
 }

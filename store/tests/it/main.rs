@@ -13,6 +13,7 @@ mod jobs;
 mod leases;
 mod people;
 mod put_aside;
+mod quarantine;
 mod read_back;
 mod schema;
 mod traces;
@@ -30,6 +31,7 @@ mod cases {
     pub(crate) use crate::leases::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::put_aside::*;
+    pub(crate) use crate::quarantine::*;
     pub(crate) use crate::read_back::*;
     pub(crate) use crate::traces::*;
     pub(crate) use crate::turns::*;
@@ -127,6 +129,16 @@ on_both_databases! {
     rows_put_aside_join_their_day
     rows_put_aside_are_forgotten_when_their_day_comes_whole
     a_profile_put_aside_is_filed_under_the_day_it_held
+    documents_of_the_future_are_put_aside_whatever_way_they_come
+    days_that_have_begun_somewhere_are_taken
+    rows_of_the_next_hours_are_put_aside_and_the_others_kept
+    what_lay_ahead_is_read_once_it_is_past
+    what_a_clock_ahead_stored_is_repaired
+    a_rebuild_repairs_what_no_answer_is_about
+    what_was_rejected_goes_when_it_is_mended_or_gone
+    a_nameless_rejection_shields_its_own_day_alone
+    a_score_decides_whether_a_short_sleep_is_the_night
+    a_correction_of_yesterday_keeps_what_it_replaces
     what_is_unknown_is_counted_once_a_change
     a_peer_gone_mad_does_not_fill_the_table
     many_metrics_are_answered_in_the_order_asked
