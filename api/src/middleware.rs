@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, Predicate, predicate::SizeAbove};
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -20,15 +19,13 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edges::{conditional, gzip, limit, memory, relief};
+use crate::access;
+use crate::edges::{body, conditional, gzip, limit, memory, relief};
 use crate::error::{Error, PROBLEM_JSON};
 use crate::state::State;
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Largest body taken in by what only answers questions.
-const MAX_BODY: usize = 16 * 1024;
 
 /// Data is never a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -39,10 +36,11 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
 /// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
-/// an answer in the one shape for errors. Inside that an address may ask so much and so much runs at a time, and the
-/// handler may panic or hang without anyone else noticing. Bodies that stream pass through all of it as they come.
+/// an answer in the one shape for errors. Inside that an address may ask so much, and the handler may panic or hang without
+/// anyone else noticing. Then the caller is authenticated, the body is received, and only then is there a turn for the handler
+/// ([`turns`]). Answers that stream pass through all of it as they come.
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
-    let router = router
+    let router = turns(router, state)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(state.clone(), relief::relieve))
         .layer(from_fn_with_state(state.clone(), limit::limit))
@@ -73,9 +71,12 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
 }
 
-/// Paths that read no body, or one of some hundred bytes.
-pub(crate) fn small<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
-    router.layer(RequestBodyLimitLayer::new(MAX_BODY))
+/// Authentication, a body, a turn: each is waited for without taking the place of the next.
+fn turns(router: Router, state: &Arc<State>) -> Router {
+    router
+        .layer(from_fn_with_state(state.clone(), relief::turn))
+        .layer(from_fn_with_state(state.clone(), body::receive))
+        .layer(from_fn_with_state(state.clone(), access::guard))
 }
 
 /// Paths whose answers are long to make and short to keep: see [`memory`].
@@ -137,7 +138,7 @@ async fn problems(request: Request, next: Next) -> Response {
     if (status.is_client_error() || status.is_server_error()) && !shaped {
         response = Error::bare(status).into_response();
     }
-    if let Some(error) = response.extensions().get::<Arc<Error>>() {
+    if let Some(error) = response.extensions().get::<Arc<Error>>().filter(|error| !error.is_shed()) {
         tracing::error!(error = store::causes(error), "a request failed with {}", response.status().as_u16());
     }
     response
@@ -150,8 +151,11 @@ fn panicked(_payload: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
+    use std::io;
+
+    use axum::body::{Body, Bytes, to_bytes};
     use axum::routing::get;
+    use futures_util::stream;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -160,8 +164,14 @@ mod tests {
         let router = Router::new()
             .route("/panics", get(async || -> &'static str { panic!("the 82 of a test") }))
             .route("/hangs", get(std::future::pending::<&'static str>))
-            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")));
-        let request = Request::get(path).body(Body::empty()).unwrap();
+            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
+            .route("/body", get(async |_: axum::body::Bytes| ()));
+        let body = if path == "/body" {
+            Body::from_stream(stream::pending::<io::Result<Bytes>>())
+        } else {
+            Body::empty()
+        };
+        let request = Request::get(path).body(body).unwrap();
         let (store, _folder) = store::testing::sqlite().await;
         let state = Arc::new(State::for_tests(store));
         tokio::time::pause();
@@ -179,6 +189,7 @@ mod tests {
             ("/panics", 500, "/problems/internal"),
             ("/hangs", 504, "/problems/timeout"),
             ("/teapot", 418, "/problems/refused"),
+            ("/body", 408, "/problems/body-timeout"),
         ] {
             check(path, status, kind).await;
             tokio::time::resume();

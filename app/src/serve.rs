@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::Anonymous;
+use api::edges::Proxies;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
@@ -115,7 +116,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
                 sockets,
                 &requests.count(webhooks.router()),
                 None,
-                &rules.webhooks,
+                (&rules.webhooks, &rules.proxies),
             );
             let stop = lifecycle.stop.clone();
             lifecycle.spawn("webhooks", async move { webhooks.run(stop).await });
@@ -143,7 +144,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let names = Names::new(&service.listen.hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
-        listen(&lifecycle, "api", api_sockets, &router, None, &rules.api);
+        listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
     }
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
     registry.register_collector(Box::new(Pools { store: store.clone(), replica: replica.clone() }));
@@ -154,7 +155,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), &rules.web);
+    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     announce(web, docs, &service, &rules);
     drop(latch);
@@ -317,6 +318,8 @@ pub(crate) struct Listening {
     api: Arc<Web>,
     /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
     webhooks: Arc<Web>,
+    /// Proxies in front of all of them.
+    proxies: Arc<Proxies>,
 }
 
 impl Listening {
@@ -331,6 +334,7 @@ impl Listening {
             web: read("--web.config.file", &args.web_config)?,
             api: read("--api.config.file", &args.api_config)?,
             webhooks: read("--webhook.listen-address", &None)?,
+            proxies: Arc::new(args.edges.settings().proxies),
         })
     }
 
@@ -361,11 +365,12 @@ fn listen(
     sockets: Vec<TcpListener>,
     router: &axum::Router,
     shortcut: Option<&Shortcut>,
-    web: &Arc<Web>,
+    (web, proxies): (&Arc<Web>, &Arc<Proxies>),
 ) {
     for socket in sockets {
         let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
-        let listener = Listener { router, shortcut, web, limits: Limits::default() };
+        let (limits, proxies) = (Limits::default(), proxies.clone());
+        let listener = Listener { router, shortcut, web, limits, proxies };
         lifecycle.spawn(name, listener.serve(socket, lifecycle.stop.clone()));
     }
 }

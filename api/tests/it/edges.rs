@@ -1,12 +1,15 @@
 //! What is true of the service whatever is asked.
 
+use std::convert::Infallible;
 use std::io::{Read, Write};
 
 use crate::documents::score;
 use crate::log;
 use crate::test_api::{TestApi, problem};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode};
+use futures_util::{StreamExt as _, poll, stream};
+use tower::ServiceExt as _;
 
 #[tokio::test]
 async fn health_says_the_version() {
@@ -70,6 +73,24 @@ async fn a_callers_request_id_is_kept() {
     let api = TestApi::empty().await;
     let request = Request::get("/api/v1/health").header("x-request-id", "abc-1").body(Body::empty());
     assert_eq!(api.send(request.unwrap()).await.header("x-request-id"), Some("abc-1"));
+}
+
+#[tokio::test]
+async fn requests_whose_body_never_comes_take_no_turn() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let mut crowd = Vec::new();
+    for path in ["/api/v1/auth/login", "/api/v1/prometheus/read", "/api/v1/people"] {
+        for _ in 0..330 {
+            let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]).chain(stream::pending());
+            let request = Request::post(path).body(Body::from_stream(body)).unwrap();
+            let mut request = Box::pin(api.router.clone().oneshot(request));
+            // Open to all, so nothing is waited for but the body.
+            assert!(poll!(&mut request).is_pending());
+            crowd.push(request);
+        }
+    }
+    assert_eq!(api.ask(Method::GET, "/api/v1/people").await.status, 200);
+    assert_eq!(api.counted("api_refused_requests_total{reason=\"busy\"}"), 0);
 }
 
 #[tokio::test]
