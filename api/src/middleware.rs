@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::{IntoResponse, Response};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -26,6 +26,12 @@ use crate::state::State;
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a request is called in the log and in its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id taken from a client: a UUID, a ULID or a trace id with room to spare.
+const MAX_REQUEST_ID: usize = 64;
 
 /// Data is never a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -59,7 +65,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         None => router,
     };
     router
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
@@ -68,7 +74,8 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
                 // `problems` logs failures with their cause; this would log them again without.
                 .on_failure(()),
         )
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(map_request(only_a_plain_request_id))
 }
 
 /// Authentication, a body, a turn: each is waited for without taking the place of the next.
@@ -105,6 +112,19 @@ pub(crate) fn docs(router: Router) -> Router {
 
 fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// A client's id for its request goes into the log, so it is a short word, or the service makes one.
+async fn only_a_plain_request_id(mut request: Request) -> Request {
+    let plain = |id: &HeaderValue| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(plain)
+    };
+    let mut ids = request.headers().get_all(REQUEST_ID).iter();
+    if !matches!((ids.next(), ids.next()), (Some(id), None) if plain(id)) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// The route, never the path or the query: those name persons and days.

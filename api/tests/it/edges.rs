@@ -76,6 +76,32 @@ async fn a_callers_request_id_is_kept() {
 }
 
 #[tokio::test]
+async fn request_id_that_is_no_short_word_is_replaced_and_not_logged() {
+    let api = TestApi::empty().await;
+    let long = "forged".repeat(5_000);
+    let check = async |ids: &[&[u8]], kept: bool| {
+        let before = log::text().len();
+        let mut request = Request::get("/api/v1/people");
+        for id in ids {
+            request = request.header("x-request-id", *id);
+        }
+        let answer = api.send(request.body(Body::empty()).unwrap()).await;
+        let (id, logged) = (answer.header("x-request-id").unwrap(), log::text().split_off(before));
+        assert_eq!(ids.contains(&id.as_bytes()), kept, "{id}");
+        assert!(id.len() <= 64 && logged.contains(id), "{id}: {logged}");
+        assert_eq!(logged.contains("forged"), kept && id.contains("forged"), "{logged}");
+    };
+    check(&[b"forged-0.9_Z"], true).await;
+    check(&[&long.as_bytes()[..64]], true).await;
+    check(&[&long.as_bytes()[..65]], false).await;
+    check(&[long.as_bytes()], false).await;
+    for id in ["", "forged id", "forged\"id", "forged=1", "forged/../x", "forged\u{e9}"] {
+        check(&[id.as_bytes()], false).await;
+    }
+    check(&[b"forged-1", b"forged-2"], false).await;
+}
+
+#[tokio::test]
 async fn requests_whose_body_never_comes_take_no_turn() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let mut crowd = Vec::new();
