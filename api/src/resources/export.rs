@@ -20,6 +20,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
 use crate::closest::closest;
+use crate::cursor::DayText;
 use crate::edges::{Client, Seat, Seats, Wait};
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
@@ -70,18 +71,18 @@ struct Params {
     #[param(value_type = Option<String>, example = "")]
     collection: Option<String>,
     /// First day. Without it: the first there is.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: the newest. Points belong to the UTC day they were measured on.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
 }
 
-/// A format, for the description.
+/// How the rows are written.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its documentation is used")]
-enum FormatName {
+pub(super) enum FormatName {
     Csv,
     Ndjson,
     Json,
@@ -89,11 +90,11 @@ enum FormatName {
     Fhir,
 }
 
-/// A kind of rows, for the description.
+/// Which rows.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its documentation is used")]
-enum WhatName {
+pub(super) enum WhatName {
     Days,
     Points,
     Documents,
