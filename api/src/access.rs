@@ -16,6 +16,7 @@ use domain::Collection;
 use jiff::Timestamp;
 use store::{Account, Person, Scope, Store, Token};
 
+use crate::edges::Client;
 use crate::error::Error;
 use crate::resources::jobs;
 use crate::state::State;
@@ -231,7 +232,8 @@ pub(crate) async fn guard(
         };
         let header = request.headers().get(AUTHORIZATION).cloned();
         let vouched = request.extensions().get::<Vouched>().is_some();
-        let access = access(&state, header, vouched).await?;
+        let client = state.edges.client(&request);
+        let access = access(&state, client, header, vouched).await?;
         match scope {
             // Which kinds of data a question is about, its handler knows.
             Scope::Rest => access.may_some_rest()?,
@@ -240,6 +242,7 @@ pub(crate) async fn guard(
         if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
             access.may_ask_for_work()?;
         }
+        request.extensions_mut().insert(client);
         request.extensions_mut().insert(Needed(scope));
         request.extensions_mut().insert(access);
         request.extensions_mut().insert(state);
@@ -249,13 +252,19 @@ pub(crate) async fn guard(
 
 /// Who asks. What was found out is good for a second, so that a hundred questions of a dashboard ask the database once;
 /// a token that is revoked by another process opens nothing after that.
-async fn access(state: &State, header: Option<HeaderValue>, vouched: bool) -> Result<Access, Error> {
+async fn access(
+    state: &State,
+    client: Client,
+    header: Option<HeaderValue>,
+    vouched: bool,
+) -> Result<Access, Error> {
     let now = (state.now)();
     let key = edges::Proof::new(header.as_ref(), vouched, state.anonymous, state.primary.changes_seen());
     let known = state.edges.known(&key).await.filter(|access| access.in_force(now));
     let access = if let Some(access) = known {
         access
     } else {
+        let _turn = state.edges.turn(client).await?;
         let access = Access::new(holder(state, header, vouched, now).await?);
         state.edges.remember(key, access.clone()).await;
         // Once a second at most, however often it is used.

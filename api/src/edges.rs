@@ -1,20 +1,25 @@
-//! What stands between the network and the handlers: how much one address may ask ([`limit`]), how many questions run at
-//! a time and what happens when the database is gone ([`relief`]), what is answered from memory ([`memory`]), and what
-//! need not be sent again ([`conditional`]). None of it knows what is asked.
+//! What stands between the network and the handlers: how much one address may ask ([`limit`]), how a body is received
+//! ([`body`]), how many questions run at a time and what happens when the database is gone ([`relief`]), what is answered
+//! from memory ([`memory`]), and what need not be sent again ([`conditional`]). None of it knows what is asked. What has
+//! places for so many is shared between clients: [`seats`], [`concurrency`].
 
+pub(crate) mod body;
 pub(crate) mod client;
+mod concurrency;
 pub(crate) mod conditional;
 pub(crate) mod gzip;
 pub(crate) mod limit;
 pub(crate) mod memory;
 pub(crate) mod metrics;
 pub(crate) mod relief;
+mod seats;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use moka::future::Cache;
 use prometheus_client::registry::Registry;
@@ -23,11 +28,16 @@ use store::Store;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::{Access, Anonymous};
-pub use client::{Forwarded, Proxies};
+use crate::error::Error;
+use crate::resources::export;
+use body::Bodies;
+pub use client::{Client, Forwarded, Proxies};
+pub use concurrency::{ConcurrencyLimit, Permit};
 use limit::Limiter;
 use memory::Memory;
 use metrics::Metrics;
-use relief::Relief;
+use relief::{Relief, Turn};
+pub use seats::{Seat, Seats, Wait};
 
 /// How the edges are set.
 #[derive(Clone, Debug)]
@@ -64,6 +74,9 @@ struct Inner {
     requests: Option<Limiter>,
     log_ins: Option<Limiter>,
     origins: Vec<HeaderValue>,
+    proxies: Proxies,
+    bodies: Bodies,
+    exports: Seats,
     relief: Relief,
     memory: Memory,
     known: Cache<Proof, Access>,
@@ -90,11 +103,29 @@ impl Edges {
             requests: settings.requests_per_second.map(|most| Limiter::a_second(most, &settings.proxies)),
             log_ins: settings.log_ins_per_minute.map(|most| Limiter::a_minute(most, &settings.proxies)),
             origins: settings.origins,
+            proxies: settings.proxies,
+            bodies: Bodies::default(),
+            exports: export::seats(),
             relief: Relief::new(databases),
             memory: Memory::new(settings.memory),
             known: Cache::builder().max_capacity(PROOFS).time_to_live(BELIEVED).build(),
             metrics,
         }))
+    }
+
+    /// A turn to ask the database, after a short wait where many ask.
+    pub(crate) async fn turn(&self, client: Client) -> Result<Turn, Error> {
+        self.0.relief.turn(client).await
+    }
+
+    /// Whose request it is.
+    pub(crate) fn client(&self, request: &Request) -> Client {
+        self.0.proxies.client(request.extensions(), request.headers())
+    }
+
+    /// Seats of exports that are being sent.
+    pub(crate) fn exports(&self) -> &Seats {
+        &self.0.exports
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -4,6 +4,7 @@
 //! client; [`crate::middleware`] logs it once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -68,6 +69,12 @@ pub(crate) enum Error {
     /// 405.
     #[error("this path does not take this method; /api/docs says which it takes")]
     Method,
+    /// 400: a body that ended before its end.
+    #[error("the body ended before its end")]
+    BodyCut,
+    /// 408: a body that did not come.
+    #[error("the body did not come within {} seconds; send it at once", .0.as_secs())]
+    BodySlow(Duration),
     /// 413.
     #[error("the body is larger than this path takes in: 8 MiB to send documents, 16 KiB elsewhere")]
     Body,
@@ -191,7 +198,7 @@ impl Error {
             Self::Parameter { .. } | Self::PersonRequired(_) => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-parameter", "A parameter cannot be used")
             }
-            Self::Query(_) | Self::Path | Self::Store(store::Error::Nul(_)) => {
+            Self::Query(_) | Self::Path | Self::BodyCut | Self::Store(store::Error::Nul(_)) => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-query", "The question cannot be read")
             }
             Self::RemoteRead(_) => {
@@ -218,6 +225,9 @@ impl Error {
             Self::UnknownPath => (StatusCode::NOT_FOUND, "/problems/unknown-path", "No such path"),
             Self::Method => {
                 (StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed")
+            }
+            Self::BodySlow(_) => {
+                (StatusCode::REQUEST_TIMEOUT, "/problems/body-timeout", "The body did not come")
             }
             Self::Body => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-large", "The body is too large")
@@ -256,6 +266,11 @@ impl Error {
             }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
         }
+    }
+
+    /// Whether it is counted and not logged: refused by the thousand, where there is too much to do.
+    pub(crate) fn is_shed(&self) -> bool {
+        matches!(self, Self::Busy | Self::DatabaseGone)
     }
 
     /// Whether it is the database that is unavailable.
@@ -298,8 +313,7 @@ impl IntoResponse for Error {
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
         }
-        // What is refused by the thousand is counted and not logged.
-        if status.is_server_error() && !matches!(self, Self::Busy | Self::DatabaseGone) {
+        if status.is_server_error() {
             response.extensions_mut().insert(Arc::new(self));
         }
         response
@@ -319,6 +333,9 @@ pub(crate) enum Failures {
     /// The token does not have the scope.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
+    /// The body did not come in time: 10 seconds, 20 for `/api/v1/ingest`.
+    #[response(status = 408, content_type = "application/problem+json")]
+    Slow(Problem),
     /// The body is too large: 8 MiB to send documents, 16 KiB elsewhere.
     #[response(status = 413, content_type = "application/problem+json")]
     Body(Problem),

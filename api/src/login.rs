@@ -28,7 +28,7 @@ use session::SessionKeys;
 /// Where people log in: the one question besides the health question that needs no token.
 pub(crate) const PATH: &str = "/api/v1/auth/login";
 
-/// Longest name of an account.
+/// Longest name of an account, in bytes.
 pub const MAX_NAME: usize = 64;
 
 pub(crate) fn router() -> OpenApiRouter<State> {
@@ -153,12 +153,13 @@ fn read(body: &[u8]) -> Result<Credentials, Error> {
     // serde's own words can quote a value.
     let credentials: Credentials = serde_json::from_slice(body)
         .map_err(|_| refuse("expected {\"name\": \"…\", \"password\": \"…\"} in JSON"))?;
-    let length = secrecy::ExposeSecret::expose_secret(&credentials.password).len();
-    if credentials.name.is_empty() || credentials.name.len() > MAX_NAME || credentials.name.contains('\0') {
-        return Err(refuse("a name has 1 to 64 bytes, and none is NUL"));
+    // In characters, as the description counts: what is longer in bytes than an account can have is wrong, not malformed.
+    let fits = |text: &str, most| (1..=most).contains(&text.chars().count());
+    if !fits(&credentials.name, MAX_NAME) || credentials.name.contains('\0') {
+        return Err(refuse("a name has 1 to 64 characters, and none is NUL"));
     }
-    if length == 0 || length > MAX_PASSWORD {
-        return Err(refuse("a password has 1 to 256 bytes"));
+    if !fits(secrecy::ExposeSecret::expose_secret(&credentials.password), MAX_PASSWORD) {
+        return Err(refuse("a password has 1 to 256 characters"));
     }
     Ok(credentials)
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::{IntoResponse, Response};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, Predicate, predicate::SizeAbove};
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
@@ -20,15 +19,19 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edges::{conditional, gzip, limit, memory, relief};
+use crate::access;
+use crate::edges::{body, conditional, gzip, limit, memory, relief};
 use crate::error::{Error, PROBLEM_JSON};
 use crate::state::State;
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Largest body taken in by what only answers questions.
-const MAX_BODY: usize = 16 * 1024;
+/// What a request is called in the log and in its answer.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Longest request id taken from a client: a UUID, a ULID or a trace id with room to spare.
+const MAX_REQUEST_ID: usize = 64;
 
 /// Data is never a page.
 const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
@@ -39,10 +42,11 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
 /// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
-/// an answer in the one shape for errors. Inside that an address may ask so much and so much runs at a time, and the
-/// handler may panic or hang without anyone else noticing. Bodies that stream pass through all of it as they come.
+/// an answer in the one shape for errors. Inside that an address may ask so much, and the handler may panic or hang without
+/// anyone else noticing. Then the caller is authenticated, the body is received, and only then is there a turn for the handler
+/// ([`turns`]). Answers that stream pass through all of it as they come.
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
-    let router = router
+    let router = turns(router, state)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(state.clone(), relief::relieve))
         .layer(from_fn_with_state(state.clone(), limit::limit))
@@ -62,7 +66,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         None => router,
     };
     router
-        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(span)
@@ -71,12 +75,16 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
                 // `problems` logs failures with their cause; this would log them again without.
                 .on_failure(()),
         )
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(map_request(only_a_plain_request_id))
 }
 
-/// Paths that read no body, or one of some hundred bytes.
-pub(crate) fn small<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
-    router.layer(RequestBodyLimitLayer::new(MAX_BODY))
+/// Authentication, a body, a turn: each is waited for without taking the place of the next.
+fn turns(router: Router, state: &Arc<State>) -> Router {
+    router
+        .layer(from_fn_with_state(state.clone(), relief::turn))
+        .layer(from_fn_with_state(state.clone(), body::receive))
+        .layer(from_fn_with_state(state.clone(), access::guard))
 }
 
 /// Paths whose answers are long to make and short to keep: see [`memory`].
@@ -105,6 +113,19 @@ pub(crate) fn docs(router: Router) -> Router {
 
 fn fixed(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+/// A client's id for its request goes into the log, so it is a short word, or the service makes one.
+async fn only_a_plain_request_id(mut request: Request) -> Request {
+    let plain = |id: &HeaderValue| {
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+        (1..=MAX_REQUEST_ID).contains(&id.len()) && id.as_bytes().iter().all(plain)
+    };
+    let mut ids = request.headers().get_all(REQUEST_ID).iter();
+    if !matches!((ids.next(), ids.next()), (Some(id), None) if plain(id)) {
+        request.headers_mut().remove(REQUEST_ID);
+    }
+    request
 }
 
 /// The route, never the path or the query: those name persons and days.
@@ -148,7 +169,7 @@ async fn problems(request: Request, next: Next) -> Response {
     if (status.is_client_error() || status.is_server_error()) && !shaped {
         response = Error::bare(status).into_response();
     }
-    if let Some(error) = response.extensions().get::<Arc<Error>>() {
+    if let Some(error) = response.extensions().get::<Arc<Error>>().filter(|error| !error.is_shed()) {
         tracing::error!(error = store::causes(error), "a request failed with {}", response.status().as_u16());
     }
     response
@@ -161,8 +182,11 @@ fn panicked(_payload: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
+    use std::io;
+
+    use axum::body::{Body, Bytes, to_bytes};
     use axum::routing::get;
+    use futures_util::stream;
     use tower::ServiceExt as _;
 
     use super::*;
@@ -171,8 +195,14 @@ mod tests {
         let router = Router::new()
             .route("/panics", get(async || -> &'static str { panic!("the 82 of a test") }))
             .route("/hangs", get(std::future::pending::<&'static str>))
-            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")));
-        let request = Request::get(path).body(Body::empty()).unwrap();
+            .route("/teapot", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
+            .route("/body", get(async |_: axum::body::Bytes| ()));
+        let body = if path == "/body" {
+            Body::from_stream(stream::pending::<io::Result<Bytes>>())
+        } else {
+            Body::empty()
+        };
+        let request = Request::get(path).body(body).unwrap();
         let (store, _folder) = store::testing::sqlite().await;
         let state = Arc::new(State::for_tests(store));
         tokio::time::pause();
@@ -190,6 +220,7 @@ mod tests {
             ("/panics", 500, "/problems/internal"),
             ("/hangs", 504, "/problems/timeout"),
             ("/teapot", 418, "/problems/refused"),
+            ("/body", 408, "/problems/body-timeout"),
         ] {
             check(path, status, kind).await;
             tokio::time::resume();

@@ -21,7 +21,7 @@ use crate::state::State;
 pub(crate) const PATH: &str = "/api/v1/ingest";
 
 /// Largest body: a month of every collection but the time series, several times over.
-const MAX_BODY: usize = 8 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// Most documents, or rows of a time series, at a time.
 const MAX_DOCUMENTS: usize = 10_000;

@@ -4,7 +4,7 @@ mod correlations;
 mod daily;
 mod dashboard;
 mod events;
-mod export;
+pub(crate) mod export;
 mod health;
 pub(crate) mod jobs;
 mod metrics;

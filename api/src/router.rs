@@ -1,12 +1,11 @@
 //! Every path of the service, and its description.
 //!
-//! Every path but the health question and the log-in stands behind [`access::guard`], its description too.
+//! Every path but the health question and the log-in stands behind `access::guard`, its description too.
 
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -17,7 +16,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 use crate::error::{Error, Problem};
 use crate::state::State;
 use crate::trends::Gaps;
-use crate::{access, login, middleware, push, remote_read, resources};
+use crate::{login, middleware, push, remote_read, resources};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
 /// a client has to.
@@ -66,8 +65,7 @@ impl Modify for Proofs {
 fn described() -> OpenApiRouter<State> {
     OpenApiRouter::with_openapi(Description::openapi()).nest(
         "/api/v1",
-        middleware::small(resources::router().merge(remote_read::router()).merge(login::router()))
-            .merge(push::router()),
+        resources::router().merge(remote_read::router()).merge(login::router()).merge(push::router()),
     )
 }
 
@@ -80,15 +78,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// none of these answers with a problem.
 pub fn router(state: State) -> Router {
     let shared = Arc::new(state.clone());
-    let guard = from_fn_with_state(shared.clone(), access::guard);
     let resources = described().split_for_parts().0.with_state(state);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources
         .merge(description)
         .merge(middleware::docs(swagger()))
         .method_not_allowed_fallback(async || Error::Method)
-        .fallback(async || Error::UnknownPath)
-        .layer(guard);
+        .fallback(async || Error::UnknownPath);
     middleware::stack(router, &shared)
 }
 

@@ -1,5 +1,5 @@
 //! Listeners: plain or TLS, open or with a password, and never at the mercy of who connects. Every connection has a
-//! time for each thing it may do, and there is a most of them.
+//! time for each thing it may do, and there is a most of them, which clients share (`api::edges::Seats`).
 
 mod address;
 mod auth;
@@ -15,6 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use api::edges::{Client, Proxies, Seat, Seats, Wait};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -36,14 +37,16 @@ pub(crate) use file::Invalid;
 pub(crate) use rules::{Metrics, Web};
 pub(crate) use shortcut::Shortcut;
 
-use connections::{Connections, Seat};
+use connections::{InFlight, RequestBody, Seated};
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Connections at a time; below the usual limit of 1,024 open files.
     pub(crate) connections: usize,
-    /// For the TLS handshake, and for a request's head to come, idle time before it included.
+    /// For the TLS handshake.
+    pub(crate) handshake: Duration,
+    /// For a request's head to come, idle time before it included.
     pub(crate) head: Duration,
     /// For a reader to take more of an answer.
     pub(crate) read: Duration,
@@ -52,7 +55,12 @@ pub(crate) struct Limits {
 impl Default for Limits {
     /// Prometheus keeps its connection from scrape to scrape, usually a minute.
     fn default() -> Self {
-        Self { connections: 512, head: Duration::from_secs(75), read: Duration::from_secs(30) }
+        Self {
+            connections: 512,
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(75),
+            read: Duration::from_secs(30),
+        }
     }
 }
 
@@ -70,12 +78,14 @@ pub(crate) struct Listener {
     pub(crate) shortcut: Option<Shortcut>,
     pub(crate) web: Arc<Web>,
     pub(crate) limits: Limits,
+    /// Proxies whose word is taken about the client of a request.
+    pub(crate) proxies: Arc<Proxies>,
 }
 
 impl Listener {
     /// Serves until `stop`, then lets running requests finish.
     pub(crate) async fn serve(self, socket: Arc<TcpListener>, stop: CancellationToken) {
-        let connections = Connections::new(self.limits.connections);
+        let seats = Seats::new(self.limits.connections, Duration::ZERO);
         let tasks = TaskTracker::new();
         loop {
             let accepted = tokio::select! {
@@ -83,8 +93,9 @@ impl Listener {
                 accepted = socket.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => match connections.enter() {
+                Ok((stream, peer)) => match seats.take(Client::of(peer.ip())) {
                     Some(seat) => {
+                        seat.wait(Wait::Request);
                         drop(tasks.spawn(self.clone().connection((stream, peer), seat, stop.clone())));
                     }
                     None => self.web.metrics.refuse("connections"),
@@ -102,12 +113,13 @@ impl Listener {
     async fn connection(self, (stream, peer): (TcpStream, SocketAddr), seat: Seat, stop: CancellationToken) {
         // Answers are written whole; waiting to fill packets only delays them.
         let _ = stream.set_nodelay(true);
-        let evicted = seat.evicted();
+        let (revoked, seat) = (seat.revoked(), Arc::new(seat));
+        let stream = Seated::new(stream, seat.clone());
         let talk = async {
             match self.web.rules().tls.clone() {
-                None => self.talk(stream, peer, seat, stop).await,
-                Some(tls) => match tokio::time::timeout(self.limits.head, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.talk(stream, peer, seat, stop).await,
+                None => self.talk(stream, peer, &seat, stop).await,
+                Some(tls) => match tokio::time::timeout(self.limits.handshake, tls.accept(stream)).await {
+                    Ok(Ok(stream)) => self.talk(stream, peer, &seat, stop).await,
                     Ok(Err(error)) => {
                         self.web.metrics.refuse("handshake");
                         tracing::debug!(%error, "a TLS handshake failed");
@@ -118,7 +130,7 @@ impl Listener {
         };
         tokio::select! {
             () = talk => {}
-            () = evicted.cancelled() => self.web.metrics.refuse("connections"),
+            () = revoked.cancelled() => self.web.metrics.refuse("connections"),
         }
     }
 
@@ -126,17 +138,22 @@ impl Listener {
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
         peer: SocketAddr,
-        seat: Seat,
+        seat: &Arc<Seat>,
         stop: CancellationToken,
     ) {
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(self.limits.read));
-        let service = service_fn(|request| {
-            seat.speaks();
+        let service = service_fn(|request: hyper::Request<Incoming>| {
+            let behind = self.proxies.behind(peer.ip(), request.headers());
+            let in_flight = InFlight::begin(seat, behind);
             match self.at_once(&request) {
-                Some(response) => Either::Left(ready(Ok::<_, Infallible>(response))),
+                Some(response) => Either::Left(ready(Ok::<_, Infallible>(in_flight.until_sent(response)))),
                 // In a box: this future is large, and hyper moves what it gets.
-                None => Either::Right(Box::pin(async move { Ok(self.answer(request, peer).await) })),
+                None => Either::Right(Box::pin(async move {
+                    let client = behind.unwrap_or_else(|| Client::of(peer.ip()));
+                    let request = request.map(|body| RequestBody { body, seat: seat.clone() });
+                    Ok(in_flight.until_sent(self.answer(request, peer, client).await))
+                })),
             }
         });
         let mut http = http1::Builder::new();
@@ -167,11 +184,16 @@ impl Listener {
         Some(response)
     }
 
-    async fn answer(&self, mut request: hyper::Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn answer(
+        &self,
+        mut request: hyper::Request<RequestBody>,
+        peer: SocketAddr,
+        client: Client,
+    ) -> Response {
         // Limits are counted by it.
         request.extensions_mut().insert(ConnectInfo(peer));
         let rules = self.web.rules();
-        let mut response = match rules.admit(&mut request, &self.web).await {
+        let mut response = match rules.admit(&mut request, client, &self.web).await {
             Ok(()) => {
                 if let Some(response) = self.shortcut.as_ref().and_then(|shortcut| shortcut.answer(&request))
                 {

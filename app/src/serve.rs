@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::Anonymous;
+use api::edges::Proxies;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
@@ -116,7 +117,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
                 sockets,
                 &requests.count(webhooks.router()),
                 None,
-                &rules.webhooks,
+                (&rules.webhooks, &rules.proxies),
             );
             let stop = lifecycle.stop.clone();
             let webhooks = Arc::new(webhooks);
@@ -157,7 +158,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let names = Names::new(&service.listen.hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
-        listen(&lifecycle, "api", api_sockets, &router, None, &rules.api);
+        listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
     }
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
     let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
@@ -170,7 +171,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), &rules.web);
+    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     announce(web, docs, &service, &rules);
     drop(latch);
@@ -327,6 +328,8 @@ pub(crate) struct Listening {
     api: Arc<Web>,
     /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
     webhooks: Arc<Web>,
+    /// Proxies in front of all of them.
+    proxies: Arc<Proxies>,
 }
 
 impl Listening {
@@ -341,6 +344,7 @@ impl Listening {
             web: read("--web.config.file", &args.web_config)?,
             api: read("--api.config.file", &args.api_config)?,
             webhooks: read("--webhook.listen-address", &None)?,
+            proxies: Arc::new(args.edges.settings().proxies),
         })
     }
 
@@ -374,11 +378,12 @@ fn listen(
     sockets: Vec<TcpListener>,
     router: &axum::Router,
     shortcut: Option<&Shortcut>,
-    web: &Arc<Web>,
+    (web, proxies): (&Arc<Web>, &Arc<Proxies>),
 ) {
     for socket in sockets {
         let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
-        let listener = Listener { router, shortcut, web, limits: Limits::default() };
+        let (limits, proxies) = (Limits::default(), proxies.clone());
+        let listener = Listener { router, shortcut, web, limits, proxies };
         let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
         lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
     }

@@ -8,8 +8,8 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::transaction::with_conn;
 use crate::sync::cause;
+use crate::transaction::with_conn;
 
 /// A person's log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -29,7 +29,8 @@ pub struct Proxies {
 
 /// One client, as far as limits go: an IPv4 address, or the /64 that a subscriber of IPv6 has to himself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Client {
+pub enum Client {
+    /// Its bits; an IPv4 address as IPv6 maps it.
     Address(u128),
     /// A request that came over no connection.
     Unknown,
@@ -38,7 +39,8 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    fn of(address: IpAddr) -> Self {
+    /// The client at this address.
+    pub fn of(address: IpAddr) -> Self {
         Self::Address(match address.to_canonical() {
             IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
             IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
@@ -51,6 +53,11 @@ impl Proxies {
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map_or(Client::Unknown, |ConnectInfo(peer)| Client::of(self.address(peer.ip(), headers)))
+    }
+
+    /// The client for whom a proxy at this address asks; `None` where it is none that is trusted.
+    pub fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Client> {
+        self.trusts(peer.to_canonical()).then(|| Client::of(self.address(peer, headers)))
     }
 
     /// Read from the right, where the nearest proxy wrote: the first address that is not one of ours. What stands left of

@@ -5,14 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State as With};
 use axum::http::StatusCode;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt as _;
 use store::{Outage, Store};
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
+use super::client::Client;
+use super::concurrency::{ConcurrencyLimit, Permit};
 use super::metrics::Refusal;
 use crate::error::Error;
 use crate::remote_read;
@@ -27,6 +30,22 @@ const WAITING: usize = 256;
 /// How long they wait.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Of those that run, for one client: a quarter is left to others.
+const RUNNING_OF_ONE: usize = RUNNING * 3 / 4;
+
+/// Of those that run or wait, for one client.
+const PLACES_OF_ONE: usize = (RUNNING + WAITING) * 3 / 4;
+
+/// Remote reads of one client that are answered or sent at a time: three quarters of the streams that are made. Readers
+/// that are slow leave the rest to others.
+const APART_OF_ONE: usize = 12;
+
+/// Remote reads of all clients, those that wait for turns of their own included.
+const APART_IN_ALL: usize = 256;
+
+/// How long they wait; Prometheus waits a minute.
+const APART_PATIENCE: Duration = Duration::from_secs(25);
+
 /// Probes must get through, and say themselves what is wrong.
 const ALWAYS: &str = "/api/v1/health";
 
@@ -35,19 +54,25 @@ const ALWAYS: &str = "/api/v1/health";
 const APART: &str = remote_read::PATH;
 
 pub(crate) struct Relief {
-    places: Semaphore,
-    turns: Semaphore,
+    places: ConcurrencyLimit<Client>,
+    turns: ConcurrencyLimit<Client>,
+    apart: ConcurrencyLimit<Client>,
     /// Without all of them nothing can be answered.
     databases: Vec<Store>,
 }
 
 impl Relief {
     pub(crate) fn new(databases: Vec<Store>) -> Self {
-        Self { places: Semaphore::new(RUNNING + WAITING), turns: Semaphore::new(RUNNING), databases }
+        Self {
+            places: ConcurrencyLimit::new(RUNNING + WAITING, PLACES_OF_ONE),
+            turns: ConcurrencyLimit::new(RUNNING, RUNNING_OF_ONE),
+            apart: ConcurrencyLimit::new(APART_IN_ALL, APART_OF_ONE),
+            databases,
+        }
     }
 
-    /// Whether it makes sense to ask the databases; one that takes no writes can be read. While one is unavailable, a request now and then finds out whether it
-    /// still is, and the others do not wait for that.
+    /// Whether it makes sense to ask the databases; one that takes no writes can be read. While one is unavailable, a request
+    /// now and then finds out whether it still is, and the others do not wait for that.
     async fn admits(&self) -> bool {
         let lost = |known: Result<(), Outage>| known.is_err_and(|outage| !outage.is_only_of_writes());
         for database in &self.databases {
@@ -59,12 +84,10 @@ impl Relief {
     }
 
     /// A turn to ask, after a short wait where many are there.
-    async fn turn(&self) -> Result<(SemaphorePermit<'_>, SemaphorePermit<'_>), Error> {
-        let place = self.places.try_acquire().map_err(|_| Error::Busy)?;
-        match timeout(PATIENCE, self.turns.acquire()).await {
-            Ok(Ok(turn)) => Ok((place, turn)),
-            _ => Err(Error::Busy),
-        }
+    pub(crate) async fn turn(&self, client: Client) -> Result<Turn, Error> {
+        let place = self.places.try_acquire(client).ok_or(Error::Busy)?;
+        let turn = timeout(PATIENCE, self.turns.acquire(client)).await.map_err(|_| Error::Busy)?;
+        Ok(Turn { _turn: turn, _place: place })
     }
 
     /// A request has failed: the next ones should know why.
@@ -76,7 +99,13 @@ impl Relief {
     }
 }
 
-/// Stands before everything that asks the database. A turn ends when the answer begins: who reads slowly holds none.
+/// A turn to ask, and the place that it takes.
+pub(crate) struct Turn {
+    _turn: Permit<Client>,
+    _place: Permit<Client>,
+}
+
+/// Stands before everything that asks the database.
 pub(crate) async fn relieve(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
     let (relief, metrics) = (&state.edges.0.relief, &state.edges.0.metrics);
     if request.uri().path() == ALWAYS {
@@ -86,14 +115,7 @@ pub(crate) async fn relieve(With(state): With<Arc<State>>, request: Request, nex
         metrics.refused(Refusal::Database);
         return Error::DatabaseGone.into_response();
     }
-    let response = if request.uri().path() == APART {
-        next.run(request).await
-    } else {
-        match relief.turn().await {
-            Ok(_turn) => next.run(request).await,
-            Err(busy) => busy.into_response(),
-        }
-    };
+    let response = next.run(request).await;
     let error = response.extensions().get::<Arc<Error>>();
     if error.is_some_and(|error| matches!(**error, Error::Busy)) {
         metrics.refused(Refusal::Busy);
@@ -105,8 +127,39 @@ pub(crate) async fn relieve(With(state): With<Arc<State>>, request: Request, nex
     response
 }
 
+/// Stands before every handler, behind what waits for the client: a client that sends its body slowly holds no turn. A turn
+/// ends when the response begins: one that reads slowly holds none either, but of remote read, which is made while it is read.
+pub(crate) async fn turn(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
+    let (relief, client) = (&state.edges.0.relief, state.edges.client(&request));
+    match request.uri().path() {
+        ALWAYS => next.run(request).await,
+        APART => match timeout(APART_PATIENCE, relief.apart.acquire(client)).await {
+            Ok(turn) => until_sent(next.run(request).await, turn),
+            Err(_) => Error::Busy.into_response(),
+        },
+        _ => match relief.turn(client).await {
+            Ok(_turn) => next.run(request).await,
+            Err(busy) => busy.into_response(),
+        },
+    }
+}
+
+/// A response that has its turn until it is sent or given up.
+fn until_sent(response: Response, turn: Permit<Client>) -> Response {
+    response.map(|body| {
+        Body::from_stream(body.into_data_stream().map(move |piece| {
+            let _turn = &turn;
+            piece
+        }))
+    })
+}
+
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use futures_util::poll;
+
     use super::*;
 
     #[tokio::test]
@@ -118,5 +171,38 @@ mod tests {
         assert!(relief.admits().await, "no probe has found out yet");
         relief.look_again().await;
         assert!(!relief.admits().await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn remote_reads_whose_reader_is_slow_leave_turns_to_others() {
+        let relief = Relief::new(Vec::new());
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
+        let mut sent = Vec::new();
+        for _ in 0..APART_OF_ONE {
+            let turn = relief.apart.try_acquire(one).unwrap();
+            let mut pieces = until_sent("streamed".into_response(), turn).into_body().into_data_stream();
+            assert_eq!(pieces.next().await.unwrap().unwrap(), "streamed");
+            sent.push(pieces);
+        }
+        assert!(relief.apart.try_acquire(one).is_none(), "their ends have not been read");
+        assert!(relief.apart.try_acquire(other).is_some());
+        sent.pop();
+        assert!(relief.apart.try_acquire(one).is_some(), "given up");
+    }
+
+    #[tokio::test]
+    async fn turns_of_one_client_leave_some_to_others() {
+        let relief = Relief::new(Vec::new());
+        let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
+        let mut greedy: Vec<_> = (0..PLACES_OF_ONE).map(|_| Box::pin(relief.turn(one))).collect();
+        let mut running = Vec::new();
+        for turn in &mut greedy {
+            if let Poll::Ready(turn) = poll!(turn) {
+                running.push(turn.unwrap());
+            }
+        }
+        assert_eq!(running.len(), RUNNING_OF_ONE);
+        assert!(matches!(relief.turn(one).await, Err(Error::Busy)), "more than may wait");
+        assert!(matches!(poll!(Box::pin(relief.turn(other))), Poll::Ready(Ok(_))), "at once");
     }
 }

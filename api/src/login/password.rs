@@ -1,11 +1,12 @@
 //! Passwords. Only their argon2id hashes are kept, with the parameters that OWASP recommends (19 MiB, two passes), and
 //! only a few are checked at a time: who guesses gets neither more memory nor more processor than that.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
-use argon2::Argon2;
-use argon2::password_hash::phc::PasswordHash;
-use argon2::password_hash::{PasswordHasher, PasswordVerifier};
+use argon2::password_hash::phc::{Output, PasswordHash};
+use argon2::password_hash::{self, PasswordHasher};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
+use secrecy::zeroize::Zeroize as _;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::Semaphore;
 
@@ -23,8 +24,9 @@ const AT_A_TIME: usize = 2;
 /// Who may wait for a turn; a turn is some tens of milliseconds.
 const WAITING: usize = 16;
 
-/// What an unknown name is checked against, so that it takes as long as a wrong password.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
+/// What an unknown name is checked against, so that it takes as long as a wrong password: the hash of a forgotten one.
+const NOBODY: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA$EFJovjwP63gH9Mzn9bYX0kP7kQEOlAx0JU+ByybNg2k";
 
 /// A password that cannot be taken.
 #[derive(Debug, thiserror::Error)]
@@ -51,8 +53,42 @@ fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
 }
 
 fn verify(password: &str, hash: &str) -> bool {
-    let Ok(hash) = PasswordHash::new(hash) else { return false };
-    Argon2::default().verify_password(password.as_bytes(), &hash).is_ok()
+    let matches = || -> Result<bool, password_hash::Error> {
+        let hash = PasswordHash::new(hash).map_err(password_hash::Error::from)?;
+        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return Ok(false) };
+        let algorithm = Algorithm::try_from(hash.algorithm.as_str())?;
+        let version = hash.version.map_or(Ok(Version::default()), Version::try_from)?;
+        let argon2 = Argon2::new(algorithm, version, Params::try_from(&hash)?);
+        let mut output = [0; Output::MAX_LENGTH];
+        let output = &mut output[..expected.len()];
+        let mut scratch = Scratch::new(argon2.params().block_count());
+        argon2.hash_password_into_with_memory(password.as_bytes(), salt, output, &mut scratch.0)?;
+        // Compared in constant time.
+        Ok(Output::new(output).map_err(password_hash::Error::from)? == *expected)
+    };
+    matches().unwrap_or(false)
+}
+
+/// The memory of one hash, given back to the system when dropped.
+struct Scratch(Vec<Block>);
+
+/// More than 32 MiB, up to which glibc may take an allocation from the arena of the thread that asks. An arena keeps what is
+/// freed, and there are eight for each processor. What is larger is mapped by itself and unmapped when freed; of
+/// what is reserved only what is touched takes memory.
+const RESERVED: usize = 33 << 20;
+
+impl Scratch {
+    fn new(blocks: usize) -> Self {
+        let mut memory = Vec::with_capacity(blocks.max(RESERVED / Block::SIZE));
+        memory.resize(blocks, Block::new());
+        Self(memory)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// Checks passwords, a few at a time.
@@ -82,7 +118,7 @@ impl Checker {
             // Given back when the memory is, not when whoever asked has hung up.
             let _held = (place, turn);
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.clone().into());
+            let hash = hash.unwrap_or_else(|| NOBODY.to_owned().into());
             verify(password.expose_secret(), hash.expose_secret()) && known
         });
         checked.await.map_err(|_| Error::Panic)
@@ -102,6 +138,26 @@ mod tests {
         assert!(verify("correct horse battery staple", one.expose_secret()));
         assert!(!verify("correct horse battery stapl", one.expose_secret()));
         assert!(!verify("x", "no hash"));
+        assert!(!verify("x", "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA"), "only a salt");
+    }
+
+    #[test]
+    fn hash_for_unknown_names_costs_what_a_new_one_costs() {
+        let new = keep(&"correct horse battery staple".to_owned().into()).unwrap();
+        let (new, nobody) =
+            (PasswordHash::new(new.expose_secret()).unwrap(), PasswordHash::new(NOBODY).unwrap());
+        assert_eq!(
+            (nobody.algorithm, nobody.version, nobody.params, nobody.hash.map(|hash| hash.len())),
+            (new.algorithm, new.version, new.params, new.hash.map(|hash| hash.len()))
+        );
+    }
+
+    #[test]
+    fn scratch_memory_is_mapped_apart_from_the_arenas() {
+        const LARGEST_MMAP_THRESHOLD: usize = 32 << 20;
+        let scratch = Scratch::new(Params::default().block_count());
+        assert_eq!(scratch.0.len() * Block::SIZE, 19 << 20);
+        assert!(scratch.0.capacity() * Block::SIZE > LARGEST_MMAP_THRESHOLD);
     }
 
     #[test]

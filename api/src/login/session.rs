@@ -41,6 +41,9 @@ struct Claims {
     #[serde(rename = "gen")]
     generation: i64,
     iat: i64,
+    /// Not valid before; ours say nothing of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     exp: i64,
 }
 
@@ -116,6 +119,7 @@ impl SessionKeys {
             sub: account.id.to_string(),
             generation: account.generation,
             iat: issued,
+            nbf: None,
             exp: expires,
         };
         let header = Header { kid: Some(self.current.id.clone()), ..Header::new(Algorithm::HS256) };
@@ -129,7 +133,12 @@ impl SessionKeys {
         if token.len() > MAX_TOKEN {
             return None;
         }
-        let named = jsonwebtoken::decode_header(token).ok()?.kid?;
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        // Extensions that must be understood (RFC 7515, 4.1.11): none of them is.
+        if header.crit.is_some() {
+            return None;
+        }
+        let named = header.kid?;
         let key = [Some(&self.current), self.previous.as_ref()]
             .into_iter()
             .flatten()
@@ -144,8 +153,9 @@ impl SessionKeys {
         let claims = jsonwebtoken::decode::<Claims>(token, &key.verify, &rules).ok()?.claims;
         let issued = Timestamp::from_second(claims.iat).ok()?;
         let expires_at = Timestamp::from_second(claims.exp).ok()?;
-        if now >= expires_at || issued.duration_since(now) > SKEW || expires_at.duration_since(issued) > LIFE
-        {
+        let begins = claims.nbf.map_or(Some(issued), |nbf| Timestamp::from_second(nbf).ok())?;
+        let in_force = now < expires_at && begins.max(issued).duration_since(now) <= SKEW;
+        if !in_force || expires_at.duration_since(issued) > LIFE {
             return None;
         }
         Some(Session { account: claims.sub.parse().ok()?, generation: claims.generation, expires_at })
@@ -284,6 +294,10 @@ mod tests {
             ("alg", json!("RS256")),
             ("kid", json!("other")),
             ("kid", Value::Null),
+            ("crit", json!(["exp"])),
+            ("crit", json!(["b64"])),
+            ("crit", json!([])),
+            ("crit", json!("exp")),
         ] {
             assert_eq!(
                 keys.read(&forged(&with(&header, name, value.clone()), &claims, ONE), now),
@@ -299,6 +313,9 @@ mod tests {
             ("exp", json!(now.as_second() + 90_000)),
             ("exp", Value::Null),
             ("iat", json!(now.as_second() + 3600)),
+            ("nbf", json!(now.as_second() + 121)),
+            ("nbf", json!(i64::MAX)),
+            ("nbf", json!("soon")),
             ("gen", Value::Null),
         ] {
             assert_eq!(
@@ -307,6 +324,8 @@ mod tests {
                 "{name} {value}"
             );
         }
+        let begun = with(&claims, "nbf", json!(now.as_second() + 119));
+        assert!(keys.read(&forged(&header, &begun, ONE), now).is_some(), "clocks differ");
         let good = forged(&header, &claims, ONE);
         let (message, signature) = good.rsplit_once('.').unwrap();
         for bad in [

@@ -9,6 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::trends::range;
 use crate::access::PartialAccess;
+use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
 use crate::long;
@@ -42,10 +43,10 @@ struct CorrelationParams {
     #[param(example = "me")]
     person: Option<String>,
     /// First day. Without it and without `period`: 89 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// In place of `from`: so many days, weeks, months or years that end with `to`.
     #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "1y")]
@@ -95,10 +96,10 @@ struct EffectParams {
     #[param(example = "me")]
     person: Option<String>,
     /// First day on which the tag may stand. Without it and without `period`: 89 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// In place of `from`: so many days, weeks, months or years that end with `to`.
     #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "1y")]

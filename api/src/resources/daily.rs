@@ -13,6 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
+use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
@@ -71,16 +72,16 @@ struct Params {
     #[param(example = "me")]
     person: Option<String>,
     /// First day. Without it: 29 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// Days a page has at most.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100, example = 100)]
     limit: Option<String>,
     /// Only days after this one; `next` of the page before sets it.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-01")]
     after: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
-use crate::cursor;
+use crate::cursor::{self, DayText};
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
@@ -67,16 +67,16 @@ struct Params {
     #[param(example = "me")]
     person: Option<String>,
     /// First day the events are filed under. Without it: 29 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// Rows a page has at most.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100, example = 100)]
     limit: Option<String>,
     /// Only what comes after; `next` of the page before sets it.
-    #[param(example = "MjAyNi0wMy0wMQphLTE")]
+    #[param(value_type = cursor::EventText, required = false, inline, example = "2026-03-01.612d31")]
     after: Option<String>,
 }
 
@@ -142,10 +142,7 @@ async fn answer(
     collection: Collection,
 ) -> Result<Json<EventPage>, Error> {
     let access = access.to([collection])?;
-    let after = match cursor::read::<2>(query.after.as_deref())? {
-        Some([day, id]) => Some((day.parse::<Day>().map_err(|_| cursor::invalid())?, id)),
-        None => None,
-    };
+    let after = cursor::read_event(query.after.as_deref())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;
@@ -158,7 +155,7 @@ async fn answer(
     found.truncate(limit);
     let (from, to, name) = (range.first().date(), range.last().date(), person.name);
     let next = found.last().filter(|_| more).map(|last| {
-        let after = cursor::write(&[&last.day.to_string(), &last.id]);
+        let after = cursor::write_event(last.day, &last.id);
         format!("{path}?person={name}&from={from}&to={to}&limit={limit}&after={after}")
     });
     let row = |StoredDocument { collection, id, day, body, .. }| EventRow::new(collection, id, day, &body);

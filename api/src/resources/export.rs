@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State as With;
 use axum::http::header;
@@ -12,12 +13,15 @@ use domain::Day;
 use export::{InvalidWords, Words};
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
 use crate::closest::closest;
+use crate::cursor::DayText;
+use crate::edges::{Client, Seat, Seats, Wait};
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
 use crate::params;
@@ -26,16 +30,22 @@ use crate::state::State;
 /// Exports sent at a time: each reads the database for as long as its reader takes.
 const AT_A_TIME: usize = 8;
 
+/// How long a reader may leave a piece lying and keep its seat when others want one.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Pieces made ahead of a slow reader.
 const AHEAD: usize = 2;
 
-/// How long a reader may leave a piece lying before he counts as gone.
+/// How long a reader may leave a piece lying before it counts as gone.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-static TURNS: Semaphore = Semaphore::const_new(AT_A_TIME);
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(export_rows))
+}
+
+/// Seats of the exports of one process.
+pub(crate) fn seats() -> Seats {
+    Seats::new(AT_A_TIME, GRACE)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -61,18 +71,18 @@ struct Params {
     #[param(value_type = Option<String>, example = "")]
     collection: Option<String>,
     /// First day. Without it: the first there is.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: the newest. Points belong to the UTC day they were measured on.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
 }
 
-/// A format, for the description.
+/// How the rows are written.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its documentation is used")]
-enum FormatName {
+pub(super) enum FormatName {
     Csv,
     Ndjson,
     Json,
@@ -80,11 +90,11 @@ enum FormatName {
     Fhir,
 }
 
-/// A kind of rows, for the description.
+/// Which rows.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 #[expect(dead_code, reason = "only its documentation is used")]
-enum WhatName {
+pub(super) enum WhatName {
     Days,
     Points,
     Documents,
@@ -119,6 +129,7 @@ fn list(text: Option<&str>) -> Vec<String> {
 )]
 async fn export_rows(
     With(state): With<State>,
+    Extension(client): Extension<Client>,
     access: PartialAccess,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
@@ -135,7 +146,7 @@ async fn export_rows(
     let access = access.to(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let table = words.table(state.today(&person)?).map_err(refusal)?;
-    let turn = TURNS.try_acquire().map_err(|_| Error::Busy)?;
+    let seat = state.edges.exports().take(client).ok_or(Error::Busy)?;
     let headers = [
         (header::CONTENT_TYPE, table.format().media_type().to_owned()),
         (
@@ -146,13 +157,26 @@ async fn export_rows(
     let (out, pieces) = mpsc::channel(AHEAD);
     let now = (state.now)();
     tokio::spawn(async move {
-        let mut pipe = Pipe(out.clone());
-        let written = table.write(&state.store, &[person], now, &mut pipe, &mut |_, _| {}).await;
+        let revoked = seat.revoked();
+        let mut pipe = Pipe { out: out.clone(), seat };
+        let write = async { table.write(&state.store, &[person], now, &mut pipe, &mut |_, _| {}).await };
+        let ended_early = tokio::select! {
+            written = write => {
+                written.is_err_and(|error| {
+                    if !out.is_closed() {
+                        tracing::error!(error = store::causes(&error), "an export ended early");
+                    }
+                    true
+                })
+            }
+            () = revoked.cancelled() => {
+                tracing::warn!("an export ended early: its client has many, or reads slowly, and others wait");
+                true
+            }
+        };
         // The database is free for the next, however long this reader takes over the rest.
-        drop(turn);
-        let Err(error) = written else { return };
-        if !out.is_closed() {
-            tracing::error!(error = store::causes(&error), "an export ended early");
+        drop(pipe);
+        if ended_early {
             // The connection is cut, so that nobody takes what there is for the whole.
             let _ = out.send(Err(io::Error::other("the export ended early"))).await;
         }
@@ -162,12 +186,23 @@ async fn export_rows(
     Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }
 
-/// The way to a reader, who may be slow.
-struct Pipe(mpsc::Sender<io::Result<Bytes>>);
+/// The way to a reader that may be slow.
+struct Pipe {
+    out: mpsc::Sender<io::Result<Bytes>>,
+    seat: Seat,
+}
 
 impl export::Out for Pipe {
     async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
-        let sent = self.0.send_timeout(Ok(piece), PATIENCE).await;
-        sent.map_err(|_| export::Error::Write(io::ErrorKind::BrokenPipe.into()))
+        let gone = || export::Error::Write(io::ErrorKind::BrokenPipe.into());
+        let piece = match self.out.try_send(Ok(piece)) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Full(piece)) => piece,
+            Err(TrySendError::Closed(_)) => return Err(gone()),
+        };
+        self.seat.wait(Wait::Reader);
+        let sent = self.out.send_timeout(piece, PATIENCE).await;
+        self.seat.resume(Wait::Reader);
+        sent.map_err(|_| gone())
     }
 }

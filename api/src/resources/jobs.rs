@@ -1,6 +1,5 @@
 //! Long work: asked for, watched, cancelled, and its result fetched.
 
-mod places;
 mod request;
 mod watch;
 

@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
-use crate::cursor;
+use crate::cursor::{self, DayText};
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
@@ -76,16 +76,16 @@ struct Params {
     person: Option<String>,
     /// First day, as the documents are filed: a night under the day of waking up, heart rate and battery under the UTC
     /// day. With only one of `from` and `to`, that one day; with neither, today.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     from: Option<String>,
     /// Last day, included; at most 31 days in all.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// Rows a page has at most.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 10_000, default = 1000, example = 1000)]
     limit: Option<String>,
     /// Only what comes after; `next` of the page before sets it.
-    #[param(example = "MjAyNi0wMy0yOQoxNzc0NzQyNDAwMDAwCjA")]
+    #[param(value_type = cursor::PointText, required = false, inline, example = "2026-03-29.1774742400000.0")]
     after: Option<String>,
 }
 
@@ -141,7 +141,7 @@ async fn answer(
 ) -> Result<Json<PointPage>, Error> {
     let metrics: Vec<&'static Metric> = keys.iter().filter_map(|key| Metric::by_key(key)).collect();
     let access = access.to(metrics.iter().map(|metric| metric.collection))?;
-    let after = cursor::read::<3>(query.after.as_deref())?.map(place).transpose()?;
+    let after = cursor::read_point(query.after.as_deref())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let from = params::day("from", query.from.as_deref())?;
     let to = params::day("to", query.to.as_deref())?;
@@ -167,8 +167,8 @@ async fn answer(
     let more = found.len() > limit;
     found.truncate(limit);
     let (from, to, name) = (range.first(), range.last(), person.name);
-    let next = found.last().filter(|_| more).map(|((day, at, metric), _)| {
-        let after = cursor::write(&[&day.to_string(), &at.to_string(), &metric.to_string()]);
+    let next = found.last().filter(|_| more).map(|(place, _)| {
+        let after = cursor::write_point(*place);
         format!("{path}?person={name}&from={from}&to={to}&limit={limit}&after={after}")
     });
     let row = |((day, at, metric), value): (Place, f64)| {
@@ -177,11 +177,6 @@ async fn answer(
     };
     let points = found.into_iter().filter_map(row).collect();
     Ok(Json(PointPage { person: name.to_string(), from, to, points, next }))
-}
-
-fn place([day, at, metric]: [String; 3]) -> Result<Place, Error> {
-    let place = || Some((day.parse().ok()?, at.parse().ok()?, metric.parse().ok()?));
-    place().ok_or_else(cursor::invalid)
 }
 
 #[cfg(test)]

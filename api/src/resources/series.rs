@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
+use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
@@ -32,10 +33,10 @@ struct Params {
     person: Option<String>,
     /// First day, as the documents are filed: a night under the day of waking up, heart rate under the UTC day. With
     /// only one of `from` and `to`, that one day; with neither, the newest day that has points.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     from: Option<String>,
     /// Last day, included; at most 31 days in all.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
 }
 

@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
+use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::{ByKey, Query};
 use crate::long;
@@ -39,10 +40,10 @@ struct Params {
     #[param(example = "me")]
     person: Option<String>,
     /// First day. Without it and without `period`: 89 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says; today may not be over yet.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// In place of `from`: so many days, weeks, months or years that end with `to`, as `90d`, `13w`, `6m` or `2y`.
     #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "90d")]
@@ -152,10 +153,10 @@ struct TableParams {
     #[param(example = "me")]
     person: Option<String>,
     /// First day. Without it and without `period`: 89 days before the last.
-    #[param(value_type = Option<String>, format = Date, example = "2026-01-01")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-01-01")]
     from: Option<String>,
     /// Last day, included. Without it: today, as the person's calendar says.
-    #[param(value_type = Option<String>, format = Date, example = "2026-03-29")]
+    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
     to: Option<String>,
     /// In place of `from`: so many days, weeks, months or years that end with `to`, as `90d`, `13w`, `6m` or `2y`.
     #[param(pattern = "^[0-9]{1,4}[dwmy]$", example = "13w")]

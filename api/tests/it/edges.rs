@@ -1,12 +1,15 @@
 //! What is true of the service whatever is asked.
 
+use std::convert::Infallible;
 use std::io::{Read, Write};
 
 use crate::documents::score;
 use crate::log;
 use crate::test_api::{TestApi, problem};
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{Method, Request, StatusCode};
+use futures_util::{StreamExt as _, poll, stream};
+use tower::ServiceExt as _;
 
 #[tokio::test]
 async fn health_says_the_version() {
@@ -72,6 +75,50 @@ async fn a_callers_request_id_is_kept() {
     let api = TestApi::empty().await;
     let request = Request::get("/api/v1/health").header("x-request-id", "abc-1").body(Body::empty());
     assert_eq!(api.send(request.unwrap()).await.header("x-request-id"), Some("abc-1"));
+}
+
+#[tokio::test]
+async fn request_id_that_is_no_short_word_is_replaced_and_not_logged() {
+    let api = TestApi::empty().await;
+    let long = "forged".repeat(5_000);
+    let check = async |ids: &[&[u8]], kept: bool| {
+        let before = log::text().len();
+        let mut request = Request::get("/api/v1/people");
+        for id in ids {
+            request = request.header("x-request-id", *id);
+        }
+        let answer = api.send(request.body(Body::empty()).unwrap()).await;
+        let (id, logged) = (answer.header("x-request-id").unwrap(), log::text().split_off(before));
+        assert_eq!(ids.contains(&id.as_bytes()), kept, "{id}");
+        assert!(id.len() <= 64 && logged.contains(id), "{id}: {logged}");
+        assert_eq!(logged.contains("forged"), kept && id.contains("forged"), "{logged}");
+    };
+    check(&[b"forged-0.9_Z"], true).await;
+    check(&[&long.as_bytes()[..64]], true).await;
+    check(&[&long.as_bytes()[..65]], false).await;
+    check(&[long.as_bytes()], false).await;
+    for id in ["", "forged id", "forged\"id", "forged=1", "forged/../x", "forged\u{e9}"] {
+        check(&[id.as_bytes()], false).await;
+    }
+    check(&[b"forged-1", b"forged-2"], false).await;
+}
+
+#[tokio::test]
+async fn requests_whose_body_never_comes_take_no_turn() {
+    let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
+    let mut crowd = Vec::new();
+    for path in ["/api/v1/auth/login", "/api/v1/prometheus/read", "/api/v1/people"] {
+        for _ in 0..330 {
+            let body = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]).chain(stream::pending());
+            let request = Request::post(path).body(Body::from_stream(body)).unwrap();
+            let mut request = Box::pin(api.router.clone().oneshot(request));
+            // Open to all, so nothing is waited for but the body.
+            assert!(poll!(&mut request).is_pending());
+            crowd.push(request);
+        }
+    }
+    assert_eq!(api.ask(Method::GET, "/api/v1/people").await.status, 200);
+    assert_eq!(api.counted("api_refused_requests_total{reason=\"busy\"}"), 0);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Rows as files.
 
-use axum::body::{Body, BodyDataStream};
+use std::net::SocketAddr;
+
+use axum::body::{Body, BodyDataStream, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
 use domain::{Collection, Document};
 use futures_util::StreamExt as _;
@@ -89,4 +92,38 @@ async fn what_fails_on_the_way_is_no_short_file() {
     }
     assert!(failed, "the end is an error, not an end");
     assert!(log::text().contains("an export ended early"));
+}
+
+#[tokio::test]
+async fn readers_that_do_not_read_keep_no_other_client_out() {
+    let api = TestApi::with(Vec::new()).await;
+    // More than is made ahead of a reader.
+    let documents = (0..200).map(|n| {
+        let day = domain::Day::literal(2026, 1, 1).plus(n / 4);
+        let value = json!({"id": format!("t-{n}"), "day": day, "comment": "x".repeat(8_000), "start_time": format!("{day}T10:00:00Z")});
+        Document::parse(Collection::EnhancedTag, &value.to_string()).unwrap()
+    });
+    api.put("me", Collection::EnhancedTag, documents.collect()).await;
+    let ask = async |address: &str| {
+        let peer: SocketAddr = format!("{address}:5000").parse().unwrap();
+        let request =
+            Request::get("/api/v1/export?format=ndjson&what=documents").extension(ConnectInfo(peer));
+        api.router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap()
+    };
+    let mut crowd = Vec::new();
+    for _ in 0..8 {
+        let response = ask("10.0.0.1").await;
+        assert_eq!(response.status(), 200);
+        crowd.push(response.into_body());
+    }
+    assert_eq!(ask("10.0.0.1").await.status(), 503, "one client has so many");
+    let other = ask("10.0.0.2").await;
+    assert_eq!(other.status(), 200, "another is not shut out");
+    let whole = to_bytes(other.into_body(), usize::MAX).await.unwrap();
+    assert_eq!(whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count(), 200);
+    let mut cut = 0;
+    for body in crowd {
+        cut += usize::from(to_bytes(body, usize::MAX).await.is_err());
+    }
+    assert_eq!(cut, 1, "what made room for it does not look whole");
 }

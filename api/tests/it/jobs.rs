@@ -326,6 +326,7 @@ async fn one_who_watches_leaves_places_to_others() {
     }
     assert!(watches.iter().all(|watch| watch.status() == 200));
     assert_eq!(watch(&crowd).await.status(), 503);
+    assert_eq!(api.counted("api_refused_requests_total{reason=\"busy\"}"), 1);
     assert_eq!(watch(&token).await.status(), 200);
     watches.pop();
     assert_eq!(watch(&crowd).await.status(), 200, "a place is given back");

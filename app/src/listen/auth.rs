@@ -2,8 +2,9 @@
 //! remembered, and only a few unknown ones are checked at a time.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use api::edges::{Client, ConcurrencyLimit};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -11,8 +12,14 @@ use tokio::sync::Semaphore;
 
 use super::file::Invalid;
 
-/// Passwords checked at a time: somebody who guesses gets no more than this of the machine.
+/// Passwords checked at a time: guessing gets no more than this of the machine.
 const AT_A_TIME: usize = 2;
+
+/// Checks that run or wait; each takes some tens of milliseconds.
+const CHECKS: usize = 64;
+
+/// Of them, for one client.
+const CHECKS_OF_ONE: usize = 16;
 
 /// Right passwords remembered: one per user and configuration.
 const REMEMBERED: usize = 128;
@@ -45,38 +52,58 @@ impl Users {
     }
 
     /// Whether `credentials`, the text behind `Basic `, are right.
-    pub(crate) async fn know(&self, credentials: &[u8], memory: &Memory) -> bool {
-        let Some((user, password)) = decode(credentials) else { return false };
+    pub(crate) async fn know(
+        &self,
+        credentials: &[u8],
+        client: Client,
+        memory: &Memory,
+    ) -> Result<bool, Busy> {
+        let Some((user, password)) = decode(credentials) else { return Ok(false) };
         let hash = self.hashes.get(&user).map_or(NOBODY, |hash| hash.expose_secret());
         let known = self.hashes.contains_key(&user);
         let proof = memory.proof(&user, &password, hash);
         if known && memory.remembers(&proof) {
-            return true;
+            return Ok(true);
         }
-        let Ok(_turn) = memory.turns.acquire().await else { return false };
+        let place = memory.checks.try_acquire(client).ok_or(Busy)?;
+        let turn = memory.turns.clone().acquire_owned().await.map_err(|_| Busy)?;
+        if known && memory.remembers(&proof) {
+            // A browser sends several requests with its first password.
+            return Ok(true);
+        }
         let hash = hash.to_owned();
-        let right =
-            tokio::task::spawn_blocking(move || bcrypt::verify(password, &hash).unwrap_or(false)).await;
+        let right = tokio::task::spawn_blocking(move || {
+            // Given back when the check has ended, whether or not its client is still there.
+            let _held = (turn, place);
+            bcrypt::verify(password, &hash).unwrap_or(false)
+        });
+        let right = right.await;
         let right = known && right.unwrap_or(false);
         if right {
             memory.remember(proof);
         }
-        right
+        Ok(right)
     }
 }
+
+/// More passwords wait than are checked soon.
+#[derive(Debug)]
+pub(crate) struct Busy;
 
 /// What was right before, kept as digests with a key of this process: neither passwords nor hashes.
 pub(crate) struct Memory {
     key: [u8; 32],
     right: Mutex<HashSet<[u8; 32]>>,
-    turns: Semaphore,
+    checks: ConcurrencyLimit<Client>,
+    turns: Arc<Semaphore>,
 }
 
 impl Memory {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
-        Ok(Self { key, right: Mutex::default(), turns: Semaphore::new(AT_A_TIME) })
+        let checks = ConcurrencyLimit::new(CHECKS, CHECKS_OF_ONE);
+        Ok(Self { key, right: Mutex::default(), checks, turns: Arc::new(Semaphore::new(AT_A_TIME)) })
     }
 
     /// The stored hash is part of it, so a changed password forgets the old one.
@@ -109,4 +136,67 @@ fn decode(credentials: &[u8]) -> Option<(String, String)> {
     let text = String::from_utf8(text).ok()?;
     let (user, password) = text.split_once(':')?;
     Some((user.to_owned(), password.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::poll;
+
+    use super::*;
+
+    fn client(address: &str) -> Client {
+        Client::of(address.parse().unwrap())
+    }
+
+    /// `ann` with the password `secret`.
+    fn ann() -> Users {
+        let hash = bcrypt::hash("secret", 4).unwrap();
+        Users::new(BTreeMap::from([("ann".to_owned(), hash.into())])).unwrap()
+    }
+
+    fn credentials(password: &str) -> String {
+        BASE64.encode(format!("ann:{password}").as_bytes())
+    }
+
+    #[tokio::test]
+    async fn guesses_of_one_client_leave_checks_to_others() {
+        let (users, memory) = (ann(), Memory::new().unwrap());
+        let (right, wrong) = (credentials("secret"), credentials("guess"));
+        let (guesser, scraper) = (client("10.0.0.1"), client("10.0.0.2"));
+        let turns = memory.turns.acquire_many(2).await.unwrap();
+        let guess = || Box::pin(users.know(wrong.as_bytes(), guesser, &memory));
+        let mut crowd: Vec<_> = (0..CHECKS_OF_ONE).map(|_| guess()).collect();
+        for one in &mut crowd {
+            assert!(poll!(one).is_pending());
+        }
+        assert!(guess().await.is_err(), "one client has so many checks");
+        let mut scrape = Box::pin(users.know(right.as_bytes(), scraper, &memory));
+        assert!(poll!(&mut scrape).is_pending(), "another client has its own");
+        drop((turns, crowd));
+        assert!(scrape.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn client_that_hangs_up_gives_its_turn_back_when_the_check_has_ended() {
+        let (users, memory) = (ann(), Memory::new().unwrap());
+        // Checked at the usual cost, which takes a while.
+        let unknown = BASE64.encode(b"eve:guess");
+        let mut gone = Box::pin(users.know(unknown.as_bytes(), client("10.0.0.1"), &memory));
+        assert!(poll!(&mut gone).is_pending(), "it has begun");
+        drop(gone);
+        assert_eq!(memory.turns.available_permits(), AT_A_TIME - 1);
+        drop(memory.turns.acquire_many(2).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn password_checked_meanwhile_is_not_checked_again() {
+        let (users, memory) = (ann(), Memory::new().unwrap());
+        let (right, browser) = (credentials("secret"), client("10.0.0.1"));
+        let turns = memory.turns.acquire_many(2).await.unwrap();
+        let mut waiting = Box::pin(users.know(right.as_bytes(), browser, &memory));
+        assert!(poll!(&mut waiting).is_pending());
+        memory.remember(memory.proof("ann", "secret", users.hashes["ann"].expose_secret()));
+        drop(turns);
+        assert!(matches!(poll!(&mut waiting), std::task::Poll::Ready(Ok(true))), "without a check");
+    }
 }

@@ -1,101 +1,161 @@
-//! The most connections there are at a time. When all seats are taken, who has said nothing for longest has to go: a
-//! crowd that only connects cannot keep a scraper out.
+//! What a connection tells about its seat: whether it waits for its client, and for whose request it is there.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use tokio_util::sync::CancellationToken;
+use api::edges::{Client, Seat, Wait};
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::Response;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Incoming;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
-/// The seats of one listener.
-#[derive(Clone)]
-pub(crate) struct Connections(Arc<Mutex<State>>);
-
-struct State {
-    free: usize,
-    next: u64,
-    /// Who has not yet sent a whole request, in the order of coming.
-    silent: BTreeMap<u64, CancellationToken>,
+/// A connection with its seat, which it has for as long as it is open, whatever is spoken over it. A client that does
+/// not take what is sent is waited for.
+pub(crate) struct Seated {
+    stream: TcpStream,
+    seat: Arc<Seat>,
 }
 
-impl Connections {
-    pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(State { free: most, next: 0, silent: BTreeMap::new() })))
+impl Seated {
+    pub(crate) fn new(stream: TcpStream, seat: Arc<Seat>) -> Self {
+        Self { stream, seat }
     }
 
-    /// A seat for one more; `None` when all are taken by those who speak.
-    pub(crate) fn enter(&self) -> Option<Seat> {
-        let mut state = self.state();
-        if state.free == 0 {
-            // The seat is not free before its task has ended; until then there is one more than told.
-            let (_, oldest) = state.silent.pop_first()?;
-            oldest.cancel();
-            state.free += 1;
+    fn write<T>(self: Pin<&mut Self>, write: impl FnOnce(Pin<&mut TcpStream>) -> Poll<T>) -> Poll<T> {
+        let this = self.get_mut();
+        let written = write(Pin::new(&mut this.stream));
+        tell(&this.seat, Wait::Reader, written.is_pending());
+        written
+    }
+}
+
+fn tell(seat: &Seat, wait: Wait, pending: bool) {
+    if pending {
+        seat.wait(wait);
+    } else {
+        seat.resume(wait);
+    }
+}
+
+impl AsyncRead for Seated {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Seated {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(|stream| stream.poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// A request from its head to the end of its response.
+pub(crate) struct InFlight(Arc<Seat>);
+
+impl InFlight {
+    /// Begins one; `behind` is the client for whom a trusted proxy asks.
+    pub(crate) fn begin(seat: &Arc<Seat>, behind: Option<Client>) -> Self {
+        seat.begin(behind);
+        Self(seat.clone())
+    }
+
+    /// A response with which the request ends; not where it becomes something else, such as a WebSocket.
+    pub(crate) fn until_sent(self, response: Response) -> axum::http::Response<ResponseBody> {
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            self.0.keep();
         }
-        state.free -= 1;
-        let number = state.next;
-        state.next += 1;
-        let evicted = CancellationToken::new();
-        state.silent.insert(number, evicted.clone());
-        Some(Seat { connections: self.clone(), number, evicted, spoke: AtomicBool::new(false) })
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it holds this lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        response.map(|body| ResponseBody { body, _request: self })
     }
 }
 
-/// Taken by one connection until it is dropped.
-pub(crate) struct Seat {
-    connections: Connections,
-    number: u64,
-    evicted: CancellationToken,
-    spoke: AtomicBool,
-}
-
-impl Seat {
-    /// Told when the seat is needed for somebody else.
-    pub(crate) fn evicted(&self) -> CancellationToken {
-        self.evicted.clone()
-    }
-
-    /// A whole request came: the seat is kept.
-    pub(crate) fn speaks(&self) {
-        // The lock is taken for the first request only.
-        if !self.spoke.swap(true, Ordering::Relaxed) {
-            self.connections.state().silent.remove(&self.number);
-        }
-    }
-}
-
-impl Drop for Seat {
+impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.connections.state();
-        state.silent.remove(&self.number);
-        // An evicted seat was given away already.
-        if !self.evicted.is_cancelled() {
-            state.free += 1;
-        }
+        self.0.end();
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The body of a request, whose client is waited for while it does not come.
+pub(crate) struct RequestBody {
+    pub(crate) body: Incoming,
+    pub(crate) seat: Arc<Seat>,
+}
 
-    #[test]
-    fn the_longest_silent_has_to_go() {
-        let connections = Connections::new(2);
-        let scraper = connections.enter().unwrap();
-        scraper.speaks();
-        let first = connections.enter().unwrap();
-        let second = connections.enter().unwrap();
-        assert!(first.evicted().is_cancelled() && !scraper.evicted().is_cancelled());
-        drop(first);
-        second.speaks();
-        assert!(connections.enter().is_none(), "who speaks is not sent away");
-        drop(second);
-        assert!(connections.enter().is_some());
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let this = self.get_mut();
+        let frame = Pin::new(&mut this.body).poll_frame(cx);
+        tell(&this.seat, Wait::Body, frame.is_pending());
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.seat.resume(Wait::Body);
+    }
+}
+
+/// The body of a response; with it the request ends.
+pub(crate) struct ResponseBody {
+    body: Body,
+    _request: InFlight,
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use api::edges::Client;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,7 +17,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{Memory, Users};
+use super::auth::{Busy, Memory, Users};
 use super::file::{File, Invalid, Rate};
 use super::tls::Tls;
 use crate::Clock;
@@ -63,7 +64,12 @@ impl Rules {
     }
 
     /// Whether a request may be answered; otherwise the refusal.
-    pub(crate) async fn admit<B>(&self, request: &mut Request<B>, web: &Web) -> Result<(), Response> {
+    pub(crate) async fn admit<B>(
+        &self,
+        request: &mut Request<B>,
+        client: Client,
+        web: &Web,
+    ) -> Result<(), Response> {
         if self.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
             web.metrics.refuse("rate");
             return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
@@ -75,7 +81,7 @@ impl Rules {
         let basic = credentials.and_then(|text| text.split_first_chunk::<6>());
         if let Some((scheme, credentials)) = basic
             && scheme.eq_ignore_ascii_case(b"basic ")
-            && self.users.know(credentials, &web.memory).await
+            && self.users.know(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
             // The password was for this door; whoever stands behind it would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
@@ -185,6 +191,12 @@ impl Web {
         })
     }
 
+    fn busy(&self) -> Response {
+        self.metrics.refuse("busy");
+        let later = [(header::RETRY_AFTER, "1")];
+        (StatusCode::SERVICE_UNAVAILABLE, later, "too many passwords are being checked\n").into_response()
+    }
+
     pub(crate) fn rules(&self) -> Arc<Rules> {
         self.rules.load_full()
     }
@@ -264,7 +276,7 @@ struct Reason {
 }
 
 impl Metrics {
-    const REASONS: [&str; 4] = ["connections", "handshake", "password", "rate"];
+    const REASONS: [&str; 5] = ["busy", "connections", "handshake", "password", "rate"];
 
     pub(crate) fn register(registry: &mut Registry, now: Timestamp) -> Self {
         let metrics = Self {

@@ -1,7 +1,7 @@
 use std::io::ErrorKind;
 use std::net::SocketAddr;
 
-use axum::routing::get;
+use axum::routing::{get, post};
 use prometheus_client::registry::Registry;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -9,7 +9,8 @@ use super::*;
 
 /// Limits short enough to be reached, long enough for a request on a busy machine.
 fn limits() -> Limits {
-    Limits { connections: 4, head: Duration::from_millis(300), read: Duration::from_millis(300) }
+    let short = Duration::from_millis(300);
+    Limits { connections: 4, handshake: short, head: short, read: short }
 }
 
 struct Running {
@@ -27,11 +28,12 @@ impl Running {
         let router = Router::new()
             .route("/", get(async || "hello"))
             .route("/-/healthy", get(async || "healthy"))
+            .route("/length", post(async |body: axum::body::Bytes| body.len().to_string()))
             .route("/large", get(async || vec![b'x'; 64 * 1024 * 1024]));
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let listener = Listener { router, shortcut: None, web, limits };
+        let listener = Listener { router, shortcut: None, web, limits, proxies: Arc::default() };
         let serving = tokio::spawn(listener.serve(socket.into(), stop.clone()));
         Self { address, metrics: registry, stop, serving }
     }
@@ -104,6 +106,91 @@ async fn a_crowd_that_only_connects_keeps_nobody_out() {
         "{}",
         running.metrics()
     );
+}
+
+/// Asks until an answer comes, for what makes room for it happens a moment later.
+async fn newcomer_gets_in(running: &Running) {
+    let asked = async { while !running.ask("/", "").await.ends_with("hello") {} };
+    tokio::time::timeout(Duration::from_mins(1), asked).await.expect("a newcomer gets in");
+}
+
+fn patient() -> Limits {
+    let long = Duration::from_hours(1);
+    Limits { handshake: long, head: long, read: long, ..limits() }
+}
+
+#[tokio::test]
+async fn connections_that_asked_once_keep_no_newcomer_out() {
+    let running = Running::start(None, patient()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..4 {
+        let mut stream = running.connect().await;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 1024];
+        let read = stream.read(&mut answer).await.unwrap();
+        assert!(answer[..read].ends_with(b"hello"));
+        crowd.push(stream);
+    }
+    newcomer_gets_in(&running).await;
+    ends(crowd.remove(0)).await;
+    let mut kept = crowd.pop().unwrap();
+    kept.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    kept.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("hello"), "the longest idle went, not the last");
+}
+
+#[tokio::test]
+async fn bodies_that_never_come_keep_no_newcomer_out() {
+    let running = Running::start(None, patient()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..4 {
+        let mut stream = running.connect().await;
+        stream.write_all(b"POST /length HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n1").await.unwrap();
+        crowd.push(stream);
+    }
+    newcomer_gets_in(&running).await;
+}
+
+#[tokio::test]
+async fn readers_that_never_read_keep_no_newcomer_out() {
+    let running = Running::start(None, patient()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..4 {
+        let mut stream = running.connect().await;
+        stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        crowd.push(stream);
+    }
+    newcomer_gets_in(&running).await;
+}
+
+#[tokio::test]
+async fn handshakes_that_never_end_keep_no_newcomer_out() {
+    let ca = encrypted::Authority::new();
+    let running = Running::start(Some(&ca.file("")), patient()).await;
+    let mut crowd = Vec::new();
+    for _ in 0..4 {
+        let mut stream = running.connect().await;
+        stream.write_all(b"\x16\x03\x01").await.unwrap();
+        crowd.push(stream);
+    }
+    let client = ca.client(None, encrypted::BOTH);
+    assert!(encrypted::greet(running.address, client).await.unwrap().ends_with("hello"));
+}
+
+#[tokio::test]
+async fn request_with_a_body_is_answered() {
+    let running = Running::start(None, limits()).await;
+    let mut stream = running.connect().await;
+    let head = "POST /length HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+    stream
+        .write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n").as_bytes())
+        .await
+        .unwrap();
+    stream.write_all(b"2\r\nde\r\n0\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with('5'), "{answer}");
 }
 
 #[tokio::test]
@@ -179,13 +266,16 @@ async fn a_mistake_leaves_the_old_rules_in_force() {
     let metrics = Metrics::register(&mut registry, now);
     let web = Web::new(Some(path.clone()), metrics).unwrap();
     let request = || hyper::Request::get("/").body(()).unwrap();
-    assert!(web.rules().admit(&mut request(), &web).await.is_err());
+    assert!(web.rules().admit(&mut request(), Client::Unknown, &web).await.is_err());
     for broken in
         ["basic_auth_users: {ann: secret}", "tls_server_config: {cert_file: none}", "a: [", "\u{0}", "x: 1"]
     {
         std::fs::write(&path, broken).unwrap();
         assert!(web.reload(now).await.is_err(), "{broken}");
-        assert!(web.rules().admit(&mut request(), &web).await.is_err(), "{broken} opened the door");
+        assert!(
+            web.rules().admit(&mut request(), Client::Unknown, &web).await.is_err(),
+            "{broken} opened the door"
+        );
     }
     std::fs::remove_file(&path).unwrap();
     assert!(web.reload(now).await.is_err());
@@ -194,7 +284,7 @@ async fn a_mistake_leaves_the_old_rules_in_force() {
     assert!(text.contains("config_reload_failures_total 6") && text.contains("successful 0"), "{text}");
     std::fs::write(&path, "# nobody\n").unwrap();
     assert!(web.reload(now).await.is_ok());
-    assert!(web.rules().admit(&mut request(), &web).await.is_ok());
+    assert!(web.rules().admit(&mut request(), Client::Unknown, &web).await.is_ok());
 }
 
 #[test]
@@ -232,13 +322,13 @@ mod encrypted {
     use super::*;
 
     /// A CA, a certificate of the server, and clients' by their names; all in PEM.
-    struct Authority {
+    pub(super) struct Authority {
         ca: CertifiedIssuer<'static, KeyPair>,
         folder: tempfile::TempDir,
     }
 
     impl Authority {
-        fn new() -> Self {
+        pub(super) fn new() -> Self {
             let mut params = CertificateParams::new([]).unwrap();
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
@@ -258,14 +348,14 @@ mod encrypted {
             (cert.pem(), key.serialize_pem())
         }
 
-        fn file(&self, more: &str) -> std::path::PathBuf {
+        pub(super) fn file(&self, more: &str) -> std::path::PathBuf {
             let path = self.folder.path().join("web.yml");
             let text = format!("tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n{more}");
             std::fs::write(&path, text).unwrap();
             path
         }
 
-        fn client(
+        pub(super) fn client(
             &self,
             certificate: Option<(String, String)>,
             versions: &[&'static rustls::SupportedProtocolVersion],
@@ -288,9 +378,10 @@ mod encrypted {
         }
     }
 
-    const BOTH: &[&rustls::SupportedProtocolVersion] = &[&rustls::version::TLS13, &rustls::version::TLS12];
+    pub(super) const BOTH: &[&rustls::SupportedProtocolVersion] =
+        &[&rustls::version::TLS13, &rustls::version::TLS12];
 
-    async fn greet(address: SocketAddr, client: TlsConnector) -> std::io::Result<String> {
+    pub(super) async fn greet(address: SocketAddr, client: TlsConnector) -> std::io::Result<String> {
         let stream = TcpStream::connect(address).await?;
         let mut stream = client.connect(ServerName::try_from("localhost").unwrap(), stream).await?;
         stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await?;

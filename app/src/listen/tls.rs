@@ -10,7 +10,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::{ProtocolVersion, RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use secrecy::ExposeSecret;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webpki::EndEntityCert;
@@ -64,7 +64,10 @@ impl Tls {
         Ok(Self { acceptor: Arc::new(config).into(), allowed: file.client_allowed_sans.clone().into() })
     }
 
-    pub(crate) async fn accept(&self, stream: TcpStream) -> std::io::Result<TlsStream<TcpStream>> {
+    pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> std::io::Result<TlsStream<S>> {
         let stream = self.acceptor.accept(stream).await?;
         if self.allowed.is_empty() || self.has_allowed_name(stream.get_ref().1) {
             return Ok(stream);

@@ -29,7 +29,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// The longest challenge repeated.
 const MAX_CHALLENGE: usize = 1024;
 
-/// Requests worked on at a time: bounds memory and the burst at the database.
+/// Events stored at a time: bounds the burst at the database. Only what Oura signed counts.
 const MAX_REQUESTS: usize = 64;
 
 /// How long a sender may take for its body, and the database for a row; Oura waits ten seconds in all.
@@ -82,9 +82,6 @@ impl Receiver {
     }
 
     async fn receive(&self, headers: &HeaderMap, body: Body) -> Outcome {
-        let Ok(_permit) = self.requests.try_acquire() else {
-            return Outcome(StatusCode::SERVICE_UNAVAILABLE, "busy");
-        };
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let (Some(timestamp), Some(signature)) = (header("x-oura-timestamp"), header("x-oura-signature"))
         else {
@@ -117,6 +114,9 @@ impl Receiver {
                 tracing::warn!(%error, "refused an announcement that Oura signed");
                 return Outcome(StatusCode::BAD_REQUEST, "malformed");
             }
+        };
+        let Ok(_permit) = self.requests.try_acquire() else {
+            return Outcome(StatusCode::SERVICE_UNAVAILABLE, "busy");
         };
         // Oura's sender waits ten seconds; an insert that hangs is as good as none.
         match tokio::time::timeout(PATIENCE, self.queue(event)).await {

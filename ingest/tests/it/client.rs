@@ -54,14 +54,6 @@ async fn every_page_is_read_and_days_split_between_pages_are_joined() {
 }
 
 #[tokio::test]
-async fn empty_next_token_is_the_end() {
-    let document = score(1, "2026-03-10");
-    let (script, client) = Script::start([page(&[&document], Some("")), answer(500, "asked again")]).await;
-    let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await.unwrap();
-    assert_eq!((window.documents.len(), script.asked().len()), (1, 1));
-}
-
-#[tokio::test]
 async fn half_an_emoji_spoils_neither_a_page_nor_a_single_document() {
     let tag = r#"{"id":"t","start_day":"2026-03-10","comment":"late \ud83d"}"#;
     let (_, client) = Script::start([page(&[tag], None), answer(200, tag)]).await;

@@ -3,10 +3,11 @@
 use ::export::Words;
 use ::jobs::{InvalidWork, Work};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::{PartialSchema as _, ToSchema};
 
+use crate::cursor::DayText;
 use crate::error::Error;
-use crate::resources::export;
+use crate::resources::export::{self, FormatName, WhatName};
 
 /// What to do. Parameters that are left out mean all there is.
 #[derive(Deserialize, ToSchema)]
@@ -18,8 +19,10 @@ pub(super) enum JobRequest {
         /// Whose; needed only when there are several people.
         person: Option<String>,
         /// `csv`, `ndjson`, `json`, `parquet` or `fhir`.
+        #[schema(schema_with = FormatName::schema)]
         format: String,
         /// `days`, `points` or `documents`; days when left out.
+        #[schema(value_type = Option<WhatName>, inline)]
         what: Option<String>,
         /// Only these metrics, by id.
         #[serde(default)]
@@ -28,8 +31,10 @@ pub(super) enum JobRequest {
         #[serde(default)]
         collections: Vec<String>,
         /// The first day.
+        #[schema(value_type = Option<DayText>, inline)]
         from: Option<String>,
         /// The last day, included.
+        #[schema(value_type = Option<DayText>, inline)]
         to: Option<String>,
     },
     /// A page about a week or month, to read and to print.
@@ -37,8 +42,10 @@ pub(super) enum JobRequest {
         /// Whose; needed only when there are several people.
         person: Option<String>,
         /// `week` or `month`.
+        #[schema(schema_with = PeriodName::schema)]
         period: String,
         /// A day in it; without one the last that is over.
+        #[schema(value_type = Option<DayText>, inline)]
         day: Option<String>,
     },
     /// Days read from Oura again, whatever has been read; a process with the role ingest does it.
@@ -46,10 +53,21 @@ pub(super) enum JobRequest {
         /// Whose; needed only when there are several people.
         person: Option<String>,
         /// The first day.
+        #[schema(schema_with = DayText::schema)]
         from: String,
         /// The last day, included.
+        #[schema(schema_with = DayText::schema)]
         to: String,
     },
+}
+
+/// The days of a report.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only its documentation is used")]
+enum PeriodName {
+    Week,
+    Month,
 }
 
 /// Whom a body is about and what it asks for.

@@ -18,9 +18,9 @@ use futures_util::stream;
 use tokio::time::{Instant, Interval, timeout_at};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::places::{Place, Places};
 use super::{Job, visible};
 use crate::access::Access;
+use crate::edges::{ConcurrencyLimit, Permit};
 use crate::error::{Error, Failures, Unknown};
 use crate::state::State;
 
@@ -39,7 +39,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 /// Largest message taken from a watcher, who has nothing to say.
 const MAX_MESSAGE: usize = 4096;
 
-static PLACES: LazyLock<Places> = LazyLock::new(|| Places::new(AT_A_TIME, EACH));
+static PLACES: LazyLock<ConcurrencyLimit<String>> = LazyLock::new(|| ConcurrencyLimit::new(AT_A_TIME, EACH));
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(watch_job)).routes(routes!(watch_job_by_socket))
@@ -52,12 +52,12 @@ struct Watch {
     seen: i64,
     ended: bool,
     until: Instant,
-    _place: Place,
+    _place: Permit<String>,
 }
 
 impl Watch {
     fn begin(state: State, access: &Access, id: String, seen: i64) -> Result<Self, Error> {
-        let place = PLACES.take(access.asker())?;
+        let place = PLACES.try_acquire(access.asker()).ok_or(Error::Busy)?;
         Ok(Self { state, id, seen, ended: false, until: Instant::now() + LONGEST, _place: place })
     }
 

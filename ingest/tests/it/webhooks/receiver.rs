@@ -100,6 +100,28 @@ async fn a_flood_of_one_event_is_one_fetch() {
     assert_eq!(world.fetched().len() - before, 1);
 }
 
+#[tokio::test]
+async fn senders_whose_body_never_comes_or_is_not_signed_keep_no_event_out() {
+    let (world, _folder) = listening().await;
+    let router = world.webhooks.router();
+    let mut crowd = Vec::new();
+    for _ in 0..200 {
+        let body = Body::from_stream(futures_util::stream::pending::<Result<Vec<u8>, std::io::Error>>());
+        let request =
+            Request::post(CALLBACK).header("x-oura-timestamp", "1").header("x-oura-signature", "00");
+        let mut sender = Box::pin(router.clone().oneshot(request.body(body).unwrap()));
+        assert!(futures_util::poll!(&mut sender).is_pending());
+        crowd.push(sender);
+    }
+    let (body, timestamp) = (world.event("create", "sleep", "a"), world.now().as_second().to_string());
+    let request = Request::post(CALLBACK)
+        .header("x-oura-timestamp", &timestamp)
+        .header("x-oura-signature", sign(SECRET, &timestamp, &body))
+        .body(Body::from(body));
+    assert_eq!(router.oneshot(request.unwrap()).await.unwrap().status(), 200);
+    assert_eq!(world.events("busy"), 0);
+}
+
 /// Vectors recorded from others lie next to the project where somebody has them; they are not ours to publish.
 #[test]
 fn recorded_signatures_are_believed() {
