@@ -133,7 +133,7 @@ impl Reason {
     /// What the kind of a failed attempt means; the kinds are those of the client.
     fn of_failure(kind: &str) -> Self {
         match kind {
-            "unauthorized" => Self::Unauthorized,
+            "unauthorized" | "wrong_account" => Self::Unauthorized,
             "scope" => Self::Scope,
             "forbidden" => Self::Membership,
             "app_too_old" => Self::AppTooOld,

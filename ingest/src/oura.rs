@@ -16,10 +16,12 @@ use serde_json::value::RawValue;
 use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 
+mod account;
 mod failure;
 mod limits;
 mod single;
 
+use account::AccountCheck;
 use failure::MAX_PAUSE;
 use limits::{Limits, Pause};
 
@@ -54,6 +56,8 @@ pub struct Client {
     limits: Arc<Limits>,
     /// The pause Oura asked of this token.
     pause: Arc<Pause>,
+    /// Whether this token is the person's.
+    account_check: Arc<AccountCheck>,
     timeout: Duration,
 }
 
@@ -106,7 +110,8 @@ impl Client {
             .with_max_times(4);
         metrics.set_budget(BUDGET);
         let limits = Arc::new(Limits::new(BUDGET));
-        Ok(Self { http, base, tokens, metrics, retries, limits, pause: Arc::default(), timeout: TIMEOUT })
+        let (pause, account_check) = (Arc::default(), Arc::default());
+        Ok(Self { http, base, tokens, metrics, retries, limits, pause, account_check, timeout: TIMEOUT })
     }
 
     /// The counters this client counts in.
@@ -125,7 +130,7 @@ impl Client {
     /// The same client, on the same connections and within the same budget, for somebody else's data.
     pub fn with_tokens(&self, tokens: Tokens) -> Result<Self, InvalidClient> {
         tokens.typed().map_or(Ok(()), fits_a_header)?;
-        Ok(Self { tokens, pause: Arc::default(), ..self.clone() })
+        Ok(Self { tokens, pause: Arc::default(), account_check: Arc::default(), ..self.clone() })
     }
 
     /// Where this client's access token comes from.

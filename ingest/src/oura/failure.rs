@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::Pseudonym;
 use reqwest::StatusCode;
 use serde_json::Value;
 
@@ -64,6 +65,17 @@ pub enum Failure {
     /// The log-in has run out and could not be renewed now; it is tried again.
     #[error("the log-in at Oura could not be renewed")]
     RenewalFailed(#[source] Box<RenewalError>),
+    /// The access token is another Oura account's than the person's.
+    #[error(
+        "the access token is another Oura account's than the one stored as {0}, so nothing was read with it; log in as \
+         the right one, or give --replace-account to `myhealth login` or `sync` where {0} has really got another"
+    )]
+    OtherAccount(Pseudonym),
+    /// The access token's Oura account is another person here.
+    #[error(
+        "the access token is the Oura account of {0} here, and one account is one person; nothing was read with it"
+    )]
+    SharedAccount(Pseudonym),
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
@@ -71,7 +83,7 @@ pub enum Failure {
 
 impl Failure {
     /// Every kind, for metrics that start at zero.
-    pub const KINDS: [&'static str; 15] = [
+    pub const KINDS: [&'static str; 16] = [
         "network",
         "timeout",
         "server",
@@ -86,6 +98,7 @@ impl Failure {
         "store",
         LOGIN_REQUIRED,
         RENEWAL_FAILED,
+        "wrong_account",
         "unexpected",
     ];
 
@@ -107,6 +120,7 @@ impl Failure {
             Self::Resting { kind, .. } => kind,
             Self::LoginRequired => LOGIN_REQUIRED,
             Self::RenewalFailed(_) => RENEWAL_FAILED,
+            Self::OtherAccount(_) | Self::SharedAccount(_) => "wrong_account",
             Self::Unexpected(_) => "unexpected",
         }
     }
@@ -121,7 +135,14 @@ impl Failure {
 
     /// Whether no other request with this token will succeed either.
     pub fn is_final_for_token(&self) -> bool {
-        matches!(self, Self::Unauthorized | Self::LoginRequired | Self::RenewalFailed(_))
+        matches!(
+            self,
+            Self::Unauthorized
+                | Self::LoginRequired
+                | Self::RenewalFailed(_)
+                | Self::OtherAccount(_)
+                | Self::SharedAccount(_)
+        )
     }
 
     /// Whether asking for more now is useless (no network, a dead token) or unwelcome.
