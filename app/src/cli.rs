@@ -162,9 +162,10 @@ pub(crate) struct StoreArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Person")]
 pub(crate) struct PersonArgs {
-    /// A pseudonym; it becomes a label, so no e-mail and no real name.
-    #[arg(long, env = "MYHEALTH_PERSON", default_value = "me")]
-    pub(crate) person: Pseudonym,
+    /// A pseudonym; it becomes a label, so no e-mail and no real name. A name given here must be known: `person add` and
+    /// `login` add people. Default: me.
+    #[arg(long, env = "MYHEALTH_PERSON")]
+    pub(crate) person: Option<Pseudonym>,
     /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
     #[arg(long, env = "MYHEALTH_TIME_ZONE", value_parser = time_zone)]
     pub(crate) time_zone: Option<TimeZone>,

@@ -7,6 +7,7 @@ mod export;
 mod healthcheck;
 mod import;
 mod login;
+mod oura_account;
 mod person;
 mod report;
 mod rows;
@@ -16,13 +17,12 @@ mod webhook;
 
 use std::process::ExitCode;
 
-use anyhow::Context;
 use domain::{Collection, Pseudonym};
 use store::{Location, Person, Store};
 
 use crate::Clock;
-use crate::cli::{Role, ServeArgs, StoreArgs};
-use crate::config::{Invalid, read_secret};
+use crate::cli::{PersonArgs, Role, ServeArgs, StoreArgs};
+use crate::config::{Invalid, Unknown, read_secret};
 use crate::login::Credentials;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
@@ -87,7 +87,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
     };
     if check {
         serve::check(&service)?;
-        println!("the configuration is usable");
+        outln!("the configuration is usable");
         return Ok(ExitCode::SUCCESS);
     }
     Ok(exit(serve::run(service, clock).await?))
@@ -99,8 +99,8 @@ pub(crate) async fn migrate(args: StoreArgs) -> anyhow::Result<ExitCode> {
     let pending = store.pending().await?;
     store.migrate().await?;
     match pending.as_slice() {
-        [] => println!("{location} is up to date"),
-        pending => println!("{location}: applied {}", pending.join(", ")),
+        [] => outln!("{location} is up to date"),
+        pending => outln!("{location}: applied {}", pending.join(", ")),
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)
@@ -117,34 +117,58 @@ pub(crate) async fn rebuild(args: StoreArgs, clock: Clock) -> anyhow::Result<Exi
                 .await?;
             bar.finish_and_clear();
         }
-        println!(
-            "{}: every number derived again; {read} documents read that had been put aside",
-            person.name
-        );
+        outln!("{}: every number derived again; {read} documents read that had been put aside", person.name);
     }
     let removed = store.forget_unknown_metrics().await?;
-    println!("{removed} values of metrics that no longer exist were removed");
+    outln!("{removed} values of metrics that no longer exist were removed");
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn openapi() -> anyhow::Result<ExitCode> {
-    println!("{}", api::openapi().to_pretty_json()?);
+    outln!("{}", api::openapi().to_pretty_json()?);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Opens a store that must be migrated already.
+/// Opens a database that is there, and must be migrated already.
 async fn open(args: &StoreArgs) -> anyhow::Result<Store> {
     let location = args.location()?;
-    let store = Store::open(&location).await?;
-    serve::check_schema(&store, &location).await?;
+    if !is_there(&location) {
+        return Err(Invalid::NoDatabase(location).into());
+    }
+    open_at(&location).await
+}
+
+/// The same for a command that stores something: the embedded database is made when it is missing.
+async fn open_or_create(args: &StoreArgs) -> anyhow::Result<Store> {
+    open_at(&args.location()?).await
+}
+
+/// The same for a command about a person: a name that was given can only be known in a database that is there.
+async fn open_for(args: &StoreArgs, person: &PersonArgs) -> anyhow::Result<Store> {
+    if person.person.is_some() { open(args).await } else { open_or_create(args).await }
+}
+
+async fn open_at(location: &Location) -> anyhow::Result<Store> {
+    let store = Store::open(location).await?;
+    serve::check_schema(&store, location).await?;
     Ok(store)
+}
+
+/// Whether opening it makes nothing. What may not be looked at is there.
+fn is_there(location: &Location) -> bool {
+    match location {
+        Location::Sqlite(file) => file.try_exists().unwrap_or(true),
+        Location::Postgres(_) => true,
+    }
 }
 
 /// The person of this name, who must be known.
 async fn known(store: &Store, name: &Pseudonym) -> anyhow::Result<Person> {
-    let found = store.person(name.as_str()).await?;
-    found.with_context(|| format!("nothing is stored about {name}; `myhealth doctor` shows whom there is"))
+    match store.person(name.as_str()).await? {
+        Some(person) => Ok(person),
+        None => Err(Unknown::new(name, &store.people().await?).into()),
+    }
 }
 
 /// A client of Oura by these flags, and what it needs once the database is open and the person known.

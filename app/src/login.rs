@@ -74,7 +74,7 @@ impl LoginSettings {
             && *path == file.with_file_name(KEY_FILE)
             && Keyring::create(path)?
         {
-            println!("made {}, which seals the log-in; back it up apart from the database", path.display());
+            outln!("made {}, which seals the log-in; back it up apart from the database", path.display());
         }
         keyring.check()?;
         Ok(keyring)
@@ -145,11 +145,11 @@ impl Credentials {
         })?))
     }
 
-    /// The way to Oura for everybody. Each person's client is made once: it knows how far a renewal has come.
+    /// The way to Oura for everybody; a token that was typed in is `mine`. Each person's client is made once: it knows how far a renewal has come.
     pub(crate) fn access(
         &self,
         client: Client,
-        mine: i64,
+        mine: Option<i64>,
         store: &Store,
         metrics: &Metrics,
         clock: &Clock,
@@ -162,7 +162,7 @@ impl Credentials {
             if let Some(client) = made.get(&person.id) {
                 return Some(client.clone());
             }
-            let tokens = credentials.tokens(&store, person, person.id == mine, &metrics, &clock);
+            let tokens = credentials.tokens(&store, person, Some(person.id) == mine, &metrics, &clock);
             let own =
                 tokens.and_then(|tokens| Ok(tokens.map(|tokens| client.with_tokens(tokens)).transpose()?));
             let own = own.unwrap_or_else(|error| {

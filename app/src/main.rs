@@ -1,6 +1,7 @@
 //! The one binary. `main` is a table of subcommands; only this crate reads flags, environment, clock and signals.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to people")]
+#[macro_use]
+mod output;
 
 mod build;
 mod cli;
@@ -49,15 +50,21 @@ fn main() -> ExitCode {
             return code;
         }
     };
-    match run(cli) {
+    let code = match run(cli) {
         Ok(code) => code,
+        Err(error) if error.is::<file::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            errln!("error: {error:#}");
             let invalid = error.downcast_ref::<Invalid>().is_some();
             let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
             if invalid || folder { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
+    };
+    if let Err(error) = output::finish() {
+        errln!("error: cannot write standard output: {error}");
+        return ExitCode::FAILURE;
     }
+    code
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {

@@ -106,7 +106,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     if let Some(reader) = reader {
         let mut crew = crew(reader, &service.person, &store, &clock).await?;
         if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
-            println!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
+            outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
             let metrics = ingest::webhook::Metrics::register(own);
             let (store, clock) = (store.clone(), clock.clone());
             let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
@@ -245,12 +245,16 @@ async fn crew(
     store: &Store,
     clock: &Clock,
 ) -> anyhow::Result<Crew> {
-    let mine = who.ensure(store, clock()).await?.id;
-    // Whoever asked for a restart wants to see it work.
-    store.set_due(mine, None).await?;
-    if oura.credentials.is_typed() {
-        // The token may be another account's than before.
-        store.forget_account(mine).await?;
+    let mine = who.of_service(store, clock()).await?.map(|person| person.id);
+    match mine {
+        // Whoever asked for a restart wants to see it work.
+        Some(mine) => store.set_due(mine, None).await?,
+        None if oura.credentials.is_typed() => bail!(
+            "the access token is given for a person, and nobody here is called {}; name one with --person: {}",
+            who.name,
+            crate::config::listed(&store.people().await?).trim_end_matches(';')
+        ),
+        None => {}
     }
     Ok(Crew {
         store: store.clone(),
@@ -395,21 +399,21 @@ fn announce(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: 
     let web = format!("{}://{web}", scheme(&rules.web));
     let api = api.map(|api| format!("{}://{api}", scheme(&rules.api)));
     let gauges = format!("{web}{}", service.listen.telemetry_path);
-    println!("  page      {web}/");
-    println!("  gauges    {gauges}");
-    println!("  ready     {web}/-/ready");
+    outln!("  page      {web}/");
+    outln!("  gauges    {gauges}");
+    outln!("  ready     {web}/-/ready");
     if let Some(api) = &api {
-        println!("  api       {api}/api/v1/health");
-        println!("  api docs  {api}/api/docs");
+        outln!("  api       {api}/api/v1/health");
+        outln!("  api docs  {api}/api/docs");
     }
     if service.demo {
-        println!("Try:");
-        println!("  curl -s {gauges} | grep oura_sleep_score");
+        outln!("Try:");
+        outln!("  curl -s {gauges} | grep oura_sleep_score");
         if let Some(api) = &api {
-            println!(
+            outln!(
                 "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
             );
         }
-        println!("Stop with Ctrl-C. The next start goes on where this one ended.");
+        outln!("Stop with Ctrl-C. The next start goes on where this one ended.");
     }
 }

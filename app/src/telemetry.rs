@@ -25,7 +25,11 @@ impl Telemetry {
             .parse(format!("sqlx=warn,opentelemetry=warn,{}", args.log_level))
             .map_err(|error| wrong(format!("--log.level: {error}")))?;
         let colours = std::io::stderr().is_terminal();
-        let logs = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
+        // A log that cannot be written must not end the process that writes it.
+        let logs = tracing_subscriber::fmt::layer()
+            .with_writer(std::io::stderr)
+            .with_ansi(colours)
+            .log_internal_errors(false);
         let logs = match args.log_format {
             LogFormat::Compact => logs.compact().with_target(false).boxed(),
             LogFormat::Json => logs.json().flatten_event(true).boxed(),

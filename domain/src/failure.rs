@@ -41,6 +41,8 @@ pub enum Cause {
     LoginRequired,
     /// The log-in has run out and could not be renewed; it is tried again.
     RenewalFailed,
+    /// The token belongs to another Oura account than the stored data.
+    WrongAccount,
     /// Anything else, and what only a newer version knows.
     Unexpected,
 }
@@ -82,7 +84,7 @@ const fn row(
 }
 
 /// One row per cause, in the order of the enum.
-const ROWS: [Row; 16] = {
+const ROWS: [Row; 17] = {
     const RETRIED: bool = true;
     const ASKED_ONCE: bool = false;
     use Cause::*;
@@ -193,6 +195,15 @@ const ROWS: [Row; 16] = {
             ASKED_ONCE,
             Operator,
             "if it lasts, check the client id and secret and the secret key; it is tried again",
+        ),
+        row(
+            WrongAccount,
+            "wrong_account",
+            Reason::Unauthorized,
+            ASKED_ONCE,
+            Person,
+            "log in as the account that is stored, name another --person, or, where it was really replaced, give \
+             --replace-account to `myhealth login` or `sync`",
         ),
         row(Unexpected, "unexpected", Reason::ReadFailed, ASKED_ONCE, Program, REPORT),
     ]

@@ -125,7 +125,9 @@ impl Cursor {
                 found
             }
         };
-        Ok(Self { path: path.to_owned(), mark })
+        // A link stays, and what it names is replaced.
+        let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        Ok(Self { path, mark })
     }
 
     fn done(&self) -> Option<Day> {

@@ -4,17 +4,19 @@
 //! archive   which files there are, and their bytes within limits
 //! records   bytes to rows: lines, quotes, what is malformed
 //! columns   what a column holds, by the catalogue and Oura's field names
-//! file      one file to batches, in bounded memory
+//! file      one file to batches, in bounded memory and time
+//! ident     ids for events that have none
 //! report    what became of every file
 //! ```
 //!
-//! An import never takes back what the API has said: it fills in documents that nobody has
+//! An import never takes back what the API has said, under whatever id: it fills in days and events that nobody has
 //! ([`Origin::Import`]). What it rejects is kept with file, line and reason.
 //! Facts of the format: there is no documentation by Oura; names, separators and faults are those that users report.
 
 mod archive;
 mod columns;
 mod file;
+mod ident;
 mod records;
 mod report;
 
@@ -39,6 +41,11 @@ pub struct Part {
     pub rejected: Vec<Rejected>,
     /// Bytes of the export that have been read.
     pub position: u64,
+}
+
+/// The names of the files that are read, in their plainest spelling.
+pub fn table_names() -> Vec<String> {
+    columns::table_names().collect()
 }
 
 /// Reads an export from its first to its last file and hands over what it finds, part by part; stops early when `take`

@@ -18,10 +18,12 @@ use tokio::time::Instant;
 use crate::metrics::Metrics;
 use crate::oauth::Tokens;
 
+mod account;
 pub(crate) mod failure;
 mod limits;
 mod single;
 
+use account::AccountCheck;
 use failure::{MAX_PAUSE, is_web_page};
 use limits::{Limits, Pause};
 
@@ -63,6 +65,8 @@ pub struct Client {
     limits: Arc<Limits>,
     /// The pause Oura asked of this token.
     pause: Arc<Pause>,
+    /// Whether this token is the person's.
+    account_check: Arc<AccountCheck>,
     timeout: Duration,
 }
 
@@ -115,7 +119,8 @@ impl Client {
             .with_max_times(4);
         metrics.set_budget(BUDGET);
         let limits = Arc::new(Limits::new(BUDGET));
-        Ok(Self { http, base, tokens, metrics, retries, limits, pause: Arc::default(), timeout: TIMEOUT })
+        let (pause, account_check) = (Arc::default(), Arc::default());
+        Ok(Self { http, base, tokens, metrics, retries, limits, pause, account_check, timeout: TIMEOUT })
     }
 
     /// The counters this client counts in.
@@ -134,7 +139,7 @@ impl Client {
     /// The same client, on the same connections and within the same budget, for somebody else's data.
     pub fn with_tokens(&self, tokens: Tokens) -> Result<Self, InvalidClient> {
         tokens.typed().map_or(Ok(()), fits_a_header)?;
-        Ok(Self { tokens, pause: Arc::default(), ..self.clone() })
+        Ok(Self { tokens, pause: Arc::default(), account_check: Arc::default(), ..self.clone() })
     }
 
     /// Where this client's access token comes from.

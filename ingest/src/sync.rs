@@ -122,6 +122,13 @@ impl Ingest {
             Pass::Missing => self.missing().await?,
             Pass::Exactly(range) => plan::exactly(range),
         };
+        if !requests.is_empty()
+            && let Err(failure) = self.client.check_account(&self.store, &self.person, true).await?
+        {
+            self.note(Collection::PersonalInfo, &failure).await?;
+            let failures = vec![(Collection::PersonalInfo, failure)];
+            return Ok(Report { complete: true, failures, ..Report::default() });
+        }
         let total = requests.len();
         let mut backlog = self.metrics.backlog(total);
         let deadline = budget.map(|budget| Instant::now() + budget);
@@ -227,6 +234,10 @@ impl Ingest {
         };
         let read = |collection| {
             let state = states.iter().find(|state| state.collection == collection)?;
+            // What is observed once a day is asked for again when the last attempt of the day failed.
+            if state.failure.is_some() && collection.window() == domain::Window::Whole {
+                return None;
+            }
             Some(Read { covered: state.covered?, newest_document: state.newest_day })
         };
         let mut plan = plan::plan(read, Today { utc: today, local }, self.settings.horizon);
@@ -251,6 +262,10 @@ impl Ingest {
         request: Request,
         window: Window,
     ) -> Result<Result<Applied, Failure>, store::Error> {
+        // The access token may have been renewed since the run began.
+        if let Err(failure) = self.client.check_account(&self.store, &self.person, false).await? {
+            return Ok(Err(failure));
+        }
         let Request { collection, range } = request;
         let now = (self.clock)();
         // Days to come have not been read, whatever was asked for.

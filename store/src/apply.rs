@@ -141,6 +141,7 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     };
     let mut fresh: Vec<&Document> = incoming.values().copied().filter(|document| differs(document)).collect();
     precedence::settle(tx, owner, batch.origin, &mut fresh, |id| known.contains_key(id)).await?;
+    let superseded = precedence::settle_twins(tx, owner, batch.origin, &mut fresh, &incoming).await?;
     let mut replaced: Vec<(&Document, Known)> =
         fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
 
@@ -151,6 +152,8 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     absent::note_doubts(tx, owner, &absent, now).await?;
     let gone: Vec<&str> = absent.gone.iter().map(String::as_str).collect();
     let (withdrawn, mut days) = withdraw::take_back(tx, owner, &gone, now).await?;
+    let superseded: Vec<&str> = superseded.iter().map(String::as_str).collect();
+    days.extend(withdraw::take_back(tx, owner, &superseded, now).await?.1);
 
     let zone = if replaced.is_empty() { TimeZone::UTC } else { people::zone(tx, owner.person).await? };
     let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known, &zone));

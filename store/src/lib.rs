@@ -26,6 +26,7 @@ mod newest;
 mod now;
 mod numbers;
 mod origin;
+mod oura_accounts;
 mod people;
 mod quarantine;
 mod rebuild;
@@ -59,6 +60,7 @@ pub use jobs::{
 };
 pub use numbers::{Latest, StoredSeries};
 pub use origin::Origin;
+pub use oura_accounts::{AccountClaim, OuraAccount};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
 pub use tokens::{NewToken, Scope, Scopes, Token};

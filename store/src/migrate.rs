@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "jobs", include_str!("../migrations/0008_jobs.sql")),
     (9, "ring", include_str!("../migrations/0009_ring.sql")),
     (11, "quarantine", include_str!("../migrations/0011_quarantine.sql")),
+    (14, "oura_account", include_str!("../migrations/0014_oura_account.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

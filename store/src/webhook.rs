@@ -70,60 +70,6 @@ const LOCK: &str = "webhook_event";
 type Row = (String, String, String, jiff_sqlx::Timestamp, i64, i64);
 
 impl Store {
-    /// Notes whose data `oura_user` stands for. A person has one account, and an account one person: the newest word
-    /// counts.
-    pub async fn learn_account(&self, person: i64, oura_user: &str) -> Result<()> {
-        let mut tx = self.begin().await?;
-        with_conn!(&mut tx, conn => {
-            sqlx::query("delete from oura_account where person = $1 and oura_user <> $2")
-                .bind(person)
-                .bind(oura_user)
-                .execute(&mut *conn)
-                .await?;
-            sqlx::query(
-                "insert into oura_account (oura_user, person) values ($1, $2)
-                 on conflict (oura_user) do update set person = excluded.person",
-            )
-            .bind(oura_user)
-            .bind(person)
-            .execute(conn)
-            .await?;
-        });
-        tx.commit().await
-    }
-
-    /// The person behind an Oura user id.
-    pub async fn account_owner(&self, oura_user: &str) -> Result<Option<i64>> {
-        Ok(with_pool!(self, pool => {
-            sqlx::query_scalar("select person from oura_account where oura_user = $1")
-                .bind(oura_user)
-                .fetch_optional(pool)
-                .await?
-        }))
-    }
-
-    /// The people of whom it is not known which Oura user they are.
-    pub async fn people_without_account(&self) -> Result<Vec<Person>> {
-        let rows: Vec<people::Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select id, name, time_zone from person
-                 where not exists (select 1 from oura_account where oura_account.person = person.id) order by id",
-            )
-            .fetch_all(pool)
-            .await?
-        });
-        rows.into_iter().map(people::person).collect()
-    }
-
-    /// Forgets which Oura user a person is: another token may be another user's.
-    pub async fn forget_account(&self, person: i64) -> Result<()> {
-        let mut tx = self.begin().await?;
-        with_conn!(&mut tx, conn => {
-            sqlx::query("delete from oura_account where person = $1").bind(person).execute(conn).await?;
-        });
-        tx.commit().await
-    }
-
     /// Puts an announcement into the queue, which holds at most `room` documents of a person. Durable when it returns.
     #[tracing::instrument(name = "db.webhook.enqueue", skip_all, fields(collection = %announcement.collection))]
     pub async fn enqueue(&self, announcement: &Announcement, room: i64, now: Timestamp) -> Result<Queued> {

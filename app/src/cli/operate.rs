@@ -25,6 +25,10 @@ pub(crate) struct SyncArgs {
     /// Read everybody who lives here, one after the other, instead of one person.
     #[arg(long, conflicts_with = "person")]
     pub(crate) everyone: bool,
+    /// The access token given here is another Oura account's from now on. What is stored stays, as an archive of the
+    /// account before.
+    #[arg(long, conflicts_with = "everyone")]
+    pub(crate) replace_account: bool,
     #[command(flatten)]
     pub(crate) person: PersonArgs,
     #[command(flatten)]
@@ -93,7 +97,7 @@ pub(crate) struct ExportArgs {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// The file; written beside it first, so that it is there whole or not at all.
+    /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
     pub(crate) file: PathBuf,
     /// A week from Monday to Sunday, or a month of the calendar.
     #[arg(long, value_name = "week|month", default_value_t = Period::Month)]
@@ -112,7 +116,7 @@ pub(crate) struct ReportArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "What")]
 pub(crate) struct RowsArgs {
-    /// The file; written beside it first, so that it is there whole or not at all.
+    /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
     pub(crate) file: PathBuf,
     /// Which rows: one number a day, points within the day, or documents as Oura sent them.
     #[arg(long, default_value_t = What::Days, value_name = "days|points|documents")]
@@ -150,14 +154,14 @@ pub(crate) enum ExportCommand {
     Fhir(RowsArgs),
     /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
     Openmetrics {
-        /// The file; written beside it first, so that it is there whole or not at all.
+        /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
         file: PathBuf,
         #[command(flatten)]
         what: ExportArgs,
     },
     /// JSON lines for VictoriaMetrics' /api/v1/import.
     Victoriametrics {
-        /// The file; written beside it first, so that it is there whole or not at all.
+        /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
         file: PathBuf,
         #[command(flatten)]
         what: ExportArgs,
@@ -189,6 +193,12 @@ pub(crate) struct LoginArgs {
     /// How long to wait for the consent, in seconds.
     #[arg(long, default_value = "600", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    /// The person has another Oura account from now on. What is stored stays, as an archive of the account before.
+    #[arg(long)]
+    pub(crate) replace_account: bool,
+    /// Address of the API, which is asked whose log-in it is.
+    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = super::oura::API)]
+    pub(crate) oura_url: String,
     #[command(flatten)]
     pub(crate) login: LoginSettings,
     #[command(flatten)]
@@ -209,9 +219,11 @@ pub(crate) struct LogoutArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "What the API has said stays: an export fills in documents that nobody has. It can be stopped and \
-                        repeated at any time. Rows that cannot be read are put aside one by one, with file, line and \
-                        reason. Where you were (rawlocation) and billing are not opened.\n\
+    after_help = "What the API has said stays: an export fills in days and events that nobody has, and gives way when \
+                        the API says them later. It can be stopped and repeated at any time. Rows that cannot be read \
+                        are put aside one by one, with file, line and reason. Names with dates, numbers or words around \
+                        them, folders at any depth, and cells separated by ; or , or tab are all read. Where you were \
+                        (rawlocation) and billing are not opened.\n\
                         Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
 )]
 pub(crate) struct ImportArgs {

@@ -10,6 +10,9 @@ use domain::Day;
 const SCOPES: &str =
     "personal daily heartrate workout tag session spo2 stress heart_health ring_configuration";
 
+/// Where Oura's API is.
+pub(super) const API: &str = "https://api.ouraring.com";
+
 /// The application that is registered at Oura; not needed to read one's own data by a token from before.
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Oura application")]
@@ -104,7 +107,7 @@ pub(crate) struct OuraArgs {
     #[arg(long, env = "MYHEALTH_OURA_TOKEN", hide_env_values = true, conflicts_with = "oura_token_file")]
     pub(crate) oura_token: Option<String>,
     /// Address of the API.
-    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = "https://api.ouraring.com")]
+    #[arg(long, env = "MYHEALTH_OURA_URL", default_value = API)]
     pub(crate) oura_url: String,
     /// Requests to Oura in a minute, all people of this process together. Oura limits each application.
     #[arg(long, env = "MYHEALTH_OURA_REQUESTS_PER_MINUTE", default_value = "600")]

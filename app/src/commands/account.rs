@@ -38,7 +38,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
                     "{name} has an account already; `myhealth account password {name}` sets a new password"
                 );
             }
-            println!("{name} can log in: POST /api/v1/auth/login with name and password (docs/api.md)");
+            outln!("{name} can log in: POST /api/v1/auth/login with name and password (docs/api.md)");
         }
         AccountCommand::Password { name, password, store } => {
             let password = password.read()?;
@@ -48,7 +48,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             if !changed {
                 bail!("nobody has an account called {name}; `myhealth account list` shows all");
             }
-            println!("{name} has a new password; every log-in with the old one is over");
+            outln!("{name} has a new password; every log-in with the old one is over");
         }
         AccountCommand::List(args) => list(&args).await?,
         AccountCommand::Remove { name, store } => {
@@ -58,7 +58,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             if !removed {
                 bail!("nobody has an account called {name}; `myhealth account list` shows all");
             }
-            println!("{name} was removed; every log-in is over");
+            outln!("{name} was removed; every log-in is over");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -72,7 +72,7 @@ async fn list(args: &StoreArgs) -> anyhow::Result<()> {
         let person = account.person.and_then(|id| people.iter().find(|person| person.id == id));
         let person = person.map_or("everyone", |person| person.name.as_str());
         let last = account.last_login_at.map_or("never".to_owned(), time);
-        println!(
+        outln!(
             "{:<24} {person:<12} password of {}, last log-in {last}",
             account.name,
             time(account.password_changed_at)

@@ -34,8 +34,8 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     // It lives and dies with the process: nothing of it needs to be finished.
     let simulated = tokio::spawn(async move { axum::serve(listener, router).await });
 
-    println!("myhealth demo: a simulated Oura cloud and a synthetic person, nobody's data");
-    println!("  data      {location}");
+    outln!("myhealth demo: a simulated Oura cloud and a synthetic person, nobody's data");
+    outln!("  data      {location}");
     let oura = Oura {
         url: format!("http://{address}"),
         credentials: Credentials::fixed(TOKEN.to_owned().into()),
@@ -48,7 +48,12 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         location,
         replica: None,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
-        person: Who { name: "demo".parse().expect("BUG: a plain word is a pseudonym"), zone, told: true },
+        person: Who {
+            name: "demo".parse().expect("BUG: a plain word is a pseudonym"),
+            named: true,
+            zone,
+            told: true,
+        },
         oura: Some(oura),
         webhook: None,
         listen: args.listen,

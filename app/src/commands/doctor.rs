@@ -5,7 +5,7 @@ mod work;
 
 use std::process::ExitCode;
 
-use domain::{Collection, Day, DayRange};
+use domain::{Cause, Collection, Day, DayRange};
 use ingest::{Client, Metrics};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
@@ -13,13 +13,13 @@ use store::{Person, Store, causes};
 
 use crate::Clock;
 use crate::cli::DoctorArgs;
-use crate::config::Invalid;
+use crate::config::{Invalid, Unknown};
 
 mod log_in;
 mod truth;
 
 fn good(text: &str) {
-    println!("  ok    {text}");
+    outln!("  ok    {text}");
 }
 
 /// No build of this program is older.
@@ -34,7 +34,7 @@ struct Findings {
 impl Findings {
     fn wrong(&mut self, text: &str, advice: &str) {
         self.wrong += 1;
-        println!("  WRONG {text}\n        {advice}");
+        outln!("  WRONG {text}\n        {advice}");
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     }
     let store = database(&args, &mut findings).await;
     let person = match &store {
-        Some(store) => store.person(args.person.person.as_str()).await?,
+        Some(store) => store.person(args.person.name().as_str()).await?,
         None => None,
     };
     match (&store, &person) {
@@ -58,8 +58,14 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
             webhooks::queue(store, person, clock(), &mut findings).await?;
             work::tell(store, person, clock(), &mut findings).await?;
         }
-        (Some(_), None) => {
-            println!("  --    nothing is stored about {} yet; run `myhealth sync`", args.person.person);
+        (Some(store), None) => {
+            let (name, people) = (args.person.name(), store.people().await?);
+            if people.is_empty() {
+                outln!("  --    nobody is here yet; `myhealth login` or `myhealth person add` adds a person");
+            } else {
+                let advice = "--person names another one; `myhealth person list` shows everybody";
+                findings.wrong(&Unknown::new(&name, &people).to_string(), advice);
+            }
         }
         (None, _) => {}
     }
@@ -69,8 +75,8 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     }
     webhooks::subscriptions(&args, clock(), &mut findings).await;
     match findings.wrong {
-        0 => println!("nothing wrong found"),
-        n => println!("{n} to mend"),
+        0 => outln!("nothing wrong found"),
+        n => outln!("{n} to mend"),
     }
     Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -83,6 +89,13 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
             return None;
         }
     };
+    if !super::is_there(&location) {
+        findings.wrong(
+            &format!("there is no database at {location}"),
+            "--data-dir or --database-url names another place; `myhealth serve`, `login` or `sync` makes this one",
+        );
+        return None;
+    }
     let store = match Store::open(&location).await {
         Ok(store) => store,
         Err(error) => {
@@ -149,6 +162,9 @@ async fn oura(
             return;
         }
     };
+    if let Some((store, person)) = store.zip(person) {
+        account(&client, store, person, findings).await;
+    }
     let today = Day::at(clock(), &TimeZone::UTC);
     match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
         Ok(window) => good(&format!(
@@ -159,6 +175,20 @@ async fn oura(
         Err(failure) => findings.wrong(&causes(&failure), failure.cause().advice()),
     }
     client.tokens().finish().await;
+}
+
+/// Whether the access token is the person's: another account's reads nothing.
+async fn account(client: &Client, store: &Store, person: &Person, findings: &mut Findings) {
+    // What fails here is reported where documents are asked for.
+    let (Ok(Some(known)), Ok(account)) = (store.oura_account(person.id).await, client.account().await) else {
+        return;
+    };
+    if account != known.id {
+        findings.wrong(
+            &format!("the access token is another Oura account's than the one stored as {}", person.name),
+            Cause::WrongAccount.advice(),
+        );
+    }
 }
 
 /// A client with whatever opens Oura; `None` when nothing does, which has been said.

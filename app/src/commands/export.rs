@@ -1,10 +1,9 @@
 //! History for people, programs and other time series databases.
 
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::bail;
 use domain::{Day, DayRange, METRICS, Metric};
 use export::{Cursor, Estimate, Format, Receiver, Selection};
 use jiff::tz::TimeZone;
@@ -12,9 +11,10 @@ use store::Store;
 
 use crate::Clock;
 use crate::cli::{ExportArgs, ExportCommand};
-use crate::commands::rows::rows;
+use crate::commands::rows::{self, rows};
 use crate::config::{self, Invalid};
-use crate::{file, progress};
+use crate::file::{Out, Target};
+use crate::progress;
 
 pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     let today = Day::at(clock(), &TimeZone::UTC);
@@ -25,44 +25,46 @@ pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Resu
         ExportCommand::Parquet(args) => rows(Format::Parquet, args, clock()).await?,
         ExportCommand::Fhir(args) => rows(Format::Fhir, args, clock()).await?,
         ExportCommand::Openmetrics { file, what } => {
+            let target = Target::of(&file)?;
             let (store, selection) = select(&what, today).await?;
-            let blocks = estimate(&store, &selection).await?.blocks();
-            println!(
+            let blocks = estimate(&store, &selection, |text| target.note(text)).await?.blocks();
+            target.note(&format!(
                 "Prometheus blocks: {} of at most {} h, about {} MB; promtool's default of 2 h could make {}",
                 blocks.count,
                 blocks.hours,
                 blocks.bytes.div_ceil(1_000_000),
                 blocks.by_default
-            );
-            write(&file, async |out| {
+            ));
+            write(&target, &file, async |out| {
                 let bar = progress::days("writing series");
                 let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
                 Ok(export::openmetrics(&store, &selection, out, &mut moved).await?)
             })
             .await?;
-            println!(
+            target.note(&format!(
                 "next: promtool tsdb create-blocks-from openmetrics --max-block-duration={}h {} DIR\n\
                  and move what is in DIR into Prometheus' data folder; its --storage.tsdb.retention.time must be longer \
                  than this history, or it deletes the blocks",
                 blocks.hours,
                 file.display()
-            );
+            ));
             store.close().await;
         }
         ExportCommand::Victoriametrics { file, what } => {
+            let target = Target::of(&file)?;
             let (store, selection) = select(&what, today).await?;
-            estimate(&store, &selection).await?;
-            write(&file, async |out| {
+            estimate(&store, &selection, |text| target.note(text)).await?;
+            write(&target, &file, async |out| {
                 let bar = progress::days("writing series");
                 let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
                 Ok(export::victoriametrics(&store, &selection, out, &mut moved).await?)
             })
             .await?;
-            println!(
+            target.note(&format!(
                 "next: curl -X POST http://127.0.0.1:8428/api/v1/import -T {}\n\
                  with a -retentionPeriod longer than this history; then ask /internal/resetRollupResultCache once",
                 file.display()
-            );
+            ));
             store.close().await;
         }
         ExportCommand::RemoteWrite { url, cursor, bearer_token_file, what } => {
@@ -85,16 +87,16 @@ async fn push(
     let (store, selection) = select(what, today).await?;
     let cursor = path.map(|path| Cursor::open(&path, &receiver, &selection));
     let mut cursor = cursor.transpose().map_err(Invalid::from)?;
-    estimate(&store, &selection).await?;
+    estimate(&store, &selection, |text| outln!("{text}")).await?;
     let bar = progress::days("sending fortnights");
     let mut moved = |done, all| progress::set(&bar, whole(done), whole(all));
     let pushed = receiver.push(&store, &selection, cursor.as_mut(), today, &mut moved).await;
     bar.finish_and_clear();
     store.close().await;
     let pushed = pushed?;
-    println!("{} samples sent, {} refused", pushed.taken, pushed.refused);
+    outln!("{} samples sent, {} refused", pushed.taken, pushed.refused);
     if let Some(reason) = pushed.reason {
-        println!(
+        outln!(
             "the receiver said: {reason}\n\
              Prometheus takes samples of the past within storage.tsdb.out_of_order_time_window only; older history is \
              for `myhealth export openmetrics`, or for remote read"
@@ -130,27 +132,30 @@ async fn select(what: &ExportArgs, today: Day) -> anyhow::Result<(Store, Selecti
     Ok((store, selection))
 }
 
-async fn estimate(store: &Store, selection: &Selection) -> anyhow::Result<Estimate> {
+/// How much a selection is, in a `note`; fails where it is nothing.
+async fn estimate(store: &Store, selection: &Selection, note: impl FnOnce(&str)) -> anyhow::Result<Estimate> {
     let estimate = Estimate::of(store, selection).await?;
-    match estimate.days {
-        Some(days) => println!(
-            "about {} samples of {} series, {} to {}",
-            estimate.samples,
-            estimate.series,
-            days.first(),
-            days.last()
-        ),
-        None => println!("there is nothing to write"),
-    }
+    let Some(days) = estimate.days else {
+        let range = selection.range;
+        bail!(
+            "there is nothing to write: no sample of {} from {} to {}",
+            rows::names(&selection.people),
+            range.first(),
+            range.last()
+        );
+    };
+    let (first, last) = (days.first(), days.last());
+    note(&format!("about {} samples of {} series, {first} to {last}", estimate.samples, estimate.series));
     Ok(estimate)
 }
 
 async fn write(
+    target: &Target,
     path: &Path,
-    fill: impl AsyncFnOnce(&mut BufWriter<File>) -> anyhow::Result<u64>,
+    fill: impl AsyncFnOnce(&mut Out) -> anyhow::Result<u64>,
 ) -> anyhow::Result<()> {
-    let samples = file::write(path, fill).await?;
-    println!("{samples} samples are in {}", path.display());
+    let samples = target.write(fill).await?;
+    target.note(&format!("{samples} samples are in {}", path.display()));
     Ok(())
 }
 

@@ -30,7 +30,7 @@ pub(crate) fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<ExitCode> {
     if (200..300).contains(&status) {
         Ok(ExitCode::SUCCESS)
     } else {
-        eprintln!("{url} answers {status}");
+        errln!("{url} answers {status}");
         Ok(ExitCode::FAILURE)
     }
 }

@@ -14,8 +14,8 @@ const REASONS: usize = 5;
 
 pub(crate) async fn import(args: ImportArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let export = Export::open(&args.file).map_err(Invalid::from)?;
-    let store = super::open(&args.store).await?;
-    let person = args.person.who().ensure(&store, clock()).await?;
+    let store = super::open_for(&args.store, &args.person).await?;
+    let person = args.person.who().known_or_first(&store, clock()).await?;
     let bar = progress::bytes("importing", export.size());
     // A stop at any moment loses nothing: a part is stored as a whole or not at all, and what is there is kept.
     let report = import::import(&store, &person, export, clock(), |at| bar.set_position(at)).await;
@@ -26,22 +26,22 @@ pub(crate) async fn import(args: ImportArgs, clock: Clock) -> anyhow::Result<Exi
 
 fn say(report: &Report, person: &str) -> ExitCode {
     for file in &report.files {
-        println!("{:<32} {}", file.name, outcome(file));
+        outln!("{:<32} {}", file.name, outcome(file));
         for (reason, rows) in file.rejected.iter().take(REASONS) {
-            println!("{:<32} {rows} rows put aside: {reason}", "");
+            outln!("{:<32} {rows} rows put aside: {reason}", "");
         }
         if file.rejected.len() > REASONS {
-            println!("{:<32} and {} reasons more", "", file.rejected.len() - REASONS);
+            outln!("{:<32} and {} reasons more", "", file.rejected.len() - REASONS);
         }
         if !file.unknown_columns.is_empty() {
-            println!("{:<32} unknown columns, kept as text: {}", "", file.unknown_columns.join(", "));
+            outln!("{:<32} unknown columns, kept as text: {}", "", file.unknown_columns.join(", "));
         }
         if let Some(damage) = &file.damaged {
-            println!("{:<32} DAMAGED: {damage}; what came before is stored", "");
+            outln!("{:<32} DAMAGED: {damage}; what came before is stored", "");
         }
     }
     let applied = report.documents();
-    println!(
+    outln!(
         "{} rows of {person} read: {} new documents, {} completed, {} known already, {} rows put aside",
         report.rows(),
         applied.new,
@@ -50,11 +50,19 @@ fn say(report: &Report, person: &str) -> ExitCode {
         report.rejected()
     );
     if report.rejected() > 0 {
-        println!("rows put aside are kept with file, line and reason; `myhealth doctor` lists them");
+        outln!("rows put aside are kept with file, line and reason; `myhealth doctor` lists them");
+    }
+    if report.rejected_not_kept() > 0 {
+        outln!("{} of them are too many to be kept, and are only counted", report.rejected_not_kept());
     }
     let tables = report.files.iter().filter(|file| file.collection.is_some()).count();
     if tables == 0 {
-        println!("nothing in it is a table of an account export; is it the right file?");
+        outln!(
+            "nothing in it is a table of an account export. Looked for, in the folder App Data where there is one and in \
+             every folder otherwise: {}. Dates, numbers and words around these names do not matter, nor do capitals; \
+             cells are separated by ; or , or tab",
+            import::table_names().join(", ")
+        );
     }
     if report.is_complete() && tables > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

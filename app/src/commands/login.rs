@@ -12,15 +12,20 @@ use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use domain::Pseudonym;
 use ingest::oauth::{Application, Consent, ConsentError, collections_of, log_out, missing, store_login};
+use ingest::{Client, Metrics};
+use prometheus_client::registry::Registry;
 use secrecy::SecretString;
+use store::Store;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
 use crate::cli::{LoginArgs, LogoutArgs};
-use crate::config::Invalid;
+use crate::commands::oura_account;
+use crate::config::{self, Invalid};
 
 /// How long the browser may take to fetch the last page.
 const CLOSING: Duration = Duration::from_secs(2);
@@ -35,18 +40,21 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
         Some(callback) => callback.bind().await?,
         None => Vec::new(),
     };
-    let store = super::open(&args.store).await?;
+    let metrics = Metrics::register(&mut Registry::default());
+    let client = Client::new(&args.oura_url, String::new().into(), metrics).map_err(Invalid::from)?;
+    let store = super::open_or_create(&args.store).await?;
     let keys = args.login.keyring_for_login(&location)?;
-    let person = args.person.who().ensure(&store, clock()).await?;
+    let who = args.person.who();
+    announce_new(&store, &who.name).await?;
     let consent = Consent::new()?;
     let link = application.authorize_url(&consent);
-    println!("Open this link and give the consent:\n\n  {link}\n");
+    outln!("Open this link and give the consent:\n\n  {link}\n");
     let waiting = async {
         match callback {
             None => pasted(&consent).await,
             Some(callback) => {
-                println!("Waiting for the browser to come back to {}", application.redirect_uri());
-                println!("(a browser on another machine cannot: use --paste)");
+                outln!("Waiting for the browser to come back to {}", application.redirect_uri());
+                outln!("(a browser on another machine cannot: use --paste)");
                 if !args.no_browser {
                     // Whether there is one is not ours to know; the link is printed either way.
                     let _ = open::that_detached(link.as_str());
@@ -62,11 +70,13 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
     };
     let now = clock();
     let pair = application.exchange(&consent, &code, now).await.context("the code was not accepted")?;
+    let account = client.with_tokens(pair.access.clone().into())?.account().await;
+    let person = oura_account::person_of(&store, &who, account, args.replace_account, now).await?;
     store_login(&store, person.id, &keys, &pair, now).await.context("the log-in cannot be stored")?;
     store.close().await;
-    println!("{} is logged in; the log-in is renewed from now on.", person.name);
+    outln!("{} is logged in; the log-in is renewed from now on.", person.name);
     warn_of_missing(&application, &pair.scopes);
-    println!("A running `myhealth serve` takes it up by itself; otherwise start one.");
+    outln!("A running `myhealth serve` takes it up by itself; otherwise start one.");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -75,30 +85,41 @@ pub(crate) async fn logout(args: LogoutArgs) -> anyhow::Result<ExitCode> {
     let application = args.login.application()?;
     let keys = if application.is_some() { Some(args.login.keyring(&location)?) } else { None };
     let store = super::open(&args.store).await?;
-    let Some(person) = store.person(args.person.person.as_str()).await? else {
-        bail!("there is nobody called {}", args.person.person);
-    };
+    let person = super::known(&store, &args.person.name()).await?;
     let known = application.as_ref().zip(keys.as_ref());
     let (revoked, was_logged_in) = log_out(&store, person.id, known).await?;
     store.close().await;
     if !was_logged_in {
-        println!("{} was not logged in", person.name);
+        outln!("{} was not logged in", person.name);
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{} is logged out; what has been read stays", person.name);
+    outln!("{} is logged out; what has been read stays", person.name);
     let advice = "remove the application's access in your Oura account as well";
     match (known, revoked) {
         (Some(_), Ok(())) => {}
-        (Some(_), Err(error)) => println!("Oura was not told: {}; {advice}", store::causes(&error)),
-        (None, _) => println!("Oura was not told, because no --oura-client-id is given; {advice}"),
+        (Some(_), Err(error)) => outln!("Oura was not told: {}; {advice}", store::causes(&error)),
+        (None, _) => outln!("Oura was not told, because no --oura-client-id is given; {advice}"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says that the log-in will add a person: the name may be mistyped.
+async fn announce_new(store: &Store, name: &Pseudonym) -> anyhow::Result<()> {
+    let people = store.people().await?;
+    if people.is_empty() || people.iter().any(|person| person.name == *name) {
+        return Ok(());
+    }
+    match config::similar(name, &people) {
+        Some(meant) => outln!("{name} is new here and is added by this log-in; did you mean {meant}?"),
+        None => outln!("{name} is new here and is added by this log-in"),
+    }
+    Ok(())
 }
 
 /// Says what the person did not tick, and what it costs.
 fn warn_of_missing(application: &Application, granted: &str) {
     for scope in missing(application.scopes(), granted) {
-        println!("  not given: {scope}{}", cost(scope));
+        outln!("  not given: {scope}{}", cost(scope));
     }
 }
 
@@ -110,7 +131,7 @@ pub(crate) fn cost(scope: &str) -> String {
 
 /// The code of what a person pastes; asks again when it is something else.
 async fn pasted(consent: &Consent) -> anyhow::Result<SecretString> {
-    println!("Then paste the address of the page you were sent to (it need not load), and press Enter:");
+    outln!("Then paste the address of the page you were sent to (it need not load), and press Enter:");
     let (say, mut lines) = mpsc::channel(1);
     // A thread of its own: reading a terminal cannot be interrupted, and must not hold the process.
     std::thread::spawn(move || {
@@ -125,7 +146,7 @@ async fn pasted(consent: &Consent) -> anyhow::Result<SecretString> {
             Ok(code) => return Ok(code),
             Err(error @ (ConsentError::Denied | ConsentError::Failed)) => return Err(error.into()),
             Err(_) if line.trim().is_empty() => {}
-            Err(error) => println!("{error}"),
+            Err(error) => outln!("{error}"),
         }
     }
     bail!("nothing was pasted; run `myhealth login --paste` in a terminal (kubectl run -it, docker run -it)")

@@ -1,28 +1,28 @@
 //! Who lives here: add, list, remove.
 
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use domain::{Day, Pseudonym, Window};
 use store::{Person, Store};
 
-use crate::Clock;
 use crate::cli::{PersonArgs, PersonCommand, StoreArgs};
+use crate::{Clock, output};
 
 pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
         PersonCommand::Add { name, time_zone, store } => {
-            let store = super::open(&store).await?;
+            let store = super::open_or_create(&store).await?;
             let known = store.person(name.as_str()).await?;
-            let added = PersonArgs { person: name, time_zone }.who().ensure(&store, clock()).await?;
+            let added = PersonArgs { person: Some(name), time_zone }.who().ensure(&store, clock()).await?;
             match known {
-                None => println!("{} was added, in the zone {}", added.name, added.time_zone),
+                None => outln!("{} was added, in the zone {}", added.name, added.time_zone),
                 Some(known) if known.time_zone == added.time_zone => {
-                    println!("{} is known already, in the zone {}", added.name, added.time_zone);
+                    outln!("{} is known already, in the zone {}", added.name, added.time_zone);
                 }
                 Some(known) => {
-                    println!("{} moved from {} to {}", added.name, known.time_zone, added.time_zone);
+                    outln!("{} moved from {} to {}", added.name, known.time_zone, added.time_zone);
                 }
             }
             store.close().await;
@@ -41,12 +41,12 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
 async fn list(store: &Store) -> anyhow::Result<()> {
     let people = store.people().await?;
     if people.is_empty() {
-        println!("nobody yet; `myhealth person add` or `myhealth sync` adds somebody");
+        outln!("nobody yet; `myhealth person add NAME` or `myhealth login` adds a person");
         return Ok(());
     }
-    println!("{:<20} {:<24} {:>10} {:>11}  failing", "name", "zone", "documents", "newest day");
+    outln!("{:<20} {:<24} {:>10} {:>11}  failing", "name", "zone", "documents", "newest day");
     for person in people {
-        println!("{}", line(store, &person).await?);
+        outln!("{}", line(store, &person).await?);
     }
     Ok(())
 }
@@ -73,21 +73,20 @@ async fn line(store: &Store, person: &Person) -> anyhow::Result<String> {
 
 async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs) -> anyhow::Result<ExitCode> {
     let store = super::open(store).await?;
-    let Some(person) = store.person(name.as_str()).await? else {
-        bail!("nobody here is called {name}; `myhealth person list` says who is");
-    };
+    let person = super::known(&store, name).await?;
     let totals = store.totals(person.id).await?;
-    println!(
+    outln!(
         "{name}: {} documents, {} superseded versions and everything derived from them will be gone for ever.",
-        totals.documents, totals.revisions
+        totals.documents,
+        totals.revisions
     );
-    println!("Oura keeps its own copy; backups of this database keep theirs.");
+    outln!("Oura keeps its own copy; backups of this database keep theirs.");
     if !yes && !confirmed(name)? {
-        println!("nothing was removed");
+        outln!("nothing was removed");
         return Ok(ExitCode::FAILURE);
     }
     store.remove_person(person.id).await?;
-    println!("{name} was removed");
+    outln!("{name} was removed");
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }
@@ -97,8 +96,7 @@ fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask on; say --yes to remove without being asked");
     }
-    print!("Type the name to go on: ");
-    std::io::stdout().flush()?;
+    output::print(format_args!("Type the name to go on: "));
     let mut typed = String::new();
     std::io::stdin().read_line(&mut typed)?;
     Ok(typed.trim() == name.as_str())

@@ -8,9 +8,10 @@ use jiff::tz::TimeZone;
 
 use crate::Clock;
 use crate::cli::ReportArgs;
-use crate::file;
+use crate::file::Target;
 
 pub(crate) async fn report(args: ReportArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+    let target = Target::of(&args.file)?;
     let store = super::open(&args.store).await?;
     let person = super::known(&store, &args.person).await?;
     let zone = TimeZone::get(&person.time_zone)?;
@@ -21,12 +22,12 @@ pub(crate) async fn report(args: ReportArgs, clock: Clock) -> anyhow::Result<Exi
     let page = report::report(&store, &person, args.period, days, clock()).await;
     store.close().await;
     let page = page?;
-    file::write(&args.file, async |out| Ok(out.write_all(page.as_bytes())?)).await?;
-    println!(
+    target.write(async |out| Ok(out.write_all(page.as_bytes())?)).await?;
+    target.note(&format!(
         "{} to {} is in {}; open it in a browser, and print it there for a PDF",
         days.first(),
         days.last(),
         args.file.display()
-    );
+    ));
     Ok(ExitCode::SUCCESS)
 }

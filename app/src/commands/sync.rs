@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use ingest::{Crew, Metrics, Pass, Report, Settings};
+use anyhow::Context;
+use ingest::{Access, Crew, Metrics, Pass, Report, Settings};
 use prometheus_client::registry::Registry;
-use store::Person;
+use store::{Person, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
 use crate::cli::SyncArgs;
+use crate::commands::oura_account;
 use crate::{config, progress, serve};
 
 /// `serve` on the same database looks again after its own interval; what was read just now can wait as long.
@@ -23,15 +25,26 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     let (client, credentials) =
         super::client(&args.oura, &location, Metrics::register(&mut Registry::default()))?;
     let metrics = client.metrics();
-    let store = super::open(&args.store).await?;
-    let mine = args.person.who().ensure(&store, clock()).await?;
+    let (store, people, mine) = if args.everyone {
+        let store = super::open(&args.store).await?;
+        let (people, mine) = (store.people().await?, store.person(args.person.name().as_str()).await?);
+        (store, people, mine)
+    } else {
+        let store = super::open_for(&args.store, &args.person).await?;
+        let mine = args.person.who().known_or_first(&store, clock()).await?;
+        (store, vec![mine.clone()], Some(mine))
+    };
+    let access = credentials.access(client, mine.as_ref().map(|mine| mine.id), &store, &metrics, &clock);
+    if let Some(mine) = mine.filter(|_| args.replace_account) {
+        replace_account(&store, &mine, &access).await?;
+    }
     let mut horizon = args.oura.horizon();
     if let Some(from) = args.from {
         horizon.history_from = from;
     }
     let crew = Crew {
         store: store.clone(),
-        client: credentials.access(client, mine.id, &store, &metrics, &clock),
+        client: access,
         settings: Settings { horizon, interval: INTERVAL },
         metrics,
         clock,
@@ -47,16 +60,15 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
             interrupt.cancel();
         }
     });
-    let people = if args.everyone { store.people().await? } else { vec![mine] };
     let watch = progress::watch();
     let mut all_well = true;
     for person in people {
         match Box::pin(crew.read(&person, pass, &stop, &watch)).await? {
             Some(report) => all_well &= say(&person, &report),
-            None => println!("{}: nobody has logged in; run `myhealth login --person {0}`", person.name),
+            None => outln!("{}: nobody has logged in; run `myhealth login --person {0}`", person.name),
         }
         if stop.is_cancelled() {
-            println!("stopped before the end; the next sync goes on from here");
+            outln!("stopped before the end; the next sync goes on from here");
             all_well = false;
             break;
         }
@@ -65,10 +77,18 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+/// Makes the account of the access token the person's.
+async fn replace_account(store: &Store, person: &Person, access: &Access) -> anyhow::Result<()> {
+    let Some(client) = access(person) else { return Ok(()) };
+    let account = client.account().await.context("cannot ask Oura whose access token it is")?;
+    client.tokens().finish().await;
+    oura_account::replace(store, person, &account).await
+}
+
 /// Says how a pass went, and whether it went well.
 fn say(person: &Person, report: &Report) -> bool {
     let applied = report.applied;
-    println!(
+    outln!(
         "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} gone",
         person.name,
         report.windows,
@@ -79,7 +99,7 @@ fn say(person: &Person, report: &Report) -> bool {
         applied.withdrawn
     );
     for (collection, failure) in &report.failures {
-        println!("{collection}: {}", store::causes(failure));
+        outln!("{collection}: {}", store::causes(failure));
     }
     report.complete && report.failures.is_empty()
 }

@@ -30,8 +30,8 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
             let token =
                 store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
-            println!("{token}");
-            eprintln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
+            outln!("{token}");
+            errln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
         }
         TokenCommand::List(args) => {
@@ -46,7 +46,7 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             if !revoked {
                 bail!("no token in force has the number {id}; `myhealth token list` shows all");
             }
-            println!("token {id} is revoked");
+            outln!("token {id} is revoked");
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -68,7 +68,7 @@ async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
             (None, None) => format!("last used {used}"),
         };
         let made = day(Some(token.created_at), "");
-        println!(
+        outln!(
             "{:>4}  {:<24} {person:<12} {:<18} made {made}, {state}",
             token.id,
             token.name,

@@ -17,9 +17,9 @@ pub(crate) async fn webhook(command: WebhookCommand, clock: Clock) -> anyhow::Re
             all.sort_by(|a, b| key(a).cmp(&key(b)));
             for Subscription { callback_url, event_type, data_type, expires, .. } in &all {
                 let expires = expires.map_or("?".to_owned(), |at| at.to_string());
-                println!("{data_type:<26} {event_type:<8} {expires:<28} {callback_url}");
+                outln!("{data_type:<26} {event_type:<8} {expires:<28} {callback_url}");
             }
-            println!("{} subscriptions", all.len());
+            outln!("{} subscriptions", all.len());
         }
         WebhookCommand::Sync { target, webhook } => {
             let subscriptions = target.subscriptions()?;
@@ -29,9 +29,7 @@ pub(crate) async fn webhook(command: WebhookCommand, clock: Clock) -> anyhow::Re
             let metrics = Metrics::register(&mut Registry::default());
             let keeper = Keeper::new(subscriptions, callback, Health::default(), metrics, clock);
             let Kept { created, renewed, deleted } = keeper.look().await?;
-            println!(
-                "{created} made, {renewed} renewed, {deleted} removed; every kind of news is subscribed"
-            );
+            outln!("{created} made, {renewed} renewed, {deleted} removed; every kind of news is subscribed");
         }
         WebhookCommand::Delete { target, callback_url, all } => {
             let subscriptions = target.subscriptions()?;
@@ -46,7 +44,7 @@ pub(crate) async fn webhook(command: WebhookCommand, clock: Clock) -> anyhow::Re
                     ended += 1;
                 }
             }
-            println!("{ended} subscriptions ended");
+            outln!("{ended} subscriptions ended");
         }
     }
     Ok(ExitCode::SUCCESS)

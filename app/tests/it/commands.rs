@@ -42,12 +42,17 @@ async fn people_are_added_listed_and_removed() {
         let output = finish(myhealth(&[&["person"], words, &["--data-dir", data]].concat()));
         (output.status.code(), said(&output))
     };
+    assert!(finish(myhealth(&["migrate", "--data-dir", data])).status.success());
     assert!(person(&["list"]).1.contains("nobody yet"));
     let (code, text) = person(&["add", "ann", "--time-zone", "Asia/Tokyo"]);
     assert!(code == Some(0) && text.contains("ann was added, in the zone Asia/Tokyo"), "{text}");
     assert!(person(&["add", "ann", "--time-zone", "Asia/Tokyo"]).1.contains("known already"));
     assert!(person(&["add", "ann", "--time-zone", "UTC"]).1.contains("moved from Asia/Tokyo to UTC"));
     assert_eq!(person(&["add", "ann@example.org"]).0, Some(64));
+    assert!(
+        said(&finish(cloud.command("sync", folder.path()))).contains("nobody here is called me; known: ann;")
+    );
+    assert_eq!(person(&["add", "me", "--time-zone", "Europe/Berlin"]).0, Some(0));
     assert!(finish(cloud.command("sync", folder.path())).status.success());
     let (_, text) = person(&["list"]);
     let lines: Vec<&str> = text.lines().collect();

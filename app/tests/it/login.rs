@@ -31,13 +31,18 @@ const LIFE: i64 = 86_400;
 
 impl Oura {
     async fn start(id: &'static str) -> Self {
+        Self::of_wearer(id, 3).await
+    }
+
+    /// The account of another wearer.
+    async fn of_wearer(id: &'static str, seed: u64) -> Self {
         let ahead = Arc::new(AtomicI64::new(0));
         let clock = ahead.clone();
         #[expect(clippy::disallowed_methods, reason = "the binary lives in real time")]
         let now = move || Timestamp::now() + SignedDuration::from_secs(clock.load(Ordering::Relaxed));
         let today = now().to_zoned(jiff::tz::TimeZone::UTC).date();
         let since = today.saturating_sub(jiff::Span::new().days(20));
-        let person = Person::new(Life::new(3, since));
+        let person = Person::new(Life::new(seed, since));
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let application = Application {
             id: id.to_owned(),
@@ -192,6 +197,47 @@ async fn a_browser_gives_the_consent_and_everything_reads_with_it() {
     assert!(said(&output).contains("run `myhealth login`"), "{}", said(&output));
     let report = said(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("nobody is logged in"), "{report}");
+}
+
+#[tokio::test]
+async fn log_in_of_another_account_is_refused_and_changes_nothing() {
+    let (mine, other) = (Oura::start("legacy").await, Oura::of_wearer("legacy", 4).await);
+    let folder = tempfile::tempdir().unwrap();
+    let as_person = |oura: &Oura, words: &[&str]| {
+        let mut command = oura.command("login", folder.path());
+        command.args(words);
+        let output = log_in(command);
+        (output.status.code(), said(&output))
+    };
+    let list = || said(&finish(myhealth(&["person", "list", "--data-dir", folder.path().to_str().unwrap()])));
+    assert_eq!(as_person(&mine, &[]).0, Some(0));
+    let synced = said(&finish(mine.command("sync", folder.path())));
+    assert!(synced.contains("windows read") && !synced.contains(" 0 new documents"), "{synced}");
+    let before = list();
+
+    let (code, text) = as_person(&other, &[]);
+    assert!(code == Some(1) && text.contains("another Oura account than the one stored as me"), "{text}");
+    let (code, text) = as_person(&mine, &["--person", "mee"]);
+    assert!(code == Some(1) && text.contains("this Oura account is me's here"), "{text}");
+    assert!(text.contains("mee is new here and is added by this log-in; did you mean me?"), "{text}");
+    assert_eq!(list(), before, "nobody was added, and nothing was removed");
+    let synced = said(&finish(mine.command("sync", folder.path())));
+    assert!(
+        synced.contains(" 0 new documents") && synced.contains(" 0 gone"),
+        "the log-in of before: {synced}"
+    );
+
+    let mut doctor = other.command("doctor", folder.path());
+    doctor.env_remove("MYHEALTH_OURA_CLIENT_ID").env_remove("MYHEALTH_OURA_CLIENT_SECRET");
+    doctor.env("MYHEALTH_OURA_TOKEN", "nobody's");
+    let report = said(&finish(doctor));
+    assert!(report.contains("another Oura account's than the one stored as me"), "{report}");
+    let (code, text) = as_person(&other, &["--replace-account"]);
+    assert!(code == Some(0) && text.contains("me has another Oura account from now on"), "{text}");
+    let synced = said(&finish(other.command("sync", folder.path())));
+    assert!(synced.contains(" 0 gone") && !synced.contains(" 0 new documents"), "{synced}");
+    let (code, text) = as_person(&mine, &["--person", "ann"]);
+    assert_eq!(code, Some(0), "the account of before may be a person again: {text}");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod killed;
 mod login;
 mod monitoring;
 mod outage;
+mod output;
 mod privileges;
 mod process;
 mod prometheus;

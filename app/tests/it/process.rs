@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test says it is stuck; nothing waits this long when all is well.
@@ -39,15 +40,18 @@ pub(crate) fn said(output: &Output) -> String {
 pub(crate) struct Running {
     child: Child,
     output: Arc<Mutex<String>>,
+    collectors: Vec<JoinHandle<()>>,
 }
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let output = Arc::new(Mutex::new(String::new()));
-        collect(child.stdout.take().unwrap(), output.clone());
-        collect(child.stderr.take().unwrap(), output.clone());
-        Self { child, output }
+        let collectors = vec![
+            collect(child.stdout.take().unwrap(), output.clone()),
+            collect(child.stderr.take().unwrap(), output.clone()),
+        ];
+        Self { child, output, collectors }
     }
 
     /// Everything said so far.
@@ -76,9 +80,13 @@ impl Running {
         assert!(status.unwrap().success());
     }
 
-    /// Waits for the end.
+    /// Waits for the end, and for the last of what was said.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        until("the process to end", async || self.child.try_wait().unwrap()).await
+        let status = until("the process to end", async || self.child.try_wait().unwrap()).await;
+        for collector in self.collectors.drain(..) {
+            collector.join().unwrap();
+        }
+        status
     }
 
     /// Ends it as a power cut would.
@@ -95,14 +103,14 @@ impl Drop for Running {
     }
 }
 
-fn collect(from: impl Read + Send + 'static, to: Arc<Mutex<String>>) {
+fn collect(from: impl Read + Send + 'static, to: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(from).lines().map_while(Result::ok) {
             let mut to = to.lock().unwrap();
             to.push_str(&line);
             to.push('\n');
         }
-    });
+    })
 }
 
 /// Asks again until there is an answer.

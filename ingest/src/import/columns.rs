@@ -33,23 +33,80 @@ pub(super) struct Column {
 impl Column {
     pub(super) fn of(collection: Collection, name: &str) -> Self {
         let name = name.trim().to_ascii_lowercase();
-        let kind = by_catalogue(collection, &name).or_else(|| by_name(&name)).unwrap_or(Kind::Unknown);
-        Self { name, kind }
+        let kind = |name: &str| by_catalogue(collection, name).or_else(|| by_name(name));
+        let spelled_by_ouras_rule = name.replace([' ', '-'], "_");
+        match kind(&spelled_by_ouras_rule) {
+            Some(kind) => Self { name: spelled_by_ouras_rule, kind },
+            None => Self { name, kind: Kind::Unknown },
+        }
     }
 }
 
-/// The collection that a file holds, by its name in any of the spellings seen: `dailysleep.csv`, `DailySleep.csv`,
-/// `OuraDailySleep.csv`.
-pub(super) fn collection(stem: &str) -> Option<Collection> {
-    Collection::ALL.iter().copied().find(|collection| collection.info().import_tables.contains(&stem))
+/// What a file holds, as far as its name says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Table {
+    /// The table of a collection.
+    Of(Collection),
+    /// A name with that of a table in it: its columns must show what it is.
+    Perhaps(Collection),
+    /// Where the wearer was.
+    Location,
+    /// A table that nothing here keeps.
+    Other,
 }
 
-/// The plain name of a CSV file; `None` for every other file.
-pub(super) fn stem(name: &str) -> Option<String> {
+/// What the name of a file says; `None` for what is no CSV file. Known in every spelling seen (`dailysleep.csv`,
+/// `DailySleep.csv`, `OuraDailySleep.csv`, `daily_sleep.csv`), with dates and numbers around it
+/// (`dailysleep_2024-01-01_2024-12-31.csv`, `dailysleep (1).csv`), and behind or before other words
+/// (`ann-dailysleep.csv`).
+pub(super) fn table(name: &str) -> Option<Table> {
     let name = name.to_ascii_lowercase();
     let stem = name.strip_suffix(".csv").filter(|stem| !stem.starts_with('.'))?;
-    let stem: String = stem.chars().filter(char::is_ascii_alphanumeric).collect();
-    Some(stem.strip_prefix("oura").unwrap_or(&stem).to_owned())
+    let words: Vec<&str> = stem
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .map(|word| word.strip_prefix("oura").unwrap_or(word))
+        .map(without_numbers)
+        .filter(|word| !word.is_empty())
+        .collect();
+    if words.concat().contains("location") {
+        return Some(Table::Location);
+    }
+    if let Some(collection) = collection(&words.concat()) {
+        return Some(Table::Of(collection));
+    }
+    let runs = (0..words.len()).flat_map(|from| (from + 1..=words.len()).map(move |to| (from, to)));
+    let runs = runs.filter_map(|(from, to)| {
+        let name = words[from..to].concat();
+        Some((name.len(), collection(&name)?))
+    });
+    let longest = runs.max_by_key(|(length, _)| *length);
+    Some(longest.map_or(Table::Other, |(_, collection)| Table::Perhaps(collection)))
+}
+
+/// The names of the files that are read, for people who wonder why theirs was not.
+pub(super) fn table_names() -> impl Iterator<Item = String> {
+    Collection::ALL
+        .iter()
+        .filter_map(|collection| Some(format!("{}.csv", collection.info().import_tables.last()?)))
+}
+
+fn collection(name: &str) -> Option<Collection> {
+    Collection::ALL.iter().copied().find(|collection| collection.info().import_tables.contains(&name))
+}
+
+/// A word without the date or number glued to it; `spo2` and `vo2` are words with theirs. What begins with a digit is a
+/// date or a time, unless a table's name follows.
+fn without_numbers(word: &str) -> &str {
+    let digit = |c: char| c.is_ascii_digit();
+    let tail = word.trim_start_matches(digit);
+    let found = |word: &str| collection(word).is_some();
+    match word {
+        _ if found(word) => word,
+        _ if tail.len() < word.len() => {
+            [tail, tail.trim_end_matches(digit)].into_iter().find(|word| found(word)).unwrap_or_default()
+        }
+        _ => Some(word.trim_end_matches(digit)).filter(|word| found(word)).unwrap_or(word),
+    }
 }
 
 fn by_catalogue(collection: Collection, name: &str) -> Option<Kind> {
@@ -113,7 +170,7 @@ pub(super) fn document(columns: &[Column], cells: &[String]) -> Result<String, S
     json.push('{');
     for (column, cell) in columns.iter().zip(cells) {
         // Where the API has no id the field is absent.
-        if cell.is_empty() && column.name == "id" {
+        if cell.trim().is_empty() && column.name == "id" {
             continue;
         }
         if json.len() > 1 {
@@ -181,19 +238,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_known_in_every_spelling() {
-        let known = |name: &str| collection(&stem(name)?);
-        for name in ["dailysleep.csv", "DailySleep.csv", "OuraDailySleep.csv", "daily_sleep.CSV"] {
-            assert_eq!(known(name), Some(Collection::DailySleep), "{name}");
+    fn table_is_known_in_every_spelling_of_its_file_name() {
+        let check = |name: &str, expected| assert_eq!(table(name), expected, "{name}");
+        for name in [
+            "dailysleep.csv",
+            "DailySleep.csv",
+            "OuraDailySleep.csv",
+            "daily_sleep.CSV",
+            "DAILYSLEEP.CSV",
+            "dailysleep_2024-01-01_2024-12-31.csv",
+            "2024-01-01_dailysleep.csv",
+            "dailysleep20240101.csv",
+            "20240101dailysleep.csv",
+            "dailysleep_2024-01-01T10:00:00Z.csv",
+            "dailysleep (1).csv",
+            "dailysleep-2.csv",
+            "oura_daily-sleep_03.csv",
+        ] {
+            check(name, Some(Table::Of(Collection::DailySleep)));
         }
-        assert_eq!(known("sleepmodel.csv"), Some(Collection::Sleep));
-        assert_eq!(known("vo2max.csv"), Some(Collection::Vo2Max));
-        assert_eq!(known("dailysmoothedcardiovascularage.csv"), None);
-        assert_eq!((known("dailysleep.txt"), known("._dailysleep.csv"), known("")), (None, None, None));
+        for name in ["ann-dailysleep.csv", "Copy of dailysleep.csv", "dailysleep - copy (2).csv"] {
+            check(name, Some(Table::Perhaps(Collection::DailySleep)));
+        }
+        check("sleepmodel.csv", Some(Table::Of(Collection::Sleep)));
+        check("sleep_2024-01-01_2024-12-31.csv", Some(Table::Of(Collection::Sleep)));
+        check("oura_sleep_model_2.csv", Some(Table::Of(Collection::Sleep)));
+        check("vo2max.csv", Some(Table::Of(Collection::Vo2Max)));
+        check("vo2_max_2024.csv", Some(Table::Of(Collection::Vo2Max)));
+        check("dailyspo2_2024-05-01.csv", Some(Table::Of(Collection::DailySpo2)));
+        check("dailyspo2 (2).csv", Some(Table::Of(Collection::DailySpo2)));
+        check("app_session.csv", Some(Table::Perhaps(Collection::Session)));
+        check("dailysmoothedcardiovascularage.csv", Some(Table::Other));
+        for name in ["rawlocation.csv", "raw_location_2024.csv", "2024 OuraRawLocation.csv", "locations.csv"]
+        {
+            check(name, Some(Table::Location));
+        }
+        for name in ["dailysleep.txt", "._dailysleep.csv", ""] {
+            check(name, None);
+        }
         for collection in Collection::ALL {
-            let expected = (collection.window() != domain::Window::Whole).then_some(*collection);
-            assert_eq!(known(&format!("{}.csv", collection.name().replace('_', ""))), expected);
+            let expected =
+                if collection.window() == Window::Whole { Table::Other } else { Table::Of(*collection) };
+            check(&format!("{}.csv", collection.name().replace('_', "")), Some(expected));
+            check(&format!("{}_2024-01-01.csv", collection.name()), Some(expected));
         }
+        assert!(table_names().all(|name| matches!(table(&name), Some(Table::Of(_)))));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One file of an export to batches.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, BufRead, BufReader, Read};
 
 use domain::{Collection, Day, Document, Rejected, Window};
@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::Part;
 use super::archive::Export;
-use super::columns::{self, Column, Kind};
+use super::columns::{self, Column, Kind, Table};
+use super::ident;
 use super::records::{Record, Records};
 use super::report::{FileReport, Skipped};
 
@@ -23,6 +24,25 @@ const WAITING: usize = 16 << 20;
 /// The most rows of one day: a heart rate every second. More are rejected one by one.
 const ROWS_A_DAY: u32 = 86_400;
 
+/// The most documents of one day. A day has at most some tens of tags; each further one would have the day derived again.
+const DOCUMENTS_A_DAY: u32 = 500;
+
+/// The most documents of one file: ten years of more than fifty a day.
+const MAX_DOCUMENTS: u64 = 200_000;
+
+/// The most rejected rows of one file that are kept; more are counted. Where they are also more than half of its rows it
+/// is not the table its name promises, and is not read on.
+const MAX_REJECTED: u64 = 10_000;
+
+/// The most reasons that are told apart.
+const MAX_REASONS: usize = 100;
+
+/// The most columns; the widest table has about forty.
+const MAX_COLUMNS: usize = 500;
+
+/// The most times that a file is read for days whose rows are scattered.
+const MAX_PASSES: usize = 16;
+
 /// Reads the file at `index`; returns its report, its size, and whether `take` wants more.
 pub(super) fn read(
     export: &mut Export,
@@ -32,55 +52,51 @@ pub(super) fn read(
 ) -> (FileReport, u64, bool) {
     let entry = export.entry(index).clone();
     let mut report = FileReport { name: entry.name, ..FileReport::default() };
-    let stem = columns::stem(&report.name);
-    let elsewhere = entry.folders.last().is_some_and(|folder| !is_app_data(folder));
-    report.skipped = match stem.as_deref() {
-        _ if elsewhere => Some(Skipped::Elsewhere),
-        None => Some(Skipped::NoCsv),
-        Some("rawlocation" | "location") => Some(Skipped::Location),
-        Some(stem) => {
-            report.collection = columns::collection(stem);
-            report.collection.is_none().then_some(Skipped::NotKept)
-        }
+    let (collection, skipped) = match columns::table(&report.name) {
+        _ if entry.is_elsewhere => (None, Some(Skipped::Elsewhere)),
+        None => (None, Some(Skipped::NoCsv)),
+        Some(Table::Location) => (None, Some(Skipped::Location)),
+        Some(Table::Other) => (None, Some(Skipped::NotKept)),
+        Some(Table::Of(collection)) => (Some((collection, true)), None),
+        Some(Table::Perhaps(collection)) => (Some((collection, false)), None),
     };
+    report.skipped = skipped;
     let mut goes_on = true;
-    let outcome = match (report.collection, report.skipped) {
-        (Some(collection), None) => {
-            let mut out = Out {
-                report: &mut report,
-                collection,
-                index,
-                batch: Vec::new(),
-                bytes: 0,
-                rejected: Vec::new(),
-                start: position,
-                position,
-                take,
-            };
-            let outcome = match collection.window() {
-                Window::Days | Window::Whole => out.documents(export),
-                Window::Instants => out.series(export),
-            };
-            // What was read before any damage is good.
-            let rest = out.hand_over();
-            goes_on = rest.is_ok() && !matches!(outcome, Err(Stop::NotWanted));
-            outcome
-        }
-        (_, Some(Skipped::NotKept)) => {
-            export.bytes(index).and_then(lines).map_err(Stop::Damaged).map(|lines| {
-                report.rows = lines.saturating_sub(1);
-            })
-        }
-        _ => Ok(()),
-    };
+    let mut outcome = Ok(());
+    if let Some((collection, is_certain)) = collection {
+        report.collection = Some(collection);
+        let mut out = Out {
+            report: &mut report,
+            collection,
+            is_certain,
+            index,
+            batch: Vec::new(),
+            bytes: 0,
+            rejected: Vec::new(),
+            rejected_rows: 0,
+            start: position,
+            position,
+            take,
+        };
+        outcome = match collection.window() {
+            Window::Days | Window::Whole => out.documents(export),
+            Window::Instants => out.series(export),
+        };
+        // What was read before any damage is good.
+        let rest = out.hand_over();
+        goes_on = rest.is_ok() && !matches!(outcome, Err(Stop::NotWanted));
+    }
+    if matches!(outcome, Err(Stop::OtherTable)) {
+        (report.collection, report.skipped, outcome) = (None, Some(Skipped::NotKept), Ok(()));
+    }
+    if report.skipped == Some(Skipped::NotKept) {
+        let lines = export.bytes(index).and_then(lines).map_err(Stop::Damaged);
+        outcome = lines.map(|lines| report.rows = lines.saturating_sub(1));
+    }
     if let Err(Stop::Damaged(error)) = outcome {
         report.damaged = Some(error.to_string());
     }
     (report, entry.size, goes_on)
-}
-
-fn is_app_data(folder: &str) -> bool {
-    folder.chars().filter(char::is_ascii_alphanumeric).collect::<String>().eq_ignore_ascii_case("appdata")
 }
 
 /// How many lines, of any length.
@@ -101,6 +117,8 @@ fn lines(bytes: impl Read) -> io::Result<u64> {
 enum Stop {
     Damaged(io::Error),
     NotWanted,
+    /// It is not the table that a word of its name may mean.
+    OtherTable,
 }
 
 impl From<io::Error> for Stop {
@@ -113,10 +131,14 @@ impl From<io::Error> for Stop {
 struct Out<'a, F> {
     report: &'a mut FileReport,
     collection: Collection,
+    /// Whether the name alone says so.
+    is_certain: bool,
     index: usize,
     batch: Vec<Document>,
     bytes: usize,
     rejected: Vec<Rejected>,
+    /// Rows rejected so far.
+    rejected_rows: u64,
     /// Where the file starts among the bytes of the export, and how far it has been read.
     start: u64,
     position: u64,
@@ -132,16 +154,30 @@ struct Row {
 impl<F: FnMut(Part) -> bool> Out<'_, F> {
     /// One document a row.
     fn documents(&mut self, export: &mut Export) -> Result<(), Stop> {
+        let mut days: BTreeMap<Day, u32> = BTreeMap::new();
+        let mut documents = 0;
         self.pass(export, |out, columns, record| {
             let json = record.cells.and_then(|cells| columns::document(columns, &cells));
+            let json = json.map(|json| ident::with_id(out.collection, json));
             let parsed = json.map_err(|reason| (reason, None)).and_then(|json| {
                 Document::parse(out.collection, &json)
                     .map_err(|rejected| (rejected.reason, Some(rejected.id)))
             });
-            match parsed {
-                Ok(document) => out.push(document),
-                Err((reason, id)) => out.reject(record.line, &record.text, reason, id),
+            let document = match parsed {
+                Ok(document) => document,
+                Err((reason, id)) => return out.reject(record.line, &record.text, reason, id),
+            };
+            let of_day = days.entry(document.day).or_default();
+            *of_day += 1;
+            if *of_day > DOCUMENTS_A_DAY {
+                let reason = format!("more than {DOCUMENTS_A_DAY} rows of one day");
+                return out.reject(record.line, &record.text, reason, None);
             }
+            documents += 1;
+            if documents > MAX_DOCUMENTS {
+                return Err(io::Error::other(format!("it has more than {MAX_DOCUMENTS} rows")).into());
+            }
+            out.push(document)
         })
     }
 
@@ -160,11 +196,17 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
             }
             Err(reason) => out.reject(record.line, &record.text, reason, None),
         });
-        if let Err(Stop::NotWanted) = counted {
+        if let Err(Stop::NotWanted | Stop::OtherTable) = counted {
             return counted;
         }
         let rows = self.report.rows;
+        let mut passes = 0;
         while !missing.is_empty() {
+            passes += 1;
+            if passes > MAX_PASSES {
+                let reason = "it is too large for rows in no order of time; sort it by timestamp";
+                return Err(io::Error::other(reason).into());
+            }
             let before = missing.len();
             let collected = self.collect(export, &mut missing);
             self.report.rows = rows;
@@ -232,17 +274,24 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
 
     /// The columns, if this is the table its name promises.
     fn header(&mut self, header: &[String]) -> Result<Vec<Column>, Stop> {
+        if header.len() > MAX_COLUMNS {
+            return Err(
+                io::Error::other(format!("its first line names more than {MAX_COLUMNS} columns")).into()
+            );
+        }
         let columns: Vec<Column> = header.iter().map(|name| Column::of(self.collection, name)).collect();
         let has = |name: &str| columns.iter().any(|column| column.name == name);
         let (expected, promised) = match self.collection.window() {
             Window::Days | Window::Whole => ("day or start_day", has("day") || has("start_day")),
             Window::Instants => ("timestamp", has("timestamp")),
         };
+        let known = columns.iter().filter(|column| column.kind != Kind::Unknown).count();
+        if !self.is_certain && (!promised || known * 2 < columns.len()) {
+            return Err(Stop::OtherTable);
+        }
         if !promised {
-            return Err(io::Error::other(format!(
-                "its first line names no column {expected} (separated by ;)"
-            ))
-            .into());
+            let reason = format!("its first line names no column {expected} (separated by ; or , or tab)");
+            return Err(io::Error::other(reason).into());
         }
         let names: BTreeSet<&str> = columns.iter().map(|column| column.name.as_str()).collect();
         if names.len() < columns.len() {
@@ -257,9 +306,15 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
     fn gather(&mut self, rows: &[Row]) -> Result<(), Stop> {
         let (documents, rejected) =
             Document::gather(self.collection, rows.iter().map(|row| row.json.as_str()));
-        for Rejected { id, reason, body } in rejected {
-            let line = rows.iter().find(|row| row.json == body).map_or(0, |row| row.line);
-            self.reject(line, &body, reason, Some(id))?;
+        if !rejected.is_empty() {
+            let mut lines: HashMap<&str, u64> = HashMap::with_capacity(rows.len());
+            for row in rows {
+                lines.entry(&row.json).or_insert(row.line);
+            }
+            for Rejected { id, reason, body } in rejected {
+                let line = lines.get(body.as_str()).copied().unwrap_or_default();
+                self.reject(line, &body, reason, Some(id))?;
+            }
         }
         documents.into_iter().try_for_each(|document| self.push(document))
     }
@@ -272,7 +327,17 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
 
     /// Keeps a row with where it stood. Its name is its id, so that a good document of that id ends the matter.
     fn reject(&mut self, line: u64, row: &str, reason: String, id: Option<String>) -> Result<(), Stop> {
-        *self.report.rejected.entry(reason.clone()).or_default() += 1;
+        let reasons = &mut self.report.rejected;
+        let told_apart = reasons.len() < MAX_REASONS || reasons.contains_key(&reason);
+        *reasons.entry(if told_apart { reason.clone() } else { "other faults".to_owned() }).or_default() += 1;
+        self.rejected_rows += 1;
+        if self.rejected_rows > MAX_REJECTED {
+            self.report.rejected_not_kept += 1;
+            if self.rejected_rows * 2 > self.report.rows {
+                return Err(io::Error::other("most of its rows cannot be used; it is not read on").into());
+            }
+            return Ok(());
+        }
         self.bytes += row.len();
         let body = json!({"file": self.report.name, "line": line, "row": row}).to_string();
         self.rejected.push(match id {

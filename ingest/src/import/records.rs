@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, BufRead};
 
+use serde::de::IgnoredAny;
+
 /// The longest row; one of a day with a sample every minute has about 10 kB.
 const MAX_ROW: usize = 1 << 20;
 
@@ -15,6 +17,16 @@ const KEPT: usize = 1 << 10;
 /// The most lines that a quoted text may span, and its longest row: what a fault may cost to look ahead.
 const MAX_LINES: usize = 20;
 const MAX_TEXT: usize = 1 << 16;
+
+/// Bytes that a file may cost to look ahead for closing quotes that are not there; beyond it every such line is a fault of
+/// its own at once. A hundred times what real files cost.
+const MAX_AHEAD: usize = 4 << 20;
+
+/// The most lines of a file, blank ones included: twenty years of a heart rate every minute.
+const MAX_LINES_OF_FILE: u64 = 10_000_000;
+
+/// What may stand between cells, the likeliest first.
+const SEPARATORS: [char; 3] = [';', ',', '\t'];
 
 /// A row of the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +46,9 @@ pub(super) struct Records<R> {
     bytes: u64,
     /// Lines read ahead in search of a closing quote.
     ahead: VecDeque<Line>,
+    /// Bytes that may still be looked at in vain.
+    patience: usize,
+    separator: char,
 }
 
 struct Line {
@@ -44,7 +59,8 @@ struct Line {
 
 impl<R: BufRead> Records<R> {
     pub(super) fn new(input: R) -> Self {
-        Self { input, lines: 0, bytes: 0, ahead: VecDeque::new() }
+        let (ahead, separator) = (VecDeque::new(), SEPARATORS[0]);
+        Self { input, lines: 0, bytes: 0, ahead, patience: MAX_AHEAD, separator }
     }
 
     /// The next row that is not blank. It should have `columns` cells; `is_text` says in which of them a line may
@@ -65,7 +81,7 @@ impl<R: BufRead> Records<R> {
         if let Some(fault) = fault {
             return Ok(Some(Record { line, text, cells: Err(fault.to_owned()) }));
         }
-        let Some(cells) = split(&text) else {
+        let Some(cells) = split(&text, self.separator) else {
             let joined = self.join(&text, columns, is_text)?;
             return Ok(Some(match joined {
                 Some((text, cells)) => Record { line, text, cells: Ok(cells) },
@@ -85,11 +101,39 @@ impl<R: BufRead> Records<R> {
         self.bytes
     }
 
-    /// The first line of a file as cells.
+    /// The first line of a file as cells; from then on what separates them is known. `None` when nothing is in the file.
     pub(super) fn header(&mut self) -> io::Result<Option<Vec<String>>> {
-        let Some(line) = self.line()? else { return Ok(None) };
-        let text = line.text.trim_start_matches('\u{feff}');
-        Ok(line.fault.is_none().then(|| split(text)).flatten())
+        let mut told = None;
+        loop {
+            let Some(line) = self.line()? else { return Ok(None) };
+            if let Some(fault) = line.fault {
+                return Err(io::Error::other(format!("its first line is {fault}")));
+            }
+            let text = line.text.trim_start_matches('\u{feff}');
+            // A spreadsheet writes such a line for itself.
+            let of_spreadsheet =
+                text.strip_prefix("sep=").and_then(|rest| rest.trim_end_matches('\r').chars().next());
+            match of_spreadsheet {
+                Some(separator) if text.chars().count() == 5 => told = Some(separator),
+                _ if text.trim().is_empty() => {}
+                _ => {
+                    let cells = |separator| split(text, separator).map(|cells| (cells, separator));
+                    let read = match told {
+                        Some(separator) => cells(separator),
+                        // Of as many cells the likeliest, which is the last that `max_by_key` keeps.
+                        None => SEPARATORS
+                            .into_iter()
+                            .rev()
+                            .filter_map(cells)
+                            .max_by_key(|(cells, _)| cells.len()),
+                    };
+                    let (cells, separator) =
+                        read.ok_or_else(|| io::Error::other("a quote in its first line is never closed"))?;
+                    self.separator = separator;
+                    return Ok(Some(cells));
+                }
+            }
+        }
     }
 
     /// The row that begins with `first` and goes on over further lines, if that makes sense of it. Otherwise the
@@ -102,6 +146,7 @@ impl<R: BufRead> Records<R> {
     ) -> io::Result<Option<(String, Vec<String>)>> {
         let mut text = first.to_owned();
         for used in 1..=MAX_LINES {
+            let Some(patience) = self.patience.checked_sub(text.len()) else { return Ok(None) };
             if self.ahead.len() < used {
                 let Some(line) = self.fetch()? else { return Ok(None) };
                 self.ahead.push_back(line);
@@ -116,12 +161,15 @@ impl<R: BufRead> Records<R> {
             if !line.text.contains('"') {
                 continue;
             }
-            if let Some(cells) = split(&text) {
+            self.patience = patience;
+            if let Some(cells) = split(&text, self.separator) {
                 let broken = |(i, cell): (usize, &String)| cell.contains('\n') && !is_text(i);
                 if cells.len() != columns || cells.iter().enumerate().any(broken) {
                     return Ok(None);
                 }
                 self.ahead.drain(..used);
+                // What was found was not looked for in vain.
+                self.patience = MAX_AHEAD.min(self.patience + text.len() * used);
                 return Ok(Some((text, cells)));
             }
         }
@@ -165,6 +213,9 @@ impl<R: BufRead> Records<R> {
             bytes.pop();
         }
         self.lines += 1;
+        if self.lines > MAX_LINES_OF_FILE {
+            return Err(io::Error::other(format!("it has more than {MAX_LINES_OF_FILE} lines")));
+        }
         let text = String::from_utf8_lossy(&bytes);
         let fault = match &text {
             _ if too_long => Some("longer than 1 MiB"),
@@ -176,35 +227,49 @@ impl<R: BufRead> Records<R> {
 }
 
 /// The cells of a row; `None` when a quote stays open.
-pub(super) fn split(row: &str) -> Option<Vec<String>> {
+pub(super) fn split(row: &str, separator: char) -> Option<Vec<String>> {
     let mut cells = Vec::new();
     let mut rest = row;
     loop {
         let after = if let Some(quoted) = rest.strip_prefix('"') {
-            let end = closing(quoted)?;
+            let end = closing(quoted, separator)?;
             cells.push(unquote(&quoted[..end]));
             &quoted[end + 1..]
         } else {
-            let end = rest.find(';').unwrap_or(rest.len());
+            let end = plain_end(rest, separator);
             cells.push(rest[..end].to_owned());
             &rest[end..]
         };
-        match after.strip_prefix(';') {
+        match after.strip_prefix(separator) {
             Some(more) => rest = more,
             None => return Some(cells),
         }
     }
 }
 
+/// Where a cell without quotes ends: at the separator, or behind the JSON that it begins with.
+fn plain_end(rest: &str, separator: char) -> usize {
+    let end = rest.find(separator).unwrap_or(rest.len());
+    if end == rest.len() || !rest.starts_with(['{', '[']) {
+        return end;
+    }
+    let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+    match values.next() {
+        Some(Ok(_)) if rest[values.byte_offset()..].starts_with(separator) => values.byte_offset(),
+        Some(Ok(_)) if values.byte_offset() == rest.len() => rest.len(),
+        _ => end,
+    }
+}
+
 /// Where a quoted cell ends: at a quote before a separator or the end of the row.
-fn closing(quoted: &str) -> Option<usize> {
-    let bytes = quoted.as_bytes();
+fn closing(quoted: &str, separator: char) -> Option<usize> {
     let mut at = 0;
     while let Some(found) = quoted.get(at..)?.find('"') {
         let quote = at + found;
-        match bytes.get(quote + 1) {
-            None | Some(b';') => return Some(quote),
-            Some(b'"') => at = quote + 2,
+        match quoted[quote + 1..].chars().next() {
+            None => return Some(quote),
+            Some(next) if next == separator => return Some(quote),
+            Some('"') => at = quote + 2,
             Some(_) => at = quote + 1,
         }
     }

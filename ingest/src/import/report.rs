@@ -25,6 +25,8 @@ pub struct FileReport {
     pub documents: Applied,
     /// Rows that could not be used, by reason.
     pub rejected: BTreeMap<String, u64>,
+    /// Rows among them beyond the number that is kept.
+    pub rejected_not_kept: u64,
     /// Columns that no version of the API has; their cells ride along in the documents as text.
     pub unknown_columns: Vec<String>,
     /// Why it was not read for documents.
@@ -64,6 +66,11 @@ impl Report {
     /// Rows read that could have become documents.
     pub fn rows(&self) -> u64 {
         self.files.iter().filter(|file| file.skipped.is_none()).map(|file| file.rows).sum()
+    }
+
+    /// Rows that could not be used, and of which only the number is kept.
+    pub fn rejected_not_kept(&self) -> u64 {
+        self.files.iter().map(|file| file.rejected_not_kept).sum()
     }
 
     /// Rows that could not be used.

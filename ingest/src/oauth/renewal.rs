@@ -157,6 +157,12 @@ impl Stored {
         needs
     }
 
+    /// When the log-in was made; `None` without one.
+    pub(super) async fn logged_in_at(&self) -> Result<Option<Timestamp>, store::Error> {
+        let credential = self.account.store.credential(self.account.person.id).await?;
+        Ok(credential.map(|credential| credential.logged_in_at))
+    }
+
     fn show(&self, credential: &Credential) {
         let Account { person, application, metrics, .. } = &self.account;
         let pair = &credential.pair;

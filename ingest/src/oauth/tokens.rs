@@ -4,8 +4,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 use store::{Credential, Person, Store};
 
 use super::application::{Application, TokenError};
@@ -156,6 +158,18 @@ impl Tokens {
         }
     }
 
+    /// The log-in that an access token comes from, or the token that was typed in, as a word that gives away neither.
+    pub(crate) async fn name_of(&self, token: &SecretString) -> Result<String, store::Error> {
+        let log_in = match &self.0 {
+            Source::Fixed(_) => None,
+            Source::Stored(stored) => stored.logged_in_at().await?,
+        };
+        Ok(match log_in {
+            Some(at) => format!("log-in {}", at.as_second()),
+            None => format!("token {}", HEXLOWER.encode(&Sha256::digest(token.expose_secret()))),
+        })
+    }
+
     /// Notes that the token which [`Tokens::renew`] gave was refused as well, so that it is not renewed again before its
     /// time: each renewal is a chance to lose the log-in.
     pub(crate) fn was_useless(&self, renewed: &SecretString) {
@@ -190,8 +204,6 @@ pub async fn store_login(
 ) -> Result<(), RenewalError> {
     let sealed = pair.seal(&keys.load()?, person)?;
     store.put_credential(person, &sealed, now).await?;
-    // It may be another account's now.
-    store.forget_account(person).await?;
     // Whoever has just logged in wants to see it work.
     store.set_due(person, None).await?;
     Ok(())

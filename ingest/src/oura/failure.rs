@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::Cause;
+use domain::{Cause, Pseudonym};
 use reqwest::StatusCode;
 use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
@@ -81,6 +81,17 @@ pub enum Failure {
     /// The log-in has run out and could not be renewed now; it is tried again.
     #[error("the log-in at Oura could not be renewed")]
     RenewalFailed(#[source] Box<RenewalError>),
+    /// The access token is another Oura account's than the person's.
+    #[error(
+        "the access token is another Oura account's than the one stored as {0}, so nothing was read with it; log in as \
+         the right one, or give --replace-account to `myhealth login` or `sync` where {0} has really got another"
+    )]
+    OtherAccount(Pseudonym),
+    /// The access token's Oura account is another person here.
+    #[error(
+        "the access token is the Oura account of {0} here, and one account is one person; nothing was read with it"
+    )]
+    SharedAccount(Pseudonym),
     /// A status nobody has documented.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
@@ -109,6 +120,7 @@ impl Failure {
             Self::Resting { cause, .. } => *cause,
             Self::LoginRequired => Cause::LoginRequired,
             Self::RenewalFailed(_) => Cause::RenewalFailed,
+            Self::OtherAccount(_) | Self::SharedAccount(_) => Cause::WrongAccount,
             Self::Unexpected(_) | Self::Panicked => Cause::Unexpected,
         }
     }
@@ -121,7 +133,14 @@ impl Failure {
 
     /// Whether no other request with this token will succeed either.
     pub fn is_final_for_token(&self) -> bool {
-        matches!(self, Self::Unauthorized | Self::LoginRequired | Self::RenewalFailed(_))
+        matches!(
+            self,
+            Self::Unauthorized
+                | Self::LoginRequired
+                | Self::RenewalFailed(_)
+                | Self::OtherAccount(_)
+                | Self::SharedAccount(_)
+        )
     }
 
     /// Whether asking for other collections now is useless (no connection, a dead token) or unwelcome. A response that

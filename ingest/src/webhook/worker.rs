@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Change;
-use store::{Batch, Claim, Origin, Store, causes};
+use store::{AccountClaim, Batch, Claim, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
@@ -131,7 +131,10 @@ impl Worker {
             Ok(single) if claim.attempts <= DOUBTED && contradicts(announcement.change, &single) => {
                 self.postpone(&claim).await
             }
-            Ok(single) => self.settle(&claim, &client, single).await,
+            Ok(single) => match client.check_account(&self.store, &person, false).await? {
+                Ok(()) => self.settle(&claim, &client, single).await,
+                Err(failure) => self.fail(&claim, &failure).await,
+            },
             Err(failure) => self.fail(&claim, &failure).await,
         }
     }
@@ -255,7 +258,12 @@ impl Worker {
                 continue;
             }
             match client.account().await {
-                Ok(user) => self.store.learn_account(person.id, &user).await?,
+                Ok(user) => {
+                    let claim = self.store.claim_account(person.id, &user, None).await?;
+                    if claim != AccountClaim::Confirmed {
+                        tracing::warn!(person = %person.name, "the access token is another Oura account's than the person's");
+                    }
+                }
                 Err(failure) => {
                     all = false;
                     tracing::warn!(

@@ -22,7 +22,7 @@ fn now() -> Timestamp {
 }
 
 /// A ZIP of these files.
-fn zip(files: &[(&str, &[u8])]) -> Export {
+pub(crate) fn zip(files: &[(&str, &[u8])]) -> Export {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in files {
         zip.start_file(*name, SimpleFileOptions::default()).unwrap();
@@ -31,11 +31,11 @@ fn zip(files: &[(&str, &[u8])]) -> Export {
     opened(zip.finish().unwrap().into_inner())
 }
 
-fn opened(bytes: Vec<u8>) -> Export {
+pub(crate) fn opened(bytes: Vec<u8>) -> Export {
     Export::zip(Cursor::new(bytes)).unwrap()
 }
 
-async fn imported(store: &Store, export: Export) -> Report {
+pub(crate) async fn imported(store: &Store, export: Export) -> Report {
     let person = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
     let size = export.size();
     let report = import::import(store, &person, export, now(), |at| assert!(at <= size)).await.unwrap();
@@ -60,7 +60,7 @@ fn file<'a>(report: &'a Report, name: &str) -> &'a import::FileReport {
 /// The profile and the ring, which are filed under the day on which they were asked for.
 const WITHOUT_PAST: usize = 2;
 
-fn parts(export: Export) -> (Vec<Part>, Report) {
+pub(crate) fn parts(export: Export) -> (Vec<Part>, Report) {
     let mut parts = Vec::new();
     let report = import::read(export, |part| {
         parts.push(part);
@@ -260,8 +260,8 @@ fn a_file_that_is_not_what_its_name_says_is_damaged_and_the_others_are_read() {
     assert_eq!(
         damaged,
         [
-            "its first line names no column day or start_day (separated by ;)",
-            "its first line names no column timestamp (separated by ;)",
+            "its first line names no column day or start_day (separated by ; or , or tab)",
+            "its first line names no column timestamp (separated by ; or , or tab)",
             "its first line names a column twice",
         ]
     );

@@ -11,6 +11,7 @@ mod health;
 mod history;
 mod jobs;
 mod leases;
+mod oura_accounts;
 mod people;
 mod put_aside;
 mod quarantine;
@@ -18,6 +19,7 @@ mod read_back;
 mod schema;
 mod traces;
 mod turns;
+mod twins;
 mod webhooks;
 mod withdrawn;
 
@@ -29,12 +31,14 @@ mod cases {
     pub(crate) use crate::credentials::*;
     pub(crate) use crate::jobs::*;
     pub(crate) use crate::leases::*;
+    pub(crate) use crate::oura_accounts::*;
     pub(crate) use crate::people::*;
     pub(crate) use crate::put_aside::*;
     pub(crate) use crate::quarantine::*;
     pub(crate) use crate::read_back::*;
     pub(crate) use crate::traces::*;
     pub(crate) use crate::turns::*;
+    pub(crate) use crate::twins::*;
     pub(crate) use crate::webhooks::*;
     pub(crate) use crate::withdrawn::*;
 }
@@ -103,7 +107,6 @@ on_both_databases! {
     a_full_queue_takes_no_more_documents_but_news_of_those_it_has
     what_is_due_longest_is_claimed_first
     claims_at_the_same_moment_never_share_a_document
-    an_account_is_one_persons_and_the_newest_word_counts
     a_job_is_done_once_and_keeps_its_result
     the_same_key_is_the_same_job_and_never_another
     a_job_whose_holder_died_is_taken_over_and_the_dead_changes_nothing
@@ -150,4 +153,15 @@ on_both_databases! {
     an_account_is_made_once_and_a_new_password_ends_its_log_ins
     a_token_ends_by_itself_at_its_time
     every_change_of_a_person_is_counted_and_nothing_else
+    day_of_the_api_stands_against_an_archive_with_another_id
+    day_of_an_archive_gives_way_to_the_api_under_another_id
+    day_pushed_by_another_program_is_no_archive
+    event_of_the_api_stands_against_an_archive_with_another_id
+    event_of_an_archive_gives_way_to_the_api_under_another_id
+    tags_of_one_moment_stay_apart
+    second_archive_with_other_ids_adds_nothing
+    account_is_one_person_and_a_person_one_account
+    confirmation_remembers_its_log_in_until_the_next
+    stored_profile_tells_the_account_of_before
+    replaced_account_keeps_what_is_stored_and_answers_of_the_new_one_miss_nothing
 }

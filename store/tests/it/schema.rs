@@ -66,6 +66,7 @@ async fn pending_migrations_are_named_until_applied() {
         "jobs",
         "ring",
         "quarantine",
+        "oura_account",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();

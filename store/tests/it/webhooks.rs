@@ -149,22 +149,3 @@ pub(crate) async fn claims_at_the_same_moment_never_share_a_document(store: Stor
     all.dedup();
     assert_eq!(all.len(), 24);
 }
-
-pub(crate) async fn an_account_is_one_persons_and_the_newest_word_counts(store: Store) {
-    let ann = me(&store).await.id;
-    let bob = store.ensure_person(&"bob".parse().unwrap(), "UTC", now()).await.unwrap().id;
-    let strangers = async || -> Vec<i64> {
-        store.people_without_account().await.unwrap().iter().map(|person| person.id).collect()
-    };
-    assert_eq!(strangers().await, [ann, bob]);
-    store.learn_account(ann, "u1").await.unwrap();
-    store.learn_account(ann, "u1").await.unwrap();
-    assert_eq!(store.account_owner("u1").await.unwrap(), Some(ann));
-    store.learn_account(ann, "u2").await.unwrap();
-    assert_eq!(store.account_owner("u1").await.unwrap(), None, "ann has another account now");
-    store.learn_account(bob, "u2").await.unwrap();
-    assert_eq!(store.account_owner("u2").await.unwrap(), Some(bob));
-    assert_eq!(strangers().await, [ann]);
-    store.forget_account(bob).await.unwrap();
-    assert_eq!(strangers().await, [ann, bob]);
-}

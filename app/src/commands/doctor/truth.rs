@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use store::{Person, Store};
 
 fn note(text: &str, advice: &str) {
-    println!("  --    {text}\n        {advice}");
+    outln!("  --    {text}\n        {advice}");
 }
 
 pub(super) async fn tell(store: &Store, person: &Person, now: Timestamp) -> anyhow::Result<()> {

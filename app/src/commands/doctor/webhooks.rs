@@ -34,7 +34,7 @@ pub(super) async fn subscriptions(args: &DoctorArgs, now: Timestamp, findings: &
     let callback = match args.webhook.callback() {
         Ok(Some(callback)) => callback,
         Ok(None) => {
-            println!(
+            outln!(
                 "  --    no webhooks: new data come with the next pass; docs/webhooks.md says how to be told"
             );
             return;
@@ -85,8 +85,6 @@ fn judge(list: &[Subscription], callback: &Callback, now: Timestamp, findings: &
     }
     let elsewhere = list.iter().filter(|subscription| !callback.is(&subscription.callback_url)).count();
     if elsewhere > 0 {
-        println!(
-            "  --    {elsewhere} subscriptions go to other callbacks; `myhealth webhook list` shows them"
-        );
+        outln!("  --    {elsewhere} subscriptions go to other callbacks; `myhealth webhook list` shows them");
     }
 }
