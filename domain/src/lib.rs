@@ -16,6 +16,7 @@ pub mod event;
 pub mod history;
 pub mod person;
 pub mod reason;
+mod rejected;
 pub mod ring;
 pub mod theme;
 pub mod unit;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use domain::{Collection, Day, DayRange, Document, Rejected};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
 
@@ -97,9 +97,9 @@ impl Store {
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
         if batch.origin.is_archive() {
             // It says nothing about how reading Oura goes.
-            sync::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest, now).await?;
         } else {
-            let rejected = !batch.rejected.is_empty();
+            let rejected = rejects_undated(batch, now);
             sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
                 .await?;
         }
@@ -175,6 +175,14 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         doubted: absent.waiting,
     };
     Ok(Written { applied, days })
+}
+
+/// Whether the batch rejects a document that may be of the newest days: it does not say its day.
+fn rejects_undated(batch: &Batch, now: Timestamp) -> bool {
+    // West of Greenwich today is yesterday in UTC.
+    let newest = Day::at(now, &TimeZone::UTC).plus(-1);
+    let may_be_new = batch.covered.is_none_or(|range| range.last() >= newest);
+    may_be_new && batch.rejected.iter().any(|rejected| rejected.day(batch.collection).is_none())
 }
 
 /// Whether a stored body was final when it was stored, so that replacing it is a correction worth keeping. A document
@@ -309,12 +317,13 @@ pub(crate) async fn upsert_rejected(
     for rejected in rejected.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
-                "insert into rejected (person, collection, id, reason, body, first_seen_at, last_seen_at) ",
+                "insert into rejected (person, collection, id, day, reason, body, first_seen_at, last_seen_at) ",
             );
             query.push_values(rejected, |mut row, rejected| {
                 row.push_bind(owner.person)
                     .push_bind(owner.collection.name())
                     .push_bind(&rejected.id)
+                    .push_bind(rejected.day(owner.collection).map(|day| day.date().to_sqlx()))
                     .push_bind(&rejected.reason)
                     .push_bind(storable(&rejected.body))
                     .push_bind(now.to_sqlx())
@@ -322,7 +331,8 @@ pub(crate) async fn upsert_rejected(
             });
             query.push(
                 " on conflict (person, collection, id) do update
-                  set reason = excluded.reason, body = excluded.body, last_seen_at = excluded.last_seen_at",
+                  set day = excluded.day, reason = excluded.reason, body = excluded.body,
+                      last_seen_at = excluded.last_seen_at",
             );
             query.build().persistent(false).execute(conn).await?;
         });

@@ -18,6 +18,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "accounts", include_str!("../migrations/0007_accounts.sql")),
     (8, "jobs", include_str!("../migrations/0008_jobs.sql")),
     (9, "ring", include_str!("../migrations/0009_ring.sql")),
+    (13, "rejected days", include_str!("../migrations/0013_rejected_days.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use crate::backend::{Backend, Tx};
+use crate::backend::{Backend, Tx, with_conn};
 use crate::{Location, Store};
 
 /// Names the server for tests.
@@ -69,6 +69,17 @@ pub struct Writing {
 /// Begins one.
 pub async fn writing(store: &Store) -> Writing {
     Writing { _tx: store.backend.begin().await.expect("the store can be written") }
+}
+
+/// Leaves rejected documents as a version did that did not note their days.
+pub async fn forget_rejected_days(store: &Store) {
+    let mut tx = store.backend.begin().await.expect("the store can be written");
+    for sql in ["update rejected set day = null", "update sync_state set rejected_day = null"] {
+        with_conn!(&mut tx, conn => {
+            sqlx::query(sql).execute(conn).await.expect("the column can be emptied");
+        });
+    }
+    tx.commit().await.expect("the store can be written");
 }
 
 /// Rows of every table about people, by table and person.

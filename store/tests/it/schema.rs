@@ -65,6 +65,7 @@ async fn pending_migrations_are_named_until_applied() {
         "accounts",
         "jobs",
         "ring",
+        "rejected days",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();
