@@ -64,8 +64,23 @@ impl TestApi {
 
     /// A store without anyone, with other edges.
     pub(crate) async fn edged(set: impl FnOnce(&mut Settings), anonymous: api::Anonymous) -> Self {
-        crate::log::start();
         let (store, folder) = store::testing::sqlite().await;
+        Self::on(store, folder, set, anonymous)
+    }
+
+    /// A store without anyone on PostgreSQL.
+    pub(crate) async fn on_postgres() -> Self {
+        let (store, folder) = (store::testing::postgres().await, tempfile::tempdir().unwrap());
+        Self::on(store, folder, |_| (), api::Anonymous::Allowed)
+    }
+
+    fn on(
+        store: Store,
+        folder: tempfile::TempDir,
+        set: impl FnOnce(&mut Settings),
+        anonymous: api::Anonymous,
+    ) -> Self {
+        crate::log::start();
         // Every test comes from one address.
         let mut settings =
             Settings { requests_per_second: None, log_ins_per_minute: None, ..Settings::default() };
