@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use data_encoding::HEXLOWER;
 use domain::Day;
+use jiff::Timestamp;
 use regex::{Captures, Regex};
 use utoipa::openapi::{KnownFormat, ObjectBuilder, RefOr, Schema, SchemaFormat, Type};
 use utoipa::{PartialSchema, ToSchema};
@@ -25,8 +26,8 @@ const DAY: &str = concat!("^", day!(), "$");
 /// A point: its day, its time in Unix milliseconds, and the number of its metric.
 const POINT: &str = concat!("^", day!(), "[.](-?[0-9]{1,15})[.]([0-9]{1,2})$");
 
-/// An event: its day, and the bytes of its id in hexadecimal.
-const EVENT: &str = concat!("^", day!(), "[.]((?:0[1-9a-f]|[1-9a-f][0-9a-f]){1,256})$");
+/// An event: its day, its start in Unix nanoseconds if it has one, and the bytes of its id in hexadecimal.
+const EVENT: &str = concat!("^", day!(), "[.](-?[0-9]{1,19})?[.]((?:0[1-9a-f]|[1-9a-f][0-9a-f]){1,256})$");
 
 static READ_POINT: LazyLock<Regex> = LazyLock::new(|| Regex::new(POINT).expect("BUG: a test reads with it"));
 static READ_EVENT: LazyLock<Regex> = LazyLock::new(|| Regex::new(EVENT).expect("BUG: a test reads with it"));
@@ -42,15 +43,23 @@ pub(crate) fn read_point(text: Option<&str>) -> Result<Option<Point>, Error> {
     read(&READ_POINT, text, |found| Some((day(found)?, found[2].parse().ok()?, found[3].parse().ok()?)))
 }
 
-pub(crate) fn write_event(day: Day, id: &str) -> String {
-    format!("{day}.{}", HEXLOWER.encode(id.as_bytes()))
+/// Day, start and id, in the order of events; an event without a start comes first.
+pub(crate) type Event = (Day, Option<Timestamp>, String);
+
+pub(crate) fn write_event((day, start, id): &Event) -> String {
+    let start = start.map(|start| start.as_nanosecond().to_string()).unwrap_or_default();
+    format!("{day}.{start}.{}", HEXLOWER.encode(id.as_bytes()))
 }
 
 /// An id that is no UTF-8 was never written here; it has a place in the order all the same.
-pub(crate) fn read_event(text: Option<&str>) -> Result<Option<(Day, String)>, Error> {
+pub(crate) fn read_event(text: Option<&str>) -> Result<Option<Event>, Error> {
     read(&READ_EVENT, text, |found| {
-        let id = HEXLOWER.decode(found[2].as_bytes()).ok()?;
-        Some((day(found)?, String::from_utf8_lossy(&id).into_owned()))
+        let start = match found.get(2) {
+            Some(start) => Some(Timestamp::from_nanosecond(start.as_str().parse().ok()?).ok()?),
+            None => None,
+        };
+        let id = HEXLOWER.decode(found[3].as_bytes()).ok()?;
+        Some((day(found)?, start, String::from_utf8_lossy(&id).into_owned()))
     })
 }
 
@@ -138,17 +147,30 @@ mod tests {
             assert_eq!(read_point(Some(&write_point((day, at, 12)))).unwrap(), Some((day, at, 12)));
         }
         for id in ["a-1", "a&b c\n", "é", &"x".repeat(256)] {
-            let cursor = write_event(day, id);
-            assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
-            assert_eq!(read_event(Some(&cursor)).unwrap(), Some((day, id.to_owned())));
+            for start in
+                [None, Some(Timestamp::UNIX_EPOCH), Some("2026-03-29T07:00:00.000000001Z".parse().unwrap())]
+            {
+                let place = (day, start, id.to_owned());
+                let cursor = write_event(&place);
+                assert!(cursor.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte)));
+                assert_eq!(read_event(Some(&cursor)).unwrap(), Some(place));
+            }
         }
-        assert!(read_event(Some("2026-03-29.ff")).is_ok(), "no UTF-8, and a place all the same");
-        let long = write_event(day, &"x".repeat(257));
+        assert!(read_event(Some("2026-03-29..ff")).is_ok(), "no UTF-8, and a place all the same");
+        let long = write_event(&(day, None, "x".repeat(257)));
         let points =
             ["", "2026-03-29", "2026-02-30.0.0", "2026-03-29.+1.0", "2026-03-29.1.0\n", "2026-03-29.1"];
         assert!(points.iter().all(|text| read_point(Some(text)).is_err()));
-        let events =
-            ["", "2026-03-29", "2026-03-29.", "2026-03-29.0", "2026-03-29.FF", "2026-03-29.6100", &long];
+        let events = [
+            "",
+            "2026-03-29",
+            "2026-03-29.",
+            "2026-03-29..0",
+            "2026-03-29..FF",
+            "2026-03-29.1.6100",
+            "2026-03-29.ff",
+            &long,
+        ];
         assert!(events.iter().all(|text| read_event(Some(text)).is_err()));
         assert!(read_point(None).unwrap().is_none() && read_event(None).unwrap().is_none());
     }

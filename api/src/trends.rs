@@ -3,7 +3,7 @@
 //!
 //! Everything counts in civil days of the person, so neither a clock change nor the zone of this machine moves a value.
 //! A metric of kind `points` has one number a day here, the mean of the day's points; only buckets look at the points
-//! themselves.
+//! themselves. Which day a point belongs to, `points` says.
 
 pub(crate) mod aggregate;
 mod answer;
@@ -13,6 +13,7 @@ pub(crate) mod correlate;
 mod coverage;
 pub(crate) mod effect;
 mod events;
+mod points;
 mod question;
 mod readings;
 mod table;

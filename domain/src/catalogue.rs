@@ -193,6 +193,28 @@ impl Metric {
         !matches!(self.source, Source::Samples(..) | Source::Codes { .. })
     }
 
+    /// Whether it only counts some of a day's documents or rows, so that a day may have others and none of these: naps,
+    /// workouts of one intensity, heart rate in one context.
+    pub const fn is_of_some_documents(&self) -> bool {
+        let pick = match self.source {
+            Source::Number(pick, _)
+            | Source::Count(pick)
+            | Source::Span(pick, ..)
+            | Source::State(pick, ..)
+            | Source::Samples(pick, ..)
+            | Source::Codes { pick, .. } => pick,
+            Source::Rows { kind, .. } => return kind.is_some(),
+        };
+        matches!(pick, Pick::Naps | Pick::Each(..))
+    }
+
+    /// Whether a day that has it has come: it is neither of a nap, which is no night, nor a contributor, which is a part of
+    /// a score.
+    pub fn completes_its_day(&self) -> bool {
+        let is_contributor = self.label.is_some_and(|label| label.name == "contributor");
+        !is_contributor && (matches!(self.source, Source::Rows { .. }) || !self.is_of_some_documents())
+    }
+
     /// The words of a [`Source::State`]; empty for numbers.
     pub const fn states(&self) -> &'static [&'static str] {
         match self.source {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::fmt::temporal::DateTimeParser;
 use serde_json::Value;
 
 use crate::catalogue::{Metric, Pick, Source};
@@ -55,6 +56,11 @@ impl Event {
                 .filter_map(|name| Some((*name, word(document.get(*name)?)?)))
                 .collect(),
         })
+    }
+
+    /// When it began; `None` where it does not say.
+    pub fn started_at(&self) -> Option<Timestamp> {
+        DateTimeParser::new().parse_timestamp(self.start.as_deref()?).ok()
     }
 
     /// The days a tag stands on: from the day it starts to the day it ends, at most `most`.

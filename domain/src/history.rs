@@ -2,6 +2,7 @@
 //! Whoever shows history to Prometheus or writes it into another time series database asks here, so that all agree.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use jiff::Timestamp;
 use jiff::civil::date;
@@ -100,6 +101,33 @@ impl Calendar {
     }
 }
 
+/// The civil days of instants. Those that come in order of time cost no arithmetic of calendars within a day.
+#[derive(Clone, Debug)]
+pub struct CivilDays<'a> {
+    calendar: &'a Calendar,
+    /// The day of the last instant, and when it lasts.
+    last: Option<(Day, Range<i64>)>,
+}
+
+impl<'a> CivilDays<'a> {
+    /// The days of this calendar.
+    pub fn new(calendar: &'a Calendar) -> Self {
+        Self { calendar, last: None }
+    }
+
+    /// The civil day of an instant in Unix milliseconds.
+    pub fn day(&mut self, at: i64) -> Day {
+        if let Some((day, lasts)) = &self.last
+            && lasts.contains(&at)
+        {
+            return *day;
+        }
+        let day = Day::at(Timestamp::from_millisecond(at).unwrap_or_default(), &self.calendar.zone);
+        self.last = Some((day, self.calendar.midnight(day)..self.calendar.midnight(day.plus(1))));
+        day
+    }
+}
+
 /// Puts points of one metric in order of time. Where documents overlap in one instant the later document counts; they
 /// come document by document, oldest first.
 pub fn in_order<At: Ord + Copy>(points: &mut Vec<(At, f64)>) {
@@ -159,6 +187,29 @@ mod tests {
             cairo.midnight(day("2026-04-24")),
             day("2026-04-23").midnight_utc().as_millisecond() + 22 * HOUR
         );
+    }
+
+    #[test]
+    fn civil_days_of_instants_are_those_of_the_clock_on_the_wall() {
+        // Clocks that turn at midnight, a country that went over the date line, and the ends of the world.
+        let zones = [
+            ("Europe/Berlin", "2026-03-28T12:00:00Z"),
+            ("Africa/Cairo", "2026-10-28T12:00:00Z"),
+            ("America/Sao_Paulo", "2018-02-16T12:00:00Z"),
+            ("Pacific/Apia", "2011-12-28T12:00:00Z"),
+            ("Pacific/Kiritimati", "2026-01-01T12:00:00Z"),
+            ("America/Anchorage", "2026-11-01T00:00:00Z"),
+        ];
+        for (name, from) in zones {
+            let zone = TimeZone::get(name).unwrap();
+            let calendar = Calendar::new(zone.clone());
+            let mut days = CivilDays::new(&calendar);
+            let from: Timestamp = from.parse().unwrap();
+            for minutes in (0..4 * 24 * 60).step_by(5) {
+                let at = from + jiff::SignedDuration::from_mins(minutes);
+                assert_eq!(days.day(at.as_millisecond()), Day::at(at, &zone), "{name} {at}");
+            }
+        }
     }
 
     #[test]

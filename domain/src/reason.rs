@@ -6,19 +6,21 @@
 mod missing;
 
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use crate::collection::{Cadence, Collection, Window};
 use crate::day::Day;
 use crate::failure::Cause;
 
-pub use missing::{Traces, Wear, missing};
+pub use missing::{Traces, WORN, Wear, civil_day, missing};
 
 /// Why the newest day of a collection is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
     /// It has never been asked for.
     NeverRead,
+    /// It was last read on an earlier day: nothing that has come since is known here.
+    NotRead,
     /// Nobody is logged in, or Oura does not accept the token.
     Unauthorized,
     /// The log-in has run out and could not be renewed yet.
@@ -63,6 +65,7 @@ impl Reason {
     /// Every reason.
     pub const ALL: &[Self] = &[
         Self::NeverRead,
+        Self::NotRead,
         Self::Unauthorized,
         Self::RenewalFailed,
         Self::Scope,
@@ -88,6 +91,7 @@ impl Reason {
     pub const fn word(self) -> &'static str {
         match self {
             Self::NeverRead => "never_read",
+            Self::NotRead => "not_read",
             Self::Unauthorized => "unauthorized",
             Self::RenewalFailed => "renewal_failed",
             Self::Scope => "scope",
@@ -114,6 +118,7 @@ impl Reason {
     pub const fn advice(self) -> &'static str {
         match self {
             Self::NeverRead => "run `myhealth sync`, or wait for the running one",
+            Self::NotRead => "start `myhealth serve`, or run `myhealth sync`",
             Self::Unauthorized => "run `myhealth login`, or put a new token where the old one is",
             Self::RenewalFailed => {
                 "nothing: it is tried again; if it lasts, `myhealth doctor` says what to check"
@@ -137,6 +142,24 @@ impl Reason {
             Self::NotComputed => "nothing: Oura computes it later, or has too little data",
         }
     }
+
+    /// Whether nothing is read any more, so that what has come since the last success is not known.
+    const fn stops_reading(self) -> bool {
+        !matches!(
+            self,
+            Self::Rejected
+                | Self::RingCannot
+                | Self::NoData
+                | Self::NeverMeasured
+                | Self::NoEvent
+                | Self::Irregular
+                | Self::NotYet
+                | Self::PhoneNotSynced
+                | Self::RingNotWorn
+                | Self::AppNotOpened
+                | Self::NotComputed
+        )
+    }
 }
 
 /// What is known about reading one collection.
@@ -144,14 +167,32 @@ impl Reason {
 pub struct Reading {
     /// Which collection.
     pub collection: Collection,
-    /// Whether it was ever read to its end.
-    pub succeeded: bool,
+    /// When it was last read to its end; `None` before the first time.
+    pub last_success_at: Option<Timestamp>,
     /// Cause of the failure since the last success.
     pub failure: Option<Cause>,
-    /// The newest day that has a document.
+    /// The newest day that has a document, as documents are filed: rows of a time series under their UTC day.
     pub newest_day: Option<Day>,
-    /// Whether the last successful reading had to put something aside.
-    pub rejected: bool,
+    /// The newest day on the person's calendar that has a number which [`crate::Metric::completes_its_day`].
+    pub newest_value: Option<Day>,
+    /// The newest day of a rejected document that says its day.
+    pub rejected_day: Option<Day>,
+    /// Whether the last successful reading of the newest days rejected a document that does not say its day.
+    pub rejected_undated: bool,
+}
+
+impl Reading {
+    /// The newest day that has anything, on the person's calendar as far as it is known.
+    fn newest(&self) -> Option<Day> {
+        match self.collection.window() {
+            Window::Instants => self.newest_value.or(self.newest_day),
+            Window::Days | Window::Whole => self.newest_day,
+        }
+    }
+
+    fn is_rejected(&self, today: Day) -> bool {
+        self.rejected_undated || self.rejected_day.is_some_and(|rejected| rejected >= today)
+    }
 }
 
 /// Everything that is known about one person.
@@ -170,8 +211,11 @@ pub struct Evidence<'a> {
 /// The days that a moment belongs to.
 #[derive(Clone, Copy, Debug)]
 pub struct Today {
+    now: Timestamp,
     /// On the person's calendar.
     local: Day,
+    /// When that day began.
+    midnight: Timestamp,
     utc: Day,
     /// The hour by the person's clock.
     hour: i8,
@@ -181,15 +225,32 @@ impl Today {
     /// What day it is now in the zone of the person's calendar.
     pub fn at(now: Timestamp, zone: &TimeZone) -> Self {
         let hour = Zoned::new(now, zone.clone()).hour();
-        Self { local: Day::at(now, zone), utc: Day::at(now, &TimeZone::UTC), hour }
+        let local = Day::at(now, zone);
+        let first = zone.to_timestamp(local.date().at(0, 0, 0, 0));
+        let midnight = first.unwrap_or_else(|_| local.midnight_utc());
+        Self { now, local, midnight, utc: Day::at(now, &TimeZone::UTC), hour }
     }
 
-    /// On the calendar that the collection's days follow.
+    /// The day of which the collection's numbers are "today". What has no past is filed under the UTC day, which may
+    /// be the person's tomorrow.
     pub fn of(self, collection: Collection) -> Day {
         match collection.window() {
-            Window::Days | Window::Whole => self.local,
-            Window::Instants => self.utc,
+            Window::Days | Window::Instants => self.local,
+            Window::Whole => self.local.min(self.utc),
         }
+    }
+
+    /// The newest day under which a document of the collection can be filed by now.
+    fn filed(self, collection: Collection) -> Day {
+        match collection.window() {
+            Window::Instants => self.utc,
+            Window::Days | Window::Whole => self.of(collection),
+        }
+    }
+
+    /// Whether what was last read at `at` cannot have anything of today, and has not been read for long.
+    fn is_unread_since(self, at: Timestamp, longest: SignedDuration) -> bool {
+        at < self.midnight && self.now.duration_since(at) >= longest
     }
 }
 
@@ -199,23 +260,40 @@ const NIGHTS_BY: i8 = 12;
 /// Off the finger for so long, a ring has missed a night or most of a day.
 const MUCH_OF_A_DAY: f64 = 6.0 * 3600.0;
 
-/// Why `collection` has nothing of today; `None` when it has.
+/// Longest time between two readings of a service that runs; a few hours after midnight, last evening is still recent.
+const READ_WITHIN: SignedDuration = SignedDuration::from_hours(6);
+
+/// The same of what is asked once a day.
+const OBSERVED_WITHIN: SignedDuration = SignedDuration::from_hours(36);
+
+/// Why `collection` has nothing of today, a document that says null included; `None` when it has.
 pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
     let Some(reading) = evidence.of(collection) else { return Some(Reason::NeverRead) };
     let today = evidence.today.of(collection);
-    let newest = reading.newest_day;
-    if newest.is_some_and(|newest| newest >= today) {
+    let observed = collection.info().cadence == Cadence::Observed;
+    let is_filed = reading.newest_day.is_some_and(|newest| newest >= evidence.today.filed(collection));
+    let has_value = reading.newest_value.is_some_and(|newest| newest >= today);
+    if is_filed && (has_value || observed) {
         return None;
+    }
+    if is_filed && collection.window() == Window::Days {
+        return Some(Reason::NotComputed);
     }
     if let Some(cause) = reading.failure {
         return Some(cause.reason());
     }
-    if !reading.succeeded {
-        return Some(Reason::NeverRead);
+    let Some(read_at) = reading.last_success_at else { return Some(Reason::NeverRead) };
+    if evidence.today.is_unread_since(read_at, if observed { OBSERVED_WITHIN } else { READ_WITHIN }) {
+        return Some(Reason::NotRead);
     }
-    if reading.rejected {
+    // West of Greenwich the next UTC day begins in the evening, and its rows come with the next sync.
+    if has_value {
+        return Some(Reason::NotYet);
+    }
+    if reading.is_rejected(today) {
         return Some(Reason::Rejected);
     }
+    let newest = reading.newest();
     if collection.info().needs_oxygen_sensor && evidence.lacks_oxygen_sensor {
         return Some(Reason::RingCannot);
     }
@@ -256,8 +334,7 @@ impl Evidence<'_> {
     fn unsynced(&self, early: bool) -> Option<Reason> {
         let fresh = |reading: &Reading| {
             let enough = self.today.of(reading.collection).plus(if early { -1 } else { 0 });
-            comes_from_the_ring(reading.collection)
-                && reading.newest_day.is_some_and(|newest| newest >= enough)
+            comes_from_the_ring(reading.collection) && reading.newest().is_some_and(|newest| newest >= enough)
         };
         (!self.readings.iter().any(fresh)).then_some(Reason::PhoneNotSynced)
     }
@@ -267,7 +344,7 @@ impl Evidence<'_> {
     fn not_worn(&self, newest: Option<Day>) -> Option<Reason> {
         let missing = |day: Day| newest.is_none_or(|newest| day > newest);
         let off = self.non_wear.is_some_and(|(day, seconds)| missing(day) && seconds >= MUCH_OF_A_DAY);
-        let newest_of = |collection| self.of(collection).and_then(|reading| reading.newest_day);
+        let newest_of = |collection| self.of(collection).and_then(Reading::newest);
         let battery = newest_of(Collection::RingBatteryLevel);
         let heart = newest_of(Collection::HeartRate);
         let battery_alone =

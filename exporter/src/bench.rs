@@ -123,6 +123,7 @@ fn record(person: usize, round: Round, now: Timestamp) -> Record {
         last_success_at: Some(now),
         failure: None,
         rejected_at: None,
+        rejected_day: None,
     };
     let name = format!("p-{person:06}").parse().expect("BUG: a plain word is a pseudonym");
     Record {

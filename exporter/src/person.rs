@@ -3,8 +3,9 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
+use domain::history::Calendar;
 use domain::{Collection, Day, Pseudonym, Reason, Ring};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use store::{Latest, SyncState};
 
 use crate::freshness::{FRESHNESS, Known};
@@ -43,7 +44,7 @@ impl Person {
     /// What stays of a record of which `fresh` was made.
     pub(crate) fn new(record: &Record, fresh: &Fresh<'_>) -> Self {
         let mut rows = TABLE.search();
-        let mut days = Midnights::default();
+        let mut days = Midnights::new(&record.person.time_zone);
         let mut by_row: Vec<Option<Sample>> = vec![None; TABLE.rows()];
         // Oura's numbers are finite; what is not would be no number to anybody.
         for latest in record.latest.iter().filter(|latest| latest.value.is_finite()) {
@@ -323,29 +324,41 @@ fn whole(text: &mut Vec<u8>, value: i64) {
     text.push(b'\n');
 }
 
-/// Remembers one day's midnight: a person's values are mostly of one day, and calendars are slow.
-#[derive(Default)]
-struct Midnights(Option<(Day, i64)>);
+/// When a person's days begin. Remembers them: values are mostly of one day and valid for one of three times, and
+/// calendars are slow.
+struct Midnights {
+    calendar: Calendar,
+    known: Vec<(Day, i64)>,
+}
 
 impl Midnights {
     const DAY: i64 = 86_400;
 
-    /// The second from which a value is yesterday's: so many days after its day has ended at the midnight UTC, or after
-    /// it was measured.
+    /// The days of a zone; one this machine does not know counts as UTC.
+    fn new(zone: &str) -> Self {
+        let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
+        Self { calendar: Calendar::new(zone), known: Vec::new() }
+    }
+
+    /// The second from which a value is yesterday's: so many civil days of the person after its day has ended, or so many
+    /// times 24 hours after it was measured.
     fn valid_until(&mut self, latest: &Latest) -> u32 {
         let days = latest.metric.collection.valid_days();
         seconds(if latest.metric.is_series() {
             latest.observed_at.as_second() + Self::DAY * days
         } else {
-            self.of(latest.day) + Self::DAY * (days + 1)
+            self.of(latest.day.plus(days + 1))
         })
     }
 
+    /// When a civil day begins, in Unix seconds.
     fn of(&mut self, day: Day) -> i64 {
-        match self.0 {
-            Some((known, midnight)) if known == day => midnight,
-            _ => self.0.insert((day, day.midnight_utc().as_second())).1,
+        if let Some((_, midnight)) = self.known.iter().find(|(known, _)| *known == day) {
+            return *midnight;
         }
+        let midnight = self.calendar.midnight(day).div_euclid(1000);
+        self.known.push((day, midnight));
+        midnight
     }
 }
 

@@ -298,6 +298,7 @@ mod tests {
             last_success_at: Some(now),
             failure: None,
             rejected_at: None,
+            rejected_day: None,
         };
         let all: Vec<_> = Collection::ALL.iter().map(state).collect();
         let hour = Duration::from_hours(1);

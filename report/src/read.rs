@@ -247,7 +247,7 @@ async fn coverage(
             if traces.documents.contains(&day) {
                 has += 1;
             } else {
-                gaps.entry(words(missing(&traces, day))).or_default().push(day);
+                gaps.entry(words(missing(&traces, None, day))).or_default().push(day);
             }
         }
         Coverage { collection: traces.collection, has, missing: gaps }
@@ -258,7 +258,7 @@ async fn coverage(
 /// A reason as a reader of the page takes it.
 fn words(reason: Reason) -> &'static str {
     match reason {
-        Reason::NeverRead => "not read from Oura yet",
+        Reason::NeverRead | Reason::NotRead => "not read from Oura yet",
         Reason::Unauthorized | Reason::RenewalFailed => "no log-in that Oura accepts",
         Reason::Scope | Reason::Membership => "Oura did not allow it to be read",
         Reason::AppTooOld => "the Oura app is too old",

@@ -105,9 +105,9 @@ impl Store {
         let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
         if batch.origin.is_archive() {
             // It says nothing about how reading Oura goes.
-            sync::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest, now).await?;
         } else {
-            let rejected = !batch.rejected.is_empty();
+            let rejected = rejects_undated(batch, now);
             sync::note_success(&mut tx, batch.person, batch.collection, batch.covered, newest, rejected, now)
                 .await?;
         }
@@ -189,6 +189,14 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         doubted: absent.waiting,
     };
     Ok(Written { applied, days })
+}
+
+/// Whether the batch rejects a document that may be of the newest days: it does not say its day.
+fn rejects_undated(batch: &Batch, now: Timestamp) -> bool {
+    // West of Greenwich today is yesterday in UTC.
+    let newest = Day::at(now, &TimeZone::UTC).plus(-1);
+    let may_be_new = batch.covered.is_none_or(|range| range.last() >= newest);
+    may_be_new && batch.rejected.iter().any(|rejected| rejected.day(batch.collection).is_none())
 }
 
 /// Whether a stored body was final when it was stored, so that replacing it is a correction worth keeping. A document

@@ -146,7 +146,7 @@ impl Store {
 }
 
 /// Narrows a statement to some collections and a range of days.
-fn among<'q, Db>(query: &'q mut QueryBuilder<Db>, collections: &[Collection], range: DayRange)
+pub(crate) fn among<'q, Db>(query: &'q mut QueryBuilder<Db>, collections: &[Collection], range: DayRange)
 where
     Db: sqlx::Database,
     &'static str: for<'t> sqlx::Encode<'t, Db> + sqlx::Type<Db>,

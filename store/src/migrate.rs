@@ -18,8 +18,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (7, "accounts", include_str!("../migrations/0007_accounts.sql")),
     (8, "jobs", include_str!("../migrations/0008_jobs.sql")),
     (9, "ring", include_str!("../migrations/0009_ring.sql")),
-    (11, "quarantine", include_str!("../migrations/0011_quarantine.sql")),
-    (14, "oura_account", include_str!("../migrations/0014_oura_account.sql")),
+    (10, "quarantine", include_str!("../migrations/0010_quarantine.sql")),
+    (11, "oura_account", include_str!("../migrations/0011_oura_account.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -49,7 +49,7 @@ impl Store {
         let rows: Vec<sync::Row> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
-                        failure, rejected_at
+                        failure, rejected_at, rejected_day
                  from sync_state where ",
             );
             among(&mut query, persons).push(" order by person, collection");

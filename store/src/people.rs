@@ -68,7 +68,10 @@ impl Store {
                 .execute(conn)
                 .await?;
         });
-        tx.commit().await
+        tx.commit().await?;
+        // When values end depends on it.
+        self.changes.notify();
+        Ok(())
     }
 
     /// Removes a person and everything stored about them, for ever; `false` when there is no such person. In one

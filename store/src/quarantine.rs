@@ -64,7 +64,7 @@ impl Store {
         let days = stored_ahead(&mut tx, owner, now).await?;
         if !days.is_empty() {
             let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
-            sync::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest, now).await?;
             people::count_change(&mut tx, person).await?;
         }
         tx.commit().await?;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Collection, DayRange};
+use domain::{Collection, DayRange, Rejected};
 use jiff::Timestamp;
+use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::error::Result;
@@ -37,7 +38,7 @@ impl Store {
         let ahead = quarantine::stored_ahead(&mut tx, owner, now).await?;
         if !ahead.is_empty() {
             let newest = numbers::refresh(&mut tx, owner, &ahead, now).await?;
-            sync::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest, now).await?;
         }
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
@@ -48,9 +49,10 @@ impl Store {
                 progress(done, range.len());
             }
         }
-        if read > 0 {
+        let dated = date_rejected(&mut tx, owner).await?;
+        if read + dated > 0 {
             let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
-            sync::note_newest(&mut tx, owner, newest).await?;
+            sync::note_newest(&mut tx, owner, newest, now).await?;
         }
         people::count_change(&mut tx, person.id).await?;
         tx.commit().await?;
@@ -76,6 +78,33 @@ impl Store {
         tx.commit().await?;
         Ok(removed)
     }
+}
+
+/// Notes the days of rejected documents that an earlier version kept without. Returns how many say one.
+async fn date_rejected(tx: &mut Tx, owner: Owner) -> Result<usize> {
+    let rows: Vec<(String, String)> = with_conn!(&mut *tx, conn => {
+        sqlx::query_as("select id, body from rejected where person = $1 and collection = $2 and day is null")
+            .bind(owner.person)
+            .bind(owner.collection.name())
+            .fetch_all(conn)
+            .await?
+    });
+    let mut dated = 0;
+    for (id, body) in rows {
+        let rejected = Rejected { id, reason: String::new(), body };
+        let Some(day) = rejected.day(owner.collection) else { continue };
+        with_conn!(&mut *tx, conn => {
+            sqlx::query("update rejected set day = $1 where person = $2 and collection = $3 and id = $4")
+                .bind(day.date().to_sqlx())
+                .bind(owner.person)
+                .bind(owner.collection.name())
+                .bind(&rejected.id)
+                .execute(conn)
+                .await?;
+        });
+        dated += 1;
+    }
+    Ok(dated)
 }
 
 /// From the first to the last day that has documents.

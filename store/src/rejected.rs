@@ -48,12 +48,12 @@ pub(crate) async fn upsert(
     let unique: BTreeMap<&str, &Rejected> =
         rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();
-    // A day that cannot be read, or that no answer will be about, is the last that the answer can have documents of.
+    // No response will be about a day of the future.
     let plausible = newest_day(owner.collection, now);
-    let last = covered.map(|covered| covered.last().min(Day::at(now, &TimeZone::UTC)));
+    let answered = covered.map(|covered| covered.last().min(Day::at(now, &TimeZone::UTC)).date().to_sqlx());
     let day = |rejected: &Rejected| {
         let claimed = Document::day_of(owner.collection, &rejected.body).filter(|day| *day <= plausible);
-        claimed.or(last).map(|day| day.date().to_sqlx())
+        claimed.map(|day| day.date().to_sqlx())
     };
     let not_before = |rejected: &Rejected| {
         let ahead = rejected.reason == AHEAD;
@@ -64,7 +64,8 @@ pub(crate) async fn upsert(
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into rejected
-                     (person, collection, id, reason, body, origin, day, not_before, first_seen_at, last_seen_at) ",
+                     (person, collection, id, reason, body, origin, day, answered_day, not_before, first_seen_at,
+                      last_seen_at) ",
             );
             query.push_values(rejected, |mut row, rejected| {
                 row.push_bind(owner.person)
@@ -74,6 +75,7 @@ pub(crate) async fn upsert(
                     .push_bind(storable(&rejected.body))
                     .push_bind(origin.name())
                     .push_bind(day(rejected))
+                    .push_bind(answered)
                     .push_bind(not_before(rejected))
                     .push_bind(now.to_sqlx())
                     .push_bind(now.to_sqlx());
@@ -81,7 +83,7 @@ pub(crate) async fn upsert(
             query.push(
                 " on conflict (person, collection, id) do update
                   set reason = excluded.reason, body = excluded.body, origin = excluded.origin, day = excluded.day,
-                      not_before = excluded.not_before, last_seen_at = excluded.last_seen_at",
+                      answered_day = excluded.answered_day, not_before = excluded.not_before, last_seen_at = excluded.last_seen_at",
             );
             query.build().persistent(false).execute(conn).await?;
         });
@@ -134,12 +136,14 @@ pub(crate) async fn forget_mended(tx: &mut Tx, owner: Owner, batch: &Batch, now:
     let window = owner.collection.window();
     let rows: Vec<SeenRow> = with_conn!(&mut *tx, conn, Db => {
         let mut query = QueryBuilder::<Db>::new(
-            "select id, day, last_seen_at, case when day is null then body end from rejected where person = ",
+            "select id, coalesce(day, answered_day), last_seen_at,
+                    case when day is null and answered_day is null then body end
+             from rejected where person = ",
         );
         query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
         query.push(" and origin in ('api', 'webhook')");
         if window != Window::Whole {
-            query.push(" and (day is null or day between ").push_bind(range.first().date().to_sqlx());
+            query.push(" and (coalesce(day, answered_day) is null or coalesce(day, answered_day) between ").push_bind(range.first().date().to_sqlx());
             query.push(" and ").push_bind(range.last().date().to_sqlx()).push(")");
         }
         query.build_query_as().persistent(false).fetch_all(conn).await?

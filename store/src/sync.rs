@@ -2,7 +2,7 @@
 
 use domain::document::newest_day;
 use domain::{Cause, Collection, Day, DayRange, Window};
-use jiff::Timestamp;
+use jiff::{Timestamp, tz::TimeZone};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
@@ -26,8 +26,10 @@ pub struct SyncState {
     pub last_success_at: Option<Timestamp>,
     /// Cause of the failure that came after the last success.
     pub failure: Option<Cause>,
-    /// When a reading last brought something that had to be put aside.
+    /// When a reading of the newest days last brought a document that was rejected and does not say its day.
     pub rejected_at: Option<Timestamp>,
+    /// The newest day of the rejected documents that say one.
+    pub rejected_day: Option<Day>,
 }
 
 /// How much is stored about one person.
@@ -45,8 +47,18 @@ pub struct Totals {
 
 pub(crate) type DateColumn = Option<jiff_sqlx::Date>;
 type TimeColumn = Option<jiff_sqlx::Timestamp>;
-pub(crate) type Row =
-    (i64, String, DateColumn, DateColumn, DateColumn, TimeColumn, TimeColumn, Option<String>, TimeColumn);
+pub(crate) type Row = (
+    i64,
+    String,
+    DateColumn,
+    DateColumn,
+    DateColumn,
+    TimeColumn,
+    TimeColumn,
+    Option<String>,
+    TimeColumn,
+    DateColumn,
+);
 
 /// A stored date as a day.
 pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
@@ -59,7 +71,7 @@ pub(crate) fn cause(word: &str) -> Cause {
 }
 
 pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
-    let (person, collection, first, last, newest, attempt, success, failure, rejected) = row;
+    let (person, collection, first, last, newest, attempt, success, failure, rejected_at, rejected_day) = row;
     // A collection of a newer version of this program is none of our business.
     let Ok(collection) = collection.parse() else { return Ok(None) };
     let (first, last) = (first.map(day).transpose()?, last.map(day).transpose()?);
@@ -76,7 +88,8 @@ pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
         last_attempt_at: attempt.map(jiff_sqlx::Timestamp::to_jiff),
         last_success_at: success.map(jiff_sqlx::Timestamp::to_jiff),
         failure: failure.as_deref().map(cause),
-        rejected_at: rejected.map(jiff_sqlx::Timestamp::to_jiff),
+        rejected_at: rejected_at.map(jiff_sqlx::Timestamp::to_jiff),
+        rejected_day: rejected_day.map(day).transpose()?,
     };
     Ok(Some((person, state)))
 }
@@ -87,7 +100,7 @@ impl Store {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
                 "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
-                        failure, rejected_at
+                        failure, rejected_at, rejected_day
                  from sync_state where person = $1 order by collection",
             )
             .bind(person)
@@ -191,12 +204,14 @@ pub(crate) async fn note_success(
         sqlx::query(
             "insert into sync_state
                  (person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure,
-                  rejected_at)
-             values ($1, $2, $3, $4, $5, $6, $6, null, $7)
+                  rejected_at, rejected_day)
+             values ($1, $2, $3, $4, $5, $6, $6, null, $7,
+                 (select max(day) from rejected where person = $1 and collection = $2 and day <= $8))
              on conflict (person, collection) do update
              set first_day = excluded.first_day, last_day = excluded.last_day, newest_day = excluded.newest_day,
                  last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at, failure = null,
-                 rejected_at = coalesce(excluded.rejected_at, sync_state.rejected_at)",
+                 rejected_at = coalesce(excluded.rejected_at, sync_state.rejected_at),
+                 rejected_day = excluded.rejected_day",
         )
         .bind(person)
         .bind(collection.name())
@@ -205,22 +220,37 @@ pub(crate) async fn note_success(
         .bind(date(newest))
         .bind(now.to_sqlx())
         .bind(rejected.then(|| now.to_sqlx()))
+        .bind(tomorrow(now).date().to_sqlx())
         .execute(conn)
         .await?;
     });
     Ok(())
 }
 
-/// Notes the newest day that has a document, without a word about how reading Oura goes.
-pub(crate) async fn note_newest(tx: &mut Tx, owner: Owner, newest: Option<Day>) -> Result<()> {
+/// Tomorrow, wherever the person is.
+fn tomorrow(now: Timestamp) -> Day {
+    Day::at(now, &TimeZone::UTC).plus(1)
+}
+
+/// Notes the newest day that has a document, and that of rejected ones, without a word about how reading Oura goes.
+pub(crate) async fn note_newest(
+    tx: &mut Tx,
+    owner: Owner,
+    newest: Option<Day>,
+    now: Timestamp,
+) -> Result<()> {
     with_conn!(tx, conn => {
         sqlx::query(
-            "insert into sync_state (person, collection, newest_day) values ($1, $2, $3)
-             on conflict (person, collection) do update set newest_day = excluded.newest_day",
+            "insert into sync_state (person, collection, newest_day, rejected_day)
+             values ($1, $2, $3,
+                 (select max(day) from rejected where person = $1 and collection = $2 and day <= $4))
+             on conflict (person, collection) do update
+             set newest_day = excluded.newest_day, rejected_day = excluded.rejected_day",
         )
         .bind(owner.person)
         .bind(owner.collection.name())
         .bind(newest.map(|day| day.date().to_sqlx()))
+        .bind(tomorrow(now).date().to_sqlx())
         .execute(conn)
         .await?;
     });

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
 use crate::backend::Backend;
-use crate::transaction::Tx;
+use crate::transaction::{Tx, with_conn};
 use crate::{Location, Store};
 
 /// Names the server for tests.
@@ -77,6 +77,17 @@ pub async fn fill(store: &Store) {
     let Backend::Sqlite { write, .. } = &store.backend else { panic!("a server's disk cannot be filled") };
     // Less than it has is as much as it has.
     sqlx::query("pragma max_page_count = 1").execute(write).await.expect("the limit is set");
+}
+
+/// Leaves rejected documents as a version did that did not note their days.
+pub async fn forget_rejected_days(store: &Store) {
+    let mut tx = store.begin().await.expect("the store can be written");
+    for sql in ["update rejected set day = null", "update sync_state set rejected_day = null"] {
+        with_conn!(&mut tx, conn => {
+            sqlx::query(sql).execute(conn).await.expect("the column can be emptied");
+        });
+    }
+    tx.commit().await.expect("the store can be written");
 }
 
 /// Rows of every table about people, by table and person.

@@ -37,7 +37,7 @@ impl Store {
         }
         let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
         // The newest day may have gone with its document.
-        sync::note_newest(&mut tx, owner, newest).await?;
+        sync::note_newest(&mut tx, owner, newest, now).await?;
         people::count_change(&mut tx, person).await?;
         tx.commit().await?;
         self.changes.notify();

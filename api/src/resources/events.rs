@@ -7,7 +7,7 @@ use axum::extract::State as With;
 use domain::{Collection, Day, DayRange, Document, Event};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use store::StoredDocument;
+use store::{Person, Store, StoredDocument};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -35,8 +35,8 @@ macro_rules! events {
             #[utoipa::path(
                 get, path = $path, operation_id = $id, tag = "events", params(Params),
                 summary = $summary,
-                description = "Oldest first. What was not measured or not entered is left out. The newest page is the \
-                    one without `next`.",
+                description = "Oldest first: in order of day, then of `start`; what has no `start` comes first on its \
+                    day. What was not measured or not entered is left out. The newest page is the one without `next`.",
                 responses((status = 200, description = "A page of events.", body = EventPage), Unknown, Failures),
             )]
             async fn $operation(
@@ -76,7 +76,7 @@ struct Params {
     #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, default = 100, example = 100)]
     limit: Option<String>,
     /// Only what comes after; `next` of the page before sets it.
-    #[param(value_type = cursor::EventText, required = false, inline, example = "2026-03-01.612d31")]
+    #[param(value_type = cursor::EventText, required = false, inline, example = "2026-03-01.1772348400000000000.612d31")]
     after: Option<String>,
 }
 
@@ -92,13 +92,13 @@ struct EventPage {
     /// Last day asked for.
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
     to: Date,
-    /// Events, oldest day first.
+    /// Events, oldest first.
     events: Vec<EventRow>,
     /// The next page, ready to use; null on the last one.
     #[schema(
         required = true,
         format = "uri-reference",
-        example = "/api/v1/workouts?person=me&from=2026-03-01&to=2026-03-29&limit=10&after=MjAyNi0wMy0wMQphLTE"
+        example = "/api/v1/workouts?person=me&from=2026-03-01&to=2026-03-29&limit=10&after=MjAyNi0wMy0wMQoyMDI2LTAzLTAxVDA3OjAwOjAwWgphLTE"
     )]
     next: Option<String>,
 }
@@ -129,8 +129,50 @@ struct EventRow {
 impl EventRow {
     /// A stored body that cannot be read says nothing, and is still there.
     fn new(collection: Collection, id: String, day: Day, body: &str) -> Self {
-        let Event { start, end, values, labels } = Event::read(collection, day, body).unwrap_or_default();
+        Self::of(Event::read(collection, day, body).unwrap_or_default(), id, day)
+    }
+
+    fn of(event: Event, id: String, day: Day) -> Self {
+        let Event { start, end, values, labels } = event;
         Self { id, day: day.date(), start, end, values, labels }
+    }
+}
+
+/// The first `most` events that come after a place. A day is read to its end, because documents come in order of id;
+/// what is held is a page and a batch, however many events a day has.
+async fn read(
+    store: &Store,
+    person: &Person,
+    collection: Collection,
+    range: DayRange,
+    after: Option<&cursor::Event>,
+    most: usize,
+) -> Result<BTreeMap<cursor::Event, Event>, Error> {
+    let mut page: BTreeMap<cursor::Event, Event> = BTreeMap::new();
+    let batch = i64::try_from(most).unwrap_or(i64::MAX);
+    // From the first document of the day on which the page before ended.
+    let mut from: Option<(Day, String)> = after.map(|(day, ..)| (*day, String::new()));
+    loop {
+        let last = from.as_ref().map(|(day, id)| (*day, id.as_str()));
+        let found = store.documents(person.id, collection, range, last, batch).await?;
+        let at_end = found.len() < most;
+        from = found.last().map(|document| (document.day, document.id.clone()));
+        for StoredDocument { id, day, body, .. } in found {
+            let event = Event::read(collection, day, &body).unwrap_or_default();
+            let place = (day, event.started_at(), id);
+            if after.is_none_or(|after| place > *after) {
+                page.insert(place, event);
+            }
+        }
+        while page.len() > most {
+            page.pop_last();
+        }
+        // No document of a day after the last one's can come before it.
+        let complete = page.len() == most
+            && from.as_ref().zip(page.last_key_value()).is_some_and(|((day, _), ((last, ..), _))| last < day);
+        if at_end || complete {
+            return Ok(page);
+        }
     }
 }
 
@@ -147,19 +189,18 @@ async fn answer(
     let today = state.today(&person)?;
     let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;
     let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
-    let from = after.as_ref().map(|(day, id)| (*day, id.as_str()));
     // One more than a page, to know whether another follows.
-    let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut found = state.store.documents(person.id, collection, range, from, most).await?;
+    let mut found = read(&state.store, &person, collection, range, after.as_ref(), limit + 1).await?;
     let more = found.len() > limit;
-    found.truncate(limit);
+    if more {
+        found.pop_last();
+    }
     let (from, to, name) = (range.first().date(), range.last().date(), person.name);
-    let next = found.last().filter(|_| more).map(|last| {
-        let after = cursor::write_event(last.day, &last.id);
+    let next = found.last_key_value().filter(|_| more).map(|(place, _)| {
+        let after = cursor::write_event(place);
         format!("{path}?person={name}&from={from}&to={to}&limit={limit}&after={after}")
     });
-    let row = |StoredDocument { collection, id, day, body, .. }| EventRow::new(collection, id, day, &body);
-    let events = found.into_iter().map(row).collect();
+    let events = found.into_iter().map(|((day, _, id), event)| EventRow::of(event, id, day)).collect();
     Ok(Json(EventPage { person: name.to_string(), from, to, events, next }))
 }
 

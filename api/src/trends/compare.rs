@@ -155,9 +155,12 @@ fn oura(bucket: Bucket, range: DayRange, readings: &Readings) -> Vec<Comparison>
         let first = readings.daily.iter().position(Option::is_some).and_then(|slot| i64::try_from(slot).ok());
         let first = first.map_or(before, |slot| readings.range.first().plus(slot)).min(before);
         let since = DayRange::new(first, before).unwrap_or(newest);
-        let means: Vec<f64> =
-            bucket.cut(since).filter(|days| bucket.is_whole(*days)).filter_map(mean).collect();
-        (since, statistics::mean(&means))
+        let whole: Vec<DayRange> = bucket.cut(since).filter(|days| bucket.is_whole(*days)).collect();
+        let means: Vec<f64> = whole.iter().copied().filter_map(mean).collect();
+        let ends = whole.first().zip(whole.last());
+        let compared = ends.and_then(|(first, last)| DayRange::new(first.first(), last.last()).ok());
+        // Without a whole one there is nothing to compare with, and what was measured before is all there is to name.
+        (compared.unwrap_or(since), statistics::mean(&means))
     };
     let arrow = DayRange::ending(range.last(), OURA_ARROW);
     let week_before = DayRange::ending(arrow.first().plus(-1), OURA_ARROW);

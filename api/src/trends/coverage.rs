@@ -64,12 +64,12 @@ pub(crate) struct Explained<'a> {
 impl Explained<'_> {
     /// The coverage of some of the days read.
     pub(crate) fn coverage(&self, days: DayRange) -> Coverage {
-        let slots = self.readings.within(days);
+        let (slots, metric) = (self.readings.within(days), self.readings.metric);
         let days_with_value = slots.iter().flatten().count();
         let mut coverage = Coverage { days: slots.len(), days_with_value, missing: BTreeMap::new() };
         if let Some(traces) = self.traces.filter(|_| days_with_value < slots.len()) {
             for (day, _) in days.days().zip(slots).filter(|(_, value)| value.is_none()) {
-                *coverage.missing.entry(missing(traces, day).word()).or_default() += 1;
+                *coverage.missing.entry(missing(traces, Some(metric), day).word()).or_default() += 1;
             }
         }
         coverage

@@ -3,14 +3,17 @@
 
 use std::ops::Range;
 
-use domain::history::in_order;
+use domain::history::Calendar;
 use domain::{Day, DayRange, Metric};
-use store::{Person, Store, StoredSeries};
+use jiff::tz::TimeZone;
+use store::{Person, Store};
 
 use super::aggregate::Aggregate;
+use super::points::Points;
 use crate::error::Error;
 
-/// Days of points read at once. Of what was read before, only the numbers of the bucket that is still open are held.
+/// Days of points read at once. Of what was read before, only the last days and the numbers of the bucket that is still
+/// open are held.
 const POINT_DAYS: i64 = 93;
 
 /// One metric over some days.
@@ -133,11 +136,12 @@ pub(crate) async fn read(
     let numbers: Vec<&'static Metric> =
         metrics.iter().copied().filter(|metric| !metric.is_series()).collect();
     let mut columns = store.daily_of(person.id, &numbers, range).await?.into_iter();
+    let calendar = Calendar::new(TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?);
     let mut all = Vec::with_capacity(metrics.len());
     for metric in metrics {
         let mut reader = Reader::new(metric, range, buckets, aggregate);
         if metric.is_series() {
-            read_points(store, person, &mut reader).await?;
+            read_points(store, person, &calendar, &mut reader).await?;
         } else {
             for (day, value) in columns.next().unwrap_or_default() {
                 reader.day(day, Some(value), &[value]);
@@ -148,46 +152,22 @@ pub(crate) async fn read(
     Ok(all)
 }
 
-/// Reads points where there are any. A point that two documents have counts once, for the later one: the day of a journey
-/// reaches into the day that follows.
-async fn read_points(store: &Store, person: &Person, reader: &mut Reader<'_>) -> Result<(), Error> {
+/// Reads points where there are any.
+async fn read_points(
+    store: &Store,
+    person: &Person,
+    calendar: &Calendar,
+    reader: &mut Reader<'_>,
+) -> Result<(), Error> {
     let Readings { metric, range, .. } = reader.readings;
     let Some(extent) = store.series_extent(person.id, metric).await? else { return Ok(()) };
-    let known = DayRange::new(range.first().max(extent.first()), range.last().min(extent.last()));
-    let mut open: Option<(Day, Points)> = None;
+    let mut points = Points::new(metric, calendar);
+    let around = range.padded(points.margin());
+    let known = DayRange::new(around.first().max(extent.first()), around.last().min(extent.last()));
     for days in known.map_or_else(|_| Vec::new(), |known| known.chunks(POINT_DAYS)) {
-        let stored = store.series(person.id, metric, days).await?;
-        for of_day in stored.chunk_by(|a, b| a.day == b.day) {
-            let points = points(of_day);
-            if let Some((day, before)) = open.take() {
-                take_day(reader, day, before, &points);
-            }
-            open = Some((of_day[0].day, points));
-        }
-    }
-    if let Some((day, points)) = open {
-        take_day(reader, day, points, &[]);
+        points.add(store.series(person.id, metric, days).await?);
+        let until = if days.last() == around.last().min(extent.last()) { None } else { Some(days.last()) };
+        points.take(until, |day, values| reader.day(day, statistics::mean(values), values));
     }
     Ok(())
-}
-
-/// Unix milliseconds and values.
-type Points = Vec<(i64, f64)>;
-
-/// Hands on the points of a day that the next one does not have too.
-fn take_day(reader: &mut Reader<'_>, day: Day, mut points: Points, next: &[(i64, f64)]) {
-    if let Some((first, _)) =
-        next.first().filter(|(first, _)| points.last().is_some_and(|(at, _)| at >= first))
-    {
-        points.retain(|(at, _)| at < first || next.binary_search_by_key(at, |(at, _)| *at).is_err());
-    }
-    let values: Vec<f64> = points.into_iter().map(|(_, value)| value).collect();
-    reader.day(day, statistics::mean(&values), &values);
-}
-
-/// A day's points, in order of time.
-fn points(of_day: &[StoredSeries]) -> Points {
-    let mut points: Points = of_day.iter().flat_map(|stored| stored.series.points()).collect();
-    in_order(&mut points);
-    points
 }

@@ -74,6 +74,38 @@ async fn paging_walks_every_event_exactly_once() {
 }
 
 #[tokio::test]
+async fn events_of_a_day_come_in_order_of_their_start() {
+    let tag = |id: &str, on: &str, start: Option<&str>| {
+        let start = start.map(|start| format!("{on}T{start}"));
+        let value = json!({"id": id, "start_day": on, "start_time": start, "tag_type_code": "tag_x"});
+        filed(Collection::EnhancedTag, &value)
+    };
+    let api = TestApi::with(vec![
+        tag("a", "2026-03-10", Some("21:00:00+01:00")),
+        tag("b", "2026-03-10", Some("08:00:00+01:00")),
+        // Eight in the evening further east is before all of them.
+        tag("c", "2026-03-10", Some("14:00:00+09:00")),
+        tag("d", "2026-03-10", Some("08:00:00+01:00")),
+        tag("e", "2026-03-10", None),
+        tag("f", "2026-03-11", Some("07:00:00+01:00")),
+        tag("g", "2026-03-09", Some("23:00:00+01:00")),
+    ])
+    .await;
+    for limit in 1..=8 {
+        let mut uri = format!("/api/v1/tags?limit={limit}");
+        let mut walked = String::new();
+        loop {
+            let page = api.get(&uri).await;
+            let ids = page["events"].as_array().unwrap().iter().map(|event| event["id"].as_str().unwrap());
+            walked.extend(ids);
+            let Some(next) = page["next"].as_str() else { break };
+            next.clone_into(&mut uri);
+        }
+        assert_eq!(walked, "gecbdaf", "limit {limit}");
+    }
+}
+
+#[tokio::test]
 async fn the_rings_are_those_of_the_newest_look() {
     let api = TestApi::empty().await;
     api.person("me").await;

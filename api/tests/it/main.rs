@@ -23,6 +23,7 @@ mod openapi;
 mod people;
 mod points;
 mod push;
+mod recomputed;
 mod reference;
 mod remote_read;
 mod series;

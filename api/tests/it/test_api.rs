@@ -68,6 +68,12 @@ impl TestApi {
         Self::on(store, folder, set, anonymous)
     }
 
+    /// A store without anyone on PostgreSQL.
+    pub(crate) async fn on_postgres() -> Self {
+        let (store, folder) = (store::testing::postgres().await, tempfile::tempdir().unwrap());
+        Self::on(store, folder, |_| (), api::Anonymous::Allowed)
+    }
+
     /// This store, with a folder for results.
     pub(crate) fn on(
         store: Store,

@@ -74,9 +74,110 @@ async fn points_that_two_days_of_a_journey_share_count_once() {
 }
 
 #[tokio::test]
-async fn points_count_under_the_day_of_their_document() {
+async fn points_of_a_night_count_under_the_day_of_waking_up() {
+    let api = TestApi::with(vec![night("2026-03-01", &[Some(50.0), Some(70.0)])]).await;
+    in_zone(&api, "America/New_York").await;
+    // It began at seven in the evening of the day before.
+    let trend = api.get("/api/v1/trends/sleep_hrv?from=2026-02-28&to=2026-03-01&aggregate=max").await;
+    let expected = [("2026-02-28", "2026-02-28", None, 0), ("2026-03-01", "2026-03-01", Some(0.07), 2)];
+    assert_eq!(points(&trend), expected);
+}
+
+/// Moves the person.
+async fn in_zone(api: &TestApi, zone: &str) {
+    let id = api.person("me").await.id;
+    api.store.set_time_zone(id, zone).await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_count_under_the_civil_day_of_the_person() {
     let api = TestApi::with(vec![
-        awake("2025-12-31", &[("10:00:00", 60), ("23:59:00", 70)]),
+        awake("2026-03-10", &[("23:30:00", 60)]),
+        awake("2026-03-11", &[("01:00:00", 100), ("16:00:00", 80)]),
+    ])
+    .await;
+    in_zone(&api, "America/New_York").await;
+    let uri = "/api/v1/trends/heart_rate_awake";
+    let trend = api.get(&format!("{uri}?from=2026-03-10&to=2026-03-11")).await;
+    let expected = [("2026-03-10", "2026-03-10", Some(80.0), 2), ("2026-03-11", "2026-03-11", Some(80.0), 1)];
+    assert_eq!(points(&trend), expected);
+    // A range that ends with a day has all of it.
+    let trend = api.get(&format!("{uri}?from=2026-03-10&to=2026-03-10")).await;
+    assert_eq!(points(&trend), expected[..1]);
+    in_zone(&api, "Pacific/Auckland").await;
+    let trend = api.get(&format!("{uri}?from=2026-03-11&to=2026-03-12")).await;
+    let expected = [("2026-03-11", "2026-03-11", Some(80.0), 2), ("2026-03-12", "2026-03-12", Some(80.0), 1)];
+    assert_eq!(points(&trend), expected);
+}
+
+#[tokio::test]
+async fn today_has_its_rows_on_both_sides_of_greenwich() {
+    let api = TestApi::with(vec![
+        awake("2026-03-28", &[("10:30:00", 50)]),
+        awake("2026-03-29", &[("02:00:00", 60), ("09:30:00", 70)]),
+    ])
+    .await;
+    // 29 March, ten o'clock UTC.
+    let today = async |zone: &str| {
+        in_zone(&api, zone).await;
+        let trend = api.get("/api/v1/trends/heart_rate_awake?period=1d").await;
+        let (day, _, value, count) = points(&trend)[0];
+        (day.to_owned(), value, count)
+    };
+    assert_eq!(today("America/Los_Angeles").await, ("2026-03-29".into(), Some(70.0), 1));
+    assert_eq!(today("Europe/Berlin").await, ("2026-03-29".into(), Some(65.0), 2));
+    assert_eq!(today("Pacific/Kiritimati").await, ("2026-03-30".into(), None, 0));
+    *api.clock.lock().unwrap() = "2026-03-29T00:30:00Z".parse().unwrap();
+    assert_eq!(today("Pacific/Auckland").await, ("2026-03-29".into(), Some(65.0), 2));
+}
+
+#[tokio::test]
+async fn points_of_documents_that_overlap_count_once_and_the_later_document_counts() {
+    let minutes = |on: &str, start: &str, met: &[f64]| {
+        let body = serde_json::json!({
+            "id": format!("a-{on}"), "day": on,
+            "met": {"interval": 60.0, "items": met, "timestamp": format!("{start}:00.000+00:00")},
+        });
+        (Collection::DailyActivity, Document::parse(Collection::DailyActivity, &body.to_string()).unwrap())
+    };
+    let api = TestApi::with(vec![
+        minutes("2026-03-10", "2026-03-11T00:00", &[1.0, 2.0, 3.0]),
+        minutes("2026-03-11", "2026-03-11T00:01", &[5.0, 6.0, 7.0]),
+    ])
+    .await;
+    for (from, to) in [("2026-03-10", "2026-03-11"), ("2026-03-10", "2026-03-10")] {
+        let trend = api.get(&format!("/api/v1/trends/activity_met?from={from}&to={to}&aggregate=sum")).await;
+        let expected =
+            [("2026-03-10", "2026-03-10", Some(1.0), 1), ("2026-03-11", "2026-03-11", Some(18.0), 3)];
+        assert_eq!(points(&trend)[..], expected[..points(&trend).len()], "{from} {to}");
+    }
+}
+
+#[tokio::test]
+async fn night_without_a_nap_and_day_without_a_hard_workout_have_no_event() {
+    let workout = serde_json::json!({
+        "id": "w", "day": "2026-03-10", "activity": "walking", "intensity": "easy",
+        "start_datetime": "2026-03-10T08:00:00+01:00", "end_datetime": "2026-03-10T08:30:00+01:00",
+    });
+    let workout = Document::parse(Collection::Workout, &workout.to_string()).unwrap();
+    let api = TestApi::with(vec![
+        night("2026-03-10", &[Some(50.0)]),
+        (Collection::Workout, workout),
+        awake("2026-03-10", &[("10:00:00", 60)]),
+    ])
+    .await;
+    for metric in ["sleep_nap_duration", "workout_duration_hard", "heart_rate_workout"] {
+        let trend = api.get(&format!("/api/v1/trends/{metric}?from=2026-03-10&to=2026-03-10")).await;
+        assert_eq!(trend["coverage"]["missing"], serde_json::json!({"no_event": 1}), "{metric}");
+    }
+    let trend = api.get("/api/v1/trends/sleep_efficiency?from=2026-03-10&to=2026-03-10").await;
+    assert_eq!(trend["coverage"]["missing"], serde_json::json!({"not_computed": 1}));
+}
+
+#[tokio::test]
+async fn rows_read_in_pieces_are_all_there() {
+    let api = TestApi::with(vec![
+        awake("2025-12-31", &[("10:00:00", 60), ("22:59:00", 70)]),
         awake("2026-02-10", &[("10:00:00", 90)]),
         night("2026-02-10", &[Some(50.0)]),
     ])
@@ -264,4 +365,35 @@ async fn a_period_is_a_range_that_ends() {
         api.get(&format!("{uri}?from=2026-02-23&to=2026-03-08")).await
     );
     assert_eq!(api.get(&format!("{uri}?period=90d")).await, api.get(uri).await);
+}
+
+#[tokio::test]
+async fn months_of_the_oura_app_are_compared_with_whole_ones_and_the_span_is_theirs() {
+    let mut documents = vec![score("2026-01-20", 10)];
+    documents.extend([score("2026-02-10", 60), score("2026-02-20", 70)]);
+    documents.extend(march(&[(5, 80), (6, 90)]));
+    let api = TestApi::with(documents).await;
+    let usual = async |params: &str| {
+        let trend = api.get(&format!("/api/v1/trends/sleep_score?compare=oura&{params}")).await;
+        let usual = &trend["comparisons"][0];
+        assert_eq!(usual["kind"], "oura_usual");
+        let day = |name: &str| usual[name].as_str().unwrap().to_owned();
+        let (value, days) = (usual["against_value"].as_f64(), usual["against_days_with_value"].as_u64());
+        (day("against_from"), day("against_to"), value, days.unwrap())
+    };
+    // January was not measured from its beginning.
+    assert_eq!(
+        usual("bucket=month&from=2026-03-01&to=2026-03-29").await,
+        ("2026-02-01".into(), "2026-02-28".into(), Some(65.0), 2)
+    );
+    // The week of a Wednesday: the days of that week before it are no whole week.
+    assert_eq!(
+        usual("bucket=week&from=2026-03-04&to=2026-03-05").await,
+        ("2026-01-26".into(), "2026-03-01".into(), Some(65.0), 2)
+    );
+    // Nothing is whole.
+    assert_eq!(
+        usual("bucket=month&from=2026-02-01&to=2026-02-28").await,
+        ("2026-01-20".into(), "2026-01-31".into(), None, 1)
+    );
 }

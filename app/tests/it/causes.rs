@@ -36,6 +36,7 @@ const EXPECTED: [(Cause, &str, &str); Cause::ALL.len()] = [
     (Cause::Store, "read_failed", "could not be read"),
     (Cause::LoginRequired, "unauthorized", "no log-in that Oura accepts"),
     (Cause::RenewalFailed, "renewal_failed", "no log-in that Oura accepts"),
+    (Cause::WrongAccount, "unauthorized", "no log-in that Oura accepts"),
     (Cause::Unexpected, "read_failed", "could not be read"),
 ];
 
@@ -111,8 +112,8 @@ async fn log_in(store: &Store, person: &Person, base: &str, metrics: &Metrics, c
 /// Reads one collection of a person named like the cause, and fails.
 async fn fail(store: &Store, base: &str, cause: Cause) {
     let person = store.ensure_person(&cause.word().parse().unwrap(), "UTC", now()).await.unwrap();
-    if cause == Cause::Store {
-        // No response of Oura's makes a database refuse.
+    if matches!(cause, Cause::Store | Cause::WrongAccount) {
+        // No response to a person's first read causes these.
         return store.note_failure(person.id, Collection::ALL[0], cause, now()).await.unwrap();
     }
     let metrics = Metrics::register(&mut Registry::default());

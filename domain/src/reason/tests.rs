@@ -4,18 +4,26 @@ use proptest::prelude::*;
 
 use super::*;
 use Collection::{
-    DailyActivity, DailyReadiness, DailyResilience, DailySleep, DailySpo2, HeartRate, PersonalInfo,
-    RingBatteryLevel, Vo2Max, Workout,
+    DailyActivity, DailyReadiness, DailyResilience, DailySleep, DailySpo2, HeartRate, PersonalInfo, Vo2Max,
+    Workout,
 };
 
 fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-/// A collection read without a failure, with its newest day in March 2026; 0 is none.
+/// A collection read without a failure in the night of 29 March, with its newest day in March 2026; 0 is none.
 fn read(collection: Collection, newest: i64) -> Reading {
     let newest_day = (newest > 0).then(|| day("2026-02-28").plus(newest));
-    Reading { collection, succeeded: true, failure: None, newest_day, rejected: false }
+    Reading {
+        collection,
+        last_success_at: Some("2026-03-28T23:05:00Z".parse().unwrap()),
+        failure: None,
+        newest_day,
+        newest_value: newest_day,
+        rejected_day: None,
+        rejected_undated: false,
+    }
 }
 
 /// What a person looks like on 29 March at this UTC time, in Berlin.
@@ -60,12 +68,26 @@ impl Case {
     }
 }
 
+fn read_at(at: &str, reading: Reading) -> Reading {
+    Reading { last_success_at: Some(at.parse().unwrap()), ..reading }
+}
+
+fn rejected(reading: Reading, on: &str) -> Reading {
+    Reading { rejected_day: Some(day(on)), ..reading }
+}
+
 #[test]
 fn every_reason_has_its_circumstances() {
     let failing = |cause| Reading { failure: Some(cause), ..read(DailySleep, 28) };
     let cases = [
         (Reason::NeverRead, Case { readings: Vec::new(), ..all_well() }, DailySleep),
-        (Reason::NeverRead, all_well().with(Reading { succeeded: false, ..read(DailySleep, 0) }), DailySleep),
+        (
+            Reason::NeverRead,
+            all_well().with(Reading { last_success_at: None, ..read(DailySleep, 0) }),
+            DailySleep,
+        ),
+        (Reason::NotRead, all_well().with(read_at("2026-03-25T08:00:00Z", read(DailySleep, 25))), DailySleep),
+        (Reason::NotRead, all_well().with(read_at("2026-03-28T08:00:00Z", read(Workout, 20))), Workout),
         (Reason::Unauthorized, all_well().with(failing(Cause::Unauthorized)), DailySleep),
         (Reason::Unauthorized, all_well().with(failing(Cause::LoginRequired)), DailySleep),
         (Reason::RenewalFailed, all_well().with(failing(Cause::RenewalFailed)), DailySleep),
@@ -76,7 +98,12 @@ fn every_reason_has_its_circumstances() {
         (Reason::OuraDown, all_well().with(failing(Cause::Network)), DailySleep),
         (Reason::RateLimited, all_well().with(failing(Cause::RateLimited)), DailySleep),
         (Reason::ReadFailed, all_well().with(failing(Cause::Unexpected)), DailySleep),
-        (Reason::Rejected, all_well().with(Reading { rejected: true, ..read(DailySleep, 28) }), DailySleep),
+        (Reason::Rejected, all_well().with(rejected(read(DailySleep, 28), "2026-03-29")), DailySleep),
+        (
+            Reason::Rejected,
+            all_well().with(Reading { rejected_undated: true, ..read(DailySleep, 28) }),
+            DailySleep,
+        ),
         (
             Reason::RingCannot,
             Case { lacks_oxygen_sensor: true, ..all_well() }.with(read(DailySpo2, 0)),
@@ -107,6 +134,11 @@ fn every_reason_has_its_circumstances() {
             DailySleep,
         ),
         (Reason::NotComputed, all_well().with(read(DailyResilience, 27)), DailyResilience),
+        (
+            Reason::NotComputed,
+            all_well().with(Reading { newest_value: Some(day("2026-03-28")), ..read(DailySleep, 29) }),
+            DailySleep,
+        ),
     ];
     for (expected, case, collection) in &cases {
         assert_eq!(case.reason(*collection), Some(*expected), "{collection}");
@@ -125,17 +157,77 @@ fn what_is_there_needs_no_reason() {
 }
 
 #[test]
-fn a_row_of_utc_days_is_not_late_because_the_calendar_is_ahead() {
-    let zone = TimeZone::get("Pacific/Kiritimati").unwrap();
-    let readings = [read(RingBatteryLevel, 29), read(DailySleep, 30)];
+fn old_rejected_document_is_no_reason_of_today() {
+    let case = all_well().with(rejected(read(DailySleep, 28), "2024-10-29"));
+    assert_eq!(case.reason(DailySleep), Some(Reason::AppNotOpened));
+    let case = all_well().with(rejected(read(DailySleep, 28), "2026-03-28"));
+    assert_eq!(case.reason(DailySleep), Some(Reason::AppNotOpened));
+}
+
+#[test]
+fn reading_of_last_evening_is_recent_in_the_small_hours() {
+    let case = |at| all_well().at(at).with(read_at("2026-03-28T22:30:00Z", read(DailySleep, 28)));
+    assert_eq!(case("04:00").reason(DailySleep), Some(Reason::NotYet));
+    assert_eq!(case("04:30").reason(DailySleep), Some(Reason::NotRead));
+    let observed = |at| all_well().with(read_at(at, read(PersonalInfo, 28))).reason(PersonalInfo);
+    assert_eq!(observed("2026-03-28T03:01:00Z"), Some(Reason::NotYet), "it is asked once a day");
+    assert_eq!(observed("2026-03-28T03:00:00Z"), Some(Reason::NotRead));
+    let there = all_well().with(read_at("2026-03-25T08:00:00Z", read(DailySleep, 29)));
+    assert_eq!(there.reason(DailySleep), None, "a webhook or an import may bring today");
+}
+
+/// Heart rate, alone, whose newest row is of this civil day and stands under this UTC day, at this moment in a zone.
+fn heart_rate(zone: &str, at: &str, value: i64, filed: i64) -> Option<Reason> {
+    let now: Timestamp = at.parse().unwrap();
+    let readings = [Reading {
+        last_success_at: Some(now),
+        newest_value: Some(day("2026-02-28").plus(value)),
+        ..read(HeartRate, filed)
+    }];
     let evidence = Evidence {
-        today: Today::at("2026-03-29T23:00:00Z".parse().unwrap(), &zone),
+        today: Today::at(now, &TimeZone::get(zone).unwrap()),
         readings: &readings,
         non_wear: None,
         lacks_oxygen_sensor: false,
     };
-    assert_eq!(absence(&evidence, RingBatteryLevel), None);
-    assert_eq!(absence(&evidence, DailySleep), None);
+    absence(&evidence, HeartRate)
+}
+
+#[test]
+fn rows_are_of_the_civil_day_east_of_greenwich() {
+    // Eight in the evening of the 30th on the wall, of which half is the UTC day before.
+    let zone = "Pacific/Kiritimati";
+    assert_eq!(heart_rate(zone, "2026-03-30T06:00:00Z", 30, 30), None);
+    assert_eq!(heart_rate(zone, "2026-03-29T23:00:00Z", 30, 29), None, "UTC is not there yet");
+    assert_eq!(heart_rate(zone, "2026-03-29T23:00:00Z", 29, 29), Some(Reason::PhoneNotSynced));
+    assert_eq!(
+        heart_rate(zone, "2026-03-29T18:00:00Z", 29, 29),
+        Some(Reason::NotYet),
+        "eight in the morning"
+    );
+}
+
+#[test]
+fn rows_of_an_evening_west_of_greenwich_are_not_late() {
+    let zone = "America/New_York";
+    assert_eq!(heart_rate(zone, "2026-03-29T23:00:00Z", 29, 29), None);
+    assert_eq!(heart_rate(zone, "2026-03-30T01:00:00Z", 29, 30), None);
+    assert_eq!(heart_rate(zone, "2026-03-30T01:00:00Z", 29, 29), Some(Reason::NotYet));
+    assert_eq!(heart_rate(zone, "2026-03-30T01:00:00Z", 28, 29), Some(Reason::PhoneNotSynced));
+}
+
+#[test]
+fn observation_under_the_utc_day_is_not_late_on_either_side_of_greenwich() {
+    for (zone, newest) in [("America/New_York", 29), ("Pacific/Kiritimati", 30)] {
+        let readings = [read(PersonalInfo, newest)];
+        let evidence = Evidence {
+            today: Today::at("2026-03-30T01:00:00Z".parse().unwrap(), &TimeZone::get(zone).unwrap()),
+            readings: &readings,
+            non_wear: None,
+            lacks_oxygen_sensor: false,
+        };
+        assert_eq!(absence(&evidence, PersonalInfo), None, "{zone}");
+    }
 }
 
 #[test]

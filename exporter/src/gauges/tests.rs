@@ -38,6 +38,7 @@ fn state(collection: Collection, failure: Option<Cause>) -> SyncState {
         last_success_at: Some(at("2026-03-29T10:30:00Z")),
         failure,
         rejected_at: None,
+        rejected_day: None,
     }
 }
 
@@ -128,6 +129,48 @@ fn yesterday_is_not_now() {
     assert_eq!(none, 0);
     assert!(text.contains("oura_newest_day_timestamp_seconds{person=\"ann\",collection=\"daily_sleep\"}"));
     assert!(!text.contains("# TYPE oura_sleep_score"), "a family without samples has no head");
+}
+
+/// In which zone, of which day, and when it ends.
+const ENDS: [(&str, &str, &str); 9] = [
+    ("Europe/Berlin", "2026-03-10", "2026-03-12T23:00:00Z"),
+    // Clocks go forward on the 29th, and back on 25 October.
+    ("Europe/Berlin", "2026-03-28", "2026-03-30T22:00:00Z"),
+    ("Europe/Berlin", "2026-10-24", "2026-10-26T23:00:00Z"),
+    ("America/New_York", "2026-03-07", "2026-03-10T04:00:00Z"),
+    ("Pacific/Auckland", "2026-04-04", "2026-04-06T12:00:00Z"),
+    ("Pacific/Kiritimati", "2026-03-10", "2026-03-12T10:00:00Z"),
+    ("Pacific/Pago_Pago", "2026-03-10", "2026-03-13T11:00:00Z"),
+    // Its last day has the hour from 23:00 twice.
+    ("Africa/Cairo", "2026-10-27", "2026-10-29T22:00:00Z"),
+    ("Not/A_Zone", "2026-03-10", "2026-03-13T00:00:00Z"),
+];
+
+#[test]
+fn value_of_a_day_ends_at_the_persons_midnight() {
+    for (zone, on, ends) in ENDS {
+        let mut known = record(1, "ann", vec![latest(1, "sleep_score", on, 81.0)], Vec::new());
+        known.person.time_zone = zone.into();
+        let mut gauges = gauges(&[known], &format!("{on}T12:00:00Z"));
+        assert_eq!(gauges.next_expiry(), Some(at(ends)), "{zone} {on}");
+        gauges.expire(at(ends) - jiff::SignedDuration::from_secs(1));
+        assert!(plain(&gauges.body()).contains("oura_sleep_score{"), "{zone} {on}");
+        gauges.expire(at(ends));
+        assert!(!plain(&gauges.body()).contains("oura_sleep_score{"), "{zone} {on}");
+    }
+}
+
+#[test]
+fn value_ends_by_the_zone_the_person_has_moved_to() {
+    let mut known = record(1, "ann", vec![latest(1, "sleep_score", "2026-03-10", 81.0)], Vec::new());
+    let mut gauges = gauges(std::slice::from_ref(&known), "2026-03-10T12:00:00Z");
+    assert_eq!(gauges.next_expiry(), Some(at("2026-03-13T00:00:00Z")));
+    let later = at("2026-03-13T02:00:00Z");
+    gauges.expire(later);
+    known.person.time_zone = "America/New_York".into();
+    gauges.set(std::slice::from_ref(&known), later);
+    assert!(plain(&gauges.body()).contains("oura_sleep_score{"), "its day is not over there");
+    assert_eq!(gauges.next_expiry(), Some(at("2026-03-13T04:00:00Z")));
 }
 
 #[test]

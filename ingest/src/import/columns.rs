@@ -278,7 +278,7 @@ mod tests {
         }
         for collection in Collection::ALL {
             let expected =
-                if collection.window() == Window::Whole { Table::Other } else { Table::Of(*collection) };
+                if collection.window() == domain::Window::Whole { Table::Other } else { Table::Of(*collection) };
             check(&format!("{}.csv", collection.name().replace('_', "")), Some(expected));
             check(&format!("{}_2024-01-01.csv", collection.name()), Some(expected));
         }

@@ -61,7 +61,8 @@ impl World {
     /// Kinds of failure of every collection, each once.
     async fn failing(&self, name: &str) -> Vec<String> {
         let states = self.store.sync_states(self.person(name).await.id).await.unwrap();
-        let mut kinds: Vec<String> = states.into_iter().filter_map(|state| state.failure).map(|cause| cause.to_string()).collect();
+        let mut kinds: Vec<String> =
+            states.into_iter().filter_map(|state| state.failure).map(|cause| cause.to_string()).collect();
         kinds.sort();
         kinds.dedup();
         kinds
@@ -138,7 +139,10 @@ async fn account_that_cannot_be_asked_for_stops_a_new_token_only() {
     assert_eq!(world.totals("me").await, before);
     let asked = world.documents_asked();
     let report = world.sync("me", world.client(OTHER)).await;
-    assert_eq!(report.failures.iter().map(|(_, failure)| failure.cause().word()).collect::<Vec<_>>(), ["server"]);
+    assert_eq!(
+        report.failures.iter().map(|(_, failure)| failure.cause().word()).collect::<Vec<_>>(),
+        ["server"]
+    );
     assert_eq!((world.totals("me").await, world.documents_asked()), (before, asked));
 }
 

@@ -148,6 +148,11 @@ on_both_databases! {
     documents_come_page_by_page_in_order
     what_is_stored_of_a_metric_is_known
     traces_say_what_days_without_values_left_behind
+    traces_of_rows_follow_the_civil_days_of_the_person
+    rejected_document_is_the_reason_of_its_own_day
+    rejected_document_without_a_day_counts_with_the_newest_days_only
+    rebuild_fills_the_days_of_rejected_documents
+    document_that_says_null_is_not_computed
     the_exporter_reads_only_whom_it_asks_for
     only_writes_since_the_mark_count_as_changes
     an_account_is_made_once_and_a_new_password_ends_its_log_ins

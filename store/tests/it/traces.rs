@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use domain::{Collection, DayRange, Document, Reason};
+use domain::{Collection, DayRange, Document, Reason, Rejected};
 use serde_json::json;
-use store::Store;
+use store::{Store, testing};
 
 use crate::fixtures::{at, batch, day, document, me, now, put, score};
 
@@ -45,6 +45,8 @@ pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store
     assert_eq!(sleep.today, day("2026-06-01"));
     let off: Vec<_> = sleep.wear.off.iter().map(|(day, seconds)| (day.to_string(), *seconds)).collect();
     assert_eq!(off, [("2026-03-09".to_owned(), 2.0), ("2026-03-15".to_owned(), 3.0)]);
+    assert_eq!(sleep.read_until, Some(day("2026-06-01")));
+    assert_eq!(sleep.wear.worn, BTreeSet::from(["2026-03-12", "2026-03-15"].map(day)));
     // Set up half an hour after midnight in Berlin.
     let ring = |on| sleep.wear.rings.of_night(day(on)).map(|ring| ring.hardware_type.as_str());
     assert_eq!((ring("2026-03-15"), ring("2026-03-16")), (Some("gen2"), Some("gen3")));
@@ -53,4 +55,116 @@ pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store
     let traces = store.traces(&person, &asked[1..], range, midnight).await.unwrap();
     assert_eq!((traces.len(), traces[0].today), (1, day("2026-03-21")), "the day in Berlin");
     assert!(store.traces(&person, &[], range, now()).await.unwrap().is_empty());
+}
+
+pub(crate) async fn traces_of_rows_follow_the_civil_days_of_the_person(store: Store) {
+    let rows = |on: &str| {
+        let row = json!({"timestamp": format!("{on}T10:00:00Z"), "level": 50, "charging": false}).to_string();
+        Document::gather(Collection::RingBatteryLevel, [row.as_str()]).0
+    };
+    let mut read = batch(
+        &me(&store).await,
+        Collection::RingBatteryLevel,
+        [rows("2026-03-12"), rows("2026-03-14")].concat(),
+    );
+    read.covered = DayRange::new(day("2026-03-01"), day("2026-03-25")).ok();
+    store.apply(&read, now()).await.unwrap();
+    let range = DayRange::new(day("2026-03-10"), day("2026-03-20")).unwrap();
+    let asked = [Collection::RingBatteryLevel];
+    for (zone, moved) in [("America/New_York", 0), ("Europe/Berlin", 0), ("Pacific/Auckland", 1)] {
+        store.set_time_zone(me(&store).await.id, zone).await.unwrap();
+        let person = store.person("me").await.unwrap().unwrap();
+        let traces = store.traces(&person, &asked, range, now()).await.unwrap();
+        let days = BTreeSet::from(["2026-03-12", "2026-03-14"].map(|on| day(on).plus(moved)));
+        assert_eq!((&traces[0].documents, &traces[0].wear.powered), (&days, &days), "{zone}");
+        let covered = DayRange::new(day("2026-03-01").plus(moved), day("2026-03-25").plus(moved)).ok();
+        assert_eq!(traces[0].covered, covered, "{zone}");
+    }
+}
+
+fn rejected(id: &str, body: &str) -> Rejected {
+    Rejected { id: id.into(), reason: "/score: expected a number".into(), body: body.into() }
+}
+
+pub(crate) async fn rejected_document_is_the_reason_of_its_own_day(store: Store) {
+    let person = me(&store).await;
+    let range = DayRange::new(day("2026-05-01"), day("2026-06-02")).unwrap();
+    let reasons = async || {
+        let states = store.sync_states(person.id).await.unwrap();
+        let latest = store.latest_of(person.id).await.unwrap();
+        let absent = store::absences(&person, &states, &latest, None, now());
+        let today = absent.iter().find(|(of, _)| *of == Collection::DailySleep).map(|(_, reason)| *reason);
+        let traces = store.traces(&person, &[Collection::DailySleep], range, now()).await.unwrap();
+        let days: Vec<String> = traces[0].rejected.iter().map(ToString::to_string).collect();
+        (states[0].rejected_day.map(|day| day.to_string()), today, days)
+    };
+    let mut read = batch(&person, Collection::DailySleep, vec![score("2026-05-31", 70)]);
+    read.covered = Some(range);
+    read.rejected = vec![
+        rejected("old", r#"{"id":"old","day":"2024-12-29","score":"high"}"#),
+        rejected("may", r#"{"id":"may","day":"2026-05-09","score":"high"}"#),
+        rejected("far", r#"{"id":"far","day":"2062-05-09","score":"high"}"#),
+    ];
+    store.apply(&read, now()).await.unwrap();
+    let may = vec!["2026-05-09".to_owned()];
+    // Ten in the morning in Berlin.
+    assert_eq!(reasons().await, (Some("2026-05-09".into()), Some(Reason::NotYet), may.clone()));
+
+    read.rejected.push(rejected("new", r#"{"id":"new","day":"2026-06-01","score":"high"}"#));
+    store.apply(&read, now()).await.unwrap();
+    let both = [may.clone(), vec!["2026-06-01".into()]].concat();
+    assert_eq!(reasons().await, (Some("2026-06-01".into()), Some(Reason::Rejected), both));
+
+    // Oura mends it.
+    read.rejected.pop();
+    let fixed = json!({"id": "new", "day": "2026-06-01", "score": 80});
+    read.documents.push(document(Collection::DailySleep, &fixed));
+    store.apply(&read, now()).await.unwrap();
+    assert_eq!(reasons().await, (Some("2026-05-09".into()), None, may));
+}
+
+pub(crate) async fn rejected_document_without_a_day_counts_with_the_newest_days_only(store: Store) {
+    let person = me(&store).await;
+    let read = async |first: &str, last: &str| {
+        let mut read = batch(&person, Collection::DailySleep, vec![score("2026-05-31", 70)]);
+        read.covered = DayRange::new(day(first), day(last)).ok();
+        read.rejected = vec![rejected("content-1", r#"{"id":"#)];
+        store.apply(&read, now()).await.unwrap();
+        let states = store.sync_states(person.id).await.unwrap();
+        let latest = store.latest_of(person.id).await.unwrap();
+        let absent = store::absences(&person, &states, &latest, None, now());
+        absent.iter().find(|(of, _)| *of == Collection::DailySleep).map(|(_, reason)| *reason)
+    };
+    assert_eq!(read("2024-12-01", "2024-12-30").await, Some(Reason::NotYet));
+    assert_eq!(read("2026-05-20", "2026-06-02").await, Some(Reason::Rejected));
+}
+
+pub(crate) async fn rebuild_fills_the_days_of_rejected_documents(store: Store) {
+    let person = me(&store).await;
+    let mut read = batch(&person, Collection::DailySleep, vec![score("2026-05-30", 70)]);
+    read.rejected = vec![rejected("new", r#"{"id":"new","day":"2026-06-01","score":"high"}"#)];
+    store.apply(&read, now()).await.unwrap();
+    testing::forget_rejected_days(&store).await;
+    let dated = async || store.sync_states(person.id).await.unwrap()[0].rejected_day;
+    store.rebuild(&person, Collection::DailySleep, now(), |_, _| ()).await.unwrap();
+    assert_eq!(dated().await, Some(day("2026-06-01")));
+}
+
+pub(crate) async fn document_that_says_null_is_not_computed(store: Store) {
+    let person = me(&store).await;
+    let reason = async |collection: Collection| {
+        let states = store.sync_states(person.id).await.unwrap();
+        let latest = store.latest_of(person.id).await.unwrap();
+        let absent = store::absences(&person, &states, &latest, None, now());
+        absent.iter().find(|(of, _)| *of == collection).map(|(_, reason)| *reason)
+    };
+    put(&store, Collection::DailySleep, vec![score("2026-05-31", 70), score("2026-06-01", 71)]).await;
+    assert_eq!(reason(Collection::DailySleep).await, None);
+    put(&store, Collection::DailySleep, vec![score("2026-06-01", serde_json::Value::Null)]).await;
+    assert_eq!(reason(Collection::DailySleep).await, Some(Reason::NotComputed));
+    // Neither is a nap a night.
+    let nap = json!({"id": "nap", "day": "2026-06-01", "type": "late_nap", "time_in_bed": 1800,
+        "bedtime_start": "2026-06-01T06:00:00Z", "bedtime_end": "2026-06-01T06:30:00Z"});
+    put(&store, Collection::Sleep, vec![document(Collection::Sleep, &nap)]).await;
+    assert_eq!(reason(Collection::Sleep).await, Some(Reason::NotComputed));
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use domain::Reason;
+use domain::{Collection, Reason};
 use jiff::Timestamp;
-use store::{Person, Store};
+use store::{Person, Store, SyncState};
 
 fn note(text: &str, advice: &str) {
     outln!("  --    {text}\n        {advice}");
@@ -14,12 +14,19 @@ pub(super) async fn tell(store: &Store, person: &Person, now: Timestamp) -> anyh
     let states = store.sync_states(person.id).await?;
     let latest = store.latest_of(person.id).await?;
     let ring = store.ring(person.id).await?;
-    let mut absent: BTreeMap<Reason, Vec<&str>> = BTreeMap::new();
+    let mut absent: BTreeMap<Reason, Vec<Collection>> = BTreeMap::new();
     for (collection, reason) in store::absences(person, &states, &latest, ring.as_ref(), now) {
-        absent.entry(reason).or_default().push(collection.name());
+        absent.entry(reason).or_default().push(collection);
     }
     for (reason, collections) in absent {
-        note(&format!("nothing of today ({}): {}", reason.word(), collections.join(", ")), reason.advice());
+        let of_these = |state: &&SyncState| collections.contains(&state.collection);
+        let read_at = states.iter().filter(of_these).filter_map(|state| state.last_success_at).max();
+        let since = match read_at.filter(|_| reason == Reason::NotRead) {
+            Some(at) => format!(", not read since {at:.0}"),
+            None => String::new(),
+        };
+        let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
+        note(&format!("nothing of today ({}{since}): {}", reason.word(), names.join(", ")), reason.advice());
     }
     for doubt in store.doubts(person.id).await? {
         let (collection, documents, since) = (&doubt.collection, doubt.documents, doubt.since);
