@@ -1,5 +1,5 @@
 //! What stands between the network and the handlers: how much one address may ask ([`limit`]), how many questions run at
-//! a time and what happens when the database is gone ([`relief`]), what is answered from memory ([`memory`]), and what
+//! a time and what happens when the database is gone ([`relief`]), which pages may send something ([`origin`]), what is answered from memory ([`memory`]), and what
 //! need not be sent again ([`conditional`]). None of it knows what is asked.
 
 pub(crate) mod client;
@@ -8,6 +8,7 @@ pub(crate) mod gzip;
 pub(crate) mod limit;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub mod origin;
 pub(crate) mod relief;
 
 use std::fmt;
@@ -100,6 +101,11 @@ impl Edges {
     /// Whether the database answers, as far as questions have shown; asks it when it is time to ask again.
     pub async fn database_answers(&self) -> bool {
         self.0.relief.admits(&self.0.metrics).await
+    }
+
+    /// Pages of these may send what others may not.
+    pub(crate) fn origins(&self) -> &[HeaderValue] {
+        &self.0.origins
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

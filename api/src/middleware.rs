@@ -20,7 +20,7 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::edges::{conditional, gzip, limit, memory, relief};
+use crate::edges::{conditional, gzip, limit, memory, origin, relief};
 use crate::error::{Error, PROBLEM_JSON};
 use crate::state::State;
 
@@ -39,13 +39,14 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
 /// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
-/// an answer in the one shape for errors. Inside that an address may ask so much and so much runs at a time, and the
+/// an answer in the one shape for errors. Inside that foreign pages are refused, an address may ask so much and so much runs at a time, and the
 /// handler may panic or hang without anyone else noticing. Bodies that stream pass through all of it as they come.
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
     let router = router
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(state.clone(), relief::relieve))
         .layer(from_fn_with_state(state.clone(), limit::limit))
+        .layer(from_fn_with_state(state.clone(), origin::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
         .layer(from_fn(conditional::answer))

@@ -28,6 +28,7 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::history::Question;
+use self::matcher::{Matchers, Patterns, Resolved};
 use self::sink::{Frames, Message};
 use self::turns::Turns;
 use self::view::{LOOKBACK_MS, Window};
@@ -105,9 +106,12 @@ async fn read_history(
     };
     let request = unpack(&body)?;
     let kind = response_type(&request)?;
-    let questions = questions(request, lookback, params.hints == Hints::Ignore)?;
+    let patterns = Patterns::of(&request)?;
     let turn = turns.take(kind).await?;
     let mut people = access.people(&state.store).await?;
+    let names = people.iter().map(|person| person.name.to_string()).collect();
+    let resolved = turns.resolve(patterns, names).await?;
+    let questions = questions(request, &resolved, lookback, params.hints == Hints::Ignore)?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
@@ -128,7 +132,12 @@ fn unpack(body: &[u8]) -> Result<ReadRequest, Error> {
     }
     let plain = snap::raw::Decoder::new().decompress_vec(body);
     let plain = plain.map_err(|_| refused("the body is not compressed with snappy, or is cut short"))?;
-    ReadRequest::decode(plain.as_slice()).map_err(|_| refused("the body is no prometheus.ReadRequest"))
+    let request = ReadRequest::decode(plain.as_slice());
+    let request = request.map_err(|_| refused("the body is no prometheus.ReadRequest"))?;
+    if request.queries.len() > MAX_QUERIES {
+        return Err(refused("a question has at most 32 queries"));
+    }
+    Ok(request)
 }
 
 /// The first type in the asker's order that this service knows.
@@ -143,15 +152,13 @@ fn response_type(request: &ReadRequest) -> Result<ResponseType, Error> {
 /// One entry per query; a query with an empty window has nothing to answer.
 fn questions(
     request: ReadRequest,
+    resolved: &Resolved,
     lookback: i64,
     ignore_hints: bool,
 ) -> Result<Vec<Option<Question>>, Error> {
-    if request.queries.len() > MAX_QUERIES {
-        return Err(refused("a question has at most 32 queries"));
-    }
     let question = |query: wire::Query| {
         let window = Window::new(&query, lookback, ignore_hints);
-        let matchers = matcher::Matchers::new(query.matchers)?;
+        let matchers = Matchers::new(query.matchers, resolved)?;
         Ok(window.map(|window| Question { window, matchers }))
     };
     request.queries.into_iter().map(question).collect()

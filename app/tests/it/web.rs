@@ -282,6 +282,42 @@ async fn files_are_read_again_and_a_broken_one_changes_nothing() {
 }
 
 #[tokio::test]
+async fn pages_of_other_origins_make_it_do_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(service(&["serve", "--only", "exporter,api"], folder.path()));
+    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    for (address, path) in [
+        (&web, "/-/reload"),
+        (&web, "/api/v1/ingest"),
+        (&web, "/api/v1/prometheus/read"),
+        (&api, "/api/v1/ingest"),
+        (&api, "/api/v1/prometheus/read"),
+        (&api, "/api/v1/jobs"),
+        (&api, "/api/v1/auth/login"),
+    ] {
+        let send = async |origin: Option<String>| {
+            let mut request =
+                http().post(format!("http://{address}{path}")).header("content-type", "text/plain");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let answer = request.body("{}").send().await.unwrap();
+            let status = answer.status();
+            let refused = answer.text().await.unwrap().contains("another origin");
+            assert!(!refused || status == 403, "{path}: {status}");
+            refused
+        };
+        assert!(send(Some("https://evil.example".to_owned())).await, "{path}");
+        assert!(send(Some("null".to_owned())).await, "{path}");
+        for allowed in [None, Some(format!("http://{address}"))] {
+            assert!(!send(allowed.clone()).await, "{path} {allowed:?}");
+        }
+    }
+    let links = http().get(format!("http://{web}/")).header("sec-fetch-site", "cross-site");
+    assert_eq!(links.send().await.unwrap().status(), 200, "a link leads here from anywhere");
+}
+
+#[tokio::test]
 async fn systemd_hands_over_its_socket() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
