@@ -43,7 +43,12 @@ pub struct Settings {
     pub origins: Vec<HeaderValue>,
     /// Most bytes of answers kept; 0: none are.
     pub memory: u64,
+    /// Most bytes of a frame of a streamed remote read, which is a series.
+    pub frame_bytes: usize,
 }
+
+/// What Prometheus' `chunked_read_limit` is unless set; Thanos and vmctl have it built in.
+pub const FRAME_BYTES: usize = 50_000_000;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -53,6 +58,7 @@ impl Default for Settings {
             proxies: Proxies::default(),
             origins: Vec::new(),
             memory: 32 << 20,
+            frame_bytes: FRAME_BYTES,
         }
     }
 }
@@ -67,6 +73,7 @@ struct Inner {
     origins: Vec<HeaderValue>,
     relief: Relief,
     memory: Memory,
+    frame_bytes: usize,
     known: Cache<Proof, Access>,
     metrics: Metrics,
 }
@@ -93,6 +100,7 @@ impl Edges {
             origins: settings.origins,
             relief: Relief::new(databases),
             memory: Memory::new(settings.memory),
+            frame_bytes: settings.frame_bytes,
             known: Cache::builder().max_capacity(PROOFS).time_to_live(BELIEVED).build(),
             metrics,
         }))
@@ -106,6 +114,10 @@ impl Edges {
     /// Pages of these may send what others may not.
     pub(crate) fn origins(&self) -> &[HeaderValue] {
         &self.0.origins
+    }
+
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.0.frame_bytes
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

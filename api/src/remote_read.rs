@@ -47,7 +47,7 @@ const MAX_QUESTION: usize = 256 * 1024;
 /// Most queries in one question; Prometheus sends one.
 const MAX_QUERIES: usize = 32;
 
-/// Frames made ahead of a slow reader.
+/// Frames made ahead of a slow reader, or segments of a long one.
 const AHEAD: usize = 2;
 
 pub(crate) fn router() -> OpenApiRouter<State> {
@@ -116,7 +116,11 @@ async fn read_history(
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
         ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
-        ResponseType::StreamedXorChunks => Ok(chunks(state.store, people, questions, turn)),
+        ResponseType::StreamedXorChunks => {
+            let limit = state.edges.frame_bytes();
+            let make = |out| Frames::new(out, turns, limit);
+            chunks(state.store, people, questions, turn, make).await
+        }
     }
 }
 
@@ -195,17 +199,18 @@ fn held(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
     Body::from_stream(stream::iter(pieces.into_iter().map(piece)))
 }
 
-/// What fails after the first frame can only be told by ending the stream before its end.
-fn chunks(
+/// What fails before the first frame is a response of its own; after it, the stream can only end early.
+async fn chunks(
     store: Store,
     people: Vec<Person>,
     questions: Vec<Option<Question>>,
     turn: OwnedSemaphorePermit,
-) -> Response {
+    make: impl FnOnce(mpsc::Sender<Bytes>) -> Frames,
+) -> Result<Response, Error> {
     let (out, frames) = mpsc::channel(AHEAD);
+    let mut sink = make(out);
     let maker = tokio::spawn(async move {
         let _turn = turn;
-        let mut sink = Frames::new(out);
         for (n, question) in questions.iter().enumerate() {
             sink.begin_result(n);
             if let Some(question) = question {
@@ -216,7 +221,19 @@ fn chunks(
     });
     let headers =
         [(header::CONTENT_TYPE, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")];
-    (headers, Body::from_stream(followed(frames, maker))).into_response()
+    Ok((headers, begun(frames, maker).await?).into_response())
+}
+
+/// The body, once its first bytes or its end are there.
+async fn begun(
+    mut frames: mpsc::Receiver<Bytes>,
+    maker: JoinHandle<Result<(), Error>>,
+) -> Result<Body, Error> {
+    let Some(first) = frames.recv().await else {
+        maker.await.map_err(|_| Error::Panic)??;
+        return Ok(Body::empty());
+    };
+    Ok(Body::from_stream(stream::iter([Ok(first)]).chain(followed(frames, maker))))
 }
 
 /// Frames as they are made. An answer that fails, or whose maker panics, must not look complete.
@@ -231,8 +248,12 @@ fn followed(
         let error: Box<dyn std::error::Error + Send + Sync> = match maker?.await {
             Ok(Ok(())) => return None,
             Ok(Err(Error::Gone)) => Error::Gone.into(),
+            Ok(Err(error @ (Error::RemoteRead(_) | Error::Busy))) => {
+                tracing::warn!(reason = %error, "streamed response ended early");
+                error.into()
+            }
             Ok(Err(error)) => {
-                tracing::error!(error = store::causes(&error), "a streamed answer ended early");
+                tracing::error!(error = store::causes(&error), "streamed response ended early");
                 error.into()
             }
             Err(panic) => panic.into(),
@@ -282,5 +303,21 @@ mod tests {
         assert_eq!(ends(|| Err(Error::Gone)).await, [true]);
         assert_eq!(ends(|| Err(Error::Panic)).await, [true]);
         assert_eq!(ends(|| panic!("in the middle")).await, [true]);
+    }
+
+    #[tokio::test]
+    async fn failure_before_the_first_frame_is_the_response() {
+        let ends = async |end: fn() -> Result<(), Error>| {
+            let (out, frames) = mpsc::channel(AHEAD);
+            let maker = tokio::spawn(async move {
+                let _out = out;
+                end()
+            });
+            begun(frames, maker).await
+        };
+        assert!(axum::body::to_bytes(ends(|| Ok(())).await.unwrap(), 1).await.unwrap().is_empty());
+        let refused = ends(|| Err(Error::RemoteRead("too long".to_owned()))).await;
+        assert!(matches!(refused, Err(Error::RemoteRead(_))));
+        assert!(matches!(ends(|| panic!("at the beginning")).await, Err(Error::Panic)));
     }
 }

@@ -16,6 +16,10 @@ const WHOLE: usize = 4;
 /// Streams: each holds a few frames, for as long as its reader takes.
 const STREAMS: usize = 16;
 
+/// Series longer than a segment that are made or sent at a time: each is held in memory until it is sent, as much as a
+/// frame may have at most.
+const LONG: usize = 4;
+
 /// Requests whose regular expressions are compiled at a time: that takes all of a processor.
 const COMPILING: usize = 1;
 
@@ -33,13 +37,14 @@ pub(super) struct Turns {
     streams: Arc<Semaphore>,
     waiting: Arc<Semaphore>,
     compiling: Arc<Semaphore>,
+    long: Arc<Semaphore>,
 }
 
 impl Turns {
     pub(super) fn new() -> Self {
-        let [whole, streams, waiting, compiling] =
-            [WHOLE, STREAMS, WAITING, COMPILING].map(|most| Arc::new(Semaphore::new(most)));
-        Self { whole, streams, waiting, compiling }
+        let [whole, streams, waiting, compiling, long] =
+            [WHOLE, STREAMS, WAITING, COMPILING, LONG].map(|most| Arc::new(Semaphore::new(most)));
+        Self { whole, streams, waiting, compiling, long }
     }
 
     /// A turn to answer this way; whoever has it is not done before it is dropped.
@@ -50,6 +55,11 @@ impl Turns {
         };
         let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
         wait(turns).await
+    }
+
+    /// A place among the long series; who has one waits for nothing else that is counted here.
+    pub(super) async fn take_long(&self) -> Result<OwnedSemaphorePermit, Error> {
+        wait(&self.long).await
     }
 
     /// What the regular expressions of a request match, found on a thread of its own: neither the runtime's threads nor

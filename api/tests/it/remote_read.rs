@@ -1,6 +1,7 @@
 //! Remote read at the boundary of HTTP: what comes broken is refused in words, and never by a 5xx.
 
 mod crowd;
+mod frames;
 mod people;
 
 use axum::body::Body;
@@ -247,11 +248,13 @@ async fn equal_patterns_of_a_request_are_compiled_once() {
     let matcher = |name: &str, pattern: &str| Matcher { kind: 2, ..equal(name, pattern) };
     let heavy = vec![matcher("__name__", r"\pL{16}"); 64];
     let query = |matchers| Query { start: i64::MIN, end: i64::MAX, matchers, hints: None };
-    let mut queries = vec![query(heavy); 31];
-    queries.push(query(vec![matcher("__name__", "oura_sleep_scor."), matcher("person", "m[a-z]")]));
+    let mut queries = vec![query(heavy.clone()); 31];
+    queries.push(query(vec![Matcher { kind: 3, ..heavy[0].clone() }, equal("__name__", "oura_sleep_score")]));
     let results = read(&api, queries).await;
     assert!(results[..31].iter().all(|result| result.series.is_empty()));
     assert_eq!(results[31].series.len(), 1);
+    let two = vec![matcher("__name__", "oura_sleep_scor."), matcher("person", "m[a-z]")];
+    assert_eq!(read(&api, vec![query(two)]).await[0].series.len(), 1);
 }
 
 #[tokio::test]

@@ -58,6 +58,15 @@ pub(crate) struct EdgeArgs {
         value_parser = clap::value_parser!(u32).range(0..=65_536)
     )]
     pub(crate) cache_mebibytes: u32,
+    /// Most bytes of a series in a streamed remote read, which is one frame: Prometheus refuses larger ones than its
+    /// `chunked_read_limit`. Four of this size are held in memory at a time.
+    #[arg(
+        long = "api.remote-read-frame-bytes",
+        env = "MYHEALTH_API_REMOTE_READ_FRAME_BYTES",
+        default_value_t = u32::try_from(api::edges::FRAME_BYTES).expect("BUG: a constant that fits"),
+        value_parser = clap::value_parser!(u32).range(65_536..=1_073_741_824)
+    )]
+    pub(crate) remote_read_frame_bytes: u32,
     /// A file that holds the key which signs log-ins of people: 32 bytes, as 64 hexadecimal digits or in base64
     /// (`openssl rand -hex 32`). Every replica needs the same. Default with the embedded database: api.key beside it,
     /// made when it is missing.
@@ -94,6 +103,7 @@ impl EdgeArgs {
             },
             origins: self.cors_origins.clone(),
             memory: u64::from(self.cache_mebibytes) << 20,
+            frame_bytes: usize::try_from(self.remote_read_frame_bytes).unwrap_or(usize::MAX),
         }
     }
 }
