@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 use store::{Batch, Location, Origin, Store};
 
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{Running, finish, http, myhealth, said, service, until};
 use crate::prometheus::Prometheus;
@@ -68,9 +69,14 @@ fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "rules are evaluated in real time")]
     Timestamp::now()
 }
+on_each_generation!(
+    rules_and_alerts_on_a_baseline_need_no_local_history,
+    history_is_pushed_as_far_back_as_the_receiver_takes_it,
+    a_token_opens_what_it_is_for_and_nothing_else,
+    the_queries_of_the_manual_have_answers,
+);
 
-#[tokio::test]
-async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
+async fn rules_and_alerts_on_a_baseline_need_no_local_history(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::get("Europe/Berlin").unwrap());
@@ -89,7 +95,7 @@ async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
     )
     .unwrap();
     let config = format!("rule_files: ['{}']\n{}", rules.display(), remote_read(&address));
-    let prometheus = Prometheus::start(&[], &config).await;
+    let prometheus = Prometheus::start(generation, &[], &config).await;
     let value = async |query: &str| {
         let answer = prometheus.instant(query, now().as_millisecond()).await;
         answer.into_values().next().map(|samples| samples[0].1)
@@ -100,15 +106,14 @@ async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn history_is_pushed_as_far_back_as_the_receiver_takes_it() {
+async fn history_is_pushed_as_far_back_as_the_receiver_takes_it(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::UTC);
     let scores: Vec<(Day, u8)> = (1..=60).map(|back| (today.plus(-back), 80)).collect();
     put(&store, &scores).await;
     store.close().await;
-    let receiver = Prometheus::start(&[], "storage: {tsdb: {out_of_order_time_window: 30d}}\nscrape_configs: [{job_name: self, scrape_interval: 1s, static_configs: [{targets: []}]}]\n").await;
+    let receiver = Prometheus::start(generation, &[], "storage: {tsdb: {out_of_order_time_window: 30d}}\nscrape_configs: [{job_name: self, scrape_interval: 1s, static_configs: [{targets: []}]}]\n").await;
     // The window counts back from the newest sample of the receiver.
     let cursor = folder.path().join("cursor.json");
     let url = format!("{}/api/v1/write", receiver.url);
@@ -137,8 +142,7 @@ async fn history_is_pushed_as_far_back_as_the_receiver_takes_it() {
     assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
 }
 
-#[tokio::test]
-async fn a_token_opens_what_it_is_for_and_nothing_else() {
+async fn a_token_opens_what_it_is_for_and_nothing_else(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
@@ -192,8 +196,8 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
     };
     let at = ms("2026-03-01T12:00:00Z");
     let query = "oura_sleep_score{source=\"history\"}";
-    assert_eq!(Prometheus::start(&[], &config(&all)).await.instant(query, at).await.len(), 1);
-    assert_eq!(Prometheus::start(&[], &config(&reader)).await.instant(query, at).await.len(), 0);
+    assert_eq!(Prometheus::start(generation, &[], &config(&all)).await.instant(query, at).await.len(), 1);
+    assert_eq!(Prometheus::start(generation, &[], &config(&reader)).await.instant(query, at).await.len(), 0);
 
     let listed = finish(myhealth(&[["token", "list"].as_slice(), &data].concat()));
     assert!(said(&listed).contains("grafana") && said(&listed).contains("ann"), "{}", said(&listed));
@@ -248,8 +252,7 @@ fn manual(language: &str) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_queries_of_the_manual_have_answers() {
+async fn the_queries_of_the_manual_have_answers(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -260,7 +263,7 @@ async fn the_queries_of_the_manual_have_answers() {
     let file = folder.path().join("rules.yml");
     std::fs::write(&file, rules).unwrap();
     let config = format!("rule_files: ['{}']\n{snippet}\n", file.display());
-    let prometheus = Prometheus::start(&[], &config).await;
+    let prometheus = Prometheus::start(generation, &[], &config).await;
     let queries = manual("promql");
     assert!(queries.len() >= 20, "{}", queries.len());
     // A night on which the simulated sleeper was warm, and half a year later a panel of a month.

@@ -13,6 +13,7 @@ use rcgen::{
 };
 
 use crate::end_to_end::{ask, now, prometheus_with};
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{Running, finish, get, http, myhealth, provided, said, service, until};
 
@@ -44,9 +45,12 @@ fn encrypted(folder: &Path) -> String {
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
+on_each_generation!(
+    prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused,
+    strict_readers_find_nothing_to_say
+);
 
-#[tokio::test]
-async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused() {
+async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let file = encrypted(folder.path());
     let demo = young_demo(folder.path(), &["--web.config.file", &file]);
@@ -58,7 +62,8 @@ async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(
             folder.path().join("cert.pem").display()
         )
     };
-    let (_running, prometheus, _data) = prometheus_with(&(job("right", "secret") + &job("wrong", "Secret")));
+    let (_running, prometheus, _data) =
+        prometheus_with(generation, &(job("right", "secret") + &job("wrong", "Secret")));
     let up = async |job: &str| ask(&prometheus, &format!("up{{job='{job}'}}")).await.map(|up| up > 0.5);
     until("a scrape", async || (up("right").await == Some(true)).then_some(())).await;
     until("a refusal", async || (up("wrong").await == Some(false)).then_some(())).await;
@@ -128,8 +133,7 @@ async fn a_probe_believes_the_certificates_it_is_told() {
 }
 
 /// Python's own reader of OpenMetrics refuses what scrapers let pass: order, units, duplicates, exemplars, the end.
-#[tokio::test]
-async fn strict_readers_find_nothing_to_say() {
+async fn strict_readers_find_nothing_to_say(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let collector = crate::telemetry::collector();
     let demo = young_demo(folder.path(), &["--otlp.endpoint", &collector.0]);
@@ -154,7 +158,7 @@ async fn strict_readers_find_nothing_to_say() {
         strictly(&text);
         let classic = get(&url).await.unwrap();
         assert!(!classic.contains("# {") && !classic.contains("# EOF"), "{path}");
-        let mut promtool = Command::new(provided("MYHEALTH_TEST_PROMTOOL"));
+        let mut promtool = generation.promtool();
         let output = fed(promtool.args(["check", "metrics", "--extended"]), &classic);
         assert!(output.status.success(), "{path}: {}", said(&output));
     }

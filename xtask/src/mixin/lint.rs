@@ -38,19 +38,7 @@ pub(crate) fn check() -> Result<()> {
 pub(crate) fn main(args: &Args) -> Result<()> {
     check()?;
     let config = Config::default();
-    let promtool = promtool()?;
-    let expressions = tempfile::Builder::new().suffix(".yaml").tempfile()?;
-    std::fs::write(expressions.path(), expressions_as_rules(&boards::all(&config)))?;
-    let check = |arguments: &[&str]| {
-        run::quietly(
-            Command::new(&promtool).current_dir(run::root()).args(arguments),
-            "mend the expression in xtask/src/mixin",
-        )
-    };
-    check(&["check", "rules", &expressions.path().display().to_string()])?;
-    for file in alerts::all(&config) {
-        check(&["check", "rules", &format!("alerts/{}.yaml", file.name)])?;
-    }
+    check_expressions(&promtool()?, &config)?;
     if args.types {
         types::check(&boards::all(&config))?;
     }
@@ -59,6 +47,23 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         panels(&config),
         count_alerts(&config)
     );
+    Ok(())
+}
+
+/// Whether this promtool reads the expressions of all dashboards and rules.
+fn check_expressions(promtool: &str, config: &Config) -> Result<()> {
+    let expressions = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+    std::fs::write(expressions.path(), expressions_as_rules(&boards::all(config)))?;
+    let check = |arguments: &[&str]| {
+        run::quietly(
+            Command::new(promtool).current_dir(run::root()).args(arguments),
+            "mend the expression in xtask/src/mixin",
+        )
+    };
+    check(&["check", "rules", &expressions.path().display().to_string()])?;
+    for file in alerts::all(config) {
+        check(&["check", "rules", &format!("alerts/{}.yaml", file.name)])?;
+    }
     Ok(())
 }
 

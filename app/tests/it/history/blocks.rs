@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use store::Store;
 
 use super::{DAY, HOUR, MINUTE, ms, open, put, remote_read, serve};
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{finish, myhealth, said};
 use crate::prometheus::{Answer, Prometheus};
@@ -181,20 +182,24 @@ fn same(a: &Answer, b: &Answer) -> bool {
                 && left.iter().zip(right).all(|(l, r)| l.0 == r.0 && close(l.1, r.1))
         })
 }
+on_each_generation!(
+    remote_read_says_what_blocks_of_the_same_history_say,
+    an_offset_hidden_in_a_subquery_misses_no_day,
+    the_export_in_blocks_says_the_same_and_a_correction_shows_at_once,
+);
 
-#[tokio::test]
-async fn remote_read_says_what_blocks_of_the_same_history_say() {
+async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let output = finish(cloud.command("sync", folder.path()));
     assert!(output.status.success(), "{}", said(&output));
     let store = open(folder.path()).await;
     let (live, blocks) = (live(), as_blocks(&store).await);
-    let local = Prometheus::start(&[&live, &blocks], "global: {}\n").await;
+    let local = Prometheus::start(generation, &[&live, &blocks], "global: {}\n").await;
     let (_api, address) = serve(folder.path(), &[]).await;
-    let remote = Prometheus::start(&[&live], &remote_read(&address)).await;
+    let remote = Prometheus::start(generation, &[&live], &remote_read(&address)).await;
     let unreduced = remote_read(&address).replace("/prometheus/read", "/prometheus/read?hints=ignore");
-    let unreduced = Prometheus::start(&[&live], &unreduced).await;
+    let unreduced = Prometheus::start(generation, &[&live], &unreduced).await;
     let mut dice = Dice(20_260_329);
     let (mut answered, mut samples) = (0, 0);
     for n in 0..360 {
@@ -226,15 +231,14 @@ async fn remote_read_says_what_blocks_of_the_same_history_say() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn an_offset_hidden_in_a_subquery_misses_no_day() {
+async fn an_offset_hidden_in_a_subquery_misses_no_day(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let first: Day = "2026-01-01".parse().unwrap();
     put(&store, &(0..60).map(|n| (first.plus(n), 80)).collect::<Vec<_>>()).await;
     store.close().await;
     let (_api, address) = serve(folder.path(), &[]).await;
-    let prometheus = Prometheus::start(&[], &remote_read(&address)).await;
+    let prometheus = Prometheus::start(generation, &[], &remote_read(&address)).await;
     let series = "oura_sleep_score{source=\"history\"}";
     for of in ["S offset 12h and on () vector(1)", "sum(S offset 7h13m)", "S offset 1h == S offset 2h", "S"] {
         let query = format!("count_over_time(({})[10d:1d])", of.replace('S', series));
@@ -244,8 +248,7 @@ async fn an_offset_hidden_in_a_subquery_misses_no_day() {
     }
 }
 
-#[tokio::test]
-async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once() {
+async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -259,9 +262,10 @@ async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once() {
     ]));
     assert!(output.status.success(), "{}", said(&output));
     assert!(said(&output).contains("--max-block-duration"), "{}", said(&output));
-    let local = Prometheus::start(&[&std::fs::read_to_string(&file).unwrap()], "global: {}\n").await;
+    let local =
+        Prometheus::start(generation, &[&std::fs::read_to_string(&file).unwrap()], "global: {}\n").await;
     let (_api, address) = serve(folder.path(), &[]).await;
-    let remote = Prometheus::start(&[], &remote_read(&address)).await;
+    let remote = Prometheus::start(generation, &[], &remote_read(&address)).await;
     let end = ms("2026-03-29T12:34:56Z");
     let names: std::collections::BTreeSet<String> = domain::METRICS.iter().map(Metric::name).collect();
     let mut series = 0;
