@@ -45,6 +45,8 @@ pub struct Settings {
     pub memory: u64,
     /// Most bytes of a frame of a streamed remote read, which is a series.
     pub frame_bytes: usize,
+    /// Labels that a Prometheus adds to every remote read, its `external_labels`: no condition.
+    pub external_labels: Vec<String>,
 }
 
 /// What Prometheus' `chunked_read_limit` is unless set; Thanos and vmctl have it built in.
@@ -59,6 +61,7 @@ impl Default for Settings {
             origins: Vec::new(),
             memory: 32 << 20,
             frame_bytes: FRAME_BYTES,
+            external_labels: Vec::new(),
         }
     }
 }
@@ -74,6 +77,7 @@ struct Inner {
     relief: Relief,
     memory: Memory,
     frame_bytes: usize,
+    external_labels: Vec<String>,
     known: Cache<Proof, Access>,
     metrics: Metrics,
 }
@@ -101,6 +105,7 @@ impl Edges {
             relief: Relief::new(databases),
             memory: Memory::new(settings.memory),
             frame_bytes: settings.frame_bytes,
+            external_labels: settings.external_labels,
             known: Cache::builder().max_capacity(PROOFS).time_to_live(BELIEVED).build(),
             metrics,
         }))
@@ -118,6 +123,10 @@ impl Edges {
 
     pub(crate) fn frame_bytes(&self) -> usize {
         self.0.frame_bytes
+    }
+
+    pub(crate) fn external_labels(&self) -> &[String] {
+        &self.0.external_labels
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -28,11 +28,11 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::history::Question;
-use self::matcher::{Matchers, Patterns, Resolved};
+use self::matcher::{Matchers, Patterns};
 use self::sink::{Frames, Message};
 use self::turns::Turns;
 use self::view::{LOOKBACK_MS, Window};
-use self::wire::{ReadRequest, ResponseType};
+use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::Query;
@@ -111,7 +111,8 @@ async fn read_history(
     let mut people = access.people(&state.store).await?;
     let names = people.iter().map(|person| person.name.to_string()).collect();
     let resolved = turns.resolve(patterns, names).await?;
-    let questions = questions(request, &resolved, lookback, params.hints == Hints::Ignore)?;
+    let matchers = |matchers| Matchers::new(matchers, &resolved, state.edges.external_labels());
+    let questions = questions(request, matchers, lookback, params.hints == Hints::Ignore)?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
@@ -156,13 +157,13 @@ fn response_type(request: &ReadRequest) -> Result<ResponseType, Error> {
 /// One entry per query; a query with an empty window has nothing to answer.
 fn questions(
     request: ReadRequest,
-    resolved: &Resolved,
+    matchers: impl Fn(Vec<LabelMatcher>) -> Result<Matchers, Error>,
     lookback: i64,
     ignore_hints: bool,
 ) -> Result<Vec<Option<Question>>, Error> {
     let question = |query: wire::Query| {
         let window = Window::new(&query, lookback, ignore_hints);
-        let matchers = Matchers::new(query.matchers, resolved)?;
+        let matchers = matchers(query.matchers)?;
         Ok(window.map(|window| Question { window, matchers }))
     };
     request.queries.into_iter().map(question).collect()

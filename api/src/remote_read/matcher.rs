@@ -31,13 +31,6 @@ const MAX_COMPILED: usize = 1 << 20;
 /// Matchers a question may have.
 const MAX_MATCHERS: usize = 64;
 
-/// Labels that Prometheus gives its own targets; whoever asks for one does not mean history.
-const OF_TARGETS: [&str; 2] = ["instance", "job"];
-
-/// Every label that a series of history can have.
-static LABELS: LazyLock<BTreeSet<&'static str>> =
-    LazyLock::new(|| Gauge::all().flat_map(|gauge| gauge.labels("me")).map(|(name, _)| name).collect());
-
 /// Every value of a label but `person`, and that of a label that a series does not have.
 static VALUES: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let labels = Gauge::all().flat_map(|gauge| gauge.labels(""));
@@ -193,22 +186,20 @@ fn refusal(label: &str, what: &str) -> Error {
     Error::RemoteRead(format!("the matcher of label {:?} {what}", shown(label)))
 }
 
-/// Prometheus adds its external labels (`cluster="home"`) to what it asks, and takes them off the answer. History has
-/// none of them, so an equality on a label that no series of history can have is no condition.
-fn is_external(matcher: &LabelMatcher) -> bool {
-    let name = matcher.name.as_str();
-    matcher.kind == MatchKind::Equal as i32
-        && !matcher.value.is_empty()
-        && !LABELS.contains(name)
-        && !OF_TARGETS.contains(&name)
-        && !name.starts_with("__")
-}
-
 impl Matchers {
-    pub(super) fn new(matchers: Vec<LabelMatcher>, resolved: &Resolved) -> Result<Self, Error> {
+    /// An equality on one of the `external` labels is no condition: Prometheus adds it to what it asks, and takes the
+    /// label off the response. Any other label that history does not have is empty, as everywhere in PromQL.
+    pub(super) fn new(
+        matchers: Vec<LabelMatcher>,
+        resolved: &Resolved,
+        external: &[String],
+    ) -> Result<Self, Error> {
         if matchers.len() > MAX_MATCHERS {
             return Err(Error::RemoteRead(format!("a query has at most {MAX_MATCHERS} matchers")));
         }
+        let is_external = |matcher: &LabelMatcher| {
+            matcher.kind == MatchKind::Equal as i32 && external.contains(&matcher.name)
+        };
         let own = matchers.into_iter().filter(|matcher| !is_external(matcher));
         own.map(|matcher| Matcher::new(matcher, resolved)).collect::<Result<_, _>>().map(Self)
     }
@@ -249,7 +240,7 @@ mod tests {
     }
 
     fn matchers(matchers: Vec<LabelMatcher>, names: &[&str]) -> Result<Matchers, Error> {
-        Matchers::new(matchers.clone(), &resolve(matchers, names)?)
+        Matchers::new(matchers.clone(), &resolve(matchers, names)?, &["cluster".to_owned()])
     }
 
     /// How many series of everyone's match.
@@ -282,6 +273,11 @@ mod tests {
         check(MatchKind::Regex, "job", ".+", 0);
         check(MatchKind::Equal, "cluster", "home", all);
         check(MatchKind::Regex, "cluster", "home", 0);
+        check(MatchKind::NotEqual, "cluster", "", 0);
+        // Nobody said that this is external.
+        check(MatchKind::Equal, "replica", "a", 0);
+        check(MatchKind::Equal, "replica", "", all);
+        check(MatchKind::NotEqual, "replica", "a", all);
         check(MatchKind::Equal, "__replica__", "a", 0);
     }
 

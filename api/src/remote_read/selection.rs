@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn series_come_in_the_order_of_their_labels() {
-        let matchers = Matchers::new(Vec::new(), &Resolved::default()).unwrap();
+        let matchers = Matchers::new(Vec::new(), &Resolved::default(), &[]).unwrap();
         let mut met = Vec::new();
         for group in groups(&matchers) {
             for person in ["ann", "me"] {
