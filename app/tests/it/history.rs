@@ -38,16 +38,25 @@ async fn serve(folder: &Path, more: &[&str]) -> (Running, String) {
 }
 
 fn remote_read(api: &str) -> String {
+    read_with_labels(api, "filter_external_labels: false")
+}
+
+/// What a Prometheus with external labels needs to know of them, in its own configuration or here.
+fn read_with_labels(api: &str, more: &str) -> String {
     format!(
         "global: {{external_labels: {{cluster: home, replica: a}}}}\n\
-         remote_read:\n  - url: http://{api}/api/v1/prometheus/read\n    read_recent: true\n    required_matchers: {{source: history}}\n"
+         remote_read:\n  - url: http://{api}/api/v1/prometheus/read\n    read_recent: true\n    required_matchers: {{source: history}}\n    {more}\n"
     )
 }
 
 /// Stores nights with these scores, as another reading of Oura would.
 async fn put(store: &Store, scores: &[(Day, u8)]) {
+    put_of(store, "me", "Europe/Berlin", scores).await;
+}
+
+async fn put_of(store: &Store, name: &str, zone: &str, scores: &[(Day, u8)]) {
     let now = now();
-    let person = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now).await.unwrap().id;
+    let person = store.ensure_person(&name.parse().unwrap(), zone, now).await.unwrap().id;
     let document = |(day, score): &(Day, u8)| {
         let body = json!({"id": format!("score-{day}"), "day": day.to_string(), "score": score});
         Document::parse(Collection::DailySleep, &body.to_string()).unwrap()
@@ -73,6 +82,7 @@ on_each_generation!(
     rules_and_alerts_on_a_baseline_need_no_local_history,
     history_is_pushed_as_far_back_as_the_receiver_takes_it,
     a_token_opens_what_it_is_for_and_nothing_else,
+    labels_that_history_does_not_have_are_empty_unless_they_are_external,
     the_queries_of_the_manual_have_answers,
 );
 
@@ -140,6 +150,27 @@ async fn history_is_pushed_as_far_back_as_the_receiver_takes_it(generation: Gene
     other.arg(&cursor).arg("--data-dir").arg(folder.path());
     let refused = finish(other);
     assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
+}
+
+#[tokio::test]
+async fn receiver_of_another_remote_write_version_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
+    store.close().await;
+    // As Prometheus 3 refuses what it is told not to accept.
+    let refuse = async || {
+        let text = "prometheus.WriteRequest protobuf message is not accepted by this server; accepted [io.prometheus.write.v2.Request]";
+        (axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+    };
+    let receiver = crate::monitoring::serve(axum::Router::new().fallback(refuse)).await;
+    let mut push =
+        myhealth(&["export", "remote-write", &format!("http://{receiver}/api/v1/write"), "--daily-only"]);
+    push.arg("--data-dir").arg(folder.path());
+    let output = finish(push);
+    assert!(!output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("does not take Prometheus remote write 1.0"), "{}", said(&output));
+    assert!(said(&output).contains("accepted-protobuf-messages"), "{}", said(&output));
 }
 
 async fn a_token_opens_what_it_is_for_and_nothing_else(generation: Generation) {
@@ -250,6 +281,34 @@ fn manual(language: &str) -> Vec<String> {
         .skip(1)
         .map(|rest| rest.split_once("```").unwrap().0.trim().to_owned())
         .collect()
+}
+
+async fn labels_that_history_does_not_have_are_empty_unless_they_are_external(generation: Generation) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
+    store.close().await;
+    let (_strict, strict) = serve(folder.path(), &[]).await;
+    let told = ["--api.remote-read-external-labels", "cluster,replica"];
+    let (_lenient, lenient) = serve(folder.path(), &told).await;
+    let at = ms("2026-03-01T12:00:00Z");
+    for (api, more, found) in [
+        (&strict, "filter_external_labels: true", 0),
+        (&strict, "filter_external_labels: false", 1),
+        (&lenient, "filter_external_labels: true", 1),
+    ] {
+        let prometheus = Prometheus::start(generation, &[], &read_with_labels(api, more)).await;
+        for (matcher, found) in [
+            ("", found),
+            (",cluster=\"\"", found),
+            (",foo=\"x\"", 0),
+            (",foo=\"\"", found),
+            (",foo!=\"x\"", found),
+        ] {
+            let query = format!("oura_sleep_score{{source=\"history\"{matcher}}}");
+            assert_eq!(prometheus.instant(&query, at).await.len(), found, "{query} {more}");
+        }
+    }
 }
 
 async fn the_queries_of_the_manual_have_answers(generation: Generation) {

@@ -7,7 +7,7 @@ use domain::{Day, DayRange, Metric};
 use jiff::tz::TimeZone;
 use store::Store;
 
-use super::{DAY, HOUR, MINUTE, ms, open, put, remote_read, serve};
+use super::{DAY, HOUR, MINUTE, ms, open, put, put_of, remote_read, serve};
 use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{finish, myhealth, said};
@@ -90,6 +90,9 @@ fn live() -> String {
     text + "# EOF\n"
 }
 
+/// Questions that are compared, on each generation.
+const QUESTIONS: usize = 2_000;
+
 /// A small generator whose questions are the same in every run.
 struct Dice(u64);
 
@@ -126,7 +129,7 @@ fn question(dice: &mut Dice) -> String {
     let offset = dice.of(&["", " offset 1d", " offset 36h", " offset -7h", " @ 1770000000", " @ end()"]);
     let odd =
         dice.of(&[" offset 12h", " offset 7h13m", " offset 95s", " offset -5h", " @ 1769990000 offset 3h"]);
-    match dice.below(20) {
+    match dice.below(30) {
         0 => format!("H{{{name}}}{offset}"),
         1 => format!("{function}_over_time(P{{{name}}}[{days}d]{offset})"),
         2 => format!("H{{{name}}} - avg_over_time(P{{{name}}}[{days}d])"),
@@ -150,6 +153,20 @@ fn question(dice: &mut Dice) -> String {
         15 => format!("max_over_time(abs(H{{{name}}}{odd})[{days}d:{hours}h] offset 5h)"),
         16 => format!("sum_over_time(max_over_time((H{{{name}}}{odd} > 0)[2d:7h])[{days}d:1d])"),
         17 => format!("min_over_time((H{{{name}}}{odd} - H{{{name}}}{offset})[{days}d:{hours}h])"),
+        19 => format!("changes(P{{{name}}}[{days}d]{offset}) + deriv(P{{{name}}}[{days}d]{offset})"),
+        20 => format!("delta(P{{{name}}}[{days}d]) unless on (person) H{{{other}}}{odd}"),
+        21 => format!("absent(H{{{name}}}{offset}) or absent_over_time(P{{{name}}}[{hours}h])"),
+        22 => format!("(H{{{name}}} > bool 70) or on (person) H{{{other}}}{offset}"),
+        23 => format!("{function}_over_time(H{{{name}}}[{days}d:{hours}h] @ end())"),
+        24 => format!("max_over_time({function}_over_time(P{{{name}}}[{hours}h])[{days}d:7h]{offset})"),
+        25 => format!(
+            "avg_over_time((avg_over_time(P{{{name}}}[7d]) - avg_over_time(P{{{name}}}[28d]))[{days}d:1d]{odd})"
+        ),
+        26 => format!("count_values by (person) (\"value\", H{{{name}}}{odd})"),
+        27 => format!(
+            "stddev by (person) (H{{{name}}}) + on (person) quantile by (person) (0.9, H{{{other}}}{offset})"
+        ),
+        28 => format!("last_over_time(((H{{{name}}} offset {hours}h) * 2 + 1)[{days}d:{hours}h] offset 1h)"),
         18 => format!("max_over_time((avg_over_time(P{{{name}}}[3d]{odd}) or on () vector(0))[{days}d:1d])"),
         _ => format!("abs(H{{{name}}} - H{{{name}}} offset {days}d) or vector(-1)"),
     }
@@ -184,6 +201,7 @@ fn same(a: &Answer, b: &Answer) -> bool {
 }
 on_each_generation!(
     remote_read_says_what_blocks_of_the_same_history_say,
+    window_of_days_holds_a_sample_a_day_through_both_clock_changes,
     an_offset_hidden_in_a_subquery_misses_no_day,
     the_export_in_blocks_says_the_same_and_a_correction_shows_at_once,
 );
@@ -196,13 +214,13 @@ async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Genera
     let store = open(folder.path()).await;
     let (live, blocks) = (live(), as_blocks(&store).await);
     let local = Prometheus::start(generation, &[&live, &blocks], "global: {}\n").await;
-    let (_api, address) = serve(folder.path(), &[]).await;
+    let (_api, address) = serve(folder.path(), &["--api.requests-per-second", "0"]).await;
     let remote = Prometheus::start(generation, &[&live], &remote_read(&address)).await;
     let unreduced = remote_read(&address).replace("/prometheus/read", "/prometheus/read?hints=ignore");
     let unreduced = Prometheus::start(generation, &[&live], &unreduced).await;
     let mut dice = Dice(20_260_329);
     let (mut answered, mut samples) = (0, 0);
-    for n in 0..360 {
+    for n in 0..QUESTIONS {
         let question = question(&mut dice);
         let (ours, theirs) = (expand(&question, "", ""), expand(&question, "points_", "held_"));
         // Not on a boundary, where versions of Prometheus differ; one in four on whole hours, where days turn.
@@ -225,10 +243,39 @@ async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Genera
         samples += got.values().map(Vec::len).sum::<usize>();
     }
     assert!(
-        answered > 220 && samples > 15_000,
+        answered > QUESTIONS / 2 && samples > 40 * QUESTIONS,
         "{answered} questions had an answer, {samples} samples in all"
     );
     store.close().await;
+}
+
+async fn window_of_days_holds_a_sample_a_day_through_both_clock_changes(generation: Generation) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    let first: Day = "2025-01-01".parse().unwrap();
+    let zones = [("me", "Europe/Berlin"), ("ann", "America/New_York"), ("bob", "Australia/Lord_Howe")];
+    let days: Vec<(Day, u8)> = (0..430).map(|n| (first.plus(n), u8::try_from(n % 90 + 1).unwrap())).collect();
+    for (name, zone) in zones {
+        put_of(&store, name, zone, &days).await;
+    }
+    store.close().await;
+    let (_api, address) = serve(folder.path(), &[]).await;
+    let prometheus = Prometheus::start(generation, &[], &remote_read(&address)).await;
+    // Whole hours, which midnights are, and a minute beside them.
+    for (start, end) in
+        [("2025-02-05T00:00:00Z", "2026-02-25T00:00:00Z"), ("2025-02-05T00:01:00Z", "2026-02-25T00:01:00Z")]
+    {
+        for (function, days) in [("count", 28.0), ("count", 7.0), ("count", 1.0)] {
+            let query = format!("{function}_over_time(oura_sleep_score{{source=\"history\"}}[{days}d])");
+            let answer = prometheus.range(&query, ms(start), ms(end), HOUR).await;
+            assert_eq!(answer.len(), zones.len(), "{query}");
+            for (labels, samples) in answer {
+                let other = samples.iter().find(|(_, value)| value.to_bits() != f64::to_bits(days));
+                assert_eq!(other, None, "{query} of {labels}");
+                assert!(samples.len() > 9_000, "{}", samples.len());
+            }
+        }
+    }
 }
 
 async fn an_offset_hidden_in_a_subquery_misses_no_day(generation: Generation) {
