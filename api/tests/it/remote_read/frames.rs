@@ -107,6 +107,28 @@ async fn long_series_is_one_frame() {
 }
 
 #[tokio::test]
+async fn panel_of_ten_years_on_its_steps_takes_less_than_a_hundred_kilobytes() {
+    let api = TestApi::with(Vec::new()).await;
+    let first: domain::Day = "2016-01-01".parse().unwrap();
+    let days = (0..3_653_i64).map(|n| score(&first.plus(n).to_string(), u8::try_from(n % 90 + 1).unwrap()));
+    let (collections, documents): (Vec<_>, Vec<_>) = days.unzip();
+    api.put("me", collections[0], documents).await;
+    let (start, end) = (ms("2015-12-31T23:55:00.001Z"), ms("2026-01-01T00:00:00Z"));
+    let hints = Hints { step: 86_400_000, start, end, ..Hints::default() };
+    let query =
+        Query { start, end, matchers: vec![equal("__name__", "oura_sleep_score")], hints: Some(hints) };
+    let bytes = async |parameters: &str| {
+        let body = packed(&ReadRequest { queries: vec![query.clone()], accepted: vec![1] });
+        let request = Request::post(format!("{PATH}{parameters}")).header(header::CONTENT_ENCODING, "snappy");
+        let answer = api.send(request.body(Body::from(body)).unwrap()).await;
+        assert_eq!(frames(&answer).len(), 1);
+        answer.body.len()
+    };
+    let (thin, whole) = (bytes("?hints=steps").await, bytes("").await);
+    assert!(thin < 100_000 && whole > 5 * thin, "{thin} of {whole}");
+}
+
+#[tokio::test]
 async fn series_is_refused_exactly_where_its_reader_refuses_it() {
     let frame = frames(&stream(&api(usize::MAX).await, &[panel("oura_sleep_score")]).await)[0].1;
     let fits = api(frame).await;

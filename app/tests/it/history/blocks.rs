@@ -1,6 +1,7 @@
 //! The same history once by remote read and once in Prometheus' own blocks.
 
 use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
 
 use domain::history::{Calendar, Gauge};
 use domain::{Day, DayRange, Metric};
@@ -109,7 +110,9 @@ impl Dice {
 
 /// A question with `H` where an instant selector reads history and `P` where a range selector does; the name and
 /// further matchers follow in braces.
-fn question(dice: &mut Dice) -> String {
+/// Whether all its evaluations lie on steps comes with it: an offset in a subquery, without a function around it, does not
+/// show in what Prometheus asks.
+fn question(dice: &mut Dice) -> (String, bool) {
     let names = [
         "oura_sleep_score",
         "oura_readiness_score",
@@ -129,7 +132,8 @@ fn question(dice: &mut Dice) -> String {
     let offset = dice.of(&["", " offset 1d", " offset 36h", " offset -7h", " @ 1770000000", " @ end()"]);
     let odd =
         dice.of(&[" offset 12h", " offset 7h13m", " offset 95s", " offset -5h", " @ 1769990000 offset 3h"]);
-    match dice.below(30) {
+    let kind = dice.below(30);
+    let text = match kind {
         0 => format!("H{{{name}}}{offset}"),
         1 => format!("{function}_over_time(P{{{name}}}[{days}d]{offset})"),
         2 => format!("H{{{name}}} - avg_over_time(P{{{name}}}[{days}d])"),
@@ -169,7 +173,8 @@ fn question(dice: &mut Dice) -> String {
         28 => format!("last_over_time(((H{{{name}}} offset {hours}h) * 2 + 1)[{days}d:{hours}h] offset 1h)"),
         18 => format!("max_over_time((avg_over_time(P{{{name}}}[3d]{odd}) or on () vector(0))[{days}d:1d])"),
         _ => format!("abs(H{{{name}}} - H{{{name}}} offset {days}d) or vector(-1)"),
-    }
+    };
+    (text, !(13..=18).contains(&kind))
 }
 
 fn expand(question: &str, points: &str, held: &str) -> String {
@@ -203,6 +208,7 @@ on_each_generation!(
     remote_read_says_what_blocks_of_the_same_history_say,
     window_of_days_holds_a_sample_a_day_through_both_clock_changes,
     an_offset_hidden_in_a_subquery_misses_no_day,
+    panel_and_offset_hidden_in_a_subquery_ask_the_same,
     the_export_in_blocks_says_the_same_and_a_correction_shows_at_once,
 );
 
@@ -218,10 +224,12 @@ async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Genera
     let remote = Prometheus::start(generation, &[&live], &remote_read(&address)).await;
     let unreduced = remote_read(&address).replace("/prometheus/read", "/prometheus/read?hints=ignore");
     let unreduced = Prometheus::start(generation, &[&live], &unreduced).await;
+    let steps = remote_read(&address).replace("/prometheus/read", "/prometheus/read?hints=steps");
+    let steps = Prometheus::start(generation, &[&live], &steps).await;
     let mut dice = Dice(20_260_329);
     let (mut answered, mut samples) = (0, 0);
     for n in 0..QUESTIONS {
-        let question = question(&mut dice);
+        let (question, on_steps) = question(&mut dice);
         let (ours, theirs) = (expand(&question, "", ""), expand(&question, "points_", "held_"));
         // Not on a boundary, where versions of Prometheus differ; one in four on whole hours, where days turn.
         let odd = if dice.below(4) == 0 { 0 } else { 137_421 };
@@ -239,6 +247,10 @@ async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Genera
         assert!(same(&got, &expected), "{ours}\n{when}\n{got:?}\n{expected:?}");
         let whole = ask(&unreduced, &ours).await;
         assert!(same(&got, &whole), "hints change {ours}\n{when}\n{got:?}\n{whole:?}");
+        if on_steps {
+            let fewer = ask(&steps, &ours).await;
+            assert!(same(&got, &fewer), "steps change {ours}\n{when}\n{got:?}\n{fewer:?}");
+        }
         answered += usize::from(!got.is_empty());
         samples += got.values().map(Vec::len).sum::<usize>();
     }
@@ -293,6 +305,39 @@ async fn an_offset_hidden_in_a_subquery_misses_no_day(generation: Generation) {
         let values: Vec<f64> = answer.into_values().flatten().map(|(_, value)| value).collect();
         assert_eq!(values, [10.0], "{query}");
     }
+}
+
+/// Why samples on the steps alone are not what is answered unless it is asked for: two queries of which one is evaluated
+/// at midnight and the other at noon ask the same.
+async fn panel_and_offset_hidden_in_a_subquery_ask_the_same(generation: Generation) {
+    let asked: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let kept = asked.clone();
+    let keep = async move |body: axum::body::Bytes| {
+        kept.lock().unwrap().push(body.to_vec());
+        axum::http::StatusCode::BAD_REQUEST
+    };
+    let recorder = crate::monitoring::serve(axum::Router::new().fallback(keep)).await;
+    let prometheus = Prometheus::start(generation, &[], &remote_read(&recorder)).await;
+    let series = "oura_sleep_score{source=\"history\"}";
+    let query = |path: &str, parameters: &[(&str, String)]| {
+        let url = format!("{}/api/v1/{path}", prometheus.url);
+        crate::process::http().get(reqwest::Url::parse_with_params(&url, parameters).unwrap()).send()
+    };
+    let panel = [
+        ("query", series.to_owned()),
+        ("start", "2026-02-05T00:00:00Z".to_owned()),
+        ("end", "2026-02-15T00:00:00Z".to_owned()),
+        ("step", "1d".to_owned()),
+    ];
+    query("query_range", &panel).await.unwrap();
+    let hidden = [
+        ("query", format!("count_over_time(({series} offset 12h and on () vector(1))[10d:1d])")),
+        ("time", "2026-02-15T12:00:00Z".to_owned()),
+    ];
+    query("query", &hidden).await.unwrap();
+    let asked = asked.lock().unwrap();
+    assert_eq!(asked.len(), 2);
+    assert_eq!(asked[0], asked[1]);
 }
 
 async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once(generation: Generation) {
