@@ -1,6 +1,6 @@
 //! What stands between the network and the handlers: how much one address may ask ([`limit`]), how a body is received
-//! ([`body`]), how many questions run at a time and what happens when the database is gone ([`relief`]), what is answered
-//! from memory ([`memory`]), and what need not be sent again ([`conditional`]). None of it knows what is asked. What has
+//! ([`body`]), how many questions run at a time and what happens when the database is gone ([`relief`]), which pages may
+//! send something ([`origin`]), what is answered from memory ([`memory`]), and what need not be sent again ([`conditional`]). None of it knows what is asked. What has
 //! places for so many is shared between clients: [`seats`], [`concurrency`].
 
 pub(crate) mod body;
@@ -11,6 +11,7 @@ pub(crate) mod gzip;
 pub(crate) mod limit;
 pub(crate) mod memory;
 pub(crate) mod metrics;
+pub mod origin;
 pub(crate) mod relief;
 mod seats;
 
@@ -52,7 +53,14 @@ pub struct Settings {
     pub origins: Vec<HeaderValue>,
     /// Most bytes of answers kept; 0: none are.
     pub memory: u64,
+    /// Most bytes of a frame of a streamed remote read, which is a series.
+    pub frame_bytes: usize,
+    /// Labels that a Prometheus adds to every remote read, its `external_labels`: no condition.
+    pub external_labels: Vec<String>,
 }
+
+/// What Prometheus' `chunked_read_limit` is unless set; Thanos and vmctl have it built in.
+pub const FRAME_BYTES: usize = 50_000_000;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -62,6 +70,8 @@ impl Default for Settings {
             proxies: Proxies::default(),
             origins: Vec::new(),
             memory: 32 << 20,
+            frame_bytes: FRAME_BYTES,
+            external_labels: Vec::new(),
         }
     }
 }
@@ -79,6 +89,8 @@ struct Inner {
     exports: Seats,
     relief: Relief,
     memory: Memory,
+    frame_bytes: usize,
+    external_labels: Vec<String>,
     known: Cache<Proof, Access>,
     metrics: Metrics,
 }
@@ -108,6 +120,8 @@ impl Edges {
             exports: export::seats(),
             relief: Relief::new(databases),
             memory: Memory::new(settings.memory),
+            frame_bytes: settings.frame_bytes,
+            external_labels: settings.external_labels,
             known: Cache::builder().max_capacity(PROOFS).time_to_live(BELIEVED).build(),
             metrics,
         }))
@@ -126,6 +140,19 @@ impl Edges {
     /// Seats of exports that are being sent.
     pub(crate) fn exports(&self) -> &Seats {
         &self.0.exports
+    }
+
+    /// Pages of these may send what others may not.
+    pub(crate) fn origins(&self) -> &[HeaderValue] {
+        &self.0.origins
+    }
+
+    pub(crate) fn frame_bytes(&self) -> usize {
+        self.0.frame_bytes
+    }
+
+    pub(crate) fn external_labels(&self) -> &[String] {
+        &self.0.external_labels
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {

@@ -102,7 +102,7 @@ pub(crate) enum Error {
     )]
     ManyJobs,
     /// 403: a page of another origin.
-    #[error("a page of another origin may not open this WebSocket")]
+    #[error("pages of another origin may not send this; --api.cors-origins lists those that may")]
     ForeignOrigin,
     /// 426.
     #[error("this path is a WebSocket; /events beside it is plain HTTP")]
@@ -330,7 +330,7 @@ pub(crate) enum Failures {
     /// No token, or one that is not in force.
     #[response(status = 401, content_type = "application/problem+json")]
     Unauthorized(Problem),
-    /// The token does not have the scope.
+    /// The token does not have the scope, or a page of another origin sends the request.
     #[response(status = 403, content_type = "application/problem+json")]
     Forbidden(Problem),
     /// The body did not come in time: 10 seconds, 20 for `/api/v1/ingest`.

@@ -20,7 +20,7 @@ use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::access;
-use crate::edges::{body, conditional, gzip, limit, memory, relief};
+use crate::edges::{body, conditional, gzip, limit, memory, origin, relief};
 use crate::error::{Error, PROBLEM_JSON};
 use crate::state::State;
 
@@ -42,15 +42,16 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 
 /// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
 /// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
-/// an answer in the one shape for errors. Inside that an address may ask so much, and the handler may panic or hang without
-/// anyone else noticing. Then the caller is authenticated, the body is received, and only then is there a turn for the handler
-/// ([`turns`]). Answers that stream pass through all of it as they come.
+/// an answer in the one shape for errors. Inside that foreign pages are refused, an address may ask so much, and the handler
+/// may panic or hang without anyone else noticing. Then the caller is authenticated, the body is received, and only then is
+/// there a turn for the handler ([`turns`]). Answers that stream pass through all of it as they come.
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
     let router = turns(router, state)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(state.clone(), relief::relieve))
         .layer(from_fn_with_state(state.clone(), limit::limit))
         .layer(from_fn(refuse_nul))
+        .layer(from_fn_with_state(state.clone(), origin::guard))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
         .layer(from_fn(conditional::answer))

@@ -28,10 +28,11 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::history::Question;
+use self::matcher::{Matchers, Patterns};
 use self::sink::{Frames, Message};
 use self::turns::Turns;
-use self::view::{LOOKBACK_MS, Window};
-use self::wire::{ReadRequest, ResponseType};
+use self::view::{Hints, LOOKBACK_MS, Window};
+use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::Query;
@@ -46,7 +47,7 @@ const MAX_QUESTION: usize = 256 * 1024;
 /// Most queries in one question; Prometheus sends one.
 const MAX_QUERIES: usize = 32;
 
-/// Frames made ahead of a slow reader.
+/// Frames made ahead of a slow reader, or segments of a long one.
 const AHEAD: usize = 2;
 
 pub(crate) fn router() -> OpenApiRouter<State> {
@@ -60,18 +61,11 @@ struct Params {
     /// How far Prometheus looks back, in seconds: its `--query.lookback-delta`, when that is not five minutes.
     #[param(example = 300, minimum = 10, maximum = 86400)]
     lookback: Option<i64>,
-    /// `ignore` answers with every sample that any evaluation could need, which is slower and says the same.
+    /// `ignore` answers with every sample that any evaluation could need, which is slower and says the same; `steps` with
+    /// those on the steps alone, which is quicker, and finds nothing in a subquery that hides an offset.
     #[serde(default)]
     #[param(inline, example = "ignore")]
     hints: Hints,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum Hints {
-    #[default]
-    Use,
-    Ignore,
 }
 
 /// Prometheus remote read: every number of history as a series with `source="history"`.
@@ -105,14 +99,22 @@ async fn read_history(
     };
     let request = unpack(&body)?;
     let kind = response_type(&request)?;
-    let questions = questions(request, lookback, params.hints == Hints::Ignore)?;
+    let patterns = Patterns::of(&request)?;
     let turn = turns.take(kind).await?;
     let mut people = access.people(&state.store).await?;
+    let names = people.iter().map(|person| person.name.to_string()).collect();
+    let resolved = turns.resolve(patterns, names).await?;
+    let matchers = |matchers| Matchers::new(matchers, &resolved, state.edges.external_labels());
+    let questions = questions(request, matchers, lookback, params.hints)?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
         ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
-        ResponseType::StreamedXorChunks => Ok(chunks(state.store, people, questions, turn)),
+        ResponseType::StreamedXorChunks => {
+            let limit = state.edges.frame_bytes();
+            let make = |out| Frames::new(out, turns, limit);
+            chunks(state.store, people, questions, turn, make).await
+        }
     }
 }
 
@@ -128,7 +130,12 @@ fn unpack(body: &[u8]) -> Result<ReadRequest, Error> {
     }
     let plain = snap::raw::Decoder::new().decompress_vec(body);
     let plain = plain.map_err(|_| refused("the body is not compressed with snappy, or is cut short"))?;
-    ReadRequest::decode(plain.as_slice()).map_err(|_| refused("the body is no prometheus.ReadRequest"))
+    let request = ReadRequest::decode(plain.as_slice());
+    let request = request.map_err(|_| refused("the body is no prometheus.ReadRequest"))?;
+    if request.queries.len() > MAX_QUERIES {
+        return Err(refused("a question has at most 32 queries"));
+    }
+    Ok(request)
 }
 
 /// The first type in the asker's order that this service knows.
@@ -143,15 +150,13 @@ fn response_type(request: &ReadRequest) -> Result<ResponseType, Error> {
 /// One entry per query; a query with an empty window has nothing to answer.
 fn questions(
     request: ReadRequest,
+    matchers: impl Fn(Vec<LabelMatcher>) -> Result<Matchers, Error>,
     lookback: i64,
-    ignore_hints: bool,
+    use_of_hints: Hints,
 ) -> Result<Vec<Option<Question>>, Error> {
-    if request.queries.len() > MAX_QUERIES {
-        return Err(refused("a question has at most 32 queries"));
-    }
     let question = |query: wire::Query| {
-        let window = Window::new(&query, lookback, ignore_hints);
-        let matchers = matcher::Matchers::new(query.matchers)?;
+        let window = Window::new(&query, lookback, use_of_hints);
+        let matchers = matchers(query.matchers)?;
         Ok(window.map(|window| Question { window, matchers }))
     };
     request.queries.into_iter().map(question).collect()
@@ -188,17 +193,18 @@ fn held(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
     Body::from_stream(stream::iter(pieces.into_iter().map(piece)))
 }
 
-/// What fails after the first frame can only be told by ending the stream before its end.
-fn chunks(
+/// What fails before the first frame is a response of its own; after it, the stream can only end early.
+async fn chunks(
     store: Store,
     people: Vec<Person>,
     questions: Vec<Option<Question>>,
     turn: OwnedSemaphorePermit,
-) -> Response {
+    make: impl FnOnce(mpsc::Sender<Bytes>) -> Frames,
+) -> Result<Response, Error> {
     let (out, frames) = mpsc::channel(AHEAD);
+    let mut sink = make(out);
     let maker = tokio::spawn(async move {
         let _turn = turn;
-        let mut sink = Frames::new(out);
         for (n, question) in questions.iter().enumerate() {
             sink.begin_result(n);
             if let Some(question) = question {
@@ -209,7 +215,19 @@ fn chunks(
     });
     let headers =
         [(header::CONTENT_TYPE, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")];
-    (headers, Body::from_stream(followed(frames, maker))).into_response()
+    Ok((headers, begun(frames, maker).await?).into_response())
+}
+
+/// The body, once its first bytes or its end are there.
+async fn begun(
+    mut frames: mpsc::Receiver<Bytes>,
+    maker: JoinHandle<Result<(), Error>>,
+) -> Result<Body, Error> {
+    let Some(first) = frames.recv().await else {
+        maker.await.map_err(|_| Error::Panic)??;
+        return Ok(Body::empty());
+    };
+    Ok(Body::from_stream(stream::iter([Ok(first)]).chain(followed(frames, maker))))
 }
 
 /// Frames as they are made. An answer that fails, or whose maker panics, must not look complete.
@@ -224,8 +242,12 @@ fn followed(
         let error: Box<dyn std::error::Error + Send + Sync> = match maker?.await {
             Ok(Ok(())) => return None,
             Ok(Err(Error::Gone)) => Error::Gone.into(),
+            Ok(Err(error @ (Error::RemoteRead(_) | Error::Busy))) => {
+                tracing::warn!(reason = %error, "streamed response ended early");
+                error.into()
+            }
             Ok(Err(error)) => {
-                tracing::error!(error = store::causes(&error), "a streamed answer ended early");
+                tracing::error!(error = store::causes(&error), "streamed response ended early");
                 error.into()
             }
             Err(panic) => panic.into(),
@@ -275,5 +297,21 @@ mod tests {
         assert_eq!(ends(|| Err(Error::Gone)).await, [true]);
         assert_eq!(ends(|| Err(Error::Panic)).await, [true]);
         assert_eq!(ends(|| panic!("in the middle")).await, [true]);
+    }
+
+    #[tokio::test]
+    async fn failure_before_the_first_frame_is_the_response() {
+        let ends = async |end: fn() -> Result<(), Error>| {
+            let (out, frames) = mpsc::channel(AHEAD);
+            let maker = tokio::spawn(async move {
+                let _out = out;
+                end()
+            });
+            begun(frames, maker).await
+        };
+        assert!(axum::body::to_bytes(ends(|| Ok(())).await.unwrap(), 1).await.unwrap().is_empty());
+        let refused = ends(|| Err(Error::RemoteRead("too long".to_owned()))).await;
+        assert!(matches!(refused, Err(Error::RemoteRead(_))));
+        assert!(matches!(ends(|| panic!("at the beginning")).await, Err(Error::Panic)));
     }
 }

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
+use api::edges::origin::is_cross_origin;
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 
@@ -43,12 +45,21 @@ pub(crate) fn router(metrics: Router, api: Option<Router>, own: Own, telemetry_p
         .route("/-/healthy", routing::get(|| async { "healthy\n" }))
         .route("/-/ready", routing::get(ready))
         .route("/-/reload", routing::post(reload).put(reload))
+        .route_layer(from_fn(refuse_foreign_pages))
         .with_state(own)
         .merge(metrics);
     match api {
         Some(api) => router.merge(api),
         None => router,
     }
+}
+
+/// No page but this process's own makes it do anything; what the API allows others is the API's own.
+async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
+    if is_cross_origin(request.method(), request.headers(), &[]) {
+        return (StatusCode::FORBIDDEN, "pages of another origin may not send this\n").into_response();
+    }
+    next.run(request).await
 }
 
 /// Reads the files of the listeners again.

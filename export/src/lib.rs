@@ -45,6 +45,15 @@ pub enum Error {
         /// What it said, cut.
         said: String,
     },
+    /// The receiver does not take this version of remote write.
+    #[error(
+        "the receiver does not take Prometheus remote write 1.0 (415): {said}; let it accept prometheus.WriteRequest, \
+         in Prometheus by --web.remote-write-receiver.accepted-protobuf-messages"
+    )]
+    Protocol {
+        /// What it said, cut.
+        said: String,
+    },
     /// The receiver refuses whoever asks, or is none.
     #[error("the receiver refuses with {status}: {said}; check its address and token")]
     Refused {

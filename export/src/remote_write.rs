@@ -226,6 +226,9 @@ impl Receiver {
                     if let Some(refusal) = final_refusal(status, &said) {
                         return Ok(Some(refusal));
                     }
+                    if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                        return Err(Error::Protocol { said });
+                    }
                     let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
                     let status = status.as_u16();
                     if !again {

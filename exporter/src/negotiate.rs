@@ -23,6 +23,25 @@ impl Format {
         })
     }
 
+    /// With how names are escaped, to a client that asks for it: it reads a response of OpenMetrics 1.0 that does not say so
+    /// as one with underscores. Names here are of the old set of characters, which only `dots` would change.
+    pub(crate) fn content_type_for(self, headers: &HeaderMap) -> HeaderValue {
+        let scheme = match self {
+            Self::Text => None,
+            Self::OpenMetrics => asked_for_openmetrics(headers).find_map(|parameters| {
+                parameters.split(';').find_map(|part| part.trim().strip_prefix("escaping="))
+            }),
+        };
+        HeaderValue::from_static(match scheme {
+            None => return self.content_type(),
+            Some("allow-utf-8") => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=allow-utf-8"
+            }
+            Some("values") => "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values",
+            Some(_) => "application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores",
+        })
+    }
+
     /// What ends the text.
     pub(crate) const fn end(self) -> &'static str {
         match self {
@@ -35,12 +54,17 @@ impl Format {
 /// Whether a client asks for OpenMetrics, by name and without refusing it. A scraper that knows the format prefers it,
 /// so the order of preference does not matter.
 fn accepts_openmetrics(headers: &HeaderMap) -> bool {
-    items(headers, &header::ACCEPT).any(|item| {
-        let mut parts = item.split(';').map(str::trim);
-        let named =
-            parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/openmetrics-text"));
+    asked_for_openmetrics(headers).next().is_some()
+}
+
+/// The parameters of each item that asks for a version of OpenMetrics that is written here.
+fn asked_for_openmetrics(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    items(headers, &header::ACCEPT).filter_map(|item| {
+        let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+        let parts = parameters.split(';').map(str::trim);
         let version = parts.clone().find_map(|part| part.strip_prefix("version=")).unwrap_or("1.0.0");
-        named && !refused(parts) && matches!(version, "1.0.0" | "0.0.1")
+        let named = name.trim().eq_ignore_ascii_case("application/openmetrics-text");
+        (named && !refused(parts) && matches!(version, "1.0.0" | "0.0.1")).then_some(parameters)
     })
 }
 
@@ -92,6 +116,31 @@ mod tests {
         check(";;,,q=;version", false);
         check("\u{fffd}", false);
         assert!(!accepts_openmetrics(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn escaping_is_named_to_clients_that_ask_for_it() {
+        let check = |accept: &str, expected: &str| {
+            let headers = headers(header::ACCEPT, accept);
+            assert_eq!(Format::of(&headers).content_type_for(&headers), expected, "{accept}");
+        };
+        let plain = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        check("application/openmetrics-text", plain);
+        for (asked, named) in [
+            ("allow-utf-8", "allow-utf-8"),
+            ("values", "values"),
+            ("dots", "underscores"),
+            ("x", "underscores"),
+        ] {
+            let accept =
+                format!("application/openmetrics-text; version=1.0.0;escaping={asked};q=0.6,*/*;q=0.1");
+            check(&accept, &format!("{plain}; escaping={named}"));
+        }
+        check(
+            "application/openmetrics-text;version=2.0.0;escaping=values,application/openmetrics-text",
+            plain,
+        );
+        check("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain; version=0.0.4; charset=utf-8");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use axum::extract::{Query, Request, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use bytes::Bytes;
@@ -80,7 +80,7 @@ async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Respons
         Ok(wanted) => match &scrape.exporter {
             Some(exporter) => {
                 let lines = exporter.body().collections(&wanted.collections);
-                some(lines, Format::of(headers), accepts_gzip(headers)).await
+                some(lines, headers).await
             }
             None => Wrong::NoGauges.into_response(),
         },
@@ -97,15 +97,18 @@ async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response 
     };
     let headers = request.headers();
     match exporter.body().person(&target, &wanted.collections) {
-        Some(lines) => some(lines, Format::of(headers), accepts_gzip(headers)).await,
+        Some(lines) => some(lines, headers).await,
         None => Wrong::Nobody.into_response(),
     }
 }
 
 impl Scrape {
     fn respond(&self, headers: &HeaderMap) -> Result<Response, std::fmt::Error> {
-        let kept = self.everything(Format::of(headers))?;
-        Ok(kept.answer.response(accepts_gzip(headers), &self.press))
+        let format = Format::of(headers);
+        let kept = self.everything(format)?;
+        let mut response = kept.answer.response(accepts_gzip(headers), &self.press);
+        response.headers_mut().insert(header::CONTENT_TYPE, format.content_type_for(headers));
+        Ok(response)
     }
 
     /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
@@ -129,11 +132,17 @@ impl Scrape {
 }
 
 /// An answer of some lines, made for this request.
-async fn some(mut lines: Vec<Bytes>, format: Format, gzip: bool) -> Response {
+async fn some(mut lines: Vec<Bytes>, headers: &HeaderMap) -> Response {
+    let (format, gzip) = (Format::of(headers), accepts_gzip(headers));
+    let content_type = format.content_type_for(headers);
     lines.push(Bytes::from_static(format.end().as_bytes()));
     let length: usize = lines.iter().map(Bytes::len).sum();
     // A press of its own: no scrape waits until this is done.
-    let make = move || Answer::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
+    let make = move || {
+        let mut response = Answer::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
+        response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+        response
+    };
     if length < LONG {
         return make();
     }

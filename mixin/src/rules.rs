@@ -79,7 +79,8 @@ pub(crate) struct Alert {
     pub(crate) proof: Proof,
 }
 
-/// A world in which the alert is silent at one moment and fires at the next.
+/// A world in which the alert is silent at one moment and fires at a later one. A sample on the edge of a window counts in
+/// Prometheus 2 and not in 3, as none of history's does: neither moment depends on one.
 pub(crate) struct Proof {
     /// Series, and their values from time 0 on, one a step of the test file.
     pub(crate) series: Vec<(String, String)>,

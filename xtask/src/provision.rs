@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::go_tools::Tool;
 use crate::postgres::{self, Server};
 use crate::{apt, programs, python};
 
@@ -45,10 +46,23 @@ const PROGRAMS: [Program; 5] = [
     Program { variable: "MYHEALTH_TEST_CHROMIUM", name: "chromium", package: "chromium" },
 ];
 
+/// Programs of today's Prometheus and Alertmanager, beside Debian's: the variable, and where it is built.
+const CURRENT: [(&str, Tool, &str); 4] = [
+    ("MYHEALTH_TEST_CURRENT_PROMETHEUS", Tool::Prometheus, "prometheus"),
+    ("MYHEALTH_TEST_CURRENT_PROMTOOL", Tool::Prometheus, "promtool"),
+    ("MYHEALTH_TEST_CURRENT_ALERTMANAGER", Tool::Alertmanager, "alertmanager"),
+    ("MYHEALTH_TEST_CURRENT_AMTOOL", Tool::Alertmanager, "amtool"),
+];
+
+/// Tests whose path contains this need [`CURRENT`].
+pub(crate) const CURRENT_TESTS: &str = "current::";
+
 /// Everything is there, for as long as this lives.
 pub(crate) struct Provisioned {
     /// What the tests read: name and value.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Whether today's Prometheus and Alertmanager are among them. They are not where nothing can build them.
+    pub(crate) has_current: bool,
     postgres: Option<Server>,
 }
 
@@ -56,6 +70,10 @@ pub(crate) fn main(_: &Args) -> Result<()> {
     let mut provisioned = provision()?;
     for (name, value) in &provisioned.variables {
         println!("export {name}={value}");
+    }
+    if !provisioned.has_current {
+        println!("# {}", without_current());
+        println!("# `cargo test` leaves them out with `-- --skip {CURRENT_TESTS}`.");
     }
     let Some(server) = &mut provisioned.postgres else { return Ok(()) };
     println!("# PostgreSQL runs until Ctrl-C.");
@@ -73,6 +91,9 @@ pub(crate) fn provision() -> Result<Provisioned> {
             .with_context(|| format!("package `{package}` is installed but `{name}` is not on the path"))?;
         variables.push((variable, value));
     }
+    let current = current()?;
+    let has_current = current.is_some();
+    variables.extend(current.into_iter().flatten());
     let python = programs::variable(PYTHON).map_or_else(python::with_readers, Ok)?;
     variables.push((PYTHON, python));
     let (url, postgres) = match programs::variable(POSTGRES_URL) {
@@ -80,7 +101,32 @@ pub(crate) fn provision() -> Result<Provisioned> {
         None => start_postgres()?,
     };
     variables.push((POSTGRES_URL, url));
-    Ok(Provisioned { variables, postgres })
+    Ok(Provisioned { variables, has_current, postgres })
+}
+
+/// Builds what no variable names; `None` where that takes Go and there is none.
+fn current() -> Result<Option<Vec<(&'static str, String)>>> {
+    let named = CURRENT.map(|(variable, _, _)| programs::variable(variable));
+    if named.iter().any(Option::is_none) && programs::find("go").is_none() {
+        return Ok(None);
+    }
+    let program = |((variable, tool, name), named): ((_, Tool, &str), Option<String>)| {
+        let path = match named {
+            Some(path) => path,
+            None => tool.folder()?.join(name).display().to_string(),
+        };
+        Ok((variable, path))
+    };
+    CURRENT.into_iter().zip(named).map(program).collect::<Result<_>>().map(Some)
+}
+
+/// What is said where today's programs are not there.
+pub(crate) fn without_current() -> String {
+    format!(
+        "NOT RUN: the tests on today's Prometheus and Alertmanager (their names contain `{CURRENT_TESTS}`): Go is missing; \
+         those on Debian's run. Install Go 1.21 or newer (https://go.dev/dl), or name the programs in {}.",
+        CURRENT.map(|(variable, _, _)| variable).join(", ")
+    )
 }
 
 fn start_postgres() -> Result<(String, Option<Server>)> {

@@ -77,20 +77,8 @@ pub(crate) fn check() -> Result<()> {
 pub(crate) fn lint(args: &LintArgs) -> Result<()> {
     check()?;
     let config = Config::default();
-    let promtool = promtool()?;
-    let expressions = tempfile::Builder::new().suffix(".yaml").tempfile()?;
-    std::fs::write(expressions.path(), mixin::expressions_as_rules(&config))?;
-    let check = |arguments: &[&str]| {
-        run::quietly(
-            Command::new(&promtool).current_dir(run::root()).args(arguments),
-            "fix the expression in mixin/src",
-        )
-    };
-    check(&["check", "rules", &expressions.path().display().to_string()])?;
+    check_expressions(&promtool()?, &config)?;
     let alert_files = mixin::alert_files(&config);
-    for file in &alert_files {
-        check(&["check", "rules", &format!("alerts/{}.yaml", file.name)])?;
-    }
     let dashboards = mixin::dashboards(&config);
     if args.types {
         types::check(&dashboards)?;
@@ -100,6 +88,23 @@ pub(crate) fn lint(args: &LintArgs) -> Result<()> {
         dashboards.iter().map(|dashboard| dashboard.panels).sum::<usize>(),
         alert_files.iter().map(|file| file.alerts.len()).sum::<usize>()
     );
+    Ok(())
+}
+
+/// Whether this promtool reads the expressions of all dashboards and rules.
+fn check_expressions(promtool: &str, config: &Config) -> Result<()> {
+    let expressions = tempfile::Builder::new().suffix(".yaml").tempfile()?;
+    std::fs::write(expressions.path(), mixin::expressions_as_rules(config))?;
+    let check = |arguments: &[&str]| {
+        run::quietly(
+            Command::new(promtool).current_dir(run::root()).args(arguments),
+            "fix the expression in mixin/src",
+        )
+    };
+    check(&["check", "rules", &expressions.path().display().to_string()])?;
+    for file in mixin::alert_files(config) {
+        check(&["check", "rules", &format!("alerts/{}.yaml", file.name)])?;
+    }
     Ok(())
 }
 

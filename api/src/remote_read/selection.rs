@@ -60,10 +60,11 @@ pub(super) fn daily(rows: &[Selected]) -> impl Iterator<Item = &'static Metric> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote_read::matcher::Resolved;
 
     #[test]
     fn series_come_in_the_order_of_their_labels() {
-        let matchers = Matchers::new(Vec::new()).unwrap();
+        let matchers = Matchers::new(Vec::new(), &Resolved::default(), &[]).unwrap();
         let mut met = Vec::new();
         for group in groups(&matchers) {
             for person in ["ann", "me"] {

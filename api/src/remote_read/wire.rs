@@ -75,21 +75,16 @@ pub(crate) struct Label {
     pub(crate) value: String,
 }
 
-/// One frame of a streamed answer.
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct ChunkedReadResponse {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) chunked_series: Vec<ChunkedSeries>,
-    #[prost(int64, tag = "2")]
-    pub(crate) query_index: i64,
-}
-
-#[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct ChunkedSeries {
-    #[prost(message, repeated, tag = "1")]
-    pub(crate) labels: Vec<Label>,
-    #[prost(message, repeated, tag = "2")]
-    pub(crate) chunks: Vec<Chunk>,
+/// Fields of `ChunkedReadResponse` and of its `ChunkedSeries`, which are encoded as they grow.
+pub(crate) mod chunked {
+    /// In the response: one series.
+    pub(crate) const SERIES: u32 = 1;
+    /// In the response: which query it answers.
+    pub(crate) const QUERY_INDEX: u32 = 2;
+    /// In the series: [`super::Label`], repeated.
+    pub(crate) const LABELS: u32 = 1;
+    /// In the series: [`super::Chunk`], repeated.
+    pub(crate) const CHUNKS: u32 = 2;
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -157,11 +157,14 @@ impl Bits {
         }
     }
 
-    /// What does not fit the last byte begins the next, which is there even if all fits: so does Prometheus.
+    /// What does not fit the last byte begins the next.
     fn byte(&mut self, byte: u8) {
-        self.make_room();
-        self.or(byte >> (8 - self.free));
-        self.bytes.push(byte.checked_shl(self.free).unwrap_or_default());
+        if self.free == 0 {
+            self.bytes.push(byte);
+        } else {
+            self.or(byte >> (8 - self.free));
+            self.bytes.push(byte << self.free);
+        }
     }
 
     fn make_room(&mut self) {

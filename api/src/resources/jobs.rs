@@ -223,7 +223,6 @@ async fn create_job(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Error> {
-    // What a page of another origin may send without being asked has another type.
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Error::MediaType);

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::{Method, Request};
 
-use crate::test_api::{Answer, TestApi, problem};
+use crate::test_api::{Answer, DESCRIPTION, TestApi, problem};
 
 async fn from(api: &TestApi, peer: &str, headers: &[(&str, &str)], path: &str) -> Answer {
     let peer: SocketAddr = format!("{peer}:5000").parse().unwrap();
@@ -102,6 +102,49 @@ async fn only_listed_origins_may_read_answers_in_a_browser() {
     let closed = TestApi::empty().await;
     let answer = from(&closed, "1.2.3.4", &[("origin", "https://grafana.example.org")], PEOPLE).await;
     assert_eq!((answer.status.as_u16(), answer.header("access-control-allow-origin")), (200, None));
+}
+
+#[tokio::test]
+async fn every_operation_that_changes_something_is_refused_to_foreign_pages() {
+    let set = |settings: &mut api::edges::Settings| {
+        settings.origins = vec!["https://grafana.example.org".parse().unwrap()];
+    };
+    let api = TestApi::edged(set, api::Anonymous::Allowed).await;
+    let mut operations = vec![("GET".to_owned(), "/api/v1/jobs/x/socket".to_owned())];
+    for (path, methods) in DESCRIPTION["paths"].as_object().unwrap() {
+        let methods = methods.as_object().unwrap().keys().map(|method| method.to_uppercase());
+        operations.extend(methods.filter(|method| method != "GET").map(|method| (method, path.clone())));
+    }
+    assert!(operations.len() > 5, "{operations:?}");
+    for (method, path) in &operations {
+        let send = async |headers: &[(&str, &str)]| {
+            let mut request = Request::builder().method(method.as_str()).uri(path);
+            request = request.header("host", "127.0.0.1:8872").header("upgrade", "websocket");
+            // What a page can send without asking first.
+            request = request.header("content-type", "text/plain");
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            api.send(request.body(Body::empty()).unwrap()).await
+        };
+        for foreign in [
+            [("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")].as_slice(),
+            &[("origin", "http://127.0.0.1:3000")],
+            &[("origin", "null")],
+        ] {
+            let detail = problem(&send(foreign).await, 403, path);
+            assert!(detail.contains("--api.cors-origins"), "{detail}");
+        }
+        for known in [
+            [("origin", "https://grafana.example.org"), ("sec-fetch-site", "cross-site")].as_slice(),
+            &[("origin", "http://127.0.0.1:8872"), ("sec-fetch-site", "same-origin")],
+            &[],
+        ] {
+            let answer = send(known).await;
+            let text = String::from_utf8_lossy(&answer.body);
+            assert!(!text.contains("another origin"), "{method} {path} {known:?}: {text}");
+        }
+    }
 }
 
 #[tokio::test]

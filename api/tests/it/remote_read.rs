@@ -1,6 +1,7 @@
 //! Remote read at the boundary of HTTP: what comes broken is refused in words, and never by a 5xx.
 
 mod crowd;
+mod frames;
 mod people;
 
 use axum::body::Body;
@@ -212,6 +213,17 @@ async fn what_cannot_be_read_is_refused_in_words() {
     let many = vec![Query::default(); 33];
     check(packed(&ReadRequest { queries: many, accepted: Vec::new() }), "32 queries").await;
     check(packed(&ReadRequest { queries: Vec::new(), accepted: vec![7] }), "STREAMED_XOR_CHUNKS").await;
+    // Each a megabyte once compiled.
+    let bomb = |n: usize| {
+        let matchers =
+            (0..64).map(|m| Matcher { kind: 2, ..equal("__name__", &format!(r"\pL{{16}}{n:02}{m:02}")) });
+        Query { start: 0, end: 1 << 41, matchers: matchers.collect(), hints: None }
+    };
+    check(
+        packed(&ReadRequest { queries: (0..32).map(bomb).collect(), accepted: Vec::new() }),
+        "32 different",
+    )
+    .await;
     problem(&post(&api, vec![0; 20_000]).await, 413, "a body too large");
     problem(&api.ask(axum::http::Method::GET, PATH).await, 405, "GET");
     let detail = problem(
@@ -228,6 +240,21 @@ async fn a_pattern_made_to_take_for_ever_is_answered_at_once() {
     let matchers = vec![Matcher { kind: 2, ..equal("__name__", "(o+|o+o+)+(u*)*x") }];
     let query = Query { start: i64::MIN, end: i64::MAX, matchers, hints: None };
     assert!(read(&api, vec![query]).await[0].series.is_empty());
+}
+
+#[tokio::test]
+async fn equal_patterns_of_a_request_are_compiled_once() {
+    let api = TestApi::with(vec![score("2026-03-29", 80)]).await;
+    let matcher = |name: &str, pattern: &str| Matcher { kind: 2, ..equal(name, pattern) };
+    let heavy = vec![matcher("__name__", r"\pL{16}"); 64];
+    let query = |matchers| Query { start: i64::MIN, end: i64::MAX, matchers, hints: None };
+    let mut queries = vec![query(heavy.clone()); 31];
+    queries.push(query(vec![Matcher { kind: 3, ..heavy[0].clone() }, equal("__name__", "oura_sleep_score")]));
+    let results = read(&api, queries).await;
+    assert!(results[..31].iter().all(|result| result.series.is_empty()));
+    assert_eq!(results[31].series.len(), 1);
+    let two = vec![matcher("__name__", "oura_sleep_scor."), matcher("person", "m[a-z]")];
+    assert_eq!(read(&api, vec![query(two)]).await[0].series.len(), 1);
 }
 
 #[tokio::test]

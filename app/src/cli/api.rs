@@ -8,6 +8,7 @@ use api::edges::Forwarded;
 use axum::http::HeaderValue;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::Pseudonym;
+use domain::history::Gauge;
 use ipnet::IpNet;
 
 use super::StoreArgs;
@@ -58,6 +59,25 @@ pub(crate) struct EdgeArgs {
         value_parser = clap::value_parser!(u32).range(0..=65_536)
     )]
     pub(crate) cache_mebibytes: u32,
+    /// Most bytes of a series in a streamed remote read, which is one frame: Prometheus refuses larger ones than its
+    /// `chunked_read_limit`. Four of this size are held in memory at a time.
+    #[arg(
+        long = "api.remote-read-frame-bytes",
+        env = "MYHEALTH_API_REMOTE_READ_FRAME_BYTES",
+        default_value_t = u32::try_from(api::edges::FRAME_BYTES).expect("BUG: a constant that fits"),
+        value_parser = clap::value_parser!(u32).range(65_536..=1_073_741_824)
+    )]
+    pub(crate) remote_read_frame_bytes: u32,
+    /// Labels that Prometheus adds to every remote read (its `external_labels`) and that are no condition here; names
+    /// only. Not needed with `filter_external_labels: false` in its `remote_read`.
+    #[arg(
+        long = "api.remote-read-external-labels",
+        env = "MYHEALTH_API_REMOTE_READ_EXTERNAL_LABELS",
+        value_delimiter = ',',
+        value_name = "LABEL",
+        value_parser = external_label
+    )]
+    pub(crate) remote_read_external_labels: Vec<String>,
     /// A file that holds the key which signs log-ins of people: 32 bytes, as 64 hexadecimal digits or in base64
     /// (`openssl rand -hex 32`). Every replica needs the same. Default with the embedded database: api.key beside it,
     /// made when it is missing.
@@ -94,6 +114,8 @@ impl EdgeArgs {
             },
             origins: self.cors_origins.clone(),
             memory: u64::from(self.cache_mebibytes) << 20,
+            frame_bytes: usize::try_from(self.remote_read_frame_bytes).unwrap_or(usize::MAX),
+            external_labels: self.remote_read_external_labels.clone(),
         }
     }
 }
@@ -114,6 +136,17 @@ fn origin(text: &str) -> Result<HeaderValue, String> {
         return Err(wrong());
     }
     text.parse().map_err(|_| wrong())
+}
+
+/// A label that no series of history has: a condition on one of its own must stay one.
+fn external_label(text: &str) -> Result<String, String> {
+    let mut bytes = text.bytes();
+    let first = bytes.next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    if !first || !bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Err("write names of labels, such as cluster,replica".to_owned());
+    }
+    let own = Gauge::all().any(|gauge| gauge.labels("").iter().any(|(name, _)| *name == text));
+    if own { Err("history has this label itself".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 #[derive(Debug, Subcommand)]
@@ -163,6 +196,14 @@ pub(crate) struct PasswordArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn external_labels_are_names_that_history_does_not_have() {
+        assert_eq!(external_label("prometheus_replica").unwrap(), "prometheus_replica");
+        for wrong in ["", "0a", "a-b", "cluster=home", "person", "source", "stage", "__name__"] {
+            assert!(external_label(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn networks_and_origins_are_what_they_say() {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use serde_json::Value;
 
+use crate::generation::{Generation, on_each_generation};
 use crate::monitoring::{Prometheus, impatient, left, serve, shipped};
 use crate::process::{Running, get, service, until};
 
@@ -177,9 +178,9 @@ async fn answer(prometheus: &Prometheus, question: &Question, now: i64) -> Resul
     };
     asked.unwrap_or_else(|| Err("Prometheus is gone".to_owned()))
 }
+on_each_generation!(every_panel_of_every_dashboard_shows_something);
 
-#[tokio::test]
-async fn every_panel_of_every_dashboard_shows_something() {
+async fn every_panel_of_every_dashboard_shows_something(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let since = now().to_zoned(TimeZone::UTC).date().saturating_sub(3.years()).saturating_sub(60.days());
     let command = service(&["demo", "--seed", "5", "--since", &since.to_string()], folder.path());
@@ -198,7 +199,7 @@ async fn every_panel_of_every_dashboard_shows_something() {
     let router = axum::Router::new().route("/metrics", axum::routing::get(async move || others));
     let others = serve(router).await;
     let rules = ["health", "service"].map(|name| (name, impatient(&shipped(&format!("alerts/{name}.yaml")))));
-    let prometheus = Prometheus::start(&[&web, &others], &api, &rules, None);
+    let prometheus = Prometheus::start(generation, &[&web, &others], &api, &rules, None);
     // Three good scrapes of each make a rate, and the last group of rules has been evaluated.
     for expr in [
         "count(sum_over_time(up[1m]) >= 3) == 2",

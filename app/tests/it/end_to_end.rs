@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde_json::Value;
 use simulator::{Life, Person};
 
+use crate::generation::{Generation, on_each_generation};
 use crate::process::{PATIENCE, Running, finish, get, json, provided, said, service, until};
 
 const SEED: &str = "5";
@@ -85,18 +86,21 @@ impl Demo {
 }
 
 /// A Prometheus that scrapes one address every second.
-fn prometheus(target: &str) -> (Running, String, tempfile::TempDir) {
-    prometheus_with(&format!("  - job_name: myhealth\n    static_configs: [{{targets: ['{target}']}}]\n"))
+fn prometheus(generation: Generation, target: &str) -> (Running, String, tempfile::TempDir) {
+    prometheus_with(
+        generation,
+        &format!("  - job_name: myhealth\n    static_configs: [{{targets: ['{target}']}}]\n"),
+    )
 }
 
 /// A Prometheus with these jobs, each once a second.
-pub(crate) fn prometheus_with(jobs: &str) -> (Running, String, tempfile::TempDir) {
+pub(crate) fn prometheus_with(generation: Generation, jobs: &str) -> (Running, String, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("prometheus.yml");
     let text = format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n{jobs}");
     std::fs::write(&config, text).unwrap();
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let mut command = Command::new(provided("MYHEALTH_TEST_PROMETHEUS"));
+    let mut command = generation.prometheus();
     command.arg(format!("--config.file={}", config.display()));
     command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
     command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
@@ -114,11 +118,11 @@ pub(crate) async fn ask(prometheus: &str, query: &str) -> Option<f64> {
         _ => None,
     }
 }
+on_each_generation!(prometheus_says_what_the_cloud_said, promtool_finds_nothing_to_say);
 
-#[tokio::test]
-async fn prometheus_says_what_the_cloud_said() {
+async fn prometheus_says_what_the_cloud_said(generation: Generation) {
     let demo = Demo::start().await;
-    let (_running, prometheus, _folder) = prometheus(&demo.web);
+    let (_running, prometheus, _folder) = prometheus(generation, &demo.web);
     for (query, collection, field, factor) in [
         ("oura_sleep_score", "daily_sleep", "score", 1.0),
         ("oura_readiness_score", "daily_readiness", "score", 1.0),
@@ -151,15 +155,14 @@ async fn prometheus_says_what_the_cloud_said() {
     assert!((-86_400.0..8.0 * 86_400.0).contains(&age), "{age}");
 }
 
-#[tokio::test]
-async fn promtool_finds_nothing_to_say() {
+async fn promtool_finds_nothing_to_say(generation: Generation) {
     let demo = Demo::start().await;
     let metrics = format!("http://{}/metrics", demo.web);
     until("gauges", async || get(&metrics).await.filter(|body| body.contains("oura_heart_rate"))).await;
     let body = get(&metrics).await.unwrap();
     let file = demo.folder.path().join("metrics");
     std::fs::write(&file, &body).unwrap();
-    let mut command = Command::new(provided("MYHEALTH_TEST_PROMTOOL"));
+    let mut command = generation.promtool();
     command.args(["check", "metrics"]).stdin(std::fs::File::open(&file).unwrap());
     let output = finish(command);
     assert!(output.status.success() && said(&output).is_empty(), "{}", said(&output));

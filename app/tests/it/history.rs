@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use serde_json::json;
 use store::{Batch, Location, Origin, Store};
 
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{Running, finish, http, myhealth, said, service, until};
 use crate::prometheus::Prometheus;
@@ -37,16 +38,25 @@ async fn serve(folder: &Path, more: &[&str]) -> (Running, String) {
 }
 
 fn remote_read(api: &str) -> String {
+    read_with_labels(api, "filter_external_labels: false")
+}
+
+/// What a Prometheus with external labels needs to know of them, in its own configuration or here.
+fn read_with_labels(api: &str, more: &str) -> String {
     format!(
         "global: {{external_labels: {{cluster: home, replica: a}}}}\n\
-         remote_read:\n  - url: http://{api}/api/v1/prometheus/read\n    read_recent: true\n    required_matchers: {{source: history}}\n"
+         remote_read:\n  - url: http://{api}/api/v1/prometheus/read\n    read_recent: true\n    required_matchers: {{source: history}}\n    {more}\n"
     )
 }
 
 /// Stores nights with these scores, as another reading of Oura would.
 async fn put(store: &Store, scores: &[(Day, u8)]) {
+    put_of(store, "me", "Europe/Berlin", scores).await;
+}
+
+async fn put_of(store: &Store, name: &str, zone: &str, scores: &[(Day, u8)]) {
     let now = now();
-    let person = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now).await.unwrap().id;
+    let person = store.ensure_person(&name.parse().unwrap(), zone, now).await.unwrap().id;
     let document = |(day, score): &(Day, u8)| {
         let body = json!({"id": format!("score-{day}"), "day": day.to_string(), "score": score});
         Document::parse(Collection::DailySleep, &body.to_string()).unwrap()
@@ -68,9 +78,15 @@ fn now() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "rules are evaluated in real time")]
     Timestamp::now()
 }
+on_each_generation!(
+    rules_and_alerts_on_a_baseline_need_no_local_history,
+    history_is_pushed_as_far_back_as_the_receiver_takes_it,
+    a_token_opens_what_it_is_for_and_nothing_else,
+    labels_that_history_does_not_have_are_empty_unless_they_are_external,
+    the_queries_of_the_manual_have_answers,
+);
 
-#[tokio::test]
-async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
+async fn rules_and_alerts_on_a_baseline_need_no_local_history(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::get("Europe/Berlin").unwrap());
@@ -89,7 +105,7 @@ async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
     )
     .unwrap();
     let config = format!("rule_files: ['{}']\n{}", rules.display(), remote_read(&address));
-    let prometheus = Prometheus::start(&[], &config).await;
+    let prometheus = Prometheus::start(generation, &[], &config).await;
     let value = async |query: &str| {
         let answer = prometheus.instant(query, now().as_millisecond()).await;
         answer.into_values().next().map(|samples| samples[0].1)
@@ -100,15 +116,14 @@ async fn rules_and_alerts_on_a_baseline_need_no_local_history() {
     store.close().await;
 }
 
-#[tokio::test]
-async fn history_is_pushed_as_far_back_as_the_receiver_takes_it() {
+async fn history_is_pushed_as_far_back_as_the_receiver_takes_it(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::UTC);
     let scores: Vec<(Day, u8)> = (1..=60).map(|back| (today.plus(-back), 80)).collect();
     put(&store, &scores).await;
     store.close().await;
-    let receiver = Prometheus::start(&[], "storage: {tsdb: {out_of_order_time_window: 30d}}\nscrape_configs: [{job_name: self, scrape_interval: 1s, static_configs: [{targets: []}]}]\n").await;
+    let receiver = Prometheus::start(generation, &[], "storage: {tsdb: {out_of_order_time_window: 30d}}\nscrape_configs: [{job_name: self, scrape_interval: 1s, static_configs: [{targets: []}]}]\n").await;
     // The window counts back from the newest sample of the receiver.
     let cursor = folder.path().join("cursor.json");
     let url = format!("{}/api/v1/write", receiver.url);
@@ -138,7 +153,27 @@ async fn history_is_pushed_as_far_back_as_the_receiver_takes_it() {
 }
 
 #[tokio::test]
-async fn a_token_opens_what_it_is_for_and_nothing_else() {
+async fn receiver_of_another_remote_write_version_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
+    store.close().await;
+    // As Prometheus 3 refuses what it is told not to accept.
+    let refuse = async || {
+        let text = "prometheus.WriteRequest protobuf message is not accepted by this server; accepted [io.prometheus.write.v2.Request]";
+        (axum::http::StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+    };
+    let receiver = crate::monitoring::serve(axum::Router::new().fallback(refuse)).await;
+    let mut push =
+        myhealth(&["export", "remote-write", &format!("http://{receiver}/api/v1/write"), "--daily-only"]);
+    push.arg("--data-dir").arg(folder.path());
+    let output = finish(push);
+    assert!(!output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("does not take Prometheus remote write 1.0"), "{}", said(&output));
+    assert!(said(&output).contains("accepted-protobuf-messages"), "{}", said(&output));
+}
+
+async fn a_token_opens_what_it_is_for_and_nothing_else(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
@@ -192,8 +227,8 @@ async fn a_token_opens_what_it_is_for_and_nothing_else() {
     };
     let at = ms("2026-03-01T12:00:00Z");
     let query = "oura_sleep_score{source=\"history\"}";
-    assert_eq!(Prometheus::start(&[], &config(&all)).await.instant(query, at).await.len(), 1);
-    assert_eq!(Prometheus::start(&[], &config(&reader)).await.instant(query, at).await.len(), 0);
+    assert_eq!(Prometheus::start(generation, &[], &config(&all)).await.instant(query, at).await.len(), 1);
+    assert_eq!(Prometheus::start(generation, &[], &config(&reader)).await.instant(query, at).await.len(), 0);
 
     let listed = finish(myhealth(&[["token", "list"].as_slice(), &data].concat()));
     assert!(said(&listed).contains("grafana") && said(&listed).contains("ann"), "{}", said(&listed));
@@ -248,8 +283,35 @@ fn manual(language: &str) -> Vec<String> {
         .collect()
 }
 
-#[tokio::test]
-async fn the_queries_of_the_manual_have_answers() {
+async fn labels_that_history_does_not_have_are_empty_unless_they_are_external(generation: Generation) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path()).await;
+    put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
+    store.close().await;
+    let (_strict, strict) = serve(folder.path(), &[]).await;
+    let told = ["--api.remote-read-external-labels", "cluster,replica"];
+    let (_lenient, lenient) = serve(folder.path(), &told).await;
+    let at = ms("2026-03-01T12:00:00Z");
+    for (api, more, found) in [
+        (&strict, "filter_external_labels: true", 0),
+        (&strict, "filter_external_labels: false", 1),
+        (&lenient, "filter_external_labels: true", 1),
+    ] {
+        let prometheus = Prometheus::start(generation, &[], &read_with_labels(api, more)).await;
+        for (matcher, found) in [
+            ("", found),
+            (",cluster=\"\"", found),
+            (",foo=\"x\"", 0),
+            (",foo=\"\"", found),
+            (",foo!=\"x\"", found),
+        ] {
+            let query = format!("oura_sleep_score{{source=\"history\"{matcher}}}");
+            assert_eq!(prometheus.instant(&query, at).await.len(), found, "{query} {more}");
+        }
+    }
+}
+
+async fn the_queries_of_the_manual_have_answers(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -260,7 +322,7 @@ async fn the_queries_of_the_manual_have_answers() {
     let file = folder.path().join("rules.yml");
     std::fs::write(&file, rules).unwrap();
     let config = format!("rule_files: ['{}']\n{snippet}\n", file.display());
-    let prometheus = Prometheus::start(&[], &config).await;
+    let prometheus = Prometheus::start(generation, &[], &config).await;
     let queries = manual("promql");
     assert!(queries.len() >= 20, "{}", queries.len());
     // A night on which the simulated sleeper was warm, and half a year later a panel of a month.

@@ -7,6 +7,7 @@ use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde_json::Value;
 use simulator::{Cloud, Fault, Life, Person};
 
+use crate::generation::{Generation, on_each_generation};
 use crate::monitoring::{Alertmanager, Prometheus, Receiver, impatient, replaced, serve, shipped};
 use crate::process::{Running, service, until};
 
@@ -53,9 +54,9 @@ fn ill() -> Person {
         .map(|seed| Person::new(Life::new(seed, since)).with_illness(today().saturating_sub(2.days()), 6));
     people.find(seen).expect("one of two hundred people wears the ring")
 }
+on_each_generation!(an_illness_reaches_the_receiver_and_waits_while_data_is_stale);
 
-#[tokio::test]
-async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale() {
+async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale(generation: Generation) {
     let person = ill();
     let since = person.life().first_day.to_string();
     let cloud = Arc::new(Cloud::new(now).with_person(TOKEN, person, simulator::SCOPES));
@@ -68,11 +69,11 @@ async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale() {
     let (web, api) = (running.address("gauges").await, running.address("api docs").await);
 
     let receiver = Receiver::start(SECRET).await;
-    let alertmanager = Alertmanager::start(&receiver.url, SECRET);
+    let alertmanager = Alertmanager::start(generation, &receiver.url, SECRET);
     // Two hours without a successful read are half a minute here, which is three passes.
     let service_rules = replaced(&impatient(&shipped("alerts/service.yaml")), "> 7200", "> 30");
     let rules = [("health", impatient(&shipped("alerts/health.yaml"))), ("service", service_rules)];
-    let _prometheus = Prometheus::start(&[&web], &api, &rules, Some(&alertmanager.address));
+    let _prometheus = Prometheus::start(generation, &[&web], &api, &rules, Some(&alertmanager.address));
 
     let alert: Value = until("the illness to be told", async || receiver.alert("OuraIllnessSignal")).await;
     assert_eq!(alert["labels"]["person"], "me");

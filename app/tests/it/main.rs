@@ -8,6 +8,7 @@ mod cookbook;
 mod crowd;
 mod dashboards;
 mod end_to_end;
+mod generation;
 mod history;
 mod illness;
 mod import;

@@ -1,12 +1,12 @@
 //! A real Prometheus and a real Alertmanager with the files this repository ships, on ports the system chooses.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use crate::process::{Running, get, provided};
+use crate::generation::Generation;
+use crate::process::{Running, get};
 
 /// A file of this repository.
 pub(crate) fn shipped(path: &str) -> String {
@@ -40,6 +40,7 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     pub(crate) fn start(
+        generation: Generation,
         targets: &[&str],
         api: &str,
         rules: &[(&str, String)],
@@ -60,7 +61,7 @@ impl Prometheus {
         );
         std::fs::write(&config, text).unwrap();
         let address = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new(provided("MYHEALTH_TEST_PROMETHEUS"));
+        let mut command = generation.prometheus();
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}"));
@@ -93,7 +94,7 @@ pub(crate) struct Alertmanager {
 
 impl Alertmanager {
     /// `receiver` is where the messages go; it wants `token`.
-    pub(crate) fn start(receiver: &str, token: &str) -> Self {
+    pub(crate) fn start(generation: Generation, receiver: &str, token: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("webhook-token");
         std::fs::write(&secret, token).unwrap();
@@ -111,11 +112,11 @@ impl Alertmanager {
         let text: String = text.lines().map(|text| line(text) + "\n").collect();
         let text = replaced(&text, "http://127.0.0.1:9095/myhealth", receiver);
         let text = replaced(&text, "/etc/alertmanager/secrets/webhook-token", &secret.display().to_string());
-        Self::run(folder, &text)
+        Self::run(generation, folder, &text)
     }
 
     /// With this configuration and the shipped templates. It says what it does not send.
-    pub(crate) fn run(folder: tempfile::TempDir, text: &str) -> Self {
+    pub(crate) fn run(generation: Generation, folder: tempfile::TempDir, text: &str) -> Self {
         let config = folder.path().join("alertmanager.yml");
         std::fs::write(&config, text).unwrap();
         std::fs::create_dir(folder.path().join("templates")).unwrap();
@@ -123,7 +124,7 @@ impl Alertmanager {
         std::fs::write(folder.path().join(template), shipped(&format!("alerts/alertmanager/{template}")))
             .unwrap();
         let address = format!("127.0.0.1:{}", free_port());
-        let mut command = Command::new(provided("MYHEALTH_TEST_ALERTMANAGER"));
+        let mut command = generation.alertmanager();
         command.arg(format!("--config.file={}", config.display()));
         command.arg(format!("--storage.path={}", folder.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}")).arg("--cluster.listen-address=");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::process::{Running, finish, http, provided, said, until};
+use crate::generation::Generation;
+use crate::process::{Running, finish, http, said, until};
 
 /// Labels without the name, and the samples: time in milliseconds and value.
 pub(crate) type Answer = BTreeMap<String, Vec<(i64, f64)>>;
@@ -20,19 +20,19 @@ pub(crate) struct Prometheus {
 
 impl Prometheus {
     /// One whose database holds what these files of OpenMetrics say, with more lines in its configuration.
-    pub(crate) async fn start(files: &[&str], config: &str) -> Self {
+    pub(crate) async fn start(generation: Generation, files: &[&str], config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
         std::fs::create_dir(&data).unwrap();
         for (n, text) in files.iter().enumerate() {
             let file = folder.path().join(format!("{n}.om"));
             std::fs::write(&file, text).unwrap();
-            load(&file, &data);
+            load(generation, &file, &data);
         }
         let path = folder.path().join("prometheus.yml");
         std::fs::write(&path, config).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut command = Command::new(provided("MYHEALTH_TEST_PROMETHEUS"));
+        let mut command = generation.prometheus();
         command.arg(format!("--config.file={}", path.display()));
         command.arg(format!("--storage.tsdb.path={}", data.display()));
         command.arg("--storage.tsdb.retention.time=100y");
@@ -82,8 +82,8 @@ fn seconds(milliseconds: i64) -> String {
 }
 
 /// Makes blocks of a file, as a user would.
-pub(crate) fn load(file: &Path, data: &Path) {
-    let mut command = Command::new(provided("MYHEALTH_TEST_PROMTOOL"));
+pub(crate) fn load(generation: Generation, file: &Path, data: &Path) {
+    let mut command = generation.promtool();
     command.args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1458h", "--quiet"]);
     command.args([file, data]);
     let output = finish(command);

@@ -13,6 +13,7 @@ use rcgen::{
 };
 
 use crate::end_to_end::{ask, now, prometheus_with};
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{Running, finish, get, http, myhealth, provided, said, service, until};
 
@@ -44,9 +45,12 @@ fn encrypted(folder: &Path) -> String {
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
+on_each_generation!(
+    prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused,
+    strict_readers_find_nothing_to_say
+);
 
-#[tokio::test]
-async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused() {
+async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let file = encrypted(folder.path());
     let demo = young_demo(folder.path(), &["--web.config.file", &file]);
@@ -58,7 +62,8 @@ async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(
             folder.path().join("cert.pem").display()
         )
     };
-    let (_running, prometheus, _data) = prometheus_with(&(job("right", "secret") + &job("wrong", "Secret")));
+    let (_running, prometheus, _data) =
+        prometheus_with(generation, &(job("right", "secret") + &job("wrong", "Secret")));
     let up = async |job: &str| ask(&prometheus, &format!("up{{job='{job}'}}")).await.map(|up| up > 0.5);
     until("a scrape", async || (up("right").await == Some(true)).then_some(())).await;
     until("a refusal", async || (up("wrong").await == Some(false)).then_some(())).await;
@@ -128,8 +133,7 @@ async fn a_probe_believes_the_certificates_it_is_told() {
 }
 
 /// Python's own reader of OpenMetrics refuses what scrapers let pass: order, units, duplicates, exemplars, the end.
-#[tokio::test]
-async fn strict_readers_find_nothing_to_say() {
+async fn strict_readers_find_nothing_to_say(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let collector = crate::telemetry::collector();
     let demo = young_demo(folder.path(), &["--otlp.endpoint", &collector.0]);
@@ -154,7 +158,7 @@ async fn strict_readers_find_nothing_to_say() {
         strictly(&text);
         let classic = get(&url).await.unwrap();
         assert!(!classic.contains("# {") && !classic.contains("# EOF"), "{path}");
-        let mut promtool = Command::new(provided("MYHEALTH_TEST_PROMTOOL"));
+        let mut promtool = generation.promtool();
         let output = fed(promtool.args(["check", "metrics", "--extended"]), &classic);
         assert!(output.status.success(), "{path}: {}", said(&output));
     }
@@ -279,6 +283,42 @@ async fn files_are_read_again_and_a_broken_one_changes_nothing() {
     let inside = http().get(&metrics).basic_auth("ann", Some("secret")).send().await.unwrap();
     assert_eq!(inside.status(), 200);
     assert!(get(&format!("http://{web}/-/ready")).await.is_some(), "probes stay open");
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_make_it_do_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let running = Running::start(service(&["serve", "--only", "exporter,api"], folder.path()));
+    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    for (address, path) in [
+        (&web, "/-/reload"),
+        (&web, "/api/v1/ingest"),
+        (&web, "/api/v1/prometheus/read"),
+        (&api, "/api/v1/ingest"),
+        (&api, "/api/v1/prometheus/read"),
+        (&api, "/api/v1/jobs"),
+        (&api, "/api/v1/auth/login"),
+    ] {
+        let send = async |origin: Option<String>| {
+            let mut request =
+                http().post(format!("http://{address}{path}")).header("content-type", "text/plain");
+            if let Some(origin) = origin {
+                request = request.header("origin", origin);
+            }
+            let answer = request.body("{}").send().await.unwrap();
+            let status = answer.status();
+            let refused = answer.text().await.unwrap().contains("another origin");
+            assert!(!refused || status == 403, "{path}: {status}");
+            refused
+        };
+        assert!(send(Some("https://evil.example".to_owned())).await, "{path}");
+        assert!(send(Some("null".to_owned())).await, "{path}");
+        for allowed in [None, Some(format!("http://{address}"))] {
+            assert!(!send(allowed.clone()).await, "{path} {allowed:?}");
+        }
+    }
+    let links = http().get(format!("http://{web}/")).header("sec-fetch-site", "cross-site");
+    assert_eq!(links.send().await.unwrap().status(), 200, "a link leads here from anywhere");
 }
 
 #[tokio::test]

@@ -277,8 +277,11 @@ mod tests {
             check(name, None);
         }
         for collection in Collection::ALL {
-            let expected =
-                if collection.window() == domain::Window::Whole { Table::Other } else { Table::Of(*collection) };
+            let expected = if collection.window() == domain::Window::Whole {
+                Table::Other
+            } else {
+                Table::Of(*collection)
+            };
             check(&format!("{}.csv", collection.name().replace('_', "")), Some(expected));
             check(&format!("{}_2024-01-01.csv", collection.name()), Some(expected));
         }

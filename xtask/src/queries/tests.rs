@@ -14,9 +14,15 @@ fn prometheus_can_read_every_expression() {
     lint(&LintArgs { types: false }).unwrap();
 }
 
-fn prove(name: &str) {
+/// Of today's Prometheus and Alertmanager, beside Debian's.
+fn current_program(variable: &str) -> String {
+    let program = programs::variable(&format!("MYHEALTH_TEST_CURRENT_{variable}"));
+    program.expect("`cargo xtask provision` builds it")
+}
+
+fn prove(promtool: &str, name: &str) {
     let file = format!("alerts/tests/{name}.yaml");
-    let mut promtool = Command::new(promtool().unwrap());
+    let mut promtool = Command::new(promtool);
     promtool.current_dir(run::root()).args(["test", "rules", &file]);
     run::quietly(&mut promtool, "mend the alert or its proof").unwrap();
 }
@@ -24,12 +30,36 @@ fn prove(name: &str) {
 // Two tests, because they take half a minute and can run beside each other.
 #[test]
 fn every_health_alert_is_silent_before_and_fires_after() {
-    prove("health");
+    prove(&promtool().unwrap(), "health");
 }
 
 #[test]
 fn every_service_alert_is_silent_before_and_fires_after() {
-    prove("service");
+    prove(&promtool().unwrap(), "service");
+}
+
+mod current {
+    use super::*;
+
+    #[test]
+    fn every_health_alert_is_silent_before_and_fires_after() {
+        prove(&current_program("PROMTOOL"), "health");
+    }
+
+    #[test]
+    fn every_service_alert_is_silent_before_and_fires_after() {
+        prove(&current_program("PROMTOOL"), "service");
+    }
+
+    #[test]
+    fn prometheus_can_read_every_expression() {
+        check_expressions(&current_program("PROMTOOL"), &Config::default()).unwrap();
+    }
+
+    #[test]
+    fn alertmanager_can_read_its_configuration_and_routes_every_alert() {
+        check_alertmanager(&current_program("AMTOOL"));
+    }
 }
 
 fn vocabulary() -> Vocabulary {
@@ -104,17 +134,37 @@ fn every_alert_has_its_heading_in_the_runbook_and_no_heading_is_left_over() {
 
 const ALERTMANAGER: &str = "alerts/alertmanager/alertmanager.yml";
 
-fn amtool(arguments: &[&str]) -> String {
-    let amtool = programs::variable("MYHEALTH_TEST_AMTOOL")
-        .or_else(|| programs::find("amtool").map(|path| path.display().to_string()));
-    let mut command = Command::new(amtool.expect("`cargo xtask provision` installs amtool"));
+fn amtool(amtool: &str, arguments: &[&str]) -> String {
+    let mut command = Command::new(amtool);
     run::quietly(command.current_dir(run::root()).args(arguments), "mend the configuration").unwrap()
 }
 
 #[test]
-fn alertmanager_can_read_its_configuration_and_templates() {
-    let said = amtool(&["check-config", ALERTMANAGER]);
+fn alertmanager_can_read_its_configuration_and_routes_every_alert() {
+    let amtool = programs::variable("MYHEALTH_TEST_AMTOOL")
+        .or_else(|| programs::find("amtool").map(|path| path.display().to_string()));
+    check_alertmanager(&amtool.expect("`cargo xtask provision` installs amtool"));
+}
+
+/// Reads configuration and templates, and sends every kind of alert to whom it concerns.
+fn check_alertmanager(program: &str) {
+    let said = amtool(program, &["check-config", ALERTMANAGER]);
     assert!(said.contains("SUCCESS") && said.contains("1 templates"), "{said}");
+    for (labels, receiver) in [
+        (&["area=health", "severity=warning", "alertname=OuraIllnessSignal", "person=me"][..], "person"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=me"], "person"),
+        (&["area=health", "severity=info", "alertname=OuraHrvLow", "person=me"], "person-digest"),
+        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=alex"], "alex"),
+        (&["area=service", "severity=critical", "alertname=MyHealthDown", "blinds=health"], "operator-pager"),
+        (&["area=service", "severity=warning", "alertname=MyHealthSyncStale", "person=alex"], "operator"),
+        (&["area=service", "severity=info", "alertname=MyHealthOuraDrift"], "operator-digest"),
+    ] {
+        let said = amtool(
+            program,
+            &[&["config", "routes", "test", "--config.file", ALERTMANAGER][..], labels].concat(),
+        );
+        assert_eq!(said.trim(), receiver, "{labels:?}");
+    }
 }
 
 #[test]
@@ -142,21 +192,4 @@ fn alertmanager_knows_no_alert_that_does_not_exist() {
         seen += 1;
     }
     assert!(seen > 15, "{seen} matchers: the file was not understood");
-}
-
-#[test]
-fn every_kind_of_alert_reaches_whom_it_concerns() {
-    for (labels, receiver) in [
-        (&["area=health", "severity=warning", "alertname=OuraIllnessSignal", "person=me"][..], "person"),
-        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=me"], "person"),
-        (&["area=health", "severity=info", "alertname=OuraHrvLow", "person=me"], "person-digest"),
-        (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=alex"], "alex"),
-        (&["area=service", "severity=critical", "alertname=MyHealthDown", "blinds=health"], "operator-pager"),
-        (&["area=service", "severity=warning", "alertname=MyHealthSyncStale", "person=alex"], "operator"),
-        (&["area=service", "severity=info", "alertname=MyHealthOuraDrift"], "operator-digest"),
-    ] {
-        let said =
-            amtool(&[&["config", "routes", "test", "--config.file", ALERTMANAGER][..], labels].concat());
-        assert_eq!(said.trim(), receiver, "{labels:?}");
-    }
 }

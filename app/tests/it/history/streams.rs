@@ -1,6 +1,7 @@
 //! Streams of chunks, as Prometheus 3 asks for them.
 
 use super::{DAY, HOUR, ms, serve};
+use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
 use crate::process::{finish, http, myhealth};
 use crate::prometheus::Prometheus;
@@ -103,9 +104,9 @@ fn crc32c(data: &[u8]) -> u32 {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
     })
 }
+on_each_generation!(streamed_chunks_are_those_of_prometheus_to_the_byte);
 
-#[tokio::test]
-async fn streamed_chunks_are_those_of_prometheus_to_the_byte() {
+async fn streamed_chunks_are_those_of_prometheus_to_the_byte(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -113,7 +114,8 @@ async fn streamed_chunks_are_those_of_prometheus_to_the_byte() {
     let mut export = myhealth(&["export", "openmetrics"]);
     export.arg(&file).arg("--data-dir").arg(folder.path());
     assert!(finish(export).status.success());
-    let prometheus = Prometheus::start(&[&std::fs::read_to_string(&file).unwrap()], "global: {}\n").await;
+    let prometheus =
+        Prometheus::start(generation, &[&std::fs::read_to_string(&file).unwrap()], "global: {}\n").await;
     let (_api, address) = serve(folder.path(), &[]).await;
     let (mut same, mut other) = (0, 0);
     // Numbers of days in windows of weeks, and points in windows of hours: what fits one chunk is cut alike.
@@ -142,7 +144,12 @@ async fn streamed_chunks_are_those_of_prometheus_to_the_byte() {
         for (labels, chunks) in ours {
             match (chunks.as_slice(), theirs[&labels].as_slice()) {
                 ([ours], [theirs]) => {
-                    assert_eq!(ours, theirs, "{labels:?}");
+                    let mut theirs = theirs.clone();
+                    // Version 2 ends with a byte of zeros where the last one is full.
+                    if theirs.data.len() == ours.data.len() + 1 && generation == Generation::Debian {
+                        assert_eq!(theirs.data.pop(), Some(0), "{labels:?}");
+                    }
+                    assert_eq!(ours, &theirs, "{labels:?}");
                     same += 1;
                 }
                 _ => other += 1,

@@ -64,7 +64,7 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             description: "Each of the last three nights had a resting heart rate more than two standard deviations above the 28 nights before: overload, heat, alcohol or illness.".to_owned(),
             proof: Proof {
                 series: vec![past(PULSE.key, &[month(50.0, 52.0, USUAL), vec![58.0; 4]].concat())],
-                silent: "18d1h",
+                silent: "18d",
                 firing: "18d2h",
                 labels: ME,
             },
@@ -125,7 +125,7 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             ),
             proof: Proof {
                 series: vec![past(OXYGEN.key, &[month(0.97, 0.98, USUAL), vec![0.93; 4]].concat())],
-                silent: "17d1h",
+                silent: "17d",
                 firing: "17d2h",
                 labels: ME,
             },
