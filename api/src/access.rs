@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use ::jobs::Holds;
+use ::jobs::ResultScope;
 use axum::extract::{FromRequestParts, Request, State as With};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -14,13 +14,13 @@ use axum::response::Response;
 use data_encoding::BASE64;
 use domain::Collection;
 use jiff::Timestamp;
-use store::{Account, Person, Scope, Store, Token};
+use store::{Person, Scope, Store, Token, UserAccount};
 
-use crate::edges::Client;
 use crate::error::Error;
+use crate::guards::Client;
 use crate::resources::jobs;
 use crate::state::State;
-use crate::{edges, login, push, remote_read};
+use crate::{guards, login, push, remote_read};
 
 /// The paths that nobody needs a token for: probes have none, and who logs in has none yet.
 const OPEN: [&str; 2] = ["/api/v1/health", login::PATH];
@@ -42,31 +42,31 @@ pub enum Anonymous {
 /// Put into a request's extensions by a listener that has asked for a password itself: no token is needed then, and an
 /// `Authorization` header must not come along.
 #[derive(Clone, Copy, Debug)]
-pub struct Vouched;
+pub struct ListenerAuthenticated;
 
 /// What the one who asks may see.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
-    holder: Holder,
+    holder: Principal,
     /// All that the answer to a question can depend on of who asks it.
     rights: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
-enum Holder {
+enum Principal {
     /// Somebody a listener lets in without asking.
     Anybody,
     Token(Arc<Token>),
     /// A person who logged in, and until when.
-    Account(Arc<Account>, Timestamp),
+    Account(Arc<UserAccount>, Timestamp),
 }
 
 impl Access {
-    fn new(holder: Holder) -> Self {
+    fn new(holder: Principal) -> Self {
         let rights = match &holder {
-            Holder::Anybody => "anybody".into(),
-            Holder::Token(token) => format!("token {:?} {}", token.person, token.scopes).into(),
-            Holder::Account(account, _) => format!("account {:?}", account.person).into(),
+            Principal::Anybody => "anybody".into(),
+            Principal::Token(token) => format!("token {:?} {}", token.person, token.scopes).into(),
+            Principal::Account(account, _) => format!("account {:?}", account.person).into(),
         };
         Self { holder, rights }
     }
@@ -74,9 +74,9 @@ impl Access {
     /// The one person whose numbers are open; `None`: everyone's.
     pub(crate) fn person(&self) -> Option<i64> {
         match &self.holder {
-            Holder::Anybody => None,
-            Holder::Token(token) => token.person,
-            Holder::Account(account, _) => account.person,
+            Principal::Anybody => None,
+            Principal::Token(token) => token.person,
+            Principal::Account(account, _) => account.person,
         }
     }
 
@@ -94,67 +94,71 @@ impl Access {
     }
 
     /// Who logged in; nobody did where a token or no proof was asked for.
-    pub(crate) fn account(&self) -> Option<&Account> {
+    pub(crate) fn account(&self) -> Option<&UserAccount> {
         match &self.holder {
-            Holder::Account(account, _) => Some(account),
-            Holder::Anybody | Holder::Token(_) => None,
+            Principal::Account(account, _) => Some(account),
+            Principal::Anybody | Principal::Token(_) => None,
         }
     }
 
     /// Tells apart those who may see different things.
-    pub(crate) fn rights(&self) -> &Arc<str> {
+    pub(crate) fn cache_key(&self) -> &Arc<str> {
         &self.rights
     }
 
     /// A name for whoever asks, under which his requests are his own. An account's is its number: who is called the same
     /// after it is removed is somebody else.
-    pub(crate) fn asker(&self) -> String {
+    pub(crate) fn principal_key(&self) -> String {
         match &self.holder {
-            Holder::Anybody => "anybody".to_owned(),
-            Holder::Token(token) => format!("token {}", token.id),
-            Holder::Account(account, _) => format!("account {}", account.id),
+            Principal::Anybody => "anybody".to_owned(),
+            Principal::Token(token) => format!("token {}", token.id),
+            Principal::Account(account, _) => format!("account {}", account.id),
         }
     }
 
     /// Whether what the result of a job holds is open: a token for some kinds of data gets no others by way of jobs.
-    pub(crate) fn may_take(&self, holds: &Holds) -> Result<(), Error> {
+    pub(crate) fn may_read_result(&self, holds: &ResultScope) -> Result<(), Error> {
         match (&self.holder, holds) {
-            (Holder::Token(token), Holds::Collections(collections)) if token.scopes.are_of_kinds() => {
+            (Principal::Token(token), ResultScope::Collections(collections))
+                if token.scopes.are_limited_to_themes() =>
+            {
                 collections.iter().try_for_each(|collection| self.may(Scope::Read(collection.theme())))
             }
-            (Holder::Token(token), Holds::Everything) if token.scopes.are_of_kinds() => self.may(Scope::Rest),
+            (Principal::Token(token), ResultScope::Everything) if token.scopes.are_limited_to_themes() => {
+                self.may(Scope::Rest)
+            }
             _ => Ok(()),
         }
     }
 
     /// Reading may be open to whoever reaches the address; asking for work never is.
-    fn may_ask_for_work(&self) -> Result<(), Error> {
+    fn may_create_jobs(&self) -> Result<(), Error> {
         match &self.holder {
-            Holder::Anybody => Err(Error::TokenRequired),
-            Holder::Token(_) | Holder::Account(..) => Ok(()),
+            Principal::Anybody => Err(Error::TokenRequired),
+            Principal::Token(_) | Principal::Account(..) => Ok(()),
         }
     }
 
     /// Whether what was in force a moment ago still is.
     fn in_force(&self, now: Timestamp) -> bool {
         match &self.holder {
-            Holder::Anybody => true,
-            Holder::Token(token) => token.in_force(now),
-            Holder::Account(_, until) => now < *until,
+            Principal::Anybody => true,
+            Principal::Token(token) => token.in_force(now),
+            Principal::Account(_, until) => now < *until,
         }
     }
 
     fn has(&self, scope: Scope) -> bool {
         match &self.holder {
             // Reading may be open to whoever reaches the address; writing never is.
-            Holder::Anybody | Holder::Account(..) => scope != Scope::Ingest,
-            Holder::Token(token) => token.scopes.has(scope),
+            Principal::Anybody | Principal::Account(..) => scope != Scope::Ingest,
+            Principal::Token(token) => token.scopes.has(scope),
         }
     }
 
     fn may(&self, scope: Scope) -> Result<(), Error> {
         match &self.holder {
-            Holder::Anybody if !self.has(scope) => Err(Error::TokenRequired),
+            Principal::Anybody if !self.has(scope) => Err(Error::TokenRequired),
             _ if !self.has(scope) => Err(Error::Scope(scope)),
             _ => Ok(()),
         }
@@ -162,7 +166,7 @@ impl Access {
 
     fn may_some_rest(&self) -> Result<(), Error> {
         match &self.holder {
-            Holder::Token(token) if !token.scopes.has_some_rest() => Err(Error::Scope(Scope::Rest)),
+            Principal::Token(token) if !token.scopes.allows_any_rest() => Err(Error::Scope(Scope::Rest)),
             _ => Ok(()),
         }
     }
@@ -170,7 +174,7 @@ impl Access {
 
 /// The scope that a request needs as a whole.
 #[derive(Clone, Copy)]
-struct Needed(Scope);
+struct RequiredScope(Scope);
 
 impl<S: Send + Sync> FromRequestParts<S> for Access {
     type Rejection = Error;
@@ -179,7 +183,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
     /// only is refused here: what takes it says so by asking for [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let access: Self = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
-        let Needed(scope) = parts.extensions.get().copied().ok_or(Error::TokenRequired)?;
+        let RequiredScope(scope) = parts.extensions.get().copied().ok_or(Error::TokenRequired)?;
         access.may(scope)?;
         Ok(access)
     }
@@ -200,7 +204,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PartialAccess {
 
 impl PartialAccess {
     /// Access to all of these collections, or a refusal that names the first scope that is missing.
-    pub(crate) fn to(self, collections: impl IntoIterator<Item = Collection>) -> Result<Access, Error> {
+    pub(crate) fn to_collections(
+        self,
+        collections: impl IntoIterator<Item = Collection>,
+    ) -> Result<Access, Error> {
         for collection in collections {
             self.0.may(Scope::Read(collection.theme()))?;
         }
@@ -231,8 +238,8 @@ pub(crate) async fn guard(
             _ => Scope::Rest,
         };
         let header = request.headers().get(AUTHORIZATION).cloned();
-        let vouched = request.extensions().get::<Vouched>().is_some();
-        let client = state.edges.client(&request);
+        let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
+        let client = state.guards.client(&request);
         let access = access(&state, client, header, vouched).await?;
         match scope {
             // Which kinds of data a question is about, its handler knows.
@@ -240,10 +247,10 @@ pub(crate) async fn guard(
             scope => access.may(scope)?,
         }
         if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            access.may_ask_for_work()?;
+            access.may_create_jobs()?;
         }
         request.extensions_mut().insert(client);
-        request.extensions_mut().insert(Needed(scope));
+        request.extensions_mut().insert(RequiredScope(scope));
         request.extensions_mut().insert(access);
         request.extensions_mut().insert(state);
     }
@@ -259,16 +266,17 @@ async fn access(
     vouched: bool,
 ) -> Result<Access, Error> {
     let now = (state.now)();
-    let key = edges::Proof::new(header.as_ref(), vouched, state.anonymous, state.primary.changes_seen());
-    let known = state.edges.known(&key).await.filter(|access| access.in_force(now));
+    let key =
+        guards::CredentialKey::new(header.as_ref(), vouched, state.anonymous, state.primary.change_count());
+    let known = state.guards.known(&key).await.filter(|access| access.in_force(now));
     let access = if let Some(access) = known {
         access
     } else {
-        let _turn = state.edges.turn(client).await?;
-        let access = Access::new(holder(state, header, vouched, now).await?);
-        state.edges.remember(key, access.clone()).await;
+        let _turn = state.guards.turn(client).await?;
+        let access = Access::new(principal(state, header, vouched, now).await?);
+        state.guards.remember(key, access.clone()).await;
         // Once a second at most, however often it is used.
-        if let Holder::Token(token) = &access.holder {
+        if let Principal::Token(token) = &access.holder {
             note_use(state, token, now);
         }
         access
@@ -276,21 +284,21 @@ async fn access(
     Ok(access)
 }
 
-async fn holder(
+async fn principal(
     state: &State,
     header: Option<HeaderValue>,
     vouched: bool,
     now: Timestamp,
-) -> Result<Holder, Error> {
+) -> Result<Principal, Error> {
     if let Some(header) = header {
         let text = header.to_str().ok().and_then(secret).ok_or(Error::TokenInvalid)?;
         // A signed log-in has dots, a token never.
         if text.contains('.') {
             let (account, until) = state.login.account(&state.primary, &text, now).await?;
-            return Ok(Holder::Account(Arc::new(account), until));
+            return Ok(Principal::Account(Arc::new(account), until));
         }
         let token = state.primary.token(&text, now).await?;
-        return token.map(Arc::new).map(Holder::Token).ok_or(Error::TokenInvalid);
+        return token.map(Arc::new).map(Principal::Token).ok_or(Error::TokenInvalid);
     }
     let open = match state.anonymous {
         _ if vouched => true,
@@ -300,7 +308,7 @@ async fn holder(
         }
         Anonymous::Refused => false,
     };
-    if open { Ok(Holder::Anybody) } else { Err(Error::TokenRequired) }
+    if open { Ok(Principal::Anybody) } else { Err(Error::TokenRequired) }
 }
 
 /// The token of an `Authorization` header: a bearer token, or the password of basic authentication, whoever the user.
@@ -319,12 +327,12 @@ fn secret(header: &str) -> Option<String> {
 
 /// Beside the answer, not before it: where one writer is allowed, it may be busy with a whole history.
 fn note_use(state: &State, token: &Arc<Token>, now: Timestamp) {
-    if token.used_lately(now) {
+    if token.was_used_within_precision(now) {
         return;
     }
     let (store, token) = (state.primary.clone(), token.clone());
     tokio::spawn(async move {
-        if let Err(error) = store.note_token_use(&token, now).await {
+        if let Err(error) = store.record_token_use(&token, now).await {
             tracing::warn!(error = store::causes(&error), token = token.id, "cannot note the use of a token");
         }
     });
@@ -335,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_ways_to_send_a_token_are_read() {
+    fn token_is_read_from_bearer_and_basic_authentication() {
         let check =
             |header, expected: Option<&str>| assert_eq!(secret(header).as_deref(), expected, "{header}");
         check("Bearer mh_1_aa", Some("mh_1_aa"));

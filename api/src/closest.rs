@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn edits_are_counted() {
+    fn edit_distance_counts_edits() {
         for (left, right, expected) in
             [("", "", 0), ("", "abc", 3), ("kitten", "sitting", 3), ("abc", "abc", 0), ("é", "e", 1)]
         {
@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn the_metric_that_was_meant_comes_first() {
+    fn suggestions_start_with_the_nearest_metric() {
         let check = |text: &str, first: Option<&str>| {
             let found = closest(text);
             assert!(found.len() <= MAX_SUGGESTIONS);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_and_nothing_else() {
+    fn cursor_round_trips_and_refuses_other_text() {
         let day: Day = "2026-03-29".parse().unwrap();
         for at in [0, -1, 1_774_742_400_000, -999_999_999_999_999] {
             assert_eq!(read_point(Some(&write_point((day, at, 12)))).unwrap(), Some((day, at, 12)));

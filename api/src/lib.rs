@@ -5,13 +5,13 @@
 //! (`domain`), the clock and the listener (`app`).
 
 mod access;
+mod blocking;
 mod closest;
 mod cursor;
-pub mod edges;
 mod error;
 mod extract;
+pub mod guards;
 pub mod login;
-mod long;
 mod middleware;
 mod params;
 mod push;
@@ -21,8 +21,8 @@ mod router;
 mod state;
 mod trends;
 
-pub use access::{Anonymous, Vouched};
-pub use edges::Edges;
+pub use access::{Anonymous, ListenerAuthenticated};
+pub use guards::Guards;
 pub use login::LogIn;
 pub use router::{openapi, router};
 pub use state::State;

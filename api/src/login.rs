@@ -14,13 +14,13 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{Account, Store};
+use store::{Store, UserAccount};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::Access;
-use crate::edges::metrics::Outcome;
 use crate::error::{Error, Failures};
+use crate::guards::metrics::Outcome;
 use crate::state::State;
 use password::{Checker, MAX_PASSWORD};
 use session::SessionKeys;
@@ -54,7 +54,7 @@ impl LogIn {
         store: &Store,
         token: &str,
         now: Timestamp,
-    ) -> Result<(Account, Timestamp), Error> {
+    ) -> Result<(UserAccount, Timestamp), Error> {
         let keys = self.keys.as_ref().ok_or(Error::TokenInvalid)?;
         let session = keys.read(token, now).ok_or(Error::TokenInvalid)?;
         let account = store.account(session.account).await?;
@@ -102,7 +102,7 @@ struct Session {
     responses((status = 200, description = "The log-in.", body = Session), Failures),
 )]
 async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, Error> {
-    let metrics = state.edges.metrics();
+    let metrics = state.guards.metrics();
     let credentials = read(&body)?;
     let closed = |reason| Error::LogInClosed(reason);
     let keys = state.login.keys.as_ref().ok_or_else(|| {
@@ -112,7 +112,7 @@ async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, 
     if !state.primary.has_accounts().await? {
         return Err(closed("nobody has an account yet; `myhealth account add` makes the first"));
     }
-    let found = state.primary.account_to_log_in(&credentials.name).await?;
+    let found = state.primary.account_with_password_hash(&credentials.name).await?;
     let (account, hash) = found.unzip();
     let right = state.login.checker.check(credentials.password, hash).await;
     let account = match (right, account) {
@@ -144,7 +144,7 @@ async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, 
 )]
 async fn log_out(With(state): With<State>, access: Access) -> Result<StatusCode, Error> {
     let account = access.account().ok_or(Error::NoLogIn)?;
-    state.primary.end_log_ins(account.id).await?;
+    state.primary.revoke_sessions(account.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -168,7 +168,7 @@ fn read(body: &[u8]) -> Result<Credentials, Error> {
 fn note(state: &State, account: i64, now: Timestamp) {
     let store = state.primary.clone();
     tokio::spawn(async move {
-        if let Err(error) = store.note_log_in(account, now).await {
+        if let Err(error) = store.record_login(account, now).await {
             tracing::warn!(error = store::causes(&error), "cannot note a log-in");
         }
     });

@@ -20,8 +20,8 @@ use tracing::{Span, field};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::access;
-use crate::edges::{body, conditional, gzip, limit, memory, origin, relief};
 use crate::error::{Error, PROBLEM_JSON};
+use crate::guards::{body, conditional, gzip, limit, load_shedding, origin, response_cache};
 use crate::state::State;
 
 /// Longest a question may take; a proxy in front usually gives up after a minute.
@@ -48,7 +48,7 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
     let router = turns(router, state)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
-        .layer(from_fn_with_state(state.clone(), relief::relieve))
+        .layer(from_fn_with_state(state.clone(), load_shedding::shed_load))
         .layer(from_fn_with_state(state.clone(), limit::limit))
         .layer(from_fn(refuse_nul))
         .layer(from_fn_with_state(state.clone(), origin::guard))
@@ -62,7 +62,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, DATA_POLICY));
-    let router = match state.edges.cors() {
+    let router = match state.guards.cors() {
         Some(cors) => router.layer(cors),
         None => router,
     };
@@ -83,14 +83,14 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
 /// Authentication, a body, a turn: each is waited for without taking the place of the next.
 fn turns(router: Router, state: &Arc<State>) -> Router {
     router
-        .layer(from_fn_with_state(state.clone(), relief::turn))
+        .layer(from_fn_with_state(state.clone(), load_shedding::turn))
         .layer(from_fn_with_state(state.clone(), body::receive))
         .layer(from_fn_with_state(state.clone(), access::guard))
 }
 
 /// Paths whose answers are long to make and short to keep: see [`memory`].
 pub(crate) fn kept<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
-    router.layer(from_fn(memory::answer))
+    router.layer(from_fn(response_cache::serve_cached))
 }
 
 /// Texts of more than a packet. Remote read compresses itself, and events must leave as they come.
@@ -103,7 +103,7 @@ impl Predicate for Compressible {
         let kind = kind.and_then(|kind| kind.split(';').next()).unwrap_or_default();
         let text = kind.starts_with("text/") && kind != "text/event-stream";
         (text || kind.ends_with("json") || kind.ends_with("javascript"))
-            && SizeAbove::new(gzip::SMALL).should_compress(response)
+            && SizeAbove::new(gzip::MIN_COMPRESSED).should_compress(response)
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whatever_goes_wrong_has_the_one_shape() {
+    async fn every_error_is_problem_json() {
         for (path, status, kind) in [
             ("/panics", 500, "/problems/internal"),
             ("/hangs", 504, "/problems/timeout"),

@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_range_ends_today_unless_told_otherwise() {
+    fn range_without_end_ends_today() {
         check(None, None, Ok(("2026-02-28", "2026-03-29")));
         check(Some("2026-03-01"), None, Ok(("2026-03-01", "2026-03-29")));
         check(None, Some("2020-01-30"), Ok(("2020-01-01", "2020-01-30")));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_say_what_to_write() {
+    fn parameter_errors_state_the_accepted_values() {
         check(
             Some("2026-04-01"),
             None,
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_period_ends_with_its_last_day() {
+    fn period_ends_with_the_last_day_of_the_range() {
         let check = |text, last: &str, expected: Option<&str>| {
             let found = period(text, last.parse().unwrap()).ok();
             assert!(found.is_none_or(|range| range.last().to_string() == last));

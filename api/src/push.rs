@@ -27,7 +27,7 @@ pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 const MAX_DOCUMENTS: usize = 10_000;
 
 /// Most refusals that an answer repeats; all are stored.
-const MAX_SAID: usize = 100;
+const MAX_REPORTED: usize = 100;
 
 pub(crate) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(ingest)).layer(DefaultBodyLimit::max(MAX_BODY))
@@ -110,7 +110,7 @@ async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result
             }
             (documents, rejected)
         }
-        Window::Instants => Document::gather(collection, items),
+        Window::Instants => Document::group_rows(collection, items),
         Window::Whole => {
             let (document, rejected) = Document::observe(collection, state.today(&person)?, items);
             (document.into_iter().collect(), rejected)
@@ -127,7 +127,7 @@ async fn ingest(With(state): With<State>, access: Access, body: Bytes) -> Result
     };
     let now = (state.now)();
     batch.quarantine_future(now);
-    let reasons = batch.rejected.iter().take(MAX_SAID);
+    let reasons = batch.rejected.iter().take(MAX_REPORTED);
     let reasons = reasons.map(|it| Reason { id: it.id.clone(), reason: it.reason.clone() }).collect();
     let applied = state.primary.apply(&batch, now).await?;
     let pushed = Pushed {

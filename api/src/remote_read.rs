@@ -3,9 +3,9 @@
 
 mod history;
 mod matcher;
+mod request_queue;
 mod selection;
 mod sink;
-mod turns;
 mod view;
 mod wire;
 mod xor;
@@ -27,10 +27,10 @@ use tokio::task::JoinHandle;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::history::Question;
+use self::history::HistoryQuery;
 use self::matcher::{Matchers, Patterns};
+use self::request_queue::RequestQueue;
 use self::sink::{Frames, Message};
-use self::turns::Turns;
 use self::view::{Hints, LOOKBACK_MS, Window};
 use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
@@ -42,16 +42,16 @@ use crate::state::State;
 pub(crate) const PATH: &str = "/api/v1/prometheus/read";
 
 /// Largest question once it is unpacked; a real one has some hundred bytes.
-const MAX_QUESTION: usize = 256 * 1024;
+const MAX_REQUEST_BYTES: usize = 256 * 1024;
 
 /// Most queries in one question; Prometheus sends one.
 const MAX_QUERIES: usize = 32;
 
 /// Frames made ahead of a slow reader, or segments of a long one.
-const AHEAD: usize = 2;
+const PREFETCHED_FRAMES: usize = 2;
 
 pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(read_history)).layer(Extension(Turns::new()))
+    OpenApiRouter::new().routes(routes!(read_history)).layer(Extension(RequestQueue::new()))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -84,7 +84,7 @@ struct Params {
 )]
 async fn read_history(
     With(state): With<State>,
-    Extension(turns): Extension<Turns>,
+    Extension(turns): Extension<RequestQueue>,
     access: Access,
     Query(params): Query<Params>,
     body: Bytes,
@@ -104,14 +104,14 @@ async fn read_history(
     let mut people = access.people(&state.store).await?;
     let names = people.iter().map(|person| person.name.to_string()).collect();
     let resolved = turns.resolve(patterns, names).await?;
-    let matchers = |matchers| Matchers::new(matchers, &resolved, state.edges.external_labels());
-    let questions = questions(request, matchers, lookback, params.hints)?;
+    let matchers = |matchers| Matchers::new(matchers, &resolved, state.guards.external_labels());
+    let questions = parse_queries(request, matchers, lookback, params.hints)?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
         ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
         ResponseType::StreamedXorChunks => {
-            let limit = state.edges.frame_bytes();
+            let limit = state.guards.frame_bytes();
             let make = |out| Frames::new(out, turns, limit);
             chunks(state.store, people, questions, turn, make).await
         }
@@ -125,7 +125,7 @@ fn refused(what: &str) -> Error {
 fn unpack(body: &[u8]) -> Result<ReadRequest, Error> {
     let length =
         snap::raw::decompress_len(body).map_err(|_| refused("the body is not compressed with snappy"))?;
-    if length > MAX_QUESTION {
+    if length > MAX_REQUEST_BYTES {
         return Err(refused("the body unpacks to more than 256 KiB"));
     }
     let plain = snap::raw::Decoder::new().decompress_vec(body);
@@ -148,16 +148,16 @@ fn response_type(request: &ReadRequest) -> Result<ResponseType, Error> {
 }
 
 /// One entry per query; a query with an empty window has nothing to answer.
-fn questions(
+fn parse_queries(
     request: ReadRequest,
     matchers: impl Fn(Vec<LabelMatcher>) -> Result<Matchers, Error>,
     lookback: i64,
     use_of_hints: Hints,
-) -> Result<Vec<Option<Question>>, Error> {
+) -> Result<Vec<Option<HistoryQuery>>, Error> {
     let question = |query: wire::Query| {
         let window = Window::new(&query, lookback, use_of_hints);
         let matchers = matchers(query.matchers)?;
-        Ok(window.map(|window| Question { window, matchers }))
+        Ok(window.map(|window| HistoryQuery { window, matchers }))
     };
     request.queries.into_iter().map(question).collect()
 }
@@ -165,14 +165,14 @@ fn questions(
 async fn whole(
     store: &Store,
     people: &[Person],
-    questions: &[Option<Question>],
+    questions: &[Option<HistoryQuery>],
     turn: OwnedSemaphorePermit,
 ) -> Result<Response, Error> {
     let mut message = Message::new();
     for question in questions {
         message.begin_result()?;
         if let Some(question) = question {
-            history::answer(store, people, question, &mut message).await?;
+            history::answer_query(store, people, question, &mut message).await?;
         }
         message.end_result();
     }
@@ -181,11 +181,11 @@ async fn whole(
         (header::CONTENT_ENCODING, "snappy"),
         (HeaderName::from_static("x-prometheus-remote-read-version"), "0.1.0"),
     ];
-    Ok((headers, held(message.finish()?, turn)).into_response())
+    Ok((headers, body_with_permit(message.finish()?, turn)).into_response())
 }
 
 /// A body that has its turn until it is sent or given up: so long it takes memory.
-fn held(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
+fn body_with_permit(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
     let piece = move |piece| {
         let _turn = &turn;
         Ok::<Bytes, io::Error>(piece)
@@ -197,18 +197,18 @@ fn held(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
 async fn chunks(
     store: Store,
     people: Vec<Person>,
-    questions: Vec<Option<Question>>,
+    questions: Vec<Option<HistoryQuery>>,
     turn: OwnedSemaphorePermit,
     make: impl FnOnce(mpsc::Sender<Bytes>) -> Frames,
 ) -> Result<Response, Error> {
-    let (out, frames) = mpsc::channel(AHEAD);
+    let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
     let mut sink = make(out);
     let maker = tokio::spawn(async move {
         let _turn = turn;
         for (n, question) in questions.iter().enumerate() {
             sink.begin_result(n);
             if let Some(question) = question {
-                history::answer(&store, &people, question, &mut sink).await?;
+                history::answer_query(&store, &people, question, &mut sink).await?;
             }
         }
         Ok(())
@@ -265,11 +265,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_whole_answer_has_its_turn_until_it_is_sent_or_given_up() {
+    async fn buffered_response_holds_its_permit_until_sent_or_dropped() {
         let turns = std::sync::Arc::new(Semaphore::new(1));
         let body = async || {
             let turn = turns.clone().acquire_owned().await.unwrap();
-            held(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")], turn).into_data_stream()
+            body_with_permit(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")], turn)
+                .into_data_stream()
         };
         let mut sent = body().await;
         assert_eq!(sent.next().await.unwrap().unwrap(), "a");
@@ -282,9 +283,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_answer_that_ends_early_does_not_look_complete() {
+    async fn stream_that_fails_early_is_not_complete() {
         let ends = async |end: fn() -> Result<(), Error>| {
-            let (out, frames) = mpsc::channel(AHEAD);
+            let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
             let maker = tokio::spawn(async move {
                 out.send(Bytes::from_static(b"frame")).await.unwrap();
                 end()
@@ -302,7 +303,7 @@ mod tests {
     #[tokio::test]
     async fn failure_before_the_first_frame_is_the_response() {
         let ends = async |end: fn() -> Result<(), Error>| {
-            let (out, frames) = mpsc::channel(AHEAD);
+            let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
             let maker = tokio::spawn(async move {
                 let _out = out;
                 end()

@@ -3,6 +3,7 @@
 mod correlations;
 mod daily;
 mod dashboard;
+mod day_scan;
 mod events;
 pub(crate) mod export;
 mod health;
@@ -12,7 +13,6 @@ mod people;
 mod points;
 mod series;
 mod trends;
-mod walk;
 
 use utoipa_axum::router::OpenApiRouter;
 

@@ -32,7 +32,7 @@ use crate::{login, middleware, push, remote_read, resources};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem, Gaps)),
-    modifiers(&Proofs),
+    modifiers(&SecuritySchemes),
     security(("bearer" = []), ("basic" = [])),
     tags(
         (name = "log-in", description = "People log in by name and password; programs have tokens."),
@@ -46,9 +46,9 @@ use crate::{login, middleware, push, remote_read, resources};
 struct Description;
 
 /// How to say who asks.
-struct Proofs;
+struct SecuritySchemes;
 
-impl Modify for Proofs {
+impl Modify for SecuritySchemes {
     fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
         let scheme = |scheme, words: &str| {
             SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(words)).build())

@@ -8,8 +8,8 @@ use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
 
 use crate::access::Anonymous;
-use crate::edges::Edges;
 use crate::error::Error;
+use crate::guards::Guards;
 use crate::login::LogIn;
 
 /// What the service needs from whoever runs it.
@@ -24,13 +24,13 @@ pub struct State {
     /// What `/api/v1/health` calls this build.
     pub version: &'static str,
     /// Where long work is asked for.
-    pub jobs: jobs::Desk,
+    pub jobs: jobs::JobQueue,
     /// Whether requests without a token are answered.
     pub anonymous: Anonymous,
     /// How people log in.
     pub login: LogIn,
     /// What stands before the handlers.
-    pub edges: Edges,
+    pub guards: Guards,
 }
 
 impl fmt::Debug for State {
@@ -50,8 +50,8 @@ impl State {
             version: "0.0.0-test",
             anonymous: Anonymous::Allowed,
             login: LogIn::new(None),
-            edges: Edges::new(crate::edges::Settings::default(), vec![store.clone()], &mut registry),
-            jobs: jobs::Desk::new(store.clone(), None, tokio_util::sync::CancellationToken::new()),
+            guards: Guards::new(crate::guards::Settings::default(), vec![store.clone()], &mut registry),
+            jobs: jobs::JobQueue::new(store.clone(), None, tokio_util::sync::CancellationToken::new()),
             store,
         }
     }

@@ -6,7 +6,6 @@
 //! themselves. Which day a point belongs to, `points` says.
 
 pub(crate) mod aggregate;
-mod answer;
 pub(crate) mod bucket;
 mod compare;
 pub(crate) mod correlate;
@@ -14,11 +13,12 @@ mod coverage;
 pub(crate) mod effect;
 mod events;
 mod points;
-mod question;
+mod query;
 mod readings;
+mod response;
 mod table;
 
-pub(crate) use answer::{Trend, trend};
 pub(crate) use compare::Compare;
-pub(crate) use question::{Gaps, Question, Windows};
+pub(crate) use query::{Gaps, TrendQuery, Windows};
+pub(crate) use response::{Trend, trend};
 pub(crate) use table::{Table, table};

@@ -92,7 +92,7 @@ async fn fill(store: &Store) {
     let heart = store.ensure_person(&"heart".parse().unwrap(), "UTC", now()).await.unwrap().id;
     for chunk in days.chunks(100) {
         let rows: Vec<String> = chunk.days().flat_map(rows).collect();
-        let (documents, _) = Document::gather(Collection::HeartRate, rows.iter().map(String::as_str));
+        let (documents, _) = Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str));
         apply(store, heart, Collection::HeartRate, documents).await;
     }
     for n in 0..100_i64 {

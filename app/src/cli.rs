@@ -14,7 +14,7 @@ use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 
-pub(crate) use self::api::{AccountCommand, EdgeArgs, PasswordArgs};
+pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 pub(crate) use self::operate::{
     DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ReportArgs,
     RowsArgs, SyncArgs, TokenCommand,
@@ -218,7 +218,7 @@ pub(crate) struct ListenArgs {
     #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
     pub(crate) hosts: Vec<String>,
     #[command(flatten)]
-    pub(crate) edges: EdgeArgs,
+    pub(crate) guards: GuardArgs,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -264,7 +264,7 @@ pub(crate) struct ServeArgs {
     /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
     /// beside the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
-    pub(crate) results: Option<jobs::Place>,
+    pub(crate) results: Option<jobs::ResultLocation>,
     /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
@@ -328,12 +328,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_holds() {
+    fn command_line_definition_is_valid() {
         Cli::command().debug_assert();
     }
 
     #[test]
-    fn both_of_ouras_portals_are_known_by_default() {
+    fn oura_portals_are_both_known_by_default() {
         let Ok(Cli { command: Command::Login(login), .. }) = Cli::try_parse_from(["myhealth", "login"])
         else {
             panic!("login needs no flag");
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_refused() {
+    fn command_line_mistakes_are_refused() {
         for line in [
             "serve --history-from 0024-01-01",
             "serve --history-from tomorrow",

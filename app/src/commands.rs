@@ -61,7 +61,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         Some(oura) => args.webhook.webhook(&args.oura.login.application, &oura.url)?,
         None => None,
     };
-    let person = args.person.who();
+    let person = args.person.person();
     let check = args.check;
     let replica = match (args.database_replica_url, args.database_replica_url_file) {
         (Some(url), _) if !url.is_empty() => Some(url),
@@ -119,7 +119,7 @@ pub(crate) async fn rebuild(args: StoreArgs, clock: Clock) -> anyhow::Result<Exi
         }
         outln!("{}: every number derived again; {read} documents read that had been put aside", person.name);
     }
-    let removed = store.forget_unknown_metrics().await?;
+    let removed = store.delete_unknown_metrics().await?;
     outln!("{removed} values of metrics that no longer exist were removed");
     store.close().await;
     Ok(ExitCode::SUCCESS)

@@ -87,7 +87,7 @@ pub(crate) enum Invalid {
     #[error("--what, --metric, --collection: {0}")]
     Table(#[from] export::InvalidTable),
     #[error("--jobs.results: {0}")]
-    Results(#[from] jobs::InvalidPlace),
+    Results(#[from] jobs::InvalidResultLocation),
     #[error("{0}")]
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
@@ -154,7 +154,7 @@ const DEFAULT_PERSON: &str = "me";
 
 /// Whose ring is read.
 #[derive(Clone, Debug)]
-pub(crate) struct Who {
+pub(crate) struct PersonSettings {
     pub(crate) name: Pseudonym,
     /// Whether the name was given, so that it may be mistyped.
     pub(crate) named: bool,
@@ -166,11 +166,11 @@ pub(crate) struct Who {
 
 impl PersonArgs {
     /// The person, in the zone told or this machine's (UTC where it has no name).
-    pub(crate) fn who(&self) -> Who {
+    pub(crate) fn person(&self) -> PersonSettings {
         let zone = self.time_zone.clone().unwrap_or_else(TimeZone::system);
         let zone = zone.iana_name().unwrap_or("UTC").to_owned();
         let (name, named) = (self.name(), self.person.is_some());
-        Who { name, named, zone, told: self.time_zone.is_some() }
+        PersonSettings { name, named, zone, told: self.time_zone.is_some() }
     }
 
     /// The name given, or the one of before there was a second person.
@@ -180,7 +180,7 @@ impl PersonArgs {
     }
 }
 
-impl Who {
+impl PersonSettings {
     /// The stored person, created if new.
     pub(crate) async fn ensure(&self, store: &Store, now: Timestamp) -> Result<Person, store::Error> {
         let person = store.ensure_person(&self.name, &self.zone, now).await?;
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn data_goes_where_the_user_keeps_data() {
+    fn data_directory_follows_xdg() {
         let place = |args: StoreArgs| args.location().unwrap().to_string();
         assert_eq!(place(store_args()), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
         let xdg = StoreArgs { home: home(Some("/data"), None), ..store_args() };
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_come_from_files_without_their_line_end() {
+    fn secret_file_is_read_without_its_line_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("url");
         std::fs::write(&path, "postgres://ann@db/health\n").unwrap();

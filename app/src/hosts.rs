@@ -15,14 +15,14 @@ use futures_util::future::Either;
 use tower::{Service, layer};
 
 /// Endings that no public registry gives out (RFC 6761, 6762, 8375, 9476 and the habits of clusters and homes).
-const PRIVATE: [&str; 9] =
+const PRIVATE_SUFFIXES: [&str; 9] =
     ["localhost", "local", "internal", "lan", "home", "home.arpa", "test", "svc", "cluster.local"];
 
 /// The names told, besides those that are always answered to.
 #[derive(Clone, Debug)]
-pub(crate) struct Names(Arc<[String]>);
+pub(crate) struct HostAllowList(Arc<[String]>);
 
-impl Names {
+impl HostAllowList {
     pub(crate) fn new(names: &[String]) -> Self {
         Self(names.iter().map(|name| name.to_ascii_lowercase()).collect())
     }
@@ -34,7 +34,7 @@ impl Names {
     }
 
     /// Whether a request with these headers is for a name that is private or listed.
-    pub(crate) fn answer(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn allows(&self, headers: &HeaderMap) -> bool {
         let header = headers.get(header::HOST).and_then(|host| host.to_str().ok());
         // HTTP/1.0 sends none; a browser always does.
         header.is_none_or(|host| is_ours(host, &self.0))
@@ -45,7 +45,7 @@ impl Names {
 #[derive(Clone)]
 struct Guard<S> {
     inner: S,
-    names: Names,
+    names: HostAllowList,
 }
 
 impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
@@ -58,7 +58,7 @@ impl<S: Service<Request, Response = Response>> Service<Request> for Guard<S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        if self.names.answer(request.headers()) {
+        if self.names.allows(request.headers()) {
             Either::Left(self.inner.call(request))
         } else {
             Either::Right(ready(Ok(misdirected())))
@@ -75,7 +75,7 @@ fn is_ours(host: &str, names: &[String]) -> bool {
         return true;
     }
     let name = name.to_ascii_lowercase();
-    let private = PRIVATE
+    let private = PRIVATE_SUFFIXES
         .iter()
         .any(|ending| name.strip_suffix(ending).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
     !name.contains('.') || private || names.contains(&name)
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_names_must_be_told() {
+    fn public_host_name_must_be_allowed() {
         let told = ["health.example.org".to_owned()];
         let check = |host: &str, expected| assert_eq!(is_ours(host, &told), expected, "{host}");
         check("127.0.0.1:9872", true);

@@ -1,12 +1,12 @@
 //! Listeners: plain or TLS, open or with a password, and never at the mercy of who connects. Every connection has a
-//! time for each thing it may do, and there is a most of them, which clients share (`api::edges::Seats`).
+//! time for each thing it may do, and there is a most of them, which clients share (`api::guards::Seats`).
 
 mod address;
 mod auth;
 mod connections;
+mod fast_path;
 mod file;
 mod rules;
-mod shortcut;
 mod tls;
 
 use std::convert::Infallible;
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::edges::{Client, Proxies, Seat, Seats, Wait};
+use api::guards::{Client, Proxies, Seat, Seats, Wait};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -33,9 +33,9 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 pub(crate) use address::{Address, Sockets};
+pub(crate) use fast_path::ScrapeFastPath;
 pub(crate) use file::Invalid;
-pub(crate) use rules::{Metrics, Web};
-pub(crate) use shortcut::Shortcut;
+pub(crate) use rules::{Metrics, WebConfig};
 
 use connections::{InFlight, RequestBody, Seated};
 
@@ -75,8 +75,8 @@ const REFUSED: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     pub(crate) router: Router,
     /// Asked before the router.
-    pub(crate) shortcut: Option<Shortcut>,
-    pub(crate) web: Arc<Web>,
+    pub(crate) shortcut: Option<ScrapeFastPath>,
+    pub(crate) web: Arc<WebConfig>,
     pub(crate) limits: Limits,
     /// Proxies whose word is taken about the client of a request.
     pub(crate) proxies: Arc<Proxies>,
@@ -117,9 +117,9 @@ impl Listener {
         let stream = Seated::new(stream, seat.clone());
         let talk = async {
             match self.web.rules().tls.clone() {
-                None => self.talk(stream, peer, &seat, stop).await,
+                None => self.serve_http(stream, peer, &seat, stop).await,
                 Some(tls) => match tokio::time::timeout(self.limits.handshake, tls.accept(stream)).await {
-                    Ok(Ok(stream)) => self.talk(stream, peer, &seat, stop).await,
+                    Ok(Ok(stream)) => self.serve_http(stream, peer, &seat, stop).await,
                     Ok(Err(error)) => {
                         self.web.metrics.refuse("handshake");
                         tracing::debug!(%error, "a TLS handshake failed");
@@ -134,7 +134,7 @@ impl Listener {
         }
     }
 
-    async fn talk(
+    async fn serve_http(
         &self,
         stream: impl AsyncRead + AsyncWrite + Send + 'static,
         peer: SocketAddr,
@@ -180,7 +180,7 @@ impl Listener {
             return None;
         }
         let mut response = self.shortcut.as_ref()?.answer(request)?;
-        rules.dress(response.headers_mut());
+        rules.add_headers(response.headers_mut());
         Some(response)
     }
 
@@ -205,7 +205,7 @@ impl Listener {
             }
             Err(refusal) => refusal,
         };
-        rules.dress(response.headers_mut());
+        rules.add_headers(response.headers_mut());
         response
     }
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use api::login::session::SessionKeys;
-use ingest::oauth::{Account, Application, ApplicationSettings, KeySource, Keyring};
+use ingest::oauth::{Application, ApplicationSettings, GrantOwner, KeySource, Keyring};
 use ingest::{Access, Client, Metrics, Tokens, webhook};
 use secrecy::SecretString;
 use store::{Location, Person, Store};
 
 use crate::Clock;
-use crate::cli::{EdgeArgs, LoginSettings, OuraArgs};
+use crate::cli::{GuardArgs, LoginSettings, OuraArgs};
 use crate::config::{Invalid, read_secret};
 
 /// The file of the key that signs log-ins at the API, beside the embedded database.
@@ -81,7 +81,7 @@ impl LoginSettings {
     }
 }
 
-impl EdgeArgs {
+impl GuardArgs {
     /// The keys that sign log-ins at the API. The embedded database has one beside it, made here when it is missing; with
     /// a server one has to be given, or nobody logs in. Without a location only what is told is looked at.
     pub(crate) fn session_keys(&self, location: Option<&Location>) -> Result<Option<SessionKeys>, Invalid> {
@@ -134,7 +134,7 @@ impl Credentials {
     ) -> Result<Option<Tokens>, Invalid> {
         let typed = self.token.clone().filter(|_| mine);
         let Some((application, keys)) = &self.application else { return Ok(typed.map(Into::into)) };
-        Ok(Some(Tokens::stored(Account {
+        Ok(Some(Tokens::stored(GrantOwner {
             store: store.clone(),
             person: person.clone(),
             application: application.clone(),

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use ingest::Step;
+use ingest::WindowProgress;
 use store::Applied;
 
 /// Between two lines in a log.
-const QUIET: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A pass with fewer windows is over before anyone looks.
 const WORTH_A_BAR: usize = 20;
@@ -32,7 +32,7 @@ impl Progress {
         Self { person: person.to_owned(), bar, said: None, came: Applied::default() }
     }
 
-    fn step(&mut self, step: &Step) {
+    fn step(&mut self, step: &WindowProgress) {
         let (done, total) = (step.done, step.total);
         self.came += step.applied.unwrap_or_default();
         if total < WORTH_A_BAR {
@@ -40,7 +40,7 @@ impl Progress {
         }
         let back_to = step.request.range.first();
         if self.bar.is_hidden() {
-            let due = self.said.is_none_or(|said| said.elapsed() >= QUIET) || done == total;
+            let due = self.said.is_none_or(|said| said.elapsed() >= LOG_INTERVAL) || done == total;
             if due {
                 self.said = Some(Instant::now());
                 let percent = 100 * done / total.max(1);
@@ -58,7 +58,7 @@ impl Progress {
 }
 
 /// Shows how far each person's pass is. Several bars would fight for one line, so the newest pass has it.
-pub(crate) fn watch() -> ingest::Watch {
+pub(crate) fn watch() -> ingest::ProgressFn {
     let progress: Mutex<HashMap<i64, Progress>> = Mutex::default();
     Arc::new(move |person, step| {
         let mut progress = progress.lock().unwrap_or_else(PoisonError::into_inner);

@@ -65,14 +65,14 @@ impl Requests {
     }
 
     /// Counts what is answered at once at one route, with status 200 to GET.
-    pub(crate) fn at(&self, route: &str) -> AtOnce {
+    pub(crate) fn at(&self, route: &str) -> FastPathCounter {
         let labels = Labels { route: route.to_owned(), method: "GET", code: 200 };
-        AtOnce(self.took.get_or_create_owned(&labels))
+        FastPathCounter(self.took.get_or_create_owned(&labels))
     }
 
     async fn watch(
         self,
-        asked: Asked,
+        asked: RequestInfo,
         answer: impl Future<Output = Result<Response, Infallible>>,
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
@@ -97,9 +97,9 @@ impl Requests {
 
 /// One series of [`Requests`], found once.
 #[derive(Clone, Debug)]
-pub(crate) struct AtOnce(HistogramWithExemplars<Trace>);
+pub(crate) struct FastPathCounter(HistogramWithExemplars<Trace>);
 
-impl AtOnce {
+impl FastPathCounter {
     /// Counts an answer, if there is one, and tells how long it took. Nobody can see it in flight: nothing is waited for.
     pub(crate) fn watch<T>(&self, answer: impl FnOnce() -> Option<T>) -> Option<T> {
         let started = Instant::now();
@@ -110,12 +110,12 @@ impl AtOnce {
 }
 
 /// What is kept of a request while it is answered.
-struct Asked {
+struct RequestInfo {
     path: Option<MatchedPath>,
     method: &'static str,
 }
 
-impl Asked {
+impl RequestInfo {
     fn of(request: &Request) -> Self {
         let method = request.method().as_str();
         let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
@@ -148,7 +148,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let asked = Asked::of(&request);
+        let asked = RequestInfo::of(&request);
         let answer = self.inner.call(request);
         Box::pin(self.requests.clone().watch(asked, answer))
     }

@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_heading_can_be_linked_to() {
+    fn runbook_headings_have_anchors() {
         assert_eq!(anchor("OuraIllnessSignal"), "ouraillnesssignal");
         assert_eq!(anchor("First look, whatever it is"), "first-look-whatever-it-is");
         let page = page();

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::Anonymous;
-use api::edges::Proxies;
+use api::guards::Proxies;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
-use ingest::{Crew, Settings};
-use jobs::{Desk, Place};
+use ingest::{Scheduler, Settings};
+use jobs::{JobQueue, ResultLocation};
 use prometheus_client::registry::Registry;
 use store::{Location, Store};
 use tokio::net::TcpListener;
@@ -21,10 +21,10 @@ use tokio::net::TcpListener;
 use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
-use crate::config::{Invalid, Who};
+use crate::config::{Invalid, PersonSettings};
 use crate::health::Databases;
-use crate::hosts::Names;
-use crate::listen::{self, Limits, Listener, Shortcut, Sockets, Web};
+use crate::hosts::HostAllowList;
+use crate::listen::{self, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
 use crate::login::Credentials;
 use crate::pools::Pools;
 use crate::progress;
@@ -41,7 +41,7 @@ pub(crate) struct Service {
     pub(crate) replica: Option<Location>,
     pub(crate) roles: Vec<Role>,
     /// Whose ring is read.
-    pub(crate) person: Who,
+    pub(crate) person: PersonSettings,
     /// Present when the ingest role runs.
     pub(crate) oura: Option<Oura>,
     /// Present when Oura announces news to this process.
@@ -51,7 +51,7 @@ pub(crate) struct Service {
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
     /// Where jobs put what they make, if somebody has said.
-    pub(crate) results: Option<Place>,
+    pub(crate) results: Option<ResultLocation>,
 }
 
 /// How to read Oura.
@@ -67,7 +67,7 @@ pub(crate) struct Oura {
 }
 
 /// How long connections may take to close.
-const CLOSING: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs until told to stop.
 pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<Ending> {
@@ -88,23 +88,24 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         None => None,
     };
     let lifecycle = Lifecycle::new(own);
-    let rules = Listening::read(&service, own, &clock)?;
+    let rules = ListenerRules::read(&service, own, &clock)?;
     let requests = Requests::register(own);
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
     let service_api = if runs(Role::Api) { Some(Api::open(&service, &store, own).await?) } else { None };
-    let Doors { web: web_sockets, api: api_sockets, webhook } = Doors::open(&service, webhook).await?;
-    let anonymous = anonymous(&service, &store, &api_sockets, &rules).await?;
+    let Listeners { web: web_sockets, api: api_sockets, webhook } =
+        Listeners::open(&service, webhook).await?;
+    let anonymous = anonymous_access(&service, &store, &api_sockets, &rules).await?;
 
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
-    let desk = Desk::new(store.clone(), results, lifecycle.stop.clone());
+    let desk = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
     let mut backfill = None;
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
     if let Some(reader) = reader {
-        let mut crew = crew(reader, &service.person, &store, &clock).await?;
+        let mut crew = scheduler(reader, &service.person, &store, &clock).await?;
         if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
             outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
             let metrics = ingest::webhook::Metrics::register(own);
@@ -148,14 +149,14 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let api = service_api.as_ref()?;
         let (primary, now) = (store.clone(), clock.clone());
         let store = api.replica.clone().unwrap_or_else(|| primary.clone());
-        let (login, edges) = (api.login.clone(), api.edges.clone());
+        let (login, guards) = (api.login.clone(), api.guards.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
         let jobs = desk.clone();
-        Some(api::router(api::State { store, primary, now, version, anonymous, login, edges, jobs }))
+        Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs }))
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
-    let names = Names::new(&service.listen.hosts);
+    let names = HostAllowList::new(&service.listen.hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
         listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
@@ -167,32 +168,32 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let path = &service.listen.telemetry_path;
     let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
     let (reload, demo) = (rules.clone(), service.demo);
-    let own = web::Own { readiness, databases: databases.clone(), reload, clock: clock.clone(), demo };
+    let own = web::PageState { readiness, databases: databases.clone(), reload, clock: clock.clone(), demo };
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
-    let shortcut = Shortcut { path: path.clone(), telemetry, names, requests: requests.at(path) };
+    let shortcut = ScrapeFastPath { path: path.clone(), telemetry, names, requests: requests.at(path) };
     listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
-    announce(web, docs, &service, &rules);
+    print_addresses(web, docs, &service, &rules);
     drop(latch);
 
     let ending = lifecycle.run().await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
-    if tokio::time::timeout(CLOSING, databases.close()).await.is_err() {
+    if tokio::time::timeout(CLOSE_TIMEOUT, databases.close()).await.is_err() {
         tracing::warn!("the database was left without a goodbye");
     }
     Ok(ending)
 }
 
 /// The sockets of one process, opened before anything is started.
-struct Doors {
+struct Listeners {
     web: Vec<TcpListener>,
     /// Empty where the API does not run.
     api: Vec<TcpListener>,
     webhook: Option<(Vec<TcpListener>, Webhook)>,
 }
 
-impl Doors {
+impl Listeners {
     async fn open(service: &Service, webhook: Option<Webhook>) -> anyhow::Result<Self> {
         let listen = &service.listen;
         let web = if listen.web_systemd {
@@ -222,7 +223,7 @@ struct Api {
     /// Where history is read instead of in the database itself.
     replica: Option<Store>,
     login: api::LogIn,
-    edges: api::Edges,
+    guards: api::Guards,
 }
 
 impl Api {
@@ -232,23 +233,23 @@ impl Api {
             None => None,
         };
         let databases = std::iter::once(store).chain(&replica).cloned().collect();
-        let keys = service.listen.edges.session_keys(Some(&service.location))?;
-        let edges = api::Edges::new(service.listen.edges.settings(), databases, registry);
-        Ok(Self { replica, login: api::LogIn::new(keys), edges })
+        let keys = service.listen.guards.session_keys(Some(&service.location))?;
+        let guards = api::Guards::new(service.listen.guards.settings(), databases, registry);
+        Ok(Self { replica, login: api::LogIn::new(keys), guards })
     }
 }
 
 /// Who reads everybody, with the person of this process's flags among them.
-async fn crew(
+async fn scheduler(
     (client, oura, metrics, settings): (ingest::Client, &Oura, ingest::Metrics, Settings),
-    who: &Who,
+    who: &PersonSettings,
     store: &Store,
     clock: &Clock,
-) -> anyhow::Result<Crew> {
+) -> anyhow::Result<Scheduler> {
     let mine = who.of_service(store, clock()).await?.map(|person| person.id);
     match mine {
         // Whoever asked for a restart wants to see it work.
-        Some(mine) => store.set_due(mine, None).await?,
+        Some(mine) => store.schedule_sync(mine, None).await?,
         None if oura.credentials.is_typed() => bail!(
             "the access token is given for a person, and nobody here is called {}; name one with --person: {}",
             who.name,
@@ -256,21 +257,21 @@ async fn crew(
         ),
         None => {}
     }
-    Ok(Crew {
+    Ok(Scheduler {
         store: store.clone(),
         client: oura.credentials.access(client, mine, store, &metrics, clock),
         settings,
         metrics,
         clock: clock.clone(),
         workers: oura.workers,
-        holder: holder()?,
-        hold: Crew::HOLD,
+        holder: lease_holder()?,
+        hold: Scheduler::LEASE,
         relaxed: None,
     })
 }
 
 /// A name for this process's turns that no other process has.
-pub(crate) fn holder() -> anyhow::Result<String> {
+pub(crate) fn lease_holder() -> anyhow::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
@@ -291,19 +292,19 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
         let metrics = ingest::Metrics::register(&mut Registry::default());
         ingest::Client::new(&oura.url, oura.credentials.typed(), metrics)?;
     }
-    service.listen.edges.session_keys(None)?;
+    service.listen.guards.session_keys(None)?;
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
-    Listening::read(service, &mut Registry::default(), &no_time).map(drop)
+    ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
 }
 
 /// Who may ask without a token, by the sockets he comes through. Loopback stays open until the first token is made. The
 /// operators' listener often stands on every address for its gauges; there the API wants a token, and nothing is refused.
 /// Whom a listener has asked for a password is not asked again.
-async fn anonymous(
+async fn anonymous_access(
     service: &Service,
     store: &Store,
     api: &[TcpListener],
-    rules: &Listening,
+    rules: &ListenerRules,
 ) -> anyhow::Result<impl Fn(&[TcpListener]) -> Anonymous + use<>> {
     let here_only = |sockets: &[TcpListener]| {
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
@@ -327,28 +328,28 @@ async fn anonymous(
 
 /// The rules of both listeners.
 #[derive(Clone)]
-pub(crate) struct Listening {
-    web: Arc<Web>,
-    api: Arc<Web>,
+pub(crate) struct ListenerRules {
+    web: Arc<WebConfig>,
+    api: Arc<WebConfig>,
     /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
-    webhooks: Arc<Web>,
+    webhooks: Arc<WebConfig>,
     /// Proxies in front of all of them.
     proxies: Arc<Proxies>,
 }
 
-impl Listening {
+impl ListenerRules {
     fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
         let metrics = listen::Metrics::register(registry, clock());
         let read = |flag, path: &Option<PathBuf>| {
             let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
-            Web::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
+            WebConfig::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
         };
         let args = &service.listen;
         Ok(Self {
             web: read("--web.config.file", &args.web_config)?,
             api: read("--api.config.file", &args.api_config)?,
             webhooks: read("--webhook.listen-address", &None)?,
-            proxies: Arc::new(args.edges.settings().proxies),
+            proxies: Arc::new(args.guards.settings().proxies),
         })
     }
 
@@ -381,8 +382,8 @@ fn listen(
     name: &'static str,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
-    shortcut: Option<&Shortcut>,
-    (web, proxies): (&Arc<Web>, &Arc<Proxies>),
+    shortcut: Option<&ScrapeFastPath>,
+    (web, proxies): (&Arc<WebConfig>, &Arc<Proxies>),
 ) {
     for socket in sockets {
         let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
@@ -394,8 +395,8 @@ fn listen(
 }
 
 /// Tells where to look; the only thing a service prints besides its log.
-fn announce(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &Listening) {
-    let scheme = |web: &Web| if web.rules().tls.is_some() { "https" } else { "http" };
+fn print_addresses(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &ListenerRules) {
+    let scheme = |web: &WebConfig| if web.rules().tls.is_some() { "https" } else { "http" };
     let web = format!("{}://{web}", scheme(&rules.web));
     let api = api.map(|api| format!("{}://{api}", scheme(&rules.api)));
     let gauges = format!("{web}{}", service.listen.telemetry_path);

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// How long running work may take to finish after the first signal.
-const GRACE: Duration = Duration::from_secs(20);
+const GRACE_PERIOD: Duration = Duration::from_secs(20);
 
 /// Pause before a role is started again; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -164,7 +164,7 @@ impl Lifecycle {
             () = self.tasks.wait() => true,
             _ = interrupt.recv() => false,
             _ = terminate.recv() => false,
-            () = tokio::time::sleep(GRACE) => false,
+            () = tokio::time::sleep(GRACE_PERIOD) => false,
         };
         if !finished {
             tracing::warn!("work was dropped; nothing stored is lost, the next start reads it again");
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ready_when_all_are_up_and_not_while_stopping() {
+    fn readiness_requires_every_part_and_ends_at_shutdown() {
         let stop = CancellationToken::new();
         let (readiness, latch) = Readiness::new(stop.clone());
         let another = latch.clone();

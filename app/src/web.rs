@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use api::edges::origin::is_cross_origin;
+use api::guards::origin::is_cross_origin;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -13,7 +13,7 @@ use axum::{Router, routing};
 use crate::Clock;
 use crate::health::{self, Databases};
 use crate::runbook;
-use crate::serve::Listening;
+use crate::serve::ListenerRules;
 use crate::shutdown::Readiness;
 
 const PAGE: &str = include_str!("page.html");
@@ -23,16 +23,16 @@ const LANDING: &str = include_str!("landing.html");
 
 /// What this process answers itself.
 #[derive(Clone)]
-pub(crate) struct Own {
+pub(crate) struct PageState {
     pub(crate) readiness: Readiness,
     pub(crate) databases: Databases,
-    pub(crate) reload: Listening,
+    pub(crate) reload: ListenerRules,
     pub(crate) clock: Clock,
     pub(crate) demo: bool,
 }
 
 /// Puts the listener's routes together; the gauges are at `telemetry_path`.
-pub(crate) fn router(metrics: Router, api: Option<Router>, own: Own, telemetry_path: &str) -> Router {
+pub(crate) fn router(metrics: Router, api: Option<Router>, own: PageState, telemetry_path: &str) -> Router {
     let page = if api.is_some() { PAGE } else { LANDING };
     let page = page.replace("__DEMO__", if own.demo { "true" } else { "false" });
     let page =
@@ -63,7 +63,7 @@ async fn refuse_foreign_pages(request: Request, next: Next) -> Response {
 }
 
 /// Reads the files of the listeners again.
-async fn reload(State(own): State<Own>) -> (StatusCode, String) {
+async fn reload(State(own): State<PageState>) -> (StatusCode, String) {
     match own.reload.reload((own.clock)()).await {
         Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()),
         Err(error) => {
@@ -72,7 +72,7 @@ async fn reload(State(own): State<Own>) -> (StatusCode, String) {
     }
 }
 
-async fn ready(State(own): State<Own>) -> (StatusCode, &'static str) {
+async fn ready(State(own): State<PageState>) -> (StatusCode, &'static str) {
     if !own.readiness.is_ready() {
         return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
     }

@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::{Cause, DayRange};
-use ingest::{Crew, Pass, Report};
-use jobs::{Backfill, BackfillEnd, Desk, InvalidPlace, Kind, Metrics, Place, Progress, Results, Worker};
+use ingest::{Scheduler, SyncReport, SyncRun};
+use jobs::{
+    Backfill, BackfillEnd, InvalidResultLocation, JobQueue, Kind, Metrics, Progress, ResultLocation, Results,
+    Worker,
+};
 use prometheus_client::registry::Registry;
 use store::{Location, Person, causes};
 use tokio_util::sync::CancellationToken;
@@ -16,9 +19,12 @@ use crate::{Clock, serve};
 
 /// The place for results, if there is one: beside the embedded database unless told otherwise. Processes that share a
 /// server must be told a place they share.
-pub(crate) fn results(told: Option<&Place>, location: &Location) -> Result<Option<Results>, InvalidPlace> {
+pub(crate) fn results(
+    told: Option<&ResultLocation>,
+    location: &Location,
+) -> Result<Option<Results>, InvalidResultLocation> {
     let beside = match location {
-        Location::Sqlite(path) => path.parent().map(|folder| Place::Folder(folder.join("results"))),
+        Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
     #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
@@ -40,25 +46,25 @@ fn kinds(roles: &[Role]) -> Vec<Kind> {
 }
 
 /// Reads days of somebody again, as `myhealth sync --from --to` does, in turn with the passes.
-pub(crate) fn backfill(crew: &Crew) -> Backfill {
+pub(crate) fn backfill(crew: &Scheduler) -> Backfill {
     let crew = crew.clone();
     let number = AtomicU64::new(0);
     Arc::new(move |person, days, progress, stop| {
         let number = number.fetch_add(1, Ordering::Relaxed);
-        let crew = Crew { holder: format!("{}-backfill-{number}", crew.holder), ..crew.clone() };
+        let crew = Scheduler { holder: format!("{}-backfill-{number}", crew.holder), ..crew.clone() };
         Box::pin(read(crew, person, days, progress, stop))
     })
 }
 
 async fn read(
-    crew: Crew,
+    crew: Scheduler,
     person: Person,
     days: DayRange,
     progress: Progress,
     stop: CancellationToken,
 ) -> BackfillEnd {
-    let watch: ingest::Watch = Arc::new(move |_, step| progress.set(step.done, step.total));
-    match Box::pin(crew.read(&person, Pass::Exactly(days), &stop, &watch)).await {
+    let watch: ingest::ProgressFn = Arc::new(move |_, step| progress.set(step.done, step.total));
+    match Box::pin(crew.read(&person, SyncRun::Exactly(days), &stop, &watch)).await {
         Ok(None) => BackfillEnd::NoLogIn,
         Ok(Some(report)) => end(&report, &stop),
         Err(error) => {
@@ -68,7 +74,7 @@ async fn read(
     }
 }
 
-fn end(report: &Report, stop: &CancellationToken) -> BackfillEnd {
+fn end(report: &SyncReport, stop: &CancellationToken) -> BackfillEnd {
     if report.failures.iter().any(|(_, failure)| failure.is_final_for_token()) {
         return BackfillEnd::NoLogIn;
     }
@@ -85,7 +91,7 @@ fn end(report: &Report, stop: &CancellationToken) -> BackfillEnd {
 pub(crate) fn start(
     lifecycle: &Lifecycle,
     roles: &[Role],
-    desk: Desk,
+    desk: JobQueue,
     backfill: Option<Backfill>,
     registry: &mut Registry,
     clock: &Clock,
@@ -95,7 +101,7 @@ pub(crate) fn start(
         return Ok(());
     }
     let metrics = Metrics::register(registry);
-    let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::holder()?);
+    let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::lease_holder()?);
     let stop = lifecycle.stop.clone();
     lifecycle.supervise("jobs", move || {
         let (worker, stop) = (worker.clone(), stop.clone());

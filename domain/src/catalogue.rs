@@ -122,9 +122,9 @@ pub enum Until {
 impl Metric {
     /// The row with this key.
     pub fn by_key(key: &str) -> Option<&'static Self> {
-        static ROWS: LazyLock<HashMap<&str, &Metric>> =
+        static ROWS_BY_COLLECTION: LazyLock<HashMap<&str, &Metric>> =
             LazyLock::new(|| METRICS.iter().map(|metric| (metric.key, metric)).collect());
-        ROWS.get(key).copied()
+        ROWS_BY_COLLECTION.get(key).copied()
     }
 
     /// The rows one collection fills.
@@ -189,7 +189,7 @@ impl Metric {
 
     /// Whether the newest value makes sense as "now". Points inside a daily document (the heart rate of one minute of
     /// last night) are history only.
-    pub const fn has_now(&self) -> bool {
+    pub const fn has_current_value(&self) -> bool {
         !matches!(self.source, Source::Samples(..) | Source::Codes { .. })
     }
 

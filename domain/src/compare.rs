@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// Whether both texts say the same: order of fields, spelling of numbers, and null beside absence make no difference.
 /// A text that is no JSON says nothing and equals nothing.
-pub fn same(one: &str, other: &str) -> bool {
+pub fn is_equivalent(one: &str, other: &str) -> bool {
     match (parse(one), parse(other)) {
         (Some(one), Some(other)) => equal(&one, &other),
         _ => false,
@@ -14,7 +14,7 @@ pub fn same(one: &str, other: &str) -> bool {
 
 /// Whether `new` repeats everything `old` says and at most adds to it: fields, or rows of a time series. A null is a
 /// statement ("not measured"), which a number contradicts.
-pub fn adds(old: &str, new: &str) -> bool {
+pub fn only_adds(old: &str, new: &str) -> bool {
     match (parse(old), parse(new)) {
         (Some(old), Some(new)) => extends(&old, &new),
         _ => false,
@@ -63,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spelling_makes_no_difference_and_content_does() {
+    fn equivalence_ignores_spelling_and_sees_content() {
         let body = r#"{"id":"a","score":71,"met":{"items":[1,null]},"label":null}"#;
         for spelled in [
             r#"{"score": 71.0, "id": "a", "met": {"items": [1.0, null]}}"#,
             r#"{"met":{"items":[1e0,null],"x":null},"score":71,"id":"a"}"#,
         ] {
-            assert!(same(body, spelled) && same(spelled, body), "{spelled}");
+            assert!(is_equivalent(body, spelled) && is_equivalent(spelled, body), "{spelled}");
         }
         for other in [
             r#"{"id":"a","score":72,"met":{"items":[1,null]}}"#,
@@ -78,12 +78,12 @@ mod tests {
             r#"{"id":"a","score":"71","met":{"items":[1,null]}}"#,
             "",
         ] {
-            assert!(!same(body, other) && !same(other, body), "{other}");
+            assert!(!is_equivalent(body, other) && !is_equivalent(other, body), "{other}");
         }
     }
 
     #[test]
-    fn an_addition_contradicts_nothing() {
+    fn addition_is_recognised_as_such() {
         let row =
             |minute: u32, bpm: u32| format!(r#"{{"timestamp":"2026-03-01T10:{minute:02}:00Z","bpm":{bpm}}}"#);
         let rows = |rows: &[(u32, u32)]| {
@@ -91,25 +91,25 @@ mod tests {
         };
         let old = rows(&[(1, 60), (3, 62)]);
         assert!(
-            adds(&old, &rows(&[(0, 59), (1, 60), (2, 61), (3, 62), (4, 63)])),
+            only_adds(&old, &rows(&[(0, 59), (1, 60), (2, 61), (3, 62), (4, 63)])),
             "rows before, between, after"
         );
-        assert!(!adds(&old, &rows(&[(1, 60), (3, 99)])), "a row changed");
-        assert!(!adds(&old, &rows(&[(1, 60)])), "a row went away");
-        assert!(adds(r#"{"id":"a"}"#, r#"{"id":"a","score":71}"#));
-        assert!(!adds(r#"{"id":"a","score":null}"#, r#"{"id":"a","score":71}"#), "null is a statement");
-        assert!(!adds(r#"{"items":[1,2]}"#, r#"{"items":[1,5,2]}"#), "samples have their places");
+        assert!(!only_adds(&old, &rows(&[(1, 60), (3, 99)])), "a row changed");
+        assert!(!only_adds(&old, &rows(&[(1, 60)])), "a row went away");
+        assert!(only_adds(r#"{"id":"a"}"#, r#"{"id":"a","score":71}"#));
+        assert!(!only_adds(r#"{"id":"a","score":null}"#, r#"{"id":"a","score":71}"#), "null is a statement");
+        assert!(!only_adds(r#"{"items":[1,2]}"#, r#"{"items":[1,5,2]}"#), "samples have their places");
     }
 
     proptest! {
         #[test]
-        fn a_document_equals_itself_in_every_spelling(
+        fn document_is_equivalent_to_itself_in_every_spelling(
             fields in prop::collection::btree_map("[a-c]{1,2}", prop::option::of(-1_000_i32..1_000), 0..6),
         ) {
             let plain = json!(fields).to_string();
             let floats: Value = fields.iter().map(|(name, n)| (name.clone(), json!(n.map(f64::from)))).collect::<Map<_, _>>().into();
-            prop_assert!(same(&plain, &floats.to_string()));
-            prop_assert!(adds(&plain, &floats.to_string()));
+            prop_assert!(is_equivalent(&plain, &floats.to_string()));
+            prop_assert!(only_adds(&plain, &floats.to_string()));
         }
     }
 }

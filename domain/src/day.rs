@@ -70,7 +70,7 @@ impl Day {
     }
 
     /// Hands on `YYYY-MM-DD`, made without the machinery of formatting: answers have thousands of days.
-    fn written<T>(self, read: impl FnOnce(&str) -> T) -> T {
+    fn with_text<T>(self, read: impl FnOnce(&str) -> T) -> T {
         let digit = |number: i16| b'0' + u8::try_from(number % 10).unwrap_or_default();
         let (year, month, day) = (self.0.year(), i16::from(self.0.month()), i16::from(self.0.day()));
         let text = [
@@ -130,13 +130,13 @@ impl FromStr for Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.written(|text| f.pad(text))
+        self.with_text(|text| f.pad(text))
     }
 }
 
 impl Serialize for Day {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.written(|text| serializer.serialize_str(text))
+        self.with_text(|text| serializer.serialize_str(text))
     }
 }
 

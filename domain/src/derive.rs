@@ -110,12 +110,12 @@ pub fn derive_beside<'a>(
                 let values =
                     picked.iter().filter_map(|document| number_at(metric.unit, document, pointer, day));
                 let value = values.reduce(|sum, value| sum + value);
-                derived.push_daily(picks.know(pick), metric, value);
+                derived.push_daily(picks.knows(pick), metric, value);
             }
             Source::Count(pick) => {
                 let count = picks.get(pick).len();
                 derived.push_daily(
-                    picks.know(pick),
+                    picks.knows(pick),
                     metric,
                     Some(f64::from(u32::try_from(count).unwrap_or(u32::MAX))),
                 );
@@ -123,14 +123,14 @@ pub fn derive_beside<'a>(
             Source::Span(pick, start, end) => {
                 let picked = picks.get(pick);
                 let spans = picked.iter().filter_map(|document| span(document, start, end));
-                derived.push_daily(picks.know(pick), metric, spans.reduce(|sum, span| sum + span));
+                derived.push_daily(picks.knows(pick), metric, spans.reduce(|sum, span| sum + span));
             }
             Source::State(pick, pointer, states) => {
                 let picked = picks.get(pick);
                 let word = picked.last().and_then(|document| document.pointer(pointer)?.as_str());
                 let index = word.and_then(|word| states.iter().position(|state| *state == word));
                 let value = index.and_then(|index| u32::try_from(index).ok()).map(f64::from);
-                derived.push_daily(picks.know(pick), metric, value);
+                derived.push_daily(picks.knows(pick), metric, value);
             }
             Source::Samples(pick, pointer, until) => {
                 derived.series.extend(
@@ -196,7 +196,7 @@ impl<'a> Picks<'a> {
 
     /// Whether the day has anything to say about a pick, be it "none": no nap is a fact once the night is known, and no
     /// hard workout is one once any workout is. Rows of one pick must not come from different days.
-    fn know(&self, pick: Pick) -> bool {
+    fn knows(&self, pick: Pick) -> bool {
         match pick {
             Pick::Naps => !self.counted.is_empty(),
             Pick::Each(..) => !self.all.is_empty(),

@@ -45,12 +45,12 @@ pub struct Rejected {
 }
 
 /// How the id of something whose own id cannot be read begins.
-const NAMELESS: &str = "content-";
+const UNNAMED_PREFIX: &str = "content-";
 
 impl Rejected {
     /// Whether its own id could not be read, so that it may be any document.
-    pub fn is_nameless(&self) -> bool {
-        self.id.starts_with(NAMELESS)
+    pub fn is_unnamed(&self) -> bool {
+        self.id.starts_with(UNNAMED_PREFIX)
     }
 }
 
@@ -119,7 +119,7 @@ impl Document {
 
     /// Gathers rows of a [`Window::Instants`] collection into one document per UTC day: rows in order of time, a
     /// repeated (timestamp, kind) once, the later one winning.
-    pub fn gather<'a>(
+    pub fn group_rows<'a>(
         collection: Collection,
         rows: impl IntoIterator<Item = &'a str>,
     ) -> (Vec<Self>, Vec<Rejected>) {
@@ -269,7 +269,7 @@ fn fingerprint(body: &str) -> String {
     let hash = body.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
-    format!("{NAMELESS}{hash:016x}")
+    format!("{UNNAMED_PREFIX}{hash:016x}")
 }
 
 #[cfg(test)]

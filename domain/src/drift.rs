@@ -23,16 +23,16 @@ pub struct Drift {
 }
 
 /// The most that one document is asked for: a document full of unknown fields is one finding, not a thousand.
-const MOST: usize = 32;
+const MAX_FINDINGS: usize = 32;
 
 /// Looks at documents of one collection.
 #[derive(Debug)]
-pub struct Watch {
+pub struct DriftDetector {
     fields: &'static [&'static str],
     sets: BTreeMap<&'static str, BTreeSet<&'static str>>,
 }
 
-impl Watch {
+impl DriftDetector {
     /// Knows what this version knows.
     pub fn new(collection: Collection) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -57,7 +57,7 @@ impl Watch {
     }
 
     /// What of a stored body is not known; nothing of a body that is no JSON.
-    pub fn look(&self, body: &str) -> BTreeSet<Drift> {
+    pub fn detect(&self, body: &str) -> BTreeSet<Drift> {
         let (mut path, mut found) = (String::new(), BTreeSet::new());
         let walk = Walk { watch: self, path: &mut path, found: &mut found };
         // Read as a stream: a day of rows as a tree costs ten times as much.
@@ -71,7 +71,7 @@ impl Watch {
 
     /// Whether there is anything to see behind a known field: fields of its own, or a word of a closed set. The numbers
     /// of a series are most of a body, and the catalogue watches their type.
-    fn leads_on(&self, path: &str) -> bool {
+    fn has_inner_fields(&self, path: &str) -> bool {
         let next = self.fields.binary_search(&path).ok().and_then(|at| self.fields.get(at + 1));
         let has_fields =
             next.and_then(|next| next.strip_prefix(path)).is_some_and(|rest| rest.starts_with('/'));
@@ -81,7 +81,7 @@ impl Watch {
 
 /// One value on the way through a body.
 struct Walk<'a> {
-    watch: &'a Watch,
+    watch: &'a DriftDetector,
     path: &'a mut String,
     found: &'a mut BTreeSet<Drift>,
 }
@@ -92,7 +92,7 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, word: &str) {
-        if self.found.len() < MOST {
+        if self.found.len() < MAX_FINDINGS {
             self.found.insert(Drift { pointer: self.path.clone(), word: word.to_owned() });
         }
     }
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for Walk<'_> {
         while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
             self.path.push('/');
             self.path.push_str(&name);
-            if self.watch.leads_on(self.path) {
+            if self.watch.has_inner_fields(self.path) {
                 fields.next_value_seed(self.child())?;
                 self.path.truncate(here);
                 continue;

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_workout_is_a_row() {
+    fn event_of_a_workout_has_its_values() {
         let body = r#"{"id":"w","day":"2026-03-29","activity":"running","intensity":"hard","calories":100,"distance":null,
             "start_datetime":"2026-03-29T08:00:00+02:00","end_datetime":"2026-03-29T08:30:00+02:00","label":null}"#;
         let event = Event::read(Collection::Workout, day(), body).unwrap();
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_nap_has_its_own_numbers_whatever_its_day_counts() {
+    fn event_of_a_nap_has_its_own_values() {
         let body =
             r#"{"type":"rest","total_sleep_duration":600,"bedtime_start":"soon","lowest_heart_rate":255}"#;
         let event = Event::read(Collection::Sleep, day(), body).unwrap();
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_number_takes_the_place_of_another() {
+    fn event_values_do_not_overwrite_each_other() {
         for metric in METRICS.iter().filter(|metric| metric.collection.info().event.is_some()) {
             let same: Vec<_> =
                 Metric::of(metric.collection).filter(|other| name(other) == name(metric)).collect();
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_night_says_how_long_each_stage_was() {
+    fn night_has_the_duration_of_each_stage() {
         let fixture: Value = serde_json::from_str(include_str!("../fixtures/sleep.json")).unwrap();
         let event = Event::read(Collection::Sleep, day(), &fixture["data"][0].to_string()).unwrap();
         let stages = ["deep", "light", "rem", "awake"]
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_that_was_never_set_up_has_no_time_of_it() {
+    fn event_of_a_ring_without_setup_has_no_start() {
         let set_up = |at: &str| {
             let body = serde_json::json!({ "set_up_at": at }).to_string();
             Event::read(Collection::RingConfiguration, day(), &body).unwrap().start
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_no_row() {
+    fn event_is_none_for_other_collections() {
         assert_eq!(Event::read(Collection::DailySleep, day(), "{}"), None);
         assert_eq!(Event::read(Collection::Tag, day(), "{"), None);
         let tag = Event::read(Collection::Tag, day(), r#"{"tags":["a","b"],"text":7}"#).unwrap();
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_stands_on_every_day_from_its_start_to_its_end() {
+    fn tag_covers_every_day_from_start_to_end() {
         let days = |body: &str| Event::tagged_days(day(), body, 3).len();
         assert_eq!((days(r#"{"end_day":"2026-03-30"}"#), days(r#"{"end_day":null}"#)), (2, 1));
         assert_eq!((days(r#"{"end_day":"2026-03-01"}"#), days(r#"{"end_day":"2199-01-01"}"#)), (1, 3));

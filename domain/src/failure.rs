@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_unique_and_fit_for_labels() {
+    fn reason_names_are_unique_and_label_safe() {
         let words: BTreeSet<&str> = Cause::ALL.iter().map(|cause| cause.word()).collect();
         assert_eq!(words.len(), Cause::ALL.len());
         assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));

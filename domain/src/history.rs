@@ -46,7 +46,7 @@ impl Gauge {
             (SOURCE.0, Cow::Borrowed(SOURCE.1)),
         ];
         labels.extend(self.metric.label.map(|label| (label.name, Cow::Borrowed(label.value))));
-        labels.extend(self.word().map(|word| (Metric::STATE_LABEL, Cow::Borrowed(word))));
+        labels.extend(self.state_word().map(|word| (Metric::STATE_LABEL, Cow::Borrowed(word))));
         labels.sort_unstable_by_key(|(name, _)| *name);
         labels
     }
@@ -59,7 +59,7 @@ impl Gauge {
         }
     }
 
-    fn word(&self) -> Option<&'static str> {
+    fn state_word(&self) -> Option<&'static str> {
         self.state.and_then(|state| self.metric.states().get(state).copied())
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_are_sorted_and_unique_in_all() {
+    fn history_labels_are_sorted_and_series_unique() {
         let mut seen = std::collections::BTreeSet::new();
         for gauge in Gauge::all() {
             let labels = gauge.labels("me");
@@ -169,14 +169,14 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_state_holds() {
+    fn exactly_one_state_series_is_one() {
         let metric = Metric::by_key("resilience_level").unwrap();
         let states: Vec<f64> = Gauge::of(metric).map(|gauge| gauge.value(2.0)).collect();
         assert_eq!(states, [0.0, 0.0, 1.0, 0.0, 0.0]);
     }
 
     #[test]
-    fn days_hold_from_midnight_to_midnight_whatever_the_clocks_do() {
+    fn days_last_from_midnight_to_midnight_through_clock_changes() {
         let length = |on| berlin().midnight(day(on).plus(1)) - berlin().midnight(day(on));
         assert_eq!(length("2026-03-28"), 24 * HOUR);
         assert_eq!(length("2026-03-29"), 23 * HOUR);
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_a_day_apart_and_within_an_hour_of_midnight() {
+    fn daily_samples_are_a_day_apart_and_near_midnight() {
         for zone in
             ["Europe/Berlin", "America/New_York", "Pacific/Auckland", "Asia/Kolkata", "Europe/Dublin", "UTC"]
         {

@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_label_safe_names_are_people() {
+    fn pseudonym_must_be_label_safe() {
         for good in ["me", "p-01", "a_b", "0"] {
             assert_eq!(good.parse::<Pseudonym>().map(|p| p.to_string()), Ok(good.to_owned()));
         }

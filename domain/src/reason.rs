@@ -12,7 +12,7 @@ use crate::collection::{Cadence, Collection, Window};
 use crate::day::Day;
 use crate::failure::Cause;
 
-pub use missing::{Traces, WORN, Wear, civil_day, missing};
+pub use missing::{DayEvidence, WORN, WearLog, civil_day, missing_day_reason};
 
 /// Why the newest day of a collection is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -88,7 +88,7 @@ impl Reason {
     ];
 
     /// The word: label value and API value.
-    pub const fn word(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::NeverRead => "never_read",
             Self::NotRead => "not_read",
@@ -164,7 +164,7 @@ impl Reason {
 
 /// What is known about reading one collection.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading {
+pub struct ReadingStatus {
     /// Which collection.
     pub collection: Collection,
     /// When it was last read to its end; `None` before the first time.
@@ -181,7 +181,7 @@ pub struct Reading {
     pub rejected_undated: bool,
 }
 
-impl Reading {
+impl ReadingStatus {
     /// The newest day that has anything, on the person's calendar as far as it is known.
     fn newest(&self) -> Option<Day> {
         match self.collection.window() {
@@ -201,7 +201,7 @@ pub struct Evidence<'a> {
     /// The moment the question is asked.
     pub today: Today,
     /// Every collection that was ever tried.
-    pub readings: &'a [Reading],
+    pub readings: &'a [ReadingStatus],
     /// The newest day of activity with the seconds the ring was off the finger.
     pub non_wear: Option<(Day, f64)>,
     /// Whether the ring is known to have no oxygen sensor.
@@ -255,10 +255,10 @@ impl Today {
 }
 
 /// The hour by which last night has usually come: Oura's own scoring lags until the middle of the morning.
-const NIGHTS_BY: i8 = 12;
+const NIGHT_DUE_HOUR: i8 = 12;
 
 /// Off the finger for so long, a ring has missed a night or most of a day.
-const MUCH_OF_A_DAY: f64 = 6.0 * 3600.0;
+const LONG_NON_WEAR: f64 = 6.0 * 3600.0;
 
 /// Longest time between two readings of a service that runs; a few hours after midnight, last evening is still recent.
 const READ_WITHIN: SignedDuration = SignedDuration::from_hours(6);
@@ -267,7 +267,7 @@ const READ_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 const OBSERVED_WITHIN: SignedDuration = SignedDuration::from_hours(36);
 
 /// Why `collection` has nothing of today, a document that says null included; `None` when it has.
-pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
+pub fn absence_reason(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
     let Some(reading) = evidence.of(collection) else { return Some(Reason::NeverRead) };
     let today = evidence.today.of(collection);
     let observed = collection.info().cadence == Cadence::Observed;
@@ -298,11 +298,11 @@ pub fn absence(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason
         return Some(Reason::RingCannot);
     }
     let measured =
-        |reading: &Reading| comes_from_the_ring(reading.collection) && reading.newest_day.is_some();
+        |reading: &ReadingStatus| comes_from_the_ring(reading.collection) && reading.newest_day.is_some();
     if comes_from_the_ring(collection) && !evidence.readings.iter().any(measured) {
         return Some(Reason::NoData);
     }
-    let early = evidence.today.hour < NIGHTS_BY;
+    let early = evidence.today.hour < NIGHT_DUE_HOUR;
     let yesterday_came = newest.is_some_and(|newest| newest >= today.plus(-1));
     match collection.info().cadence {
         Cadence::Observed => Some(Reason::NotYet),
@@ -325,14 +325,14 @@ fn comes_from_the_ring(collection: Collection) -> bool {
 }
 
 impl Evidence<'_> {
-    fn of(&self, collection: Collection) -> Option<&Reading> {
+    fn of(&self, collection: Collection) -> Option<&ReadingStatus> {
         self.readings.iter().find(|reading| reading.collection == collection)
     }
 
     /// Whether nothing at all of today has come, where some should have: the phone has not synced. In the early hours
     /// something of yesterday is enough.
     fn unsynced(&self, early: bool) -> Option<Reason> {
-        let fresh = |reading: &Reading| {
+        let fresh = |reading: &ReadingStatus| {
             let enough = self.today.of(reading.collection).plus(if early { -1 } else { 0 });
             comes_from_the_ring(reading.collection) && reading.newest().is_some_and(|newest| newest >= enough)
         };
@@ -343,8 +343,8 @@ impl Evidence<'_> {
     /// without it, or its battery reports and no heart does.
     fn not_worn(&self, newest: Option<Day>) -> Option<Reason> {
         let missing = |day: Day| newest.is_none_or(|newest| day > newest);
-        let off = self.non_wear.is_some_and(|(day, seconds)| missing(day) && seconds >= MUCH_OF_A_DAY);
-        let newest_of = |collection| self.of(collection).and_then(Reading::newest);
+        let off = self.non_wear.is_some_and(|(day, seconds)| missing(day) && seconds >= LONG_NON_WEAR);
+        let newest_of = |collection| self.of(collection).and_then(ReadingStatus::newest);
         let battery = newest_of(Collection::RingBatteryLevel);
         let heart = newest_of(Collection::HeartRate);
         let battery_alone =

@@ -76,7 +76,7 @@ impl Rings {
 
     /// The ring of the night that belongs to `day`: the last one that was set up before. Before the first of which the
     /// day is known it was the one of which it is not; `None` where that is nobody's guess, none or several.
-    pub fn of_night(&self, day: Day) -> Option<&Ring> {
+    pub fn at_night(&self, day: Day) -> Option<&Ring> {
         let undated = self.0.partition_point(|(set_up, _)| set_up.is_none());
         match self.0.partition_point(|(set_up, _)| set_up.is_none_or(|set_up| set_up < day)) {
             known if known > undated || known == 1 => Some(&self.0[known - 1].1),
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ring_in_use_is_the_one_set_up_last_and_1970_is_unknown() {
+    fn ring_in_use_is_the_last_set_up_and_1970_is_unknown() {
         let hardware =
             |rings: &[Value]| Ring::of(&Value::from(rings).to_string()).map(|ring| ring.hardware_type);
         let old = ring("gen2", Some("1970-01-01T00:00:00+00:00"));
@@ -127,11 +127,11 @@ mod tests {
     }
 
     #[test]
-    fn a_night_was_spent_with_the_last_ring_set_up_before_it() {
+    fn night_belongs_to_the_last_ring_set_up_before() {
         let check = |rings: &[Value], on: &str, expected: Option<&str>| {
             let zone = TimeZone::fixed(jiff::tz::offset(2));
             let rings = Rings::of(&Value::from(rings).to_string(), &zone);
-            let ring = rings.of_night(on.parse().unwrap());
+            let ring = rings.at_night(on.parse().unwrap());
             assert_eq!(ring.map(|ring| ring.hardware_type.as_str()), expected, "{on} {rings:?}");
         };
         let unknown = ring("gen2", Some("1970-01-01T00:00:00+00:00"));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn words_of_a_ring_are_safe_as_label_values() {
+    fn ring_words_are_safe_label_values() {
         let mut hostile = ring("gen3", None);
         hostile["color"] = "x\"} 1\n".into();
         hostile["design"] = "a".repeat(33).into();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_of_rings_has_no_ring() {
+    fn document_without_rings_has_no_ring() {
         for body in ["", "{}", "null", "[]", "[1"] {
             assert_eq!(Ring::of(body), None, "{body}");
             assert_eq!(Rings::of(body, &TimeZone::UTC).in_use(), None, "{body}");

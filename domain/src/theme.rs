@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_theme_has_a_collection_and_a_name_of_its_own() {
+    fn themes_have_collections_and_unique_names() {
         let told: BTreeSet<Theme> = Collection::ALL.iter().map(|collection| collection.theme()).collect();
         assert_eq!(told, Theme::ALL.iter().copied().collect());
         for theme in Theme::ALL {

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_arrive_in_base_units() {
+    fn values_are_converted_to_base_units() {
         check(Unit::Percent, json!(91), Ok(Some(0.91)));
         check(Unit::Hrv, json!(52), Ok(Some(0.052)));
         check(Unit::Kilocalories, json!(450), Ok(Some(1_882_800.0)));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn sentinels_and_nulls_are_absence() {
+    fn sentinels_and_nulls_are_absent() {
         for unit in
             [Unit::Score, Unit::BeatsPerMinute, Unit::Hrv, Unit::Timestamp, Unit::Flag, Unit::WallClock]
         {
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_a_value_where_zero_can_happen() {
+    fn zero_is_a_value_where_it_can_occur() {
         check(Unit::Count, json!(0), Ok(Some(0.0)));
         check(Unit::Seconds, json!(0), Ok(Some(0.0)));
         check(Unit::Points, json!(0), Ok(Some(0.0)));
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_types_are_errors_not_zeros() {
+    fn wrong_types_are_errors_not_zero() {
         check(Unit::Score, json!("82"), Err(()));
         check(Unit::Flag, json!(1), Err(()));
         check(Unit::Timestamp, json!("yesterday"), Err(()));

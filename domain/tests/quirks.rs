@@ -32,7 +32,7 @@ fn night(day: &str, start: &str, end: &str, time_in_bed: i64) -> Value {
 }
 
 #[test]
-fn a_timestamp_in_any_offset_does_not_move_its_day() {
+fn day_does_not_depend_on_the_timestamp_offset() {
     for timestamp in [
         "2024-10-28T00:00:00+00:00",
         "2024-10-27T17:00:00-07:00",
@@ -51,7 +51,7 @@ fn a_timestamp_in_any_offset_does_not_move_its_day() {
 }
 
 #[test]
-fn a_night_belongs_to_the_day_oura_says_and_not_to_one_computed() {
+fn night_belongs_to_the_day_given_by_oura() {
     for (day, start, end) in [
         ("2026-03-10", "2026-03-09T23:10:00+01:00", "2026-03-10T07:10:00+01:00"),
         // Ends in the evening: Oura counts it for the day that follows.
@@ -70,7 +70,7 @@ fn a_night_belongs_to_the_day_oura_says_and_not_to_one_computed() {
 }
 
 #[test]
-fn a_night_over_time_zones_has_its_true_length_and_its_own_clocks() {
+fn night_across_time_zones_has_its_true_length_and_clocks() {
     // Asleep over Berlin, awake over Tokyo: nine hours by the clocks, one by the heart.
     let flight = night("2026-03-10", "2026-03-09T23:30:00+01:00", "2026-03-10T08:30:00+09:00", 3600);
     let (_, derived) = derived(Collection::Sleep, &[flight]);
@@ -82,7 +82,7 @@ fn a_night_over_time_zones_has_its_true_length_and_its_own_clocks() {
 }
 
 #[test]
-fn a_night_with_a_clock_change_has_its_true_length_and_its_own_clocks() {
+fn night_across_a_clock_change_has_its_true_length_and_clocks() {
     for (day, start, end, hours) in [
         ("2026-03-29", "2026-03-28T23:00:00+01:00", "2026-03-29T07:00:00+02:00", 7.0),
         ("2026-10-25", "2026-10-24T23:00:00+02:00", "2026-10-25T07:00:00+01:00", 9.0),
@@ -98,7 +98,7 @@ fn a_night_with_a_clock_change_has_its_true_length_and_its_own_clocks() {
 }
 
 #[test]
-fn an_activity_day_of_23_or_25_hours_has_as_many_points() {
+fn activity_day_of_23_or_25_hours_has_as_many_points() {
     for (day, offset, slots) in
         [("2026-03-28", "+01:00", 276), ("2026-10-24", "+02:00", 300), ("2026-06-01", "+02:00", 288)]
     {
@@ -119,7 +119,7 @@ fn an_activity_day_of_23_or_25_hours_has_as_many_points() {
 }
 
 #[test]
-fn a_night_in_progress_is_no_night_yet() {
+fn night_in_progress_is_not_counted() {
     let running = json!({
         "id": "night", "day": "2026-03-10", "type": "long_sleep", "bedtime_start": "2026-03-09T23:00:00+01:00",
         "bedtime_end": null, "time_in_bed": 7200,
@@ -132,7 +132,7 @@ fn a_night_in_progress_is_no_night_yet() {
 }
 
 #[test]
-fn points_of_a_contributor_are_no_measurement() {
+fn contributor_points_are_not_measurements() {
     let readiness = json!({
         "id": "r", "day": "2026-03-10", "score": 80, "temperature_deviation": -0.2,
         "contributors": {"body_temperature": 97, "resting_heart_rate": 88},
@@ -156,7 +156,7 @@ fn points_of_a_contributor_are_no_measurement() {
 }
 
 #[test]
-fn marks_for_unmeasured_are_absence_in_every_collection() {
+fn sentinels_are_absent_in_every_collection() {
     let mut unmeasured =
         night("2026-03-10", "2026-03-09T23:00:00+01:00", "2026-03-10T07:00:00+01:00", 28_800);
     unmeasured["lowest_heart_rate"] = 255.into();
@@ -179,14 +179,14 @@ fn marks_for_unmeasured_are_absence_in_every_collection() {
 }
 
 #[test]
-fn seconds_of_stress_stay_seconds() {
+fn stress_seconds_stay_seconds() {
     let stress = json!({"id": "s", "day": "2026-03-10", "stress_high": 31_500, "recovery_high": 900, "day_summary": null});
     let (_, derived) = derived(Collection::DailyStress, &[stress]);
     assert_eq!(number(&derived, "stress_high_duration"), Some(31_500.0));
 }
 
 #[test]
-fn what_has_no_day_is_filed_under_the_day_it_starts() {
+fn event_without_day_is_filed_under_its_start_day() {
     let rest = |end: Value| {
         json!({"id": "r", "start_day": "2026-03-10", "start_time": "2026-03-10T20:00:00+01:00", "end_day": null,
                "end_time": end, "episodes": []})
@@ -208,7 +208,7 @@ fn what_has_no_day_is_filed_under_the_day_it_starts() {
 }
 
 #[test]
-fn workouts_have_the_length_of_their_own_offsets() {
+fn workout_length_uses_its_own_offsets() {
     let workout = |id: &str, start: &str, end: &str| {
         json!({"id": id, "day": "2026-07-16", "activity": "cycling", "intensity": "easy", "source": "manual",
                "start_datetime": start, "end_datetime": end, "calories": null, "distance": null, "label": null})
@@ -225,7 +225,7 @@ fn workouts_have_the_length_of_their_own_offsets() {
 }
 
 #[test]
-fn a_row_is_placed_by_its_timestamp_and_told_apart_by_its_kind() {
+fn row_identity_is_timestamp_and_kind() {
     let row = |timestamp: &str, unix: i64, source: &str| {
         json!({"timestamp": timestamp, "timestamp_unix": unix, "bpm": 60, "source": source}).to_string()
     };
@@ -236,14 +236,14 @@ fn a_row_is_placed_by_its_timestamp_and_told_apart_by_its_kind() {
         row("2026-03-11T00:00:00.000Z", 0, "awake"),
         row("2026-03-11T00:00:00+00:00", 7, "awake"),
     ];
-    let (documents, rejected) = Document::gather(Collection::HeartRate, rows.iter().map(String::as_str));
+    let (documents, rejected) = Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str));
     let days: Vec<(String, usize)> =
         documents.iter().map(|document| (document.day.to_string(), document.rows())).collect();
     assert_eq!((days, rejected), (vec![("2026-03-10".to_owned(), 2), ("2026-03-11".to_owned(), 1)], vec![]));
 }
 
 #[test]
-fn a_document_without_an_id_is_known_by_its_day_where_there_is_one_a_day() {
+fn document_without_id_is_identified_by_its_day() {
     let vessels = json!({"day": "2025-03-10", "vascular_age": 38});
     let document = Document::parse(Collection::DailyCardiovascularAge, &vessels.to_string()).unwrap();
     assert_eq!((document.id.as_str(), document.day), ("2025-03-10", "2025-03-10".parse::<Day>().unwrap()));

@@ -30,7 +30,7 @@ fn read(collection: Collection, text: &str) -> Seen {
     let documents = match collection.window() {
         Window::Days => rows.iter().map(|row| Document::parse(collection, row).unwrap()).collect(),
         Window::Instants => {
-            let (documents, rejected) = Document::gather(collection, rows.iter().copied());
+            let (documents, rejected) = Document::group_rows(collection, rows.iter().copied());
             assert_eq!(rejected, []);
             documents
         }
@@ -47,7 +47,7 @@ fn read(collection: Collection, text: &str) -> Seen {
     let mut seen = Seen { documents: items.len(), days: days.len(), ..Seen::default() };
     for (day, bodies) in days {
         for body in &bodies {
-            let drift = domain::drift::Watch::new(collection).look(body);
+            let drift = domain::drift::DriftDetector::new(collection).detect(body);
             // The sandbox has a field of its own, and the made-up answers have words of tomorrow.
             let fields = drift.iter().filter(|drift| drift.word.is_empty());
             let unknown: Vec<&str> = fields.map(|drift| drift.pointer.as_str()).collect();
@@ -61,7 +61,7 @@ fn read(collection: Collection, text: &str) -> Seen {
 }
 
 #[test]
-fn every_answer_on_record_is_understood() {
+fn recorded_responses_are_parsed() {
     if !Path::new(SAMPLES).exists() {
         eprintln!("skipped: no recorded answers");
         return;
@@ -82,7 +82,7 @@ fn every_answer_on_record_is_understood() {
 }
 
 #[test]
-fn days_of_the_recorded_nights() {
+fn recorded_nights_have_the_expected_days() {
     let Ok(text) = std::fs::read_to_string(Path::new(SAMPLES).join("sleep.json")) else {
         eprintln!("skipped: no recorded answers");
         return;

@@ -30,7 +30,7 @@ fn read(collection: Collection, body: &str) -> Result<Said, Vec<Rejected>> {
             Ok(document) => (vec![document], Vec::new()),
             Err(rejected) => (Vec::new(), vec![rejected]),
         },
-        Window::Instants => Document::gather(collection, [body]),
+        Window::Instants => Document::group_rows(collection, [body]),
         Window::Whole => {
             let (document, rejected) = Document::observe(collection, observed, [body]);
             (document.into_iter().collect(), rejected)
@@ -179,7 +179,7 @@ fn document_too_deep_to_read_keeps_its_name_and_its_day() {
     let deep = format!("{}1{}", "[".repeat(1000), "]".repeat(1000));
     let body = format!(r#"{{"id": "w", "day": "2026-11-20", "activity": {deep}}}"#);
     let rejected = Document::parse(Collection::Workout, &body).unwrap_err();
-    assert_eq!((rejected.id.as_str(), rejected.is_nameless()), ("w", false));
+    assert_eq!((rejected.id.as_str(), rejected.is_unnamed()), ("w", false));
     assert_eq!(Document::day_of(Collection::Workout, &body), Some("2026-11-20".parse().unwrap()));
 }
 
@@ -191,7 +191,7 @@ fn half_an_emoji_is_read_everywhere() {
     let event = Event::read(Collection::EnhancedTag, document.day, &document.body).unwrap();
     assert_eq!(event.labels["comment"], "late \u{fffd}");
     let row = r#"{"timestamp": "2026-11-20T10:00:00Z", "bpm": 60, "source": "\udc00"}"#;
-    let (days, rejected) = Document::gather(Collection::HeartRate, [row]);
+    let (days, rejected) = Document::group_rows(Collection::HeartRate, [row]);
     assert_eq!((days.len(), rejected), (1, Vec::new()));
     assert!(serde_json::from_str::<Value>(&days[0].body).is_ok());
     let ring = r#"{"id": "r", "color": "\ud83d", "set_up_at": null}"#;

@@ -47,7 +47,7 @@ impl Estimate {
     pub fn blocks(&self) -> Blocks {
         let hours = self.days.map_or(1, |days| 24 * u64::try_from(days.len()).unwrap_or(1));
         let duration =
-            Blocks::DURATIONS.into_iter().find(|duration| hours.div_ceil(*duration) <= Blocks::ENOUGH);
+            Blocks::DURATIONS.into_iter().find(|duration| hours.div_ceil(*duration) <= Blocks::MAX_BLOCKS);
         let duration = duration.unwrap_or(Blocks::DURATIONS[Blocks::DURATIONS.len() - 1]);
         let count = hours.div_ceil(duration);
         // Measured: two bytes a sample at most, and for each series in each block its part of the index and a chunk.
@@ -73,7 +73,7 @@ impl Blocks {
     /// The durations promtool knows: two hours, times three again and again.
     const DURATIONS: [u64; 10] = [2, 6, 18, 54, 162, 486, 1458, 4374, 13_122, 39_366];
     /// More blocks than that help nobody.
-    const ENOUGH: u64 = 64;
+    const MAX_BLOCKS: u64 = 64;
 }
 
 fn shared(a: DayRange, b: DayRange) -> Option<DayRange> {
@@ -90,14 +90,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ten_years_are_few_blocks() {
+    fn ten_years_need_few_blocks() {
         let days = DayRange::new("2016-01-01".parse().unwrap(), "2025-12-31".parse().unwrap()).unwrap();
         let blocks = Estimate { series: 100, samples: 365_300, days: Some(days) }.blocks();
         assert_eq!((blocks.hours, blocks.count, blocks.by_default), (1458, 61, 43_836));
     }
 
     #[test]
-    fn a_week_keeps_small_blocks() {
+    fn one_week_keeps_small_blocks() {
         let days = DayRange::ending("2025-12-31".parse().unwrap(), 5);
         assert_eq!(Estimate { series: 1, samples: 5, days: Some(days) }.blocks().hours, 2);
     }

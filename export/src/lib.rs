@@ -15,7 +15,7 @@ pub use estimate::{Blocks, Estimate};
 pub use openmetrics::openmetrics;
 pub use remote_write::{Cursor, InvalidReceiver, Pushed, Receiver};
 pub use selection::Selection;
-pub use table::{Format, InvalidTable, InvalidWords, Out, Table, UnknownWord, What, Words};
+pub use table::{Format, InvalidTable, InvalidWords, Output, RowKind, Table, UnknownWord, Words};
 pub use victoriametrics::victoriametrics;
 
 /// Why history could not be written.

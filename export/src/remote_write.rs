@@ -23,16 +23,16 @@ use crate::{Error, Progress};
 use wire::{Label, Sample, TimeSeries, WriteRequest};
 
 /// Days sent before the cursor moves on. Receivers want time to go forward, series by series and over all.
-const DAYS: i64 = 14;
+const DAYS_PER_STEP: i64 = 14;
 
 /// Samples a request, as Prometheus' own sender does at most.
-const BATCH: usize = 5000;
+const SAMPLES_PER_REQUEST: usize = 5000;
 
 /// How often a receiver that fails is asked.
-const TRIES: usize = 6;
+const MAX_ATTEMPTS: usize = 6;
 
 /// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The address or token cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -164,7 +164,7 @@ impl Receiver {
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
-            .timeout(PATIENCE)
+            .timeout(REQUEST_TIMEOUT)
             // A push that is redirected would become a question; and the token is for this address.
             .redirect(reqwest::redirect::Policy::none());
         Ok(Self { http: http.build().map_err(InvalidReceiver::Client)?, url })
@@ -191,7 +191,7 @@ impl Receiver {
             return Ok(pushed);
         };
         let series = selection.series()?;
-        let chunks = rest.chunks(DAYS);
+        let chunks = rest.chunks(DAYS_PER_STEP);
         for (done, chunk) in chunks.iter().enumerate() {
             for one in &series {
                 let labels = one.labels();
@@ -213,7 +213,7 @@ impl Receiver {
         let body = snap::raw::Encoder::new()
             .compress_vec(&plain)
             .map_err(|error| std::io::Error::other(error.to_string()))?;
-        let mut pauses = ExponentialBuilder::default().with_jitter().with_max_times(TRIES - 1).build();
+        let mut pauses = ExponentialBuilder::default().with_jitter().with_max_times(MAX_ATTEMPTS - 1).build();
         loop {
             let failure = match self.http.post(self.url.clone()).body(body.clone()).send().await {
                 Ok(answer) => {
@@ -234,7 +234,7 @@ impl Receiver {
                     if !again {
                         return Err(Error::Refused { status, said });
                     }
-                    Error::Failing { status, tries: TRIES, said }
+                    Error::Failing { status, tries: MAX_ATTEMPTS, said }
                 }
                 Err(error) => Error::Unreachable(error.without_url()),
             };
@@ -279,7 +279,7 @@ impl Sender<'_> {
     async fn add(&mut self, labels: &Labels<'_>, samples: &[(i64, f64)]) -> Result<(), Error> {
         let mut rest = samples;
         while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(BATCH - self.size));
+            let (now, later) = rest.split_at(rest.len().min(SAMPLES_PER_REQUEST - self.size));
             let label =
                 |(name, value): &(&str, _)| Label { name: (*name).to_owned(), value: String::clone(value) };
             let owned: Vec<(&str, String)> =
@@ -289,7 +289,7 @@ impl Sender<'_> {
             self.batch.push(TimeSeries { labels: owned.iter().map(label).collect(), samples });
             self.size += now.len();
             rest = later;
-            if self.size == BATCH {
+            if self.size == SAMPLES_PER_REQUEST {
                 self.flush().await?;
             }
         }

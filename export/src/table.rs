@@ -7,7 +7,7 @@ mod fhir;
 mod json;
 mod parquet;
 mod read;
-mod words;
+mod request;
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,11 +19,11 @@ use store::{Person, Store, StoredDocument};
 
 use crate::{Error, Progress};
 
-pub use words::{InvalidWords, Words};
+pub use request::{InvalidWords, Words};
 
 /// Which rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum What {
+pub enum RowKind {
     /// One number a day.
     #[default]
     Days,
@@ -48,7 +48,7 @@ pub enum Format {
     Fhir,
 }
 
-impl What {
+impl RowKind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Days, Self::Points, Self::Documents];
 
@@ -112,7 +112,7 @@ fn choose<T: Copy>(word: &str, all: &[T], name: impl Fn(T) -> &'static str) -> R
     })
 }
 
-impl FromStr for What {
+impl FromStr for RowKind {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {
@@ -128,7 +128,7 @@ impl FromStr for Format {
     }
 }
 
-impl fmt::Display for What {
+impl fmt::Display for RowKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -166,9 +166,9 @@ pub enum InvalidTable {
         /// What it has.
         has: &'static str,
         /// What was asked for.
-        what: What,
+        what: RowKind,
         /// What to ask for.
-        instead: What,
+        instead: RowKind,
     },
     /// Metrics and collections.
     #[error("name metrics or collections, not both: a collection stands for all its metrics")]
@@ -183,20 +183,20 @@ pub enum InvalidTable {
     FhirDocuments,
     /// Collections without such rows.
     #[error("none of these collections has {0}; /api/v1/metrics says which metrics each has")]
-    Nothing(What),
+    Nothing(RowKind),
 }
 
 impl Table {
     /// Rows of these metrics, or of all in these collections, or of everything when both are empty; in the catalogue's
     /// order, each once.
     pub fn new(
-        what: What,
+        what: RowKind,
         format: Format,
         metrics: &[&'static Metric],
         collections: &[Collection],
         range: DayRange,
     ) -> Result<Self, InvalidTable> {
-        if !metrics.is_empty() && what == What::Documents {
+        if !metrics.is_empty() && what == RowKind::Documents {
             return Err(InvalidTable::MetricsOfDocuments);
         }
         if !metrics.is_empty() && !collections.is_empty() {
@@ -207,9 +207,9 @@ impl Table {
             let wrong = metrics.iter().find(|metric| metric.is_series() != series);
             if let Some(metric) = wrong {
                 let (has, instead) = if metric.is_series() {
-                    ("points within the day", What::Points)
+                    ("points within the day", RowKind::Points)
                 } else {
-                    ("one number a day", What::Days)
+                    ("one number a day", RowKind::Days)
                 };
                 return Err(InvalidTable::Kind { metric: metric.key, has, what, instead });
             }
@@ -222,10 +222,10 @@ impl Table {
             if chosen.is_empty() { Err(InvalidTable::Nothing(what)) } else { Ok(chosen) }
         };
         let rows = match what {
-            What::Days => Rows::Days(numbers(false)?),
-            What::Points => Rows::Points(numbers(true)?),
-            What::Documents if format == Format::Fhir => return Err(InvalidTable::FhirDocuments),
-            What::Documents => {
+            RowKind::Days => Rows::Days(numbers(false)?),
+            RowKind::Points => Rows::Points(numbers(true)?),
+            RowKind::Documents if format == Format::Fhir => return Err(InvalidTable::FhirDocuments),
+            RowKind::Documents => {
                 Rows::Documents(Collection::ALL.iter().copied().filter(|one| named(*one)).collect())
             }
         };
@@ -238,11 +238,11 @@ impl Table {
     }
 
     /// Which rows.
-    pub fn what(&self) -> What {
+    pub fn what(&self) -> RowKind {
         match self.rows {
-            Rows::Days(_) => What::Days,
-            Rows::Points(_) => What::Points,
-            Rows::Documents(_) => What::Documents,
+            Rows::Days(_) => RowKind::Days,
+            Rows::Points(_) => RowKind::Points,
+            Rows::Documents(_) => RowKind::Documents,
         }
     }
 
@@ -274,7 +274,7 @@ impl Table {
         store: &Store,
         people: &[Person],
         now: Timestamp,
-        out: &mut impl Out,
+        out: &mut impl Output,
         progress: Progress<'_>,
     ) -> Result<u64, Error> {
         let mut writer = Writer { encoder: self.encoder(now)?, ready: Vec::new(), out, rows: 0 };
@@ -297,20 +297,20 @@ impl Table {
 }
 
 /// Takes what is written, piece by piece; it may take its time, and then nothing more is read.
-pub trait Out: Send {
+pub trait Output: Send {
     /// The next piece.
-    fn put(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
+    fn write(&mut self, piece: Bytes) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
 /// Rows that share what is the same for all.
 enum Block<'a> {
-    Days { whose: &'a Whose<'a>, metric: &'static Metric, rows: &'a [(Day, f64)] },
-    Points { whose: &'a Whose<'a>, metric: &'static Metric, rows: &'a [(i64, f64)] },
-    Documents { whose: &'a Whose<'a>, collection: Collection, rows: &'a [StoredDocument] },
+    Days { whose: &'a Subject<'a>, metric: &'static Metric, rows: &'a [(Day, f64)] },
+    Points { whose: &'a Subject<'a>, metric: &'static Metric, rows: &'a [(i64, f64)] },
+    Documents { whose: &'a Subject<'a>, collection: Collection, rows: &'a [StoredDocument] },
 }
 
 /// A person, with what their rows need.
-struct Whose<'a> {
+struct Subject<'a> {
     name: &'a str,
     zone: jiff::tz::TimeZone,
     today: Day,
@@ -323,7 +323,7 @@ trait Encode: Send {
 }
 
 /// Pieces are at least so large, so that a reader is not woken for every row.
-const PIECE: usize = 64 * 1024;
+const MIN_CHUNK: usize = 64 * 1024;
 
 struct Writer<'a, O> {
     encoder: Box<dyn Encode>,
@@ -332,7 +332,7 @@ struct Writer<'a, O> {
     rows: u64,
 }
 
-impl<O: Out> Writer<'_, O> {
+impl<O: Output> Writer<'_, O> {
     async fn block(&mut self, block: Block<'_>) -> Result<(), Error> {
         self.rows += match &block {
             Block::Days { rows, .. } => rows.len(),
@@ -340,14 +340,14 @@ impl<O: Out> Writer<'_, O> {
             Block::Documents { rows, .. } => rows.len(),
         } as u64;
         self.encoder.block(&block, &mut self.ready)?;
-        self.drain(PIECE).await
+        self.drain(MIN_CHUNK).await
     }
 
     /// Hands over what is ready when it is more than `least`.
     async fn drain(&mut self, least: usize) -> Result<(), Error> {
         if self.ready.len() > least {
             let piece = std::mem::take(&mut self.ready);
-            self.out.put(piece.into()).await?;
+            self.out.write(piece.into()).await?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use crate::person::{Columns, Lines, Person};
 use crate::table::TABLE;
 
 /// Persons in a block. More would copy more for one change, fewer would be more pieces for a scrape.
-pub(crate) const PEOPLE: usize = 256;
+pub(crate) const PEOPLE_PER_BLOCK: usize = 256;
 
 /// Up to [`PEOPLE`] persons.
 #[derive(Debug)]
@@ -18,12 +18,12 @@ pub(crate) struct Block {
     /// By slot; a slot is empty after its person was removed.
     pub(crate) people: Vec<Option<Person>>,
     /// By column.
-    pub(crate) parts: Arc<Vec<Part>>,
+    pub(crate) parts: Arc<Vec<Column>>,
 }
 
 /// The lines of one column.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Part {
+pub(crate) struct Column {
     pub(crate) text: Bytes,
     /// Where each slot's lines end.
     ends: Arc<[u32]>,
@@ -33,17 +33,17 @@ pub(crate) struct Part {
 
 impl Block {
     pub(crate) fn new() -> Self {
-        Self { people: Vec::new(), parts: Arc::new(vec![Part::default(); TABLE.columns.len()]) }
+        Self { people: Vec::new(), parts: Arc::new(vec![Column::default(); TABLE.columns.len()]) }
     }
 
     /// Writes the lines anew of whom `lines` says something, in `columns`, and tells `notice` each column that has others now, with
     /// the old and the new. Returns when the first of their values stops being "now".
     pub(crate) fn write<'a>(
         &'a mut self,
-        room: &mut Room,
+        room: &mut Scratch,
         columns: &Columns,
         mut lines: impl FnMut(usize, Option<&'a Person>) -> Option<Lines<'a>>,
-        mut notice: impl FnMut(usize, &Part, &Part),
+        mut notice: impl FnMut(usize, &Column, &Column),
     ) -> Option<Timestamp> {
         let people = self.people.iter().enumerate();
         let mut changes: Vec<(usize, Lines<'_>)> =
@@ -71,7 +71,7 @@ impl Block {
 
 /// Room in which one column is written; kept, because large room that comes and goes between long-lived texts is lost.
 #[derive(Debug, Default)]
-pub(crate) struct Room {
+pub(crate) struct Scratch {
     cells: Vec<u8>,
     ends: Vec<u32>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct Room {
 /// Some slots' lines of one column, in rising order.
 struct Written<'a> {
     slots: &'a [(usize, Lines<'a>)],
-    room: &'a Room,
+    room: &'a Scratch,
 }
 
 impl Written<'_> {
@@ -93,7 +93,7 @@ impl Written<'_> {
     }
 }
 
-impl Part {
+impl Column {
     /// One slot's lines.
     pub(crate) fn cell(&self, slot: usize) -> Bytes {
         let (from, to) = self.range(slot, slot + 1);
@@ -125,7 +125,8 @@ impl Part {
             return Self::new(&cells.room.cells, &cells.room.ends);
         }
         let room = self.text.len() + cells.room.cells.len();
-        let mut new = Draft { old: self, text: Vec::with_capacity(room), ends: Vec::with_capacity(slots) };
+        let mut new =
+            ColumnBuilder { old: self, text: Vec::with_capacity(room), ends: Vec::with_capacity(slots) };
         for (slot, cell) in cells.iter() {
             new.keep_until(slot);
             new.text.extend_from_slice(cell);
@@ -148,13 +149,13 @@ fn lines(text: &[u8]) -> usize {
 }
 
 /// A part under construction.
-struct Draft<'a> {
-    old: &'a Part,
+struct ColumnBuilder<'a> {
+    old: &'a Column,
     text: Vec<u8>,
     ends: Vec<u32>,
 }
 
-impl Draft<'_> {
+impl ColumnBuilder<'_> {
     /// Copies what the old part says of the slots before `slot`, as one run.
     fn keep_until(&mut self, slot: usize) {
         let first = self.ends.len();

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{Collection, Pseudonym};
 
-use crate::block::Part;
+use crate::block::Column;
 use crate::table::TABLE;
-use crate::text::Strip;
+use crate::text::Segment;
 
 /// Where a person's lines are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Slot {
     pub(crate) block: usize,
     pub(crate) slot: usize,
 }
@@ -21,19 +21,19 @@ pub(crate) struct Place {
 /// The health series at one moment.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
-    pub(crate) strips: Vec<Arc<Strip>>,
+    pub(crate) strips: Vec<Arc<Segment>>,
     /// How many series there are.
     pub(crate) series: usize,
-    blocks: Vec<Arc<Vec<Part>>>,
-    names: Arc<HashMap<Pseudonym, Place>>,
+    blocks: Vec<Arc<Vec<Column>>>,
+    names: Arc<HashMap<Pseudonym, Slot>>,
 }
 
 impl Body {
     pub(crate) fn new(
-        strips: Vec<Arc<Strip>>,
+        strips: Vec<Arc<Segment>>,
         series: usize,
-        blocks: Vec<Arc<Vec<Part>>>,
-        names: Arc<HashMap<Pseudonym, Place>>,
+        blocks: Vec<Arc<Vec<Column>>>,
+        names: Arc<HashMap<Pseudonym, Slot>>,
     ) -> Self {
         Self { strips, series, blocks, names }
     }
@@ -45,7 +45,7 @@ impl Body {
 
     /// Bytes a scrape would send without the process's own metrics: plain and compressed.
     pub(crate) fn bytes(&self) -> (usize, usize) {
-        let add = |(plain, deflated), strip: &Arc<Strip>| (plain + strip.bytes.0, deflated + strip.bytes.1);
+        let add = |(plain, deflated), strip: &Arc<Segment>| (plain + strip.bytes.0, deflated + strip.bytes.1);
         self.strips.iter().fold((0, 0), add)
     }
 

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use store::SyncState;
 
 /// What is known of one collection of one person.
-pub(crate) struct Known<'a> {
+pub(crate) struct CollectionStatus<'a> {
     /// `None` before the first attempt.
     pub(crate) state: Option<&'a SyncState>,
     /// When the newest value was measured, whether or not it is still shown.
@@ -21,17 +21,17 @@ pub(crate) struct Freshness {
     pub(crate) help: &'static str,
     /// The label for [`Said::word`].
     pub(crate) label: Option<&'static str>,
-    pub(crate) says: fn(&Known<'_>) -> Option<Said>,
+    pub(crate) says: fn(&CollectionStatus<'_>) -> Option<StatusSample>,
 }
 
 /// One sample.
-pub(crate) struct Said {
+pub(crate) struct StatusSample {
     pub(crate) value: i64,
     /// A word of a closed set.
     pub(crate) word: &'static str,
 }
 
-impl Said {
+impl StatusSample {
     fn at(time: Timestamp) -> Self {
         Self { value: time.as_second(), word: "" }
     }
@@ -43,36 +43,36 @@ pub(crate) const FRESHNESS: &[Freshness] = &[
         name: "oura_newest_day_timestamp_seconds",
         help: "The newest day that has a document, as its midnight UTC.",
         label: None,
-        says: |known| known.state?.newest_day.map(|day| Said::at(day.midnight_utc())),
+        says: |known| known.state?.newest_day.map(|day| StatusSample::at(day.midnight_utc())),
     },
     Freshness {
         name: "oura_observed_timestamp_seconds",
         help: "When the newest value was measured; for a number of a whole day its midnight UTC.",
         label: None,
-        says: |known| known.observed.map(Said::at),
+        says: |known| known.observed.map(StatusSample::at),
     },
     Freshness {
         name: "myhealth_sync_last_success_timestamp_seconds",
         help: "When the collection was last read from Oura without a failure.",
         label: None,
-        says: |known| known.state?.last_success_at.map(Said::at),
+        says: |known| known.state?.last_success_at.map(StatusSample::at),
     },
     Freshness {
         name: "myhealth_sync_up",
         help: "Whether the last attempt to read the collection from Oura succeeded.",
         label: None,
-        says: |known| Some(Said { value: known.state?.failure.is_none().into(), word: "" }),
+        says: |known| Some(StatusSample { value: known.state?.failure.is_none().into(), word: "" }),
     },
     Freshness {
         name: "myhealth_sync_failure",
         help: "Why the last attempt to read the collection from Oura failed.",
         label: Some("kind"),
-        says: |known| known.state?.failure.map(|cause| Said { value: 1, word: cause.word() }),
+        says: |known| known.state?.failure.map(|cause| StatusSample { value: 1, word: cause.word() }),
     },
     Freshness {
         name: "oura_absence_reason",
         help: "Why the collection has nothing of today; no series where it has.",
         label: Some("reason"),
-        says: |known| known.absence.map(|reason| Said { value: 1, word: reason.word() }),
+        says: |known| known.absence.map(|reason| StatusSample { value: 1, word: reason.name() }),
     },
 ];

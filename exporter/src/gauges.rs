@@ -7,26 +7,26 @@ use std::sync::Arc;
 use domain::Pseudonym;
 use jiff::Timestamp;
 
-use crate::block::{Block, PEOPLE, Room};
-use crate::body::{Body, Place};
-use crate::person::{Columns, Fresh, Lines, Person, Record};
+use crate::block::{Block, PEOPLE_PER_BLOCK, Scratch};
+use crate::body::{Body, Slot};
+use crate::person::{CollectionStatuses, Columns, Lines, Person, Record};
 use crate::text::Text;
 
 /// The gauges under construction; [`Gauges::body`] is what scrapes see.
 #[derive(Debug, Default)]
 pub(crate) struct Gauges {
     blocks: Vec<Block>,
-    places: HashMap<i64, Place>,
+    places: HashMap<i64, Slot>,
     /// Places of persons who were removed.
-    free: Vec<Place>,
+    free: Vec<Slot>,
     /// The latest time at which lines were written or taken out.
     written: Timestamp,
     /// When the next value of each block stops being "now".
     expiries: Vec<Option<Timestamp>>,
     /// What a scrape may ask for by name; shared until people come or go.
-    names: Arc<HashMap<Pseudonym, Place>>,
+    names: Arc<HashMap<Pseudonym, Slot>>,
     names_are_old: bool,
-    room: Room,
+    room: Scratch,
     text: Text,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Gauges {
 struct Change<'a> {
     columns: Columns,
     /// By slot.
-    fresh: BTreeMap<usize, Fresh<'a>>,
+    fresh: BTreeMap<usize, CollectionStatuses<'a>>,
 }
 
 impl Gauges {
@@ -50,7 +50,7 @@ impl Gauges {
     }
 
     /// Whether somebody's values are here.
-    pub(crate) fn knows(&self, id: i64) -> bool {
+    pub(crate) fn contains(&self, id: i64) -> bool {
         self.places.contains_key(&id)
     }
 
@@ -63,7 +63,7 @@ impl Gauges {
         for record in records {
             let id = record.person.id;
             let place = self.places.get(&id).copied().unwrap_or_else(|| self.settle(id));
-            let fresh = Fresh::new(record, now);
+            let fresh = CollectionStatuses::new(record, now);
             let person = Person::new(record, &fresh);
             let known = &mut self.blocks[place.block].people[place.slot];
             let change = changes.entry(place.block).or_default();
@@ -103,7 +103,7 @@ impl Gauges {
             self.blocks[block].write(
                 &mut self.room,
                 &Columns::all(),
-                |slot, _| gone.contains(&slot).then(Lines::nobody),
+                |slot, _| gone.contains(&slot).then(Lines::empty),
                 |column, old, new| self.text.changed(block, column, old, new),
             );
         }
@@ -134,25 +134,25 @@ impl Gauges {
         if std::mem::take(&mut self.names_are_old) {
             let people = self.blocks.iter().enumerate().flat_map(|(block, it)| {
                 it.people.iter().enumerate().filter_map(move |(slot, person)| {
-                    Some((person.as_ref()?.name.clone(), Place { block, slot }))
+                    Some((person.as_ref()?.name.clone(), Slot { block, slot }))
                 })
             });
             self.names = Arc::new(people.collect());
         }
-        let strips = self.text.strips(&self.blocks);
+        let strips = self.text.segments(&self.blocks);
         let blocks = self.blocks.iter().map(|block| block.parts.clone()).collect();
         Body::new(strips, self.text.lines(), blocks, self.names.clone())
     }
 
-    fn settle(&mut self, id: i64) -> Place {
+    fn settle(&mut self, id: i64) -> Slot {
         let place = self.free.pop().unwrap_or_else(|| {
-            if self.blocks.last().is_none_or(|block| block.people.len() == PEOPLE) {
+            if self.blocks.last().is_none_or(|block| block.people.len() == PEOPLE_PER_BLOCK) {
                 self.blocks.push(Block::new());
                 self.expiries.push(None);
             }
             let block = self.blocks.len() - 1;
             self.blocks[block].people.push(None);
-            Place { block, slot: self.blocks[block].people.len() - 1 }
+            Slot { block, slot: self.blocks[block].people.len() - 1 }
         });
         self.places.insert(id, place);
         place

@@ -11,10 +11,10 @@ use flate2::{Compress, Compression, FlushCompress};
 pub(crate) const HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// The empty last block.
-const LAST: [u8; 2] = [0x03, 0x00];
+const FINAL_BLOCK: [u8; 2] = [0x03, 0x00];
 
 /// Exposition text repeats itself; more effort costs four times the time for a quarter of the size.
-const EFFORT: Compression = Compression::new(1);
+const LEVEL: Compression = Compression::new(1);
 
 /// A text, compressed.
 #[derive(Debug, Default)]
@@ -45,38 +45,38 @@ impl Crc {
 
 /// Compresses one text after the other in the same room: it is large, and what comes and goes between long-lived
 /// pieces leaves holes.
-pub(crate) struct Press {
+pub(crate) struct Compressor {
     compress: Compress,
     out: Vec<u8>,
 }
 
-impl Default for Press {
+impl Default for Compressor {
     fn default() -> Self {
-        Self { compress: Compress::new(EFFORT, false), out: Vec::new() }
+        Self { compress: Compress::new(LEVEL, false), out: Vec::new() }
     }
 }
 
-impl std::fmt::Debug for Press {
+impl std::fmt::Debug for Compressor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Press").finish_non_exhaustive()
     }
 }
 
-impl Press {
+impl Compressor {
     pub(crate) fn deflate<'a>(&mut self, frames: impl IntoIterator<Item = &'a Bytes>) -> Deflated {
         let mut crc = Crc::default();
         self.compress.reset();
         self.out.clear();
         for frame in frames {
             crc.update(frame);
-            press(&mut self.compress, frame, &mut self.out, FlushCompress::None);
+            deflate_into(&mut self.compress, frame, &mut self.out, FlushCompress::None);
         }
-        press(&mut self.compress, &[], &mut self.out, FlushCompress::Sync);
+        deflate_into(&mut self.compress, &[], &mut self.out, FlushCompress::Sync);
         Deflated { bytes: Bytes::copy_from_slice(&self.out), crc }
     }
 }
 
-fn press(compress: &mut Compress, mut plain: &[u8], out: &mut Vec<u8>, flush: FlushCompress) {
+fn deflate_into(compress: &mut Compress, mut plain: &[u8], out: &mut Vec<u8>, flush: FlushCompress) {
     loop {
         if out.capacity() - out.len() < 1024 {
             out.reserve(out.len().max(4 * 1024));
@@ -106,7 +106,7 @@ pub(crate) fn combine<'a>(texts: impl IntoIterator<Item = &'a Crc>) -> Crc {
 pub(crate) fn tail(crc: &Crc) -> Bytes {
     // The length counts modulo 2^32, says the format.
     let length = (crc.length as u64).to_le_bytes();
-    [LAST.as_slice(), &crc.hasher.clone().finalize().to_le_bytes(), &length[..4]].concat().into()
+    [FINAL_BLOCK.as_slice(), &crc.hasher.clone().finalize().to_le_bytes(), &length[..4]].concat().into()
 }
 
 #[cfg(test)]
@@ -119,12 +119,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn pieces_compressed_apart_read_as_one(
+        fn separately_compressed_chunks_decompress_as_one(
             texts in proptest::collection::vec(proptest::collection::vec("[a-e\n]{0,400}", 0..40), 0..5)
         ) {
             let frames: Vec<Vec<Bytes>> =
                 texts.iter().map(|piece| piece.iter().cloned().map(Bytes::from).collect()).collect();
-            let mut press = Press::default();
+            let mut press = Compressor::default();
             let pieces: Vec<Deflated> = frames.iter().map(|piece| press.deflate(piece)).collect();
             let mut stream = HEAD.to_vec();
             for piece in &pieces {
@@ -140,11 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_shrink_is_kept_whole() {
+    fn incompressible_text_round_trips() {
         let noise: Vec<u8> =
             (0_u32..200_000).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let frame = Bytes::from(noise);
-        let piece = Press::default().deflate([&frame]);
+        let piece = Compressor::default().deflate([&frame]);
         let stream = [HEAD, &piece.bytes, &tail(&piece.crc)].concat();
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(stream.as_slice()).read_to_end(&mut plain).unwrap();

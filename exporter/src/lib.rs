@@ -7,11 +7,11 @@
 //! From the store to a scrape: `refresh` reads who changed, `person` writes their lines, `gauges` and `block` put them
 //! in their places, `text` cuts and compresses what is new of it, `body` is what stands ready, `answer` sends it.
 
-mod answer;
 #[cfg(all(feature = "bench", target_os = "linux"))]
 pub mod bench;
 mod block;
 mod body;
+mod cached_text;
 mod freshness;
 mod gauges;
 mod gzip;

@@ -105,14 +105,14 @@ impl Metrics {
     }
 
     /// The store was read.
-    pub(crate) fn read(&self, took: Duration, now: Timestamp) {
+    pub(crate) fn record_read(&self, took: Duration, now: Timestamp) {
         self.reading.set(took.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "seconds of this era fit 53 bits")]
         self.read_at.set(now.as_second() as f64);
     }
 
     /// What Oura says that nobody here knows: collection, pointer, documents. The store bounds how many there are.
-    pub(crate) fn drifted(&self, drift: &[(String, String, i64)]) {
+    pub(crate) fn set_drift(&self, drift: &[(String, String, i64)]) {
         let mut told = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
         let mut gone = std::mem::take(&mut *told);
         for (collection, pointer, documents) in drift {
@@ -127,7 +127,7 @@ impl Metrics {
     }
 
     /// A body was made.
-    pub(crate) fn rebuilt(&self, took: Duration, body: &Body) {
+    pub(crate) fn record_rebuild(&self, took: Duration, body: &Body) {
         self.rebuilds.inc();
         self.rebuilding.set(took.as_secs_f64());
         let (plain, compressed) = body.bytes();
@@ -148,13 +148,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_oura_no_longer_says_is_taken_away() {
+    fn drift_series_without_documents_are_removed() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
         let text = || crate::own::text(&registry, crate::negotiate::Format::Text).unwrap();
         let drift = |pointer: &str, documents| ("sleep".to_owned(), pointer.to_owned(), documents);
-        metrics.drifted(&[drift("/new", 1), drift("/newer", 1)]);
-        metrics.drifted(&[drift("/newer", 2)]);
+        metrics.set_drift(&[drift("/new", 1), drift("/newer", 1)]);
+        metrics.set_drift(&[drift("/newer", 2)]);
         let text = text();
         assert!(text.contains("oura_drift_documents{collection=\"sleep\",pointer=\"/newer\"} 2"), "{text}");
         assert!(!text.contains("pointer=\"/new\""), "{text}");

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_is_for_those_who_ask() {
+    fn openmetrics_is_sent_only_when_accepted() {
         let check = |accept: &str, expected: bool| {
             assert_eq!(accepts_openmetrics(&headers(header::ACCEPT, accept)), expected, "{accept}");
         };
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_for_those_who_take_it() {
+    fn gzip_is_sent_only_to_clients_that_accept_it() {
         let check = |accept: &str, expected: bool| {
             assert_eq!(accepts_gzip(&headers(header::ACCEPT_ENCODING, accept)), expected, "{accept}");
         };

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_older_format_names_counters_by_their_sample() {
+    fn text_format_names_counters_by_sample() {
         let new = "# HELP a_requests Requests.\n# TYPE a_requests counter\na_requests_total 1\n\
                    # HELP a_build Build.\n# TYPE a_build info\na_build_info{version=\"1\"} 1\n\
                    # HELP a_size_bytes Size.\n# TYPE a_size_bytes gauge\n# UNIT a_size_bytes bytes\na_size_bytes 2\n# EOF\n";
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_format_has_no_exemplars() {
+    fn text_format_has_no_exemplars() {
         let new = "# TYPE a histogram\na_bucket{le=\"0.1\"} 3 # {trace_id=\"4bf9\"} 0.05\n\
                    a_bucket{le=\"+Inf\",route=\"/x # {y}\"} 3\n# EOF\n";
         let old = "# TYPE a histogram\na_bucket{le=\"0.1\"} 3\na_bucket{le=\"+Inf\",route=\"/x # {y}\"} 3\n";

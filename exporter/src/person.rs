@@ -8,7 +8,7 @@ use domain::{Collection, Day, Pseudonym, Reason, Ring};
 use jiff::{Timestamp, tz::TimeZone};
 use store::{Latest, SyncState};
 
-use crate::freshness::{FRESHNESS, Known};
+use crate::freshness::{CollectionStatus, FRESHNESS};
 use crate::table::{FRESH_LINES, RING, TABLE, before};
 
 /// What the store says about one person.
@@ -42,9 +42,9 @@ struct Sample {
 
 impl Person {
     /// What stays of a record of which `fresh` was made.
-    pub(crate) fn new(record: &Record, fresh: &Fresh<'_>) -> Self {
+    pub(crate) fn new(record: &Record, fresh: &CollectionStatuses<'_>) -> Self {
         let mut rows = TABLE.search();
-        let mut days = Midnights::new(&record.person.time_zone);
+        let mut days = MidnightCache::new(&record.person.time_zone);
         let mut by_row: Vec<Option<Sample>> = vec![None; TABLE.rows()];
         // Oura's numbers are finite; what is not would be no number to anybody.
         for latest in record.latest.iter().filter(|latest| latest.value.is_finite()) {
@@ -92,12 +92,12 @@ impl Person {
     /// The lines of the values that are still "now".
     pub(crate) fn values(&self, now: Timestamp) -> Lines<'_> {
         let now = seconds(now.as_second());
-        Lines { name: self.name.as_str(), samples: &self.samples, now, next: NEVER, about: About::Values }
+        Lines { name: self.name.as_str(), samples: &self.samples, now, next: NEVER, about: LinesOf::Values }
     }
 
     /// These, and how fresh they are.
-    pub(crate) fn lines<'a>(&'a self, fresh: &'a Fresh<'a>, now: Timestamp) -> Lines<'a> {
-        Lines { about: About::Everything(fresh), ..self.values(now) }
+    pub(crate) fn lines<'a>(&'a self, fresh: &'a CollectionStatuses<'a>, now: Timestamp) -> Lines<'a> {
+        Lines { about: LinesOf::Everything(fresh), ..self.values(now) }
     }
 }
 
@@ -139,27 +139,27 @@ pub(crate) struct Lines<'a> {
     now: u32,
     /// The first end among the values written so far.
     next: u32,
-    about: About<'a>,
+    about: LinesOf<'a>,
 }
 
 /// What is written.
-enum About<'a> {
+enum LinesOf<'a> {
     /// Only values; the lines about freshness stay as they are.
     Values,
-    Everything(&'a Fresh<'a>),
+    Everything(&'a CollectionStatuses<'a>),
     /// Somebody who is gone.
     Nobody,
 }
 
 impl Lines<'_> {
     /// Nothing in any column.
-    pub(crate) fn nobody() -> Self {
-        Self { name: "", samples: &[], now: 0, next: NEVER, about: About::Nobody }
+    pub(crate) fn empty() -> Self {
+        Self { name: "", samples: &[], now: 0, next: NEVER, about: LinesOf::Nobody }
     }
 
     /// How many columns are written, from the first on.
     pub(crate) fn columns(&self) -> usize {
-        if matches!(self.about, About::Values) { TABLE.fresh } else { TABLE.columns.len() }
+        if matches!(self.about, LinesOf::Values) { TABLE.fresh } else { TABLE.columns.len() }
     }
 
     /// When the next of the written values stops being "now".
@@ -170,7 +170,7 @@ impl Lines<'_> {
     /// Appends the lines of one column; columns in rising order.
     pub(crate) fn write(&mut self, column: usize, text: &mut Vec<u8>) {
         if let Some(fresh) = column.checked_sub(TABLE.fresh) {
-            if let About::Everything(about) = &self.about {
+            if let LinesOf::Everything(about) = &self.about {
                 about.write(self.name, fresh, text);
             }
             return;
@@ -201,14 +201,14 @@ impl Lines<'_> {
 const COLLECTIONS: usize = Collection::ALL.len();
 
 /// What is known of each collection of one person, and the ring in use.
-pub(crate) struct Fresh<'a> {
+pub(crate) struct CollectionStatuses<'a> {
     states: [Option<&'a SyncState>; COLLECTIONS],
     observed: [Option<Timestamp>; COLLECTIONS],
     absences: [Option<Reason>; COLLECTIONS],
     ring: Option<&'a Ring>,
 }
 
-impl<'a> Fresh<'a> {
+impl<'a> CollectionStatuses<'a> {
     pub(crate) fn new(record: &'a Record, now: Timestamp) -> Self {
         let Record { person, latest, states, ring } = record;
         let ring = ring.as_ref();
@@ -225,17 +225,17 @@ impl<'a> Fresh<'a> {
             let at = &mut fresh.observed[latest.metric.collection as usize];
             *at = (*at).max(Some(latest.observed_at));
         }
-        for (collection, reason) in store::absences(person, states, latest, ring, now) {
+        for (collection, reason) in store::absence_reasons(person, states, latest, ring, now) {
             fresh.absences[collection as usize] = Some(reason);
         }
         fresh
     }
 
-    fn known(&self, collection: Collection) -> Known<'_> {
+    fn known(&self, collection: Collection) -> CollectionStatus<'_> {
         let index = collection as usize;
         let state = self.states[index];
         let observed = self.observed[index].filter(|_| state.is_some());
-        Known { state, observed, absence: self.absences[index] }
+        CollectionStatus { state, observed, absence: self.absences[index] }
     }
 
     /// One number for all that is said of a collection; another when anything else is said.
@@ -326,12 +326,12 @@ fn whole(text: &mut Vec<u8>, value: i64) {
 
 /// When a person's days begin. Remembers them: values are mostly of one day and valid for one of three times, and
 /// calendars are slow.
-struct Midnights {
+struct MidnightCache {
     calendar: Calendar,
     known: Vec<(Day, i64)>,
 }
 
-impl Midnights {
+impl MidnightCache {
     const DAY: i64 = 86_400;
 
     /// The days of a zone; one this machine does not know counts as UTC.
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short() {
+    fn sample_values_are_short() {
         let check = |value, expected| assert_eq!(written(value), expected);
         check(81.0, "81");
         check(-0.07, "-0.07");
@@ -391,7 +391,7 @@ mod tests {
     proptest! {
         /// Every number reads back as itself.
         #[test]
-        fn numbers_survive_the_text(value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO | proptest::num::f64::SUBNORMAL) {
+        fn sample_values_round_trip(value in proptest::num::f64::NORMAL | proptest::num::f64::ZERO | proptest::num::f64::SUBNORMAL) {
             let read = written(value).parse::<f64>().map(f64::to_bits);
             prop_assert_eq!(read, Ok(if value == 0.0 { 0 } else { value.to_bits() }));
         }

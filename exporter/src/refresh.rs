@@ -35,25 +35,25 @@ pub struct Exporter {
 }
 
 /// A first sync commits many times a second; gauges need not follow each commit.
-const SETTLE: Duration = Duration::from_millis(100);
+const DEBOUNCE: Duration = Duration::from_millis(100);
 
 /// How often another process's writes are looked for, where the database is shared.
-const LOOK: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How long the database may take to answer one question.
-const PATIENCE: Duration = Duration::from_secs(10);
+const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause after the store failed.
-const AWAY: Duration = Duration::from_secs(5);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(5);
 
 /// The longest sleep: bounds what a clock set forward can do to expiry, and how late a removed person is noticed.
-const LONGEST: Duration = Duration::from_mins(1);
+const MAX_SLEEP: Duration = Duration::from_mins(1);
 
 /// Everyone is read again within this time.
-const TURN: Duration = Duration::from_mins(5);
+const FULL_READ_INTERVAL: Duration = Duration::from_mins(5);
 
 /// Persons read at a time: bounds the memory of a reading and the length of its statements.
-const CHUNK: usize = 256;
+const PEOPLE_PER_READ: usize = 256;
 
 /// How far reading has come.
 #[derive(Default)]
@@ -101,7 +101,7 @@ impl Exporter {
             let (expiry, many) = self.publish(&gauges, now).await;
             match &read {
                 Ok(()) => {
-                    self.metrics.read(started.elapsed(), now);
+                    self.metrics.record_read(started.elapsed(), now);
                     if let Some(ready) = ready.take() {
                         ready();
                     }
@@ -109,51 +109,57 @@ impl Exporter {
                 Err(error) => tracing::warn!(error, "cannot read the newest values"),
             }
             let until =
-                expiry.map_or(LONGEST, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
-            let longest = if many { LOOK } else { LONGEST };
-            let pause = if read.is_ok() { until.clamp(SETTLE, longest) } else { until.clamp(SETTLE, AWAY) };
+                expiry.map_or(MAX_SLEEP, |at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+            let longest = if many { POLL_INTERVAL } else { MAX_SLEEP };
+            let pause = if read.is_ok() {
+                until.clamp(DEBOUNCE, longest)
+            } else {
+                until.clamp(DEBOUNCE, STORE_RETRY_DELAY)
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = self.changed(&mut changes, cursor.seen), if read.is_ok() => {}
                 () = tokio::time::sleep(pause) => {}
             }
-            tokio::time::sleep(SETTLE).await;
+            tokio::time::sleep(DEBOUNCE).await;
         }
     }
 
     /// Reads who changed and whose turn it is. What was read before a failure stays.
     async fn read(&self, gauges: &Arc<Mutex<Gauges>>, cursor: &mut Cursor) -> Result<(), String> {
         // The mark is taken first: a write between the two reads is then seen again, not missed.
-        let mark = in_time(self.store.watermark()).await?;
-        let lists = cursor.everyone.len() <= CHUNK || cursor.listed.is_none_or(|at| at.elapsed() >= LONGEST);
+        let mark = with_timeout(self.store.watermark()).await?;
+        let lists = cursor.everyone.len() <= PEOPLE_PER_READ
+            || cursor.listed.is_none_or(|at| at.elapsed() >= MAX_SLEEP);
         let mut due = Vec::new();
         if lists {
             // Until all who are new have been read, the next attempt lists them again.
             cursor.listed = None;
-            let mut everyone = in_time(self.store.people()).await?;
+            let mut everyone = with_timeout(self.store.people()).await?;
             everyone.retain(|person| self.shard.holds(&person.name));
             due = with(gauges, |gauges| {
                 let here: HashSet<i64> = everyone.iter().map(|person| person.id).collect();
                 let gone: Vec<i64> = gauges.people().filter(|id| !here.contains(id)).collect();
                 gauges.remove(&gone);
-                everyone.iter().filter(|person| !gauges.knows(person.id)).cloned().collect()
+                everyone.iter().filter(|person| !gauges.contains(person.id)).cloned().collect()
             });
             cursor.everyone = everyone;
         }
-        if mark != cursor.seen && due.len() < cursor.everyone.len() && cursor.everyone.len() > CHUNK {
-            let changed = in_time(self.store.changed_since(cursor.seen)).await?;
+        if mark != cursor.seen && due.len() < cursor.everyone.len() && cursor.everyone.len() > PEOPLE_PER_READ
+        {
+            let changed = with_timeout(self.store.changed_since(cursor.seen)).await?;
             due.extend(changed.into_iter().filter(|person| self.shard.holds(&person.name)));
         }
         due.extend(cursor.turn());
         let mut asked = HashSet::new();
         due.retain(|person| asked.insert(person.id));
-        for some in due.chunks(CHUNK) {
+        for some in due.chunks(PEOPLE_PER_READ) {
             let records = self.records(some).await?;
             let (gauges, now) = (gauges.clone(), (self.clock)());
             blocking(move || with(&gauges, |gauges| gauges.set(&records, now))).await;
         }
-        if cursor.drifted.is_none_or(|at| at.elapsed() >= LONGEST) {
-            self.metrics.drifted(&in_time(self.store.drift_counts()).await?);
+        if cursor.drifted.is_none_or(|at| at.elapsed() >= MAX_SLEEP) {
+            self.metrics.set_drift(&with_timeout(self.store.drift_counts()).await?);
             cursor.drifted = Some(Instant::now());
         }
         if lists {
@@ -166,10 +172,10 @@ impl Exporter {
     /// What the store says of these persons.
     async fn records(&self, people: &[Person]) -> Result<Vec<Record>, String> {
         let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
-        let mut latest = in_time(self.store.latest_of_each(&ids)).await?.into_iter().peekable();
-        let mut states = in_time(self.store.sync_states_of_each(&ids)).await?.into_iter().peekable();
+        let mut latest = with_timeout(self.store.latest_of_each(&ids)).await?.into_iter().peekable();
+        let mut states = with_timeout(self.store.sync_states_of_each(&ids)).await?.into_iter().peekable();
         let mut rings: HashMap<i64, Ring> =
-            in_time(self.store.rings_of_each(&ids)).await?.into_iter().collect();
+            with_timeout(self.store.rings_of_each(&ids)).await?.into_iter().collect();
         let mut people = people.to_vec();
         people.sort_unstable_by_key(|person| person.id);
         let records = people.into_iter().map(|person| Record {
@@ -191,11 +197,11 @@ impl Exporter {
         let (body, expiry, many) = blocking(move || {
             with(&gauges, |gauges| {
                 gauges.expire(now);
-                (gauges.body(), gauges.next_expiry(), gauges.len() > CHUNK)
+                (gauges.body(), gauges.next_expiry(), gauges.len() > PEOPLE_PER_READ)
             })
         })
         .await;
-        self.metrics.rebuilt(started.elapsed(), &body);
+        self.metrics.record_rebuild(started.elapsed(), &body);
         self.body.store(Arc::new(body));
         (expiry, many)
     }
@@ -211,7 +217,7 @@ impl Exporter {
         loop {
             tokio::select! {
                 _ = changes.changed() => return,
-                () = tokio::time::sleep(LOOK) => match in_time(self.store.watermark()).await {
+                () = tokio::time::sleep(POLL_INTERVAL) => match with_timeout(self.store.watermark()).await {
                     Ok(mark) if mark == seen => {}
                     Ok(_) => return,
                     Err(_) => {
@@ -231,7 +237,7 @@ impl Cursor {
     fn turn(&mut self) -> Vec<Person> {
         let since = self.turned.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let all = self.everyone.len();
-        if all <= CHUNK {
+        if all <= PEOPLE_PER_READ {
             return self.everyone.clone();
         }
         #[expect(
@@ -240,7 +246,7 @@ impl Cursor {
             clippy::cast_sign_loss,
             reason = "a share of a count of persons"
         )]
-        let share = (all as f64 * since.as_secs_f64() / TURN.as_secs_f64()).ceil() as usize;
+        let share = (all as f64 * since.as_secs_f64() / FULL_READ_INTERVAL.as_secs_f64()).ceil() as usize;
         let turn: Vec<Person> =
             self.everyone.iter().cycle().skip(self.next % all).take(share.min(all)).cloned().collect();
         self.next = (self.next + turn.len()) % all;
@@ -249,8 +255,8 @@ impl Cursor {
 }
 
 /// A database that hangs must not keep a value alive past its time.
-async fn in_time<T>(question: impl Future<Output = Result<T, store::Error>>) -> Result<T, String> {
-    match tokio::time::timeout(PATIENCE, question).await {
+async fn with_timeout<T>(question: impl Future<Output = Result<T, store::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(STORE_TIMEOUT, question).await {
         Ok(answer) => answer.map_err(|error| store::causes(&error)),
         Err(_) => Err("the database does not answer in time".to_owned()),
     }

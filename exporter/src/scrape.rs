@@ -12,21 +12,21 @@ use bytes::Bytes;
 use domain::{Collection, Pseudonym};
 use prometheus_client::registry::Registry;
 
-use crate::answer::Answer;
-use crate::gzip::Press;
+use crate::cached_text::CachedText;
+use crate::gzip::Compressor;
 use crate::negotiate::{Format, accepts_gzip};
 use crate::own;
 use crate::refresh::Exporter;
 
 /// How long an answer may be given again. Reading `/proc` and writing the own metrics costs more than all the rest of a
 /// scrape, and no scraper asks ten times a second.
-const FRESH: Duration = Duration::from_millis(100);
+const CACHE_TTL: Duration = Duration::from_millis(100);
 
 /// A text longer than this is compressed on a thread where that holds nobody up.
-const LONG: usize = 64 * 1024;
+const BLOCKING_THRESHOLD: usize = 64 * 1024;
 
 /// Words of a query that are repeated back, at most.
-const ECHO: usize = 64;
+const MAX_ECHO: usize = 64;
 
 /// What is asked for at the telemetry path; clones share what stands ready.
 #[derive(Clone)]
@@ -35,15 +35,15 @@ pub struct Telemetry(Arc<Scrape>);
 struct Scrape {
     exporter: Option<Exporter>,
     registry: Arc<Registry>,
-    text: ArcSwapOption<Kept>,
-    openmetrics: ArcSwapOption<Kept>,
-    press: Mutex<Press>,
+    text: ArcSwapOption<CachedScrape>,
+    openmetrics: ArcSwapOption<CachedScrape>,
+    press: Mutex<Compressor>,
 }
 
 /// The last answer.
-struct Kept {
+struct CachedScrape {
     made: Instant,
-    answer: Answer,
+    answer: CachedText,
 }
 
 impl Telemetry {
@@ -64,14 +64,14 @@ impl Telemetry {
     }
 
     /// The answer to a scraper that sends these headers and asks for everything; `None` when there is no good one.
-    pub fn everything(&self, headers: &HeaderMap) -> Option<Response> {
+    pub fn full_response(&self, headers: &HeaderMap) -> Option<Response> {
         self.0.respond(headers).ok()
     }
 }
 
 async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Response {
     let headers = request.headers();
-    match Wanted::of(&request) {
+    match Filter::of(&request) {
         Err(wrong) => wrong.into_response(),
         Ok(wanted) if wanted.collections.is_empty() => scrape.respond(headers).unwrap_or_else(|error| {
             tracing::error!(%error, "cannot write this process's own metrics");
@@ -82,50 +82,51 @@ async fn metrics(State(scrape): State<Arc<Scrape>>, request: Request) -> Respons
                 let lines = exporter.body().collections(&wanted.collections);
                 some(lines, headers).await
             }
-            None => Wrong::NoGauges.into_response(),
+            None => ScrapeError::NoGauges.into_response(),
         },
     }
 }
 
 async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response {
-    let wanted = match Wanted::of(&request) {
+    let wanted = match Filter::of(&request) {
         Ok(wanted) => wanted,
         Err(wrong) => return wrong.into_response(),
     };
     let (Some(target), Some(exporter)) = (wanted.target, &scrape.exporter) else {
-        return Wrong::NoTarget.into_response();
+        return ScrapeError::NoTarget.into_response();
     };
     let headers = request.headers();
     match exporter.body().person(&target, &wanted.collections) {
         Some(lines) => some(lines, headers).await,
-        None => Wrong::Nobody.into_response(),
+        None => ScrapeError::Nobody.into_response(),
     }
 }
 
 impl Scrape {
     fn respond(&self, headers: &HeaderMap) -> Result<Response, std::fmt::Error> {
         let format = Format::of(headers);
-        let kept = self.everything(format)?;
+        let kept = self.full_response(format)?;
         let mut response = kept.answer.response(accepts_gzip(headers), &self.press);
         response.headers_mut().insert(header::CONTENT_TYPE, format.content_type_for(headers));
         Ok(response)
     }
 
     /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
-    fn everything(&self, format: Format) -> Result<Arc<Kept>, std::fmt::Error> {
+    fn full_response(&self, format: Format) -> Result<Arc<CachedScrape>, std::fmt::Error> {
         let kept = match format {
             Format::Text => &self.text,
             Format::OpenMetrics => &self.openmetrics,
         };
         let body = self.exporter.as_ref().map(Exporter::body).unwrap_or_default();
-        let current = |last: &Arc<Kept>| {
-            last.made.elapsed() < FRESH && (Arc::ptr_eq(last.answer.body(), &body) || self.exporter.is_none())
+        let current = |last: &Arc<CachedScrape>| {
+            last.made.elapsed() < CACHE_TTL
+                && (Arc::ptr_eq(last.answer.body(), &body) || self.exporter.is_none())
         };
         if let Some(last) = kept.load_full().filter(current) {
             return Ok(last);
         }
         let own = vec![own::text(&self.registry, format)?.into()];
-        let new = Arc::new(Kept { made: Instant::now(), answer: Answer::new(format, body, own) });
+        let new = Arc::new(CachedScrape { made: Instant::now(), answer: CachedText::new(format, body, own) });
         kept.store(Some(new.clone()));
         Ok(new)
     }
@@ -139,11 +140,11 @@ async fn some(mut lines: Vec<Bytes>, headers: &HeaderMap) -> Response {
     let length: usize = lines.iter().map(Bytes::len).sum();
     // A press of its own: no scrape waits until this is done.
     let make = move || {
-        let mut response = Answer::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
+        let mut response = CachedText::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     };
-    if length < LONG {
+    if length < BLOCKING_THRESHOLD {
         return make();
     }
     tokio::task::spawn_blocking(make).await.unwrap_or_else(|error| {
@@ -154,25 +155,25 @@ async fn some(mut lines: Vec<Bytes>, headers: &HeaderMap) -> Response {
 
 /// What a query asks for.
 #[derive(Debug, Default)]
-struct Wanted {
+struct Filter {
     target: Option<Pseudonym>,
     collections: Vec<Collection>,
 }
 
-impl Wanted {
+impl Filter {
     /// Parameters nobody knows are ignored, as scrapers and proxies add their own.
-    fn of(request: &Request) -> Result<Self, Wrong> {
+    fn of(request: &Request) -> Result<Self, ScrapeError> {
         let mut wanted = Self::default();
         if request.uri().query().is_none() {
             return Ok(wanted);
         }
         let query = Query::<Vec<(String, String)>>::try_from_uri(request.uri());
-        let Query(query) = query.map_err(|_| Wrong::Query)?;
+        let Query(query) = query.map_err(|_| ScrapeError::Query)?;
         for (name, value) in query {
             match name.as_str() {
-                "target" => wanted.target = Some(value.parse().map_err(|_| Wrong::Nobody)?),
+                "target" => wanted.target = Some(value.parse().map_err(|_| ScrapeError::Nobody)?),
                 "collection[]" => {
-                    let collection = value.parse().map_err(|_| Wrong::Collection(value))?;
+                    let collection = value.parse().map_err(|_| ScrapeError::Collection(value))?;
                     if !wanted.collections.contains(&collection) {
                         wanted.collections.push(collection);
                     }
@@ -186,7 +187,7 @@ impl Wanted {
 
 /// Why a query has no answer.
 #[derive(Debug, PartialEq, thiserror::Error)]
-enum Wrong {
+enum ScrapeError {
     #[error("this query cannot be read; write NAME=VALUE, joined by &")]
     Query,
     #[error("say whose gauges with ?target=NAME, a pseudonym as in the label `person`")]
@@ -200,14 +201,14 @@ enum Wrong {
 }
 
 fn echo(word: &str) -> String {
-    word.chars().take(ECHO).collect()
+    word.chars().take(MAX_ECHO).collect()
 }
 
 fn names() -> String {
     Collection::ALL.iter().map(|collection| collection.name()).collect::<Vec<_>>().join(", ")
 }
 
-impl IntoResponse for Wrong {
+impl IntoResponse for ScrapeError {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Nobody => StatusCode::NOT_FOUND,

@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everyone_is_in_exactly_one_shard_and_stays_there() {
+    fn person_is_in_exactly_one_stable_shard() {
         let shards: Vec<Shard> = (0..10).map(|n| format!("{n}/10").parse().unwrap()).collect();
         let mut counts = [0; 10];
         for n in 0..1000 {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn only_shards_are_shards() {
+    fn invalid_shard_is_refused() {
         for good in ["0/1", "0/10", "9/10"] {
             assert_eq!(good.parse::<Shard>().map(|shard| shard.to_string()), Ok(good.to_owned()));
         }

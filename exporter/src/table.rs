@@ -55,7 +55,7 @@ impl Table {
         let mut table =
             Self { heads: Vec::new(), columns: Vec::new(), fresh: 0, rows: Vec::new(), by_key: Vec::new() };
         let mut open = "";
-        for metric in METRICS.iter().filter(|metric| metric.has_now()) {
+        for metric in METRICS.iter().filter(|metric| metric.has_current_value()) {
             let name = metric.name();
             if open != metric.family() {
                 open = metric.family();
@@ -165,14 +165,14 @@ mod tests {
 
     /// Samples of a family stand together only if its columns do.
     #[test]
-    fn columns_are_in_the_order_of_their_families() {
+    fn columns_are_ordered_by_family() {
         assert!(TABLE.columns.is_sorted_by_key(|column| column.family));
         assert!(TABLE.rows.is_sorted_by_key(|row| row.column));
         assert_eq!(TABLE.columns.last().map(|column| column.family), Some(TABLE.heads.len() - 1));
     }
 
     #[test]
-    fn freshness_columns_are_where_they_are_looked_for() {
+    fn freshness_columns_are_at_their_index() {
         for (which, _) in FRESHNESS.iter().enumerate() {
             for (i, collection) in Collection::ALL.iter().enumerate() {
                 let column = TABLE.columns[TABLE.fresh + which * Collection::ALL.len() + i];

@@ -7,62 +7,62 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 
-use crate::block::{Block, Part};
-use crate::gzip::{self, Crc, Deflated, Press};
+use crate::block::{Block, Column};
+use crate::gzip::{self, Compressor, Crc, Deflated};
 use crate::table::TABLE;
 
 /// About what a piece holds where the persons are few: long enough to compress well, short enough to be made again for
 /// one person. With more than a block of them, a piece is a block's lines of one column.
-pub(crate) const PIECE: usize = 32 * 1024;
+pub(crate) const CHUNK_BYTES: usize = 32 * 1024;
 
 /// A line and its part of the heads, about.
 const LINE: usize = 80;
 
 /// Frames that are short on average are joined into one: fewer, longer writes.
-const SHORT: usize = 4 * 1024;
+const MIN_FRAME: usize = 4 * 1024;
 
 /// A run of text with its compressed form.
 #[derive(Debug, Default)]
-pub(crate) struct Piece {
+pub(crate) struct Chunk {
     pub(crate) plain: Vec<Bytes>,
     pub(crate) deflated: Deflated,
     length: usize,
 }
 
 /// No text.
-static EMPTY: LazyLock<Arc<Piece>> = LazyLock::new(Arc::default);
+static EMPTY: LazyLock<Arc<Chunk>> = LazyLock::new(Arc::default);
 
 /// HELP and TYPE of each family.
-static HEADS: LazyLock<Vec<Arc<Piece>>> = LazyLock::new(|| {
-    let mut press = Press::default();
-    TABLE.heads.iter().map(|head| Piece::of(vec![head.clone()], &mut press)).collect()
+static HEADS: LazyLock<Vec<Arc<Chunk>>> = LazyLock::new(|| {
+    let mut press = Compressor::default();
+    TABLE.heads.iter().map(|head| Chunk::of(vec![head.clone()], &mut press)).collect()
 });
 
-impl Piece {
+impl Chunk {
     /// Makes both forms of a text.
-    pub(crate) fn of(frames: Vec<Bytes>, press: &mut Press) -> Arc<Self> {
+    pub(crate) fn of(frames: Vec<Bytes>, press: &mut Compressor) -> Arc<Self> {
         let length: usize = frames.iter().map(Bytes::len).sum();
         if length == 0 {
             return EMPTY.clone();
         }
         let deflated = press.deflate(&frames);
-        let plain = if length < SHORT * frames.len() { vec![frames.concat().into()] } else { frames };
+        let plain = if length < MIN_FRAME * frames.len() { vec![frames.concat().into()] } else { frames };
         Arc::new(Self { plain, deflated, length })
     }
 }
 
 /// One or more columns: of everybody where there is one block, one column's blocks where there are more.
 #[derive(Debug, Default)]
-pub(crate) struct Strip {
+pub(crate) struct Segment {
     /// Where there are several blocks, the head of the family or nothing, then a piece for each block.
-    pub(crate) pieces: Vec<Arc<Piece>>,
+    pub(crate) pieces: Vec<Arc<Chunk>>,
     /// Bytes, plain and compressed.
     pub(crate) bytes: (usize, usize),
     /// Of all pieces; told when a scrape asks.
     crc: OnceLock<Crc>,
 }
 
-impl Strip {
+impl Segment {
     pub(crate) fn crc(&self) -> &Crc {
         self.crc.get_or_init(|| gzip::combine(self.pieces.iter().map(|piece| &piece.deflated.crc)))
     }
@@ -72,7 +72,7 @@ impl Strip {
         Self { pieces: self.pieces.clone(), bytes: self.bytes, crc: OnceLock::new() }
     }
 
-    fn put(&mut self, at: usize, piece: Arc<Piece>) {
+    fn put(&mut self, at: usize, piece: Arc<Chunk>) {
         if self.pieces.len() <= at {
             self.pieces.resize(at + 1, EMPTY.clone());
         }
@@ -88,7 +88,7 @@ impl Strip {
 /// The text under construction.
 #[derive(Debug)]
 pub(crate) struct Text {
-    strips: Vec<Arc<Strip>>,
+    strips: Vec<Arc<Segment>>,
     layout: Layout,
     /// Lines of each column.
     lines: Vec<usize>,
@@ -96,7 +96,7 @@ pub(crate) struct Text {
     opens: Vec<bool>,
     /// Columns and blocks whose lines are not those in the strips.
     stale: BTreeSet<(usize, usize)>,
-    press: Press,
+    press: Compressor,
 }
 
 impl Default for Text {
@@ -108,7 +108,7 @@ impl Default for Text {
             lines: vec![0; columns],
             opens: vec![false; columns],
             stale: BTreeSet::new(),
-            press: Press::default(),
+            press: Compressor::default(),
         }
     }
 }
@@ -128,13 +128,13 @@ impl Layout {
             [only] => {
                 // Rounded, so that one more person seldom moves everything.
                 let column = only.people.len().max(1).next_power_of_two() * LINE;
-                Self::Columns((PIECE / column).max(1))
+                Self::Columns((CHUNK_BYTES / column).max(1))
             }
             _ => Self::Blocks,
         }
     }
 
-    fn strip(self, column: usize) -> usize {
+    fn segment(self, column: usize) -> usize {
         match self {
             Self::Columns(width) => column / width,
             Self::Blocks => column,
@@ -144,7 +144,7 @@ impl Layout {
 
 impl Text {
     /// Takes notice that a block has other lines in a column.
-    pub(crate) fn changed(&mut self, block: usize, column: usize, old: &Part, new: &Part) {
+    pub(crate) fn changed(&mut self, block: usize, column: usize, old: &Column, new: &Column) {
         self.lines[column] = self.lines[column] + new.lines - old.lines;
         self.stale.insert((column, block));
     }
@@ -155,11 +155,11 @@ impl Text {
     }
 
     /// The text as the blocks have it now.
-    pub(crate) fn strips(&mut self, blocks: &[Block]) -> Vec<Arc<Strip>> {
+    pub(crate) fn segments(&mut self, blocks: &[Block]) -> Vec<Arc<Segment>> {
         let layout = Layout::of(blocks);
         let all = self.strips.is_empty() || layout != self.layout;
         if all {
-            let last = layout.strip(TABLE.columns.len() - 1);
+            let last = layout.segment(TABLE.columns.len() - 1);
             self.strips = (0..=last).map(|_| Arc::default()).collect();
             self.layout = layout;
         }
@@ -175,10 +175,10 @@ impl Text {
         match layout {
             Layout::Columns(width) => {
                 let columns = stale.into_iter().map(|(column, _)| column).chain(moved);
-                let strips: BTreeSet<usize> = columns.map(|column| layout.strip(column)).collect();
+                let strips: BTreeSet<usize> = columns.map(|column| layout.segment(column)).collect();
                 for strip in strips {
-                    let mut new = Strip::default();
-                    new.put(0, Piece::of(self.frames(blocks, strip * width, width), &mut self.press));
+                    let mut new = Segment::default();
+                    new.put(0, Chunk::of(self.frames(blocks, strip * width, width), &mut self.press));
                     self.strips[strip] = Arc::new(new);
                 }
             }
@@ -189,7 +189,7 @@ impl Text {
                     let mut strip = self.strips[column].again();
                     for &(_, block) in stale {
                         let text = blocks[block].parts[column].text.clone();
-                        strip.put(block + 1, Piece::of(vec![text], &mut self.press));
+                        strip.put(block + 1, Chunk::of(vec![text], &mut self.press));
                     }
                     self.strips[column] = Arc::new(strip);
                 }
@@ -236,7 +236,7 @@ pub(crate) struct Position {
 
 impl Position {
     /// The next frame of a text.
-    pub(crate) fn next(&mut self, strips: &[Arc<Strip>], gzip: bool) -> Option<Bytes> {
+    pub(crate) fn next(&mut self, strips: &[Arc<Segment>], gzip: bool) -> Option<Bytes> {
         loop {
             let strip = strips.get(self.strip)?;
             let Some(piece) = strip.pieces.get(self.piece) else {

@@ -41,7 +41,7 @@ pub fn documents(data: &[u8]) {
         },
         Window::Instants => {
             let rows: Vec<&str> = text.lines().collect();
-            let (documents, rejected) = Document::gather(collection, rows.iter().copied());
+            let (documents, rejected) = Document::group_rows(collection, rows.iter().copied());
             for rejected in &rejected {
                 assert!(rows.contains(&rejected.body.as_str()), "what is rejected is kept");
                 named(&rejected.id, &rejected.reason);
@@ -151,8 +151,8 @@ fn chosen(data: &[u8]) -> (Collection, &[u8]) {
 fn sound(collection: Collection, document: &Document) {
     assert!(!document.id.is_empty() && document.id.len() <= 256 && !document.id.contains(char::is_control));
     assert!(!document.body.contains('\0'), "PostgreSQL's text cannot hold it");
-    assert!(compare::same(&document.body, &document.body));
-    assert!(compare::adds(&document.body, &document.body));
+    assert!(compare::is_equivalent(&document.body, &document.body));
+    assert!(compare::only_adds(&document.body, &document.body));
     let derived: Derived = derive::derive(collection, document.day, [document.body.as_str()]);
     for daily in &derived.daily {
         assert!(daily.value.is_none_or(f64::is_finite), "{}", daily.metric.key);

@@ -5,17 +5,17 @@
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
-mod crew;
 pub mod import;
 mod metrics;
 pub mod oauth;
 mod oura;
 pub mod plan;
+mod scheduler;
 mod sync;
 pub mod webhook;
 
-pub use crew::{Access, Crew, Watch};
 pub use metrics::Metrics;
 pub use oauth::Tokens;
-pub use oura::{Client, Failure, InvalidClient, Single, Window, page};
-pub use sync::{Clock, Ingest, Pass, Report, Settings, Step};
+pub use oura::{Client, DocumentResponse, Failure, InvalidClient, Window, page};
+pub use scheduler::{Access, ProgressFn, Scheduler};
+pub use sync::{Clock, Ingest, Settings, SyncReport, SyncRun, WindowProgress};

@@ -41,7 +41,7 @@ struct RateLimits {
 
 /// Which of Oura's limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Tier {
+pub(crate) enum RateLimitTier {
     /// Of one person's token.
     Token,
     /// Of the application, all its tokens together.
@@ -187,12 +187,12 @@ impl Metrics {
     /// Requests allowed, in how many seconds, and when that starts anew (Unix seconds).
     pub(crate) fn set_rate_limit(
         &self,
-        tier: Tier,
+        tier: RateLimitTier,
         requests: Option<i64>,
         window: Option<i64>,
         reset: Option<i64>,
     ) {
-        let tier = TierLabel { tier: if tier == Tier::Token { "token" } else { "application" } };
+        let tier = TierLabel { tier: if tier == RateLimitTier::Token { "token" } else { "application" } };
         let limits = &self.limits;
         for (family, value) in
             [(&limits.requests, requests), (&limits.window, window), (&limits.reset, reset)]

@@ -24,16 +24,16 @@ mod limits;
 mod single;
 
 use account::AccountCheck;
-use failure::{MAX_PAUSE, is_web_page};
+use failure::{MAX_INLINE_RETRY_AFTER, is_web_page};
 use limits::{Limits, Pause};
 
 pub use failure::Failure;
-pub use single::Single;
+pub use single::DocumentResponse;
 
 /// Days asked for around those that are kept. Oura's filters read a bare date as midnight UTC and compare it with
 /// instants that may lie in any offset, so its own answer to "these days" can miss the first or the last; asking wider
 /// and keeping by `day` is right under every reading.
-const PADDING: i64 = 2;
+const PADDING_DAYS: i64 = 2;
 
 /// The largest answer read, far above any page seen; protects the memory from a broken peer.
 const MAX_BODY: usize = 64 * 1024 * 1024;
@@ -49,10 +49,10 @@ const MAX_WINDOW: usize = 256 * 1024 * 1024;
 
 /// How long one answer may take, to its last byte. After so long nothing is tried again in the same run either: one
 /// collection that hangs must not hold up a whole run.
-const TIMEOUT: Duration = Duration::from_mins(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
-const BUDGET: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
+const DEFAULT_REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
 
 /// Asks Oura.
 #[derive(Clone, Debug)]
@@ -111,16 +111,26 @@ impl Client {
     pub fn new(base: &str, tokens: Tokens, metrics: Metrics) -> Result<Self, InvalidClient> {
         let base = address(base)?;
         tokens.typed().map_or(Ok(()), fits_a_header)?;
-        let http = http()?;
+        let http = http_client()?;
         let retries = ExponentialBuilder::default()
             .with_jitter()
             .with_min_delay(Duration::from_millis(500))
             .with_max_delay(Duration::from_secs(30))
             .with_max_times(4);
-        metrics.set_budget(BUDGET);
-        let limits = Arc::new(Limits::new(BUDGET));
+        metrics.set_budget(DEFAULT_REQUESTS_PER_MINUTE);
+        let limits = Arc::new(Limits::new(DEFAULT_REQUESTS_PER_MINUTE));
         let (pause, account_check) = (Arc::default(), Arc::default());
-        Ok(Self { http, base, tokens, metrics, retries, limits, pause, account_check, timeout: TIMEOUT })
+        Ok(Self {
+            http,
+            base,
+            tokens,
+            metrics,
+            retries,
+            limits,
+            pause,
+            account_check,
+            timeout: REQUEST_TIMEOUT,
+        })
     }
 
     /// The counters this client counts in.
@@ -222,13 +232,13 @@ impl Client {
         (|| self.attempt(collection, query))
             .retry(self.retries)
             .when(|failure| {
-                let may_wait = match failure.pause() {
-                    Some(pause) => pause <= MAX_PAUSE,
-                    None => began.elapsed() < TIMEOUT,
+                let may_wait = match failure.retry_after() {
+                    Some(pause) => pause <= MAX_INLINE_RETRY_AFTER,
+                    None => began.elapsed() < REQUEST_TIMEOUT,
                 };
                 failure.is_transient() && may_wait
             })
-            .adjust(|failure, planned| planned.map(|planned| failure.pause().map_or(planned, |p| p.max(planned))))
+            .adjust(|failure, planned| planned.map(|planned| failure.retry_after().map_or(planned, |p| p.max(planned))))
             .notify(|failure, pause| {
                 tracing::debug!(%collection, kind = %failure.cause(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
             })
@@ -256,7 +266,7 @@ impl Client {
     ) -> Result<T, Failure> {
         self.limits.admit(&self.pause, collection, &self.metrics).await?;
         let answer = ask.await;
-        self.limits.settle(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
+        self.limits.record_response(&self.pause, collection, answer.as_ref().map(drop), &self.metrics);
         match &answer {
             Ok((_, bytes)) => self.metrics.count_answer(collection, *bytes),
             Err(failure) => self.metrics.count_failure(collection, failure.cause()),
@@ -269,7 +279,7 @@ impl Client {
         collection: Collection,
         query: &[(&'static str, String)],
     ) -> Result<Vec<u8>, Failure> {
-        let answer = self.ask(&[collection.path()], query).await?;
+        let answer = self.authorized_request(&[collection.path()], query).await?;
         if answer.status != StatusCode::OK {
             return Err(answer.failure());
         }
@@ -280,27 +290,31 @@ impl Client {
 
     /// Asks once for what lies below `/v2/usercollection`, with the access token of now. One that is refused is renewed
     /// once; a missing scope is no refusal.
-    async fn ask(&self, path: &[&str], query: &[(&'static str, String)]) -> Result<Answer, Failure> {
+    async fn authorized_request(
+        &self,
+        path: &[&str],
+        query: &[(&'static str, String)],
+    ) -> Result<OuraResponse, Failure> {
         let token = self.tokens.access().await?;
-        let answer = self.ask_with(&token, path, query).await?;
+        let answer = self.request_with_token(&token, path, query).await?;
         if !answer.refuses_token() {
             return Ok(answer);
         }
         let Some(token) = self.tokens.renew(token).await? else { return Ok(answer) };
-        let answer = self.ask_with(&token, path, query).await?;
+        let answer = self.request_with_token(&token, path, query).await?;
         if answer.refuses_token() {
-            self.tokens.was_useless(&token);
+            self.tokens.note_renewed_token_refused(&token);
         }
         Ok(answer)
     }
 
-    async fn ask_with(
+    async fn request_with_token(
         &self,
         token: &SecretString,
         path: &[&str],
         query: &[(&'static str, String)],
-    ) -> Result<Answer, Failure> {
-        let url = below(&self.base, &[&["v2", "usercollection"], path].concat());
+    ) -> Result<OuraResponse, Failure> {
+        let url = url_below(&self.base, &[&["v2", "usercollection"], path].concat());
         let request =
             self.http.get(url).query(query).bearer_auth(token.expose_secret()).timeout(self.timeout);
         let mut response = request.send().await?;
@@ -312,25 +326,25 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         let answer =
-            Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
+            OuraResponse { status: response.status(), headers: std::mem::take(response.headers_mut()), body };
         if answer.status == StatusCode::OK && is_web_page(&answer.headers, &answer.body) {
             return Err(Failure::Intercepted(answer.status));
         }
         if answer.status == StatusCode::TOO_MANY_REQUESTS {
-            self.limits.limited(&answer.headers, answer.failure().pause(), &self.metrics);
+            self.limits.limited(&answer.headers, answer.failure().retry_after(), &self.metrics);
         }
         Ok(answer)
     }
 }
 
 /// What Oura answered, whatever that means.
-struct Answer {
+struct OuraResponse {
     status: StatusCode,
     headers: header::HeaderMap,
     body: Vec<u8>,
 }
 
-impl Answer {
+impl OuraResponse {
     /// What it means when it is not what was asked for.
     fn failure(&self) -> Failure {
         Failure::of(self.status, &self.headers, &self.body)
@@ -359,7 +373,7 @@ fn fits_a_header(token: &SecretString) -> Result<(), InvalidClient> {
 }
 
 /// A place below an API's address; segments are escaped.
-pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
+pub(crate) fn url_below(base: &Url, segments: &[&str]) -> Url {
     let mut url = base.clone();
     let mut path = url.path_segments_mut().expect("BUG: an http address has a path");
     path.pop_if_empty().extend(segments);
@@ -368,11 +382,11 @@ pub(crate) fn below(base: &Url, segments: &[&str]) -> Url {
 }
 
 /// The one way to talk to Oura: limits on time, no detours.
-pub(crate) fn http() -> reqwest::Result<reqwest::Client> {
+pub(crate) fn http_client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder()
         .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(10))
-        .timeout(TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
         // A redirect is nothing this API does; following one could carry the token elsewhere.
         .redirect(reqwest::redirect::Policy::none())
         .build()
@@ -414,7 +428,7 @@ impl Window {
         match collection.window() {
             collection::Window::Days => {}
             collection::Window::Instants => {
-                (self.documents, self.rejected) = Document::gather(collection, rows);
+                (self.documents, self.rejected) = Document::group_rows(collection, rows);
             }
             collection::Window::Whole => {
                 let (document, rejected) = Document::observe(collection, today, rows);
@@ -428,7 +442,7 @@ impl Window {
 fn bounds(collection: Collection, range: DayRange) -> Vec<(&'static str, String)> {
     match collection.window() {
         collection::Window::Days => {
-            let wide = range.padded(PADDING);
+            let wide = range.padded(PADDING_DAYS);
             vec![("start_date", wide.first().to_string()), ("end_date", wide.last().to_string())]
         }
         collection::Window::Instants => {

@@ -16,7 +16,7 @@ pub struct Request {
 
 /// How far a collection has been read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Read {
+pub struct ReadProgress {
     /// The unbroken range of days that has been read.
     pub covered: DayRange,
     /// The newest day that has a document.
@@ -53,10 +53,10 @@ pub struct Horizon {
 
 /// How far behind today the newest document may pull the trailing days. A phone that was offline brings old days late;
 /// a collection that has gone quiet must not be read from its beginning for ever.
-const LATEST_ARRIVAL: i64 = 60;
+const MAX_NEWEST_LAG_DAYS: i64 = 60;
 
 /// The requests that bring every collection up to date: first the recent days of all, then history, newest first.
-pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Today, horizon: Horizon) -> Plan {
+pub fn plan(read: impl Fn(Collection) -> Option<ReadProgress>, today: Today, horizon: Horizon) -> Plan {
     // East of Greenwich it is already tomorrow.
     let newest = today.utc.plus(1);
     let oldest = horizon.history_from.min(newest);
@@ -77,8 +77,9 @@ pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Today, horizon: Ho
         let first = match read {
             // The days missed since the last pass, and the trailing ones again; in order of time, because what has
             // been read must stay unbroken. Days that were empty when they were read may have filled since.
-            Some(Read { covered, newest_document }) => {
-                let arrived = newest_document.unwrap_or(covered.last()).max(newest.plus(-LATEST_ARRIVAL));
+            Some(ReadProgress { covered, newest_document }) => {
+                let arrived =
+                    newest_document.unwrap_or(covered.last()).max(newest.plus(-MAX_NEWEST_LAG_DAYS));
                 let known = covered.last().min(newest).min(arrived);
                 known.plus(-horizon.trailing_days).max(covered.first())
             }
@@ -100,7 +101,7 @@ pub fn plan(read: impl Fn(Collection) -> Option<Read>, today: Today, horizon: Ho
 }
 
 /// The requests that read exactly these days again, newest first. What has no past cannot be asked for days.
-pub fn exactly(range: DayRange) -> Plan {
+pub fn reread(range: DayRange) -> Plan {
     let mut requests: Vec<Request> = Collection::ALL
         .iter()
         .filter(|collection| collection.window() != Window::Whole)
@@ -131,8 +132,8 @@ mod tests {
     }
 
     /// Read to its end, with documents up to the last day.
-    fn read(covered: DayRange) -> Read {
-        Read { covered, newest_document: Some(covered.last()) }
+    fn read(covered: DayRange) -> ReadProgress {
+        ReadProgress { covered, newest_document: Some(covered.last()) }
     }
 
     /// The days a plan asks for of one collection, in order.
@@ -149,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_sync_starts_with_the_newest_days_of_everything() {
+    fn first_sync_starts_with_the_newest_days_of_every_collection() {
         let Plan { requests, recent } = plan(|_| None, today("2026-03-15"), horizon("2026-01-01"));
         assert_eq!(recent, Collection::ALL.len());
         let all = Collection::ALL.len();
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_pass_reads_the_trailing_days_again_and_nothing_else() {
+    fn later_sync_rereads_the_trailing_days_only() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
         let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(asked(&requests, Collection::Sleep), ranges(&[("2026-03-09", "2026-03-16")]));
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn days_missed_while_switched_off_come_in_order() {
+    fn days_missed_while_stopped_are_planned_in_order() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-01-31")).unwrap();
         let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
         assert_eq!(
@@ -190,10 +191,10 @@ mod tests {
     }
 
     #[test]
-    fn days_that_were_empty_are_read_again_until_something_comes() {
+    fn empty_days_are_reread_until_documents_arrive() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
         let first = |newest: &str| {
-            let read = Read { covered, newest_document: Some(day(newest)) };
+            let read = ReadProgress { covered, newest_document: Some(day(newest)) };
             let requests = plan(|_| Some(read), today("2026-03-15"), horizon("2026-01-01")).requests;
             asked(&requests, Collection::Sleep)[0].0.clone()
         };
@@ -202,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_past_is_asked_for_once_a_day() {
+    fn observed_collections_are_requested_once_a_day() {
         let asked_on = |last: &str| {
             let covered = DayRange::new(day("2026-01-01"), day(last)).unwrap();
             let requests = plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")).requests;
@@ -215,7 +216,7 @@ mod tests {
             ranges(&[("2026-03-15", "2026-03-15")]),
             "a clock that was ahead once"
         );
-        let again = exactly(DayRange::new(day("2026-03-01"), day("2026-03-15")).unwrap());
+        let again = reread(DayRange::new(day("2026-03-01"), day("2026-03-15")).unwrap());
         assert_eq!(asked(&again.requests, Collection::RingConfiguration), ranges(&[]));
     }
 
@@ -243,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_asks_for_nothing_odd() {
+    fn clock_set_back_plans_nothing_odd() {
         let covered = DayRange::new(day("2026-01-01"), day("2026-03-16")).unwrap();
         let requests = plan(|_| Some(read(covered)), today("2025-06-01"), horizon("2025-01-01")).requests;
         assert!(requests.iter().all(|request| request.range.last() < day("2026-01-01")), "{requests:?}");
@@ -253,7 +254,7 @@ mod tests {
         /// Whatever was read before and however often the passes are cut short: in the end every day from the horizon
         /// to tomorrow has been read, what has been read stays unbroken, and no pass asks for a needless window.
         #[test]
-        fn passes_cut_short_anywhere_end_with_everything_read(
+        fn interrupted_syncs_end_with_everything_read(
             today in 400_i64..9_000,
             history in 0_i64..380,
             cuts in proptest::collection::vec(0_usize..12, 0..8),

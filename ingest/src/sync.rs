@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::metrics::Metrics;
 use crate::oura::{Client, Failure, Window};
-use crate::plan::{self, Horizon, Plan, Read, Request, Today};
+use crate::plan::{self, Horizon, Plan, ReadProgress, Request, Today};
 
 mod login;
 mod queue;
@@ -37,7 +37,7 @@ pub struct Settings {
 }
 
 /// No build of this program is older; a clock that says so is wrong.
-const OLDEST_NOW: Day = Day::literal(2026, 1, 1);
+const EARLIEST_CLOCK: Day = Day::literal(2026, 1, 1);
 
 /// Reads one person's data into the store.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ pub struct Ingest {
 
 /// What to read in a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pass {
+pub enum SyncRun {
     /// What is missing, and the trailing days again.
     Missing,
     /// Exactly these days again, whatever has been read.
@@ -61,7 +61,7 @@ pub enum Pass {
 
 /// How a pass went.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct SyncReport {
     /// What came.
     pub applied: Applied,
     /// Windows read.
@@ -74,7 +74,7 @@ pub struct Report {
 
 /// A window that is done, for whoever shows progress.
 #[derive(Clone, Copy, Debug)]
-pub struct Step {
+pub struct WindowProgress {
     /// Which window.
     pub request: Request,
     /// Windows done in this pass, this one included.
@@ -111,28 +111,28 @@ impl Ingest {
     /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
     /// failures of the store end the pass.
     #[tracing::instrument(name = "sync.pass", skip_all)]
-    pub async fn pass(
+    pub async fn sync(
         &self,
-        pass: Pass,
+        pass: SyncRun,
         stop: &CancellationToken,
         budget: Option<Duration>,
-        mut progress: impl FnMut(Step) + Send,
-    ) -> Result<Report, store::Error> {
+        mut progress: impl FnMut(WindowProgress) + Send,
+    ) -> Result<SyncReport, store::Error> {
         let Plan { requests, recent } = match pass {
-            Pass::Missing => self.missing().await?,
-            Pass::Exactly(range) => plan::exactly(range),
+            SyncRun::Missing => self.missing().await?,
+            SyncRun::Exactly(range) => plan::reread(range),
         };
         if !requests.is_empty()
             && let Err(failure) = self.client.check_account(&self.store, &self.person, true).await?
         {
             self.note(Collection::PersonalInfo, &failure).await?;
             let failures = vec![(Collection::PersonalInfo, failure)];
-            return Ok(Report { complete: true, failures, ..Report::default() });
+            return Ok(SyncReport { complete: true, failures, ..SyncReport::default() });
         }
         let total = requests.len();
         let mut backlog = self.metrics.backlog(total);
         let deadline = budget.map(|budget| Instant::now() + budget);
-        let mut report = Report { complete: true, ..Report::default() };
+        let mut report = SyncReport { complete: true, ..SyncReport::default() };
         let mut queue = Queue::new(requests, recent);
         let mut running = FuturesUnordered::new();
         let mut done = 0;
@@ -177,7 +177,7 @@ impl Ingest {
                     Some(applied)
                 }
                 Some(Err(failure)) => {
-                    let ends = failure.ends_pass();
+                    let ends = failure.ends_sync_run();
                     self.note(request.collection, &failure).await?;
                     report.failures.push((request.collection, failure));
                     if ends {
@@ -191,7 +191,7 @@ impl Ingest {
             for request in finished {
                 done += 1;
                 backlog.done();
-                progress(Step { request, done, total, applied });
+                progress(WindowProgress { request, done, total, applied });
             }
         }
         Ok(report)
@@ -215,7 +215,7 @@ impl Ingest {
     async fn missing(&self) -> Result<Plan, store::Error> {
         let today = self.today();
         let local = Day::at((self.clock)(), &self.zone());
-        if today < OLDEST_NOW {
+        if today < EARLIEST_CLOCK {
             // A machine that has just started may not know the time yet; a cursor set by it would be wrong for ever.
             tracing::error!(%today, "the clock is wrong; nothing is read until it is set");
             return Ok(Plan::default());
@@ -238,7 +238,7 @@ impl Ingest {
             if state.failure.is_some() && collection.window() == domain::Window::Whole {
                 return None;
             }
-            Some(Read { covered: state.covered?, newest_document: state.newest_day })
+            Some(ReadProgress { covered: state.covered?, newest_document: state.newest_day })
         };
         let mut plan = plan::plan(read, Today { utc: today, local }, self.settings.horizon);
         // What failed the last time may keep others waiting, or end the run; it is asked last. The sort is stable.

@@ -5,9 +5,9 @@
 //! Not here: the queue itself (`store`), the listener (`app`).
 
 mod event;
-mod keeper;
 mod metrics;
 mod receiver;
+mod reconciler;
 mod signature;
 mod subscriptions;
 mod worker;
@@ -22,16 +22,16 @@ use store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::crew::Access;
+use crate::scheduler::Access;
 use crate::sync::Clock;
 
 pub use event::{Event, InvalidEvent, parse_event};
-pub use keeper::{Action, Keeper, Kept, plan};
 pub use metrics::Metrics;
 pub use receiver::Receiver;
+pub use reconciler::{Action, SubscriptionReconciler, Summary, plan};
 pub use signature::{Refused, verify};
 pub use subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
-pub use worker::{Done, Worker};
+pub use worker::{StepOutcome, Worker};
 
 /// How an application proves to Oura that it is itself, and Oura to it.
 #[derive(Clone, Debug)]
@@ -78,9 +78,9 @@ impl Callback {
 
 /// Whether announcements can be relied on at the moment: every subscription was there when last looked.
 #[derive(Clone, Debug, Default)]
-pub struct Health(Arc<AtomicBool>);
+pub struct WebhookHealth(Arc<AtomicBool>);
 
-impl Health {
+impl WebhookHealth {
     /// Whether they can.
     pub fn is_good(&self) -> bool {
         self.0.load(Ordering::Relaxed)
@@ -116,8 +116,8 @@ struct Shared {
 pub struct Webhooks {
     receiver: Receiver,
     worker: Worker,
-    keeper: Keeper,
-    health: Health,
+    keeper: SubscriptionReconciler,
+    health: WebhookHealth,
 }
 
 impl Webhooks {
@@ -130,10 +130,16 @@ impl Webhooks {
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
-        let (shared, health) = (Shared::default(), Health::default());
+        let (shared, health) = (Shared::default(), WebhookHealth::default());
         let worker = Worker::new(store.clone(), client, shared.clone(), metrics.clone(), clock.clone());
         let callback = settings.callback.clone();
-        let keeper = Keeper::new(subscriptions, callback, health.clone(), metrics.clone(), clock.clone());
+        let keeper = SubscriptionReconciler::new(
+            subscriptions,
+            callback,
+            health.clone(),
+            metrics.clone(),
+            clock.clone(),
+        );
         let receiver = Receiver::new(store, settings, shared, metrics, clock);
         Self { receiver, worker, keeper, health }
     }
@@ -149,12 +155,12 @@ impl Webhooks {
     }
 
     /// Who keeps the subscriptions.
-    pub fn keeper(&self) -> &Keeper {
+    pub fn subscription_reconciler(&self) -> &SubscriptionReconciler {
         &self.keeper
     }
 
     /// Whether the passes may be fewer.
-    pub fn health(&self) -> Health {
+    pub fn health(&self) -> WebhookHealth {
         self.health.clone()
     }
 

@@ -4,17 +4,17 @@
 //! Not here: HTTP (`api`), SQL (`store`), how rows and reports are made (`export`, `report`), asking Oura (`ingest`,
 //! handed in as [`Backfill`]).
 
-mod desk;
-mod janitor;
+mod gc;
 mod metrics;
 mod perform;
+mod queue;
 mod results;
 mod work;
 mod worker;
 
-pub use desk::{Desk, KEEP, ROOM};
 pub use metrics::Metrics;
 pub use perform::{Backfill, BackfillEnd, Progress};
-pub use results::{InvalidPlace, Place, Results, Unreadable};
-pub use work::{Holds, InvalidWork, Kind, Work};
+pub use queue::{JobQueue, LIMITS, RETENTION};
+pub use results::{InvalidResultLocation, ResultLocation, Results, Unreadable};
+pub use work::{InvalidWork, Kind, ResultScope, Work};
 pub use worker::Worker;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use domain::{Cause, Day, DayRange};
-use export::Out as _;
+use export::Output as _;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -64,13 +64,13 @@ pub(crate) enum Attempt {
 
 /// What all work needs.
 #[derive(Clone)]
-pub(crate) struct Tools {
+pub(crate) struct JobContext {
     pub(crate) store: Store,
     pub(crate) results: Option<Results>,
     pub(crate) backfill: Option<Backfill>,
 }
 
-impl Tools {
+impl JobContext {
     /// One attempt. It ends soon after `stop`; what it had begun to write is taken back.
     pub(crate) async fn perform(
         &self,
@@ -181,7 +181,7 @@ impl Tools {
                     report::Error::TimeZone(error) => export::Error::TimeZone(error),
                 })?;
                 progress.set(1, 1);
-                upload.put(page.into()).await
+                upload.write(page.into()).await
             }
             Ready::Backfill(_) => Ok(()),
         }

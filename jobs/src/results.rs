@@ -22,14 +22,14 @@ const PART: usize = 5 * 1024 * 1024;
 const PARTS_AHEAD: usize = 2;
 
 /// The largest result; what is larger is better asked for in parts.
-const LARGEST: u64 = 4 * 1024 * 1024 * 1024;
+const MAX_RESULT: u64 = 4 * 1024 * 1024 * 1024;
 
 /// What was begun and is older belongs to nobody who lives.
-const ABANDONED: SignedDuration = SignedDuration::from_hours(24);
+const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where results are to lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum ResultLocation {
     /// A folder; made when it is missing, its owner's alone.
     Folder(PathBuf),
     /// A bucket, as `s3://bucket/prefix`; the region, the endpoint and the credentials come from the environment.
@@ -38,7 +38,7 @@ pub enum Place {
 
 /// A place that cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidPlace {
+pub enum InvalidResultLocation {
     /// Neither a folder nor a bucket.
     #[error("results lie in a folder or in s3://bucket/prefix; {0} is neither")]
     Scheme(String),
@@ -69,14 +69,14 @@ pub enum Unreadable {
     Folder(#[source] std::io::Error),
 }
 
-impl FromStr for Place {
-    type Err = InvalidPlace;
+impl FromStr for ResultLocation {
+    type Err = InvalidResultLocation;
 
-    fn from_str(text: &str) -> Result<Self, InvalidPlace> {
+    fn from_str(text: &str) -> Result<Self, InvalidResultLocation> {
         match text.split_once("://") {
             Some(("s3", rest)) if !rest.is_empty() => Ok(Self::Bucket(text.to_owned())),
-            Some((scheme, _)) => Err(InvalidPlace::Scheme(format!("{scheme}://…"))),
-            None if text.is_empty() => Err(InvalidPlace::Scheme("nothing".to_owned())),
+            Some((scheme, _)) => Err(InvalidResultLocation::Scheme(format!("{scheme}://…"))),
+            None if text.is_empty() => Err(InvalidResultLocation::Scheme("nothing".to_owned())),
             None => Ok(Self::Folder(text.into())),
         }
     }
@@ -96,18 +96,18 @@ impl Results {
     /// Opens a place. `settings` are those of S3 by their usual names (`AWS_REGION`, `AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`
     /// …); a bucket is not asked before there is something to put.
     pub fn open(
-        place: &Place,
+        place: &ResultLocation,
         settings: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, InvalidPlace> {
+    ) -> Result<Self, InvalidResultLocation> {
         match place {
-            Place::Folder(path) => {
-                let failed = |source| InvalidPlace::Folder { path: path.clone(), source };
+            ResultLocation::Folder(path) => {
+                let failed = |source| InvalidResultLocation::Folder { path: path.clone(), source };
                 create_private(path).map_err(failed)?;
                 let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
                 let folder = Some(path.clone());
-                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder, largest: LARGEST })
+                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder, largest: MAX_RESULT })
             }
-            Place::Bucket(url) => {
+            ResultLocation::Bucket(url) => {
                 let mut builder = AmazonS3Builder::new().with_url(url.as_str());
                 for (name, value) in settings {
                     if let Ok(key) = name.to_ascii_lowercase().parse() {
@@ -116,7 +116,7 @@ impl Results {
                 }
                 let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
                 let store = Arc::new(builder.build()?);
-                Ok(Self { store, prefix: Path::from(prefix), folder: None, largest: LARGEST })
+                Ok(Self { store, prefix: Path::from(prefix), folder: None, largest: MAX_RESULT })
             }
         }
     }
@@ -191,7 +191,7 @@ fn sweep(folder: PathBuf, now: Timestamp) -> std::io::Result<usize> {
                 folders.push(entry.path());
             } else if is_half_written(&entry.path()) {
                 let changed = Timestamp::try_from(entry.metadata()?.modified()?).unwrap_or(now);
-                if now.duration_since(changed) > ABANDONED {
+                if now.duration_since(changed) > ABANDONED_AFTER {
                     std::fs::remove_file(entry.path())?;
                     removed += 1;
                 }
@@ -228,8 +228,8 @@ impl Upload {
     }
 }
 
-impl export::Out for Upload {
-    async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
+impl export::Output for Upload {
+    async fn write(&mut self, piece: Bytes) -> Result<(), export::Error> {
         self.bytes += piece.len() as u64;
         if self.bytes > self.largest {
             return Err(export::Error::Write(std::io::ErrorKind::FileTooLarge.into()));

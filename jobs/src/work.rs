@@ -80,7 +80,7 @@ pub enum InvalidWork {
 
 /// The health data that a result holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Holds {
+pub enum ResultScope {
     /// None.
     Nothing,
     /// Of these collections.
@@ -89,12 +89,12 @@ pub enum Holds {
     Everything,
 }
 
-impl Holds {
+impl ResultScope {
     /// What the result of a job that was asked for holds.
     pub fn of(job: &store::Job) -> Self {
         let work = serde_json::from_str::<Work>(&job.parameters).ok();
         // Which collections it is about does not depend on the day.
-        work.and_then(|work| work.holds(Day::LAST.plus(-1)).ok()).unwrap_or(Self::Everything)
+        work.and_then(|work| work.result_scope(Day::LAST.plus(-1)).ok()).unwrap_or(Self::Everything)
     }
 }
 
@@ -117,11 +117,11 @@ impl Work {
     }
 
     /// What its result will hold, if it can be done when it is asked for on `today`.
-    pub fn holds(&self, today: Day) -> Result<Holds, InvalidWork> {
+    pub fn result_scope(&self, today: Day) -> Result<ResultScope, InvalidWork> {
         Ok(match self.ready(today)? {
-            Ready::Export(table) => Holds::Collections(table.collections()),
-            Ready::Report(..) => Holds::Everything,
-            Ready::Backfill(_) => Holds::Nothing,
+            Ready::Export(table) => ResultScope::Collections(table.collections()),
+            Ready::Report(..) => ResultScope::Everything,
+            Ready::Backfill(_) => ResultScope::Nothing,
         })
     }
 
@@ -162,7 +162,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_stored_is_read_again() {
+    fn job_parameters_round_trip() {
         let export = Words { format: "csv".into(), metrics: vec!["sleep_score".into()], ..Words::default() };
         for work in [
             Work::Export(export),
@@ -170,15 +170,15 @@ mod tests {
             Work::Report { period: "week".into(), day: None },
         ] {
             assert_eq!(serde_json::from_str::<Work>(&work.to_json()).unwrap(), work);
-            work.holds("2026-03-29".parse().unwrap()).unwrap();
+            work.result_scope("2026-03-29".parse().unwrap()).unwrap();
         }
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused_when_it_is_asked_for() {
+    fn job_parameters_are_validated_when_created() {
         let today: Day = "2026-03-29".parse().unwrap();
         let check = |work: Work, words: &str| {
-            let said = work.holds(today).unwrap_err().to_string();
+            let said = work.result_scope(today).unwrap_err().to_string();
             assert!(said.contains(words), "{said}");
         };
         let backfill = |from: &str, to: &str| Work::Backfill { from: from.into(), to: to.into() };

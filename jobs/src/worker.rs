@@ -5,44 +5,44 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use store::{Ending, Job, Renewal, Store, causes};
+use store::{Job, JobOutcome, LeaseRenewal, Store, causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::desk::{Desk, KEEP};
 use crate::metrics::Metrics;
-use crate::perform::{Attempt, Backfill, Progress, Tools};
+use crate::perform::{Attempt, Backfill, JobContext, Progress};
+use crate::queue::{JobQueue, RETENTION};
 use crate::work::Kind;
 
 /// Exports and reports at a time: they share the database with everything else.
-const AT_ONCE: usize = 2;
+const CONCURRENCY: usize = 2;
 
 /// Backfills at a time: each takes hours, most of which it waits for Oura, and nobody's export waits behind one.
-const BACKFILLS: usize = 1;
+const BACKFILL_CONCURRENCY: usize = 1;
 
 /// How often the queue is looked at unasked: another process may have filled it.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Pause after the store failed.
-const AWAY: Duration = Duration::from_secs(10);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// Between two signs of life, in each of which a wish to stop is heard.
-const BEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// How long a job is its worker's without a sign of life: a database that is away for a moment loses nothing.
-const HOLD: SignedDuration = SignedDuration::from_secs(30);
+const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
 /// Attempts before a job is given up, be it that it fails or that its process dies with it.
 const MAX_ATTEMPTS: i64 = 5;
 
 /// The first pause before another attempt; doubled each time.
-const FIRST_RETRY: SignedDuration = SignedDuration::from_secs(10);
+const FIRST_RETRY_DELAY: SignedDuration = SignedDuration::from_secs(10);
 
 /// How often finished jobs are tidied away.
-const TIDY: Duration = Duration::from_mins(10);
+const GC_INTERVAL: Duration = Duration::from_mins(10);
 
 /// How often the queue is counted.
-const COUNT: Duration = Duration::from_secs(15);
+const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Reads the wall clock; handed in by whoever may.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -51,9 +51,9 @@ pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 #[derive(Clone)]
 pub struct Worker {
     pub(crate) store: Store,
-    pub(crate) desk: Desk,
+    pub(crate) desk: JobQueue,
     kinds: Vec<Kind>,
-    tools: Tools,
+    tools: JobContext,
     metrics: Metrics,
     pub(crate) clock: Clock,
     holder: String,
@@ -62,7 +62,7 @@ pub struct Worker {
 impl Worker {
     /// A worker for these kinds. `holder` is a name no other process has.
     pub fn new(
-        desk: Desk,
+        desk: JobQueue,
         kinds: Vec<Kind>,
         backfill: Option<Backfill>,
         metrics: Metrics,
@@ -70,7 +70,7 @@ impl Worker {
         holder: String,
     ) -> Self {
         let store = desk.store.clone();
-        let tools = Tools { store: store.clone(), results: desk.results.clone(), backfill };
+        let tools = JobContext { store: store.clone(), results: desk.results.clone(), backfill };
         Self { store, desk, kinds, tools, metrics, clock, holder }
     }
 
@@ -79,10 +79,10 @@ impl Worker {
         let (backfills, others): (Vec<Kind>, Vec<Kind>) =
             self.kinds.iter().partition(|kind| **kind == Kind::Backfill);
         tokio::join!(
-            self.work(&backfills, BACKFILLS, &stop),
-            self.work(&others, AT_ONCE, &stop),
+            self.work(&backfills, BACKFILL_CONCURRENCY, &stop),
+            self.work(&others, CONCURRENCY, &stop),
             self.count(&stop),
-            self.keep_tidy(&stop)
+            self.run_gc(&stop)
         );
     }
 
@@ -93,14 +93,14 @@ impl Worker {
             if let Ok(counts) = self.store.job_counts(None).await {
                 self.metrics.set(&counts, (self.clock)());
             }
-            pause(COUNT, stop).await;
+            pause(COUNT_INTERVAL, stop).await;
         }
     }
 
-    async fn keep_tidy(&self, stop: &CancellationToken) {
+    async fn run_gc(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            self.tidy().await;
-            pause(TIDY, stop).await;
+            self.collect_garbage().await;
+            pause(GC_INTERVAL, stop).await;
         }
     }
 
@@ -111,20 +111,20 @@ impl Worker {
         let mut wake = self.desk.wake.subscribe();
         let mut number = 0_u64;
         while !stop.is_cancelled() {
-            let mut pause = LOOK;
+            let mut pause = POLL_INTERVAL;
             if running.len() < at_once {
                 number += 1;
                 let holder = format!("{}-{}-{number}", self.holder, first.name());
                 match self.claim(kinds, &holder).await {
                     Ok(Some(job)) => {
                         let (worker, stop) = (self.clone(), stop.clone());
-                        running.spawn(async move { worker.settle(job, &holder, &stop).await });
+                        running.spawn(async move { worker.run_attempts(job, &holder, &stop).await });
                         continue;
                     }
                     Ok(None) => {}
                     Err(error) => {
                         tracing::error!(error = causes(&error), "cannot work the queue of jobs");
-                        pause = AWAY;
+                        pause = STORE_RETRY_DELAY;
                     }
                 }
             }
@@ -141,17 +141,17 @@ impl Worker {
     async fn claim(&self, kinds: &[Kind], holder: &str) -> Result<Option<Job>, store::Error> {
         let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         let now = (self.clock)();
-        self.store.claim_job(&kinds, holder, now + HOLD, now).await
+        self.store.claim_job(&kinds, holder, now + LEASE, now).await
     }
 
     /// Does one job if one is due, to its end; whether there was one.
     pub async fn step(&self, stop: &CancellationToken) -> Result<bool, store::Error> {
         let Some(job) = self.claim(&self.kinds, &self.holder).await? else { return Ok(false) };
-        self.settle(job, &self.holder, stop).await;
+        self.run_attempts(job, &self.holder, stop).await;
         Ok(true)
     }
 
-    async fn settle(&self, job: Job, holder: &str, stop: &CancellationToken) {
+    async fn run_attempts(&self, job: Job, holder: &str, stop: &CancellationToken) {
         // A failure of the store leaves the claim to run out.
         if let Err(error) = self.attempt(&job, holder, stop).await {
             tracing::error!(
@@ -168,43 +168,43 @@ impl Worker {
         };
         if job.cancelling {
             // Its process died between the wish and the end.
-            return self.end(job, holder, kind, Attempt::Stopped, Why::Cancelled).await;
+            return self.end(job, holder, kind, Attempt::Stopped, EndReason::Cancelled).await;
         }
         if job.attempts > MAX_ATTEMPTS {
-            return self.end(job, holder, kind, Attempt::Failed("given_up"), Why::Itself).await;
+            return self.end(job, holder, kind, Attempt::Failed("given_up"), EndReason::Itself).await;
         }
         let (progress, halt) = (Progress::default(), CancellationToken::new());
         let now = (self.clock)();
         let mut work = std::pin::pin!(self.tools.perform(job, &progress, &halt, now));
-        let mut why = Why::Itself;
+        let mut why = EndReason::Itself;
         let mut heard = now;
         let attempt = loop {
             tokio::select! {
                 attempt = &mut work => break attempt,
                 () = stop.cancelled(), if !halt.is_cancelled() => {
-                    why = Why::Stopping;
+                    why = EndReason::Stopping;
                     halt.cancel();
                 }
-                () = tokio::time::sleep(BEAT) => {
+                () = tokio::time::sleep(HEARTBEAT) => {
                     let now = (self.clock)();
                     // The work goes on meanwhile: it may hold the very connection that this waits for.
                     let renewed = tokio::select! {
                         attempt = &mut work => break attempt,
-                        renewed = self.store.renew_job(job, holder, now + HOLD, progress.get()) => renewed,
+                        renewed = self.store.renew_job_lease(job, holder, now + LEASE, progress.get()) => renewed,
                     };
                     match renewed {
-                        Ok(Renewal::Cancel) if !halt.is_cancelled() => {
-                            why = Why::Cancelled;
+                        Ok(LeaseRenewal::Cancel) if !halt.is_cancelled() => {
+                            why = EndReason::Cancelled;
                             halt.cancel();
                         }
-                        Ok(Renewal::Held | Renewal::Cancel) => heard = now,
-                        Ok(Renewal::Lost) => {
-                            why = Why::Lost;
+                        Ok(LeaseRenewal::Held | LeaseRenewal::Cancel) => heard = now,
+                        Ok(LeaseRenewal::Lost) => {
+                            why = EndReason::Lost;
                             halt.cancel();
                         }
                         // By now it may be another's.
-                        Err(_) if now.duration_since(heard) > HOLD => {
-                            why = Why::Lost;
+                        Err(_) if now.duration_since(heard) > LEASE => {
+                            why = EndReason::Lost;
                             halt.cancel();
                         }
                         Err(error) => {
@@ -216,7 +216,7 @@ impl Worker {
         };
         if matches!(attempt, Attempt::Done(_)) {
             // What was quick has given no sign of life; whether the job is still ours, the end finds out.
-            self.store.renew_job(job, holder, (self.clock)() + HOLD, progress.get()).await?;
+            self.store.renew_job_lease(job, holder, (self.clock)() + LEASE, progress.get()).await?;
         }
         self.end(job, holder, kind, attempt, why).await
     }
@@ -228,39 +228,41 @@ impl Worker {
         holder: &str,
         kind: Kind,
         attempt: Attempt,
-        why: Why,
+        why: EndReason,
     ) -> Result<(), store::Error> {
         let now = (self.clock)();
         if let Attempt::Again(reason) = attempt
             && job.attempts < MAX_ATTEMPTS
-            && !matches!(why, Why::Lost | Why::Cancelled)
+            && !matches!(why, EndReason::Lost | EndReason::Cancelled)
         {
             let doublings = u32::try_from(job.attempts - 1).unwrap_or(0).min(8);
             tracing::warn!(kind = kind.name(), reason, "a job is tried again later");
-            return self.give_back(job, holder, kind, now + FIRST_RETRY * 2_i32.pow(doublings), true).await;
+            return self
+                .release(job, holder, kind, now + FIRST_RETRY_DELAY * 2_i32.pow(doublings), true)
+                .await;
         }
         let made = match &attempt {
             Attempt::Done(Some(result)) => Some(result.object.clone()),
             _ => None,
         };
         let ending = match (attempt, why) {
-            (Attempt::Done(result), _) => Ending::Done(result),
-            (_, Why::Lost) => {
+            (Attempt::Done(result), _) => JobOutcome::Done(result),
+            (_, EndReason::Lost) => {
                 self.metrics.count(kind, "lost");
                 return Ok(());
             }
-            (_, Why::Cancelled) => Ending::Cancelled,
+            (_, EndReason::Cancelled) => JobOutcome::Cancelled,
             (Attempt::Stopped, _) => {
-                return self.give_back(job, holder, kind, now, false).await;
+                return self.release(job, holder, kind, now, false).await;
             }
-            (Attempt::Failed(reason) | Attempt::Again(reason), _) => Ending::Failed(reason),
+            (Attempt::Failed(reason) | Attempt::Again(reason), _) => JobOutcome::Failed(reason),
         };
         let result = match &ending {
-            Ending::Done(_) => "done",
-            Ending::Failed(_) => "failed",
-            Ending::Cancelled => "cancelled",
+            JobOutcome::Done(_) => "done",
+            JobOutcome::Failed(_) => "failed",
+            JobOutcome::Cancelled => "cancelled",
         };
-        if self.store.finish_job(job, holder, &ending, KEEP, now).await? {
+        if self.store.finish_job(job, holder, &ending, RETENTION, now).await? {
             self.metrics.count(kind, result);
             tracing::info!(kind = kind.name(), result, attempts = job.attempts, "a job has ended");
             return Ok(());
@@ -275,7 +277,7 @@ impl Worker {
     }
 
     /// Leaves a job to another attempt, unless somebody has taken it back.
-    async fn give_back(
+    async fn release(
         &self,
         job: &Job,
         holder: &str,
@@ -284,11 +286,11 @@ impl Worker {
         counted: bool,
     ) -> Result<(), store::Error> {
         let now = (self.clock)();
-        let given = self.store.postpone_job(job, holder, not_before, counted, KEEP, now).await?;
+        let given = self.store.release_job(job, holder, not_before, counted, RETENTION, now).await?;
         let result = match given {
-            Renewal::Held => "postponed",
-            Renewal::Cancel => "cancelled",
-            Renewal::Lost => "lost",
+            LeaseRenewal::Held => "postponed",
+            LeaseRenewal::Cancel => "cancelled",
+            LeaseRenewal::Lost => "lost",
         };
         self.metrics.count(kind, result);
         Ok(())
@@ -304,7 +306,7 @@ async fn pause(length: Duration, stop: &CancellationToken) {
 
 /// Why an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
+enum EndReason {
     Itself,
     /// Somebody did not want it any more.
     Cancelled,

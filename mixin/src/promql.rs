@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_and_labels_are_found() {
+    fn promql_selectors_and_labels_are_found() {
         check("up", &[("up", &[])], &[]);
         check(
             "max by (person, stage) (a_b{x=\"1\",y=~\"a|b}\"}[28d] offset 1d) > bool 1e3",
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn values_of_matchers_are_kept() {
+    fn promql_matcher_values_are_kept() {
         let found = about(r#"a{state="used",kind=~"x|\"y"}"#);
         assert_eq!(
             found.selectors[0].1,

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_a_member_of_a_family_and_a_family_are_selected() {
+    fn query_selects_metric_member_and_family() {
         assert_eq!(scope().now("sleep_score"), r#"max by (person) (oura_sleep_score{source=""})"#);
         assert_eq!(
             scope().day("sleep_stage_duration_deep"),
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "the catalogue has no number")]
-    fn a_key_that_does_not_exist_ends_the_run() {
+    fn query_with_unknown_key_panics() {
         scope().now("sleep_scoer");
     }
 }

@@ -6,9 +6,9 @@ use domain::{Collection, Day};
 
 use crate::chart::chart;
 use crate::period::Period;
-use crate::read::{Night, Number, Read};
+use crate::read::{Night, Number, ReportData};
 use crate::rows::{SECTIONS, Section, Summary};
-use crate::text::{Escaped, NOTHING, Style, duration};
+use crate::text::{Escaped, NO_VALUE, Style, duration};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -23,7 +23,7 @@ macro_rules! say {
     ($out:expr, $($text:tt)*) => { let _ = write!($out, $($text)*); };
 }
 
-pub(crate) fn page(read: &Read) -> String {
+pub(crate) fn page(read: &ReportData) -> String {
     let mut out = String::with_capacity(64 * 1024);
     let title = title(read);
     let person = Escaped(&read.person);
@@ -75,7 +75,7 @@ pub(crate) fn page(read: &Read) -> String {
     out
 }
 
-fn title(read: &Read) -> String {
+fn title(read: &ReportData) -> String {
     let first = read.days.first().date();
     match read.period {
         Period::Week => first.strftime("Week %V of %G").to_string(),
@@ -93,7 +93,7 @@ fn short(day: Day) -> impl Display {
 
 /// A number that may not be there.
 fn or_nothing(value: Option<f64>, write: impl Fn(f64) -> String) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), write)
+    value.map_or_else(|| NO_VALUE.to_owned(), write)
 }
 
 /// Where a number lies against what is usual, in words, because colour alone says nothing to many.
@@ -112,7 +112,7 @@ fn change(number: &Number) -> String {
     })
 }
 
-fn scores(out: &mut String, read: &Read) {
+fn scores(out: &mut String, read: &ReportData) {
     say!(out, "<h2 id=\"scores\">Scores</h2>\n<ul class=\"scores\">\n");
     for number in SCORES.iter().filter_map(|metric| read.numbers.get(metric)) {
         let now = or_nothing(number.now, |now| format!("{now:.0}"));
@@ -131,7 +131,7 @@ fn scores(out: &mut String, read: &Read) {
     say!(out, "</ul>\n");
 }
 
-fn section(out: &mut String, read: &Read, section: &Section) {
+fn section(out: &mut String, read: &ReportData, section: &Section) {
     let numbers: Vec<&Number> = section.rows.iter().filter_map(|row| read.numbers.get(row.metric)).collect();
     say!(out, "<section aria-labelledby=\"{0}\">\n<h2 id=\"{0}\">{1}</h2>\n", section.id, section.title);
     if numbers.iter().all(|number| number.days.iter().all(Option::is_none)) {
@@ -156,7 +156,7 @@ fn begin_table(out: &mut String, caption: std::fmt::Arguments<'_>) {
 }
 
 /// One line a number: this period, the one before, what is usual.
-fn summary(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) {
+fn summary(out: &mut String, read: &ReportData, section: &Section, numbers: &[&Number]) {
     begin_table(
         out,
         format_args!("{}: this {1}, the {1} before, and what is usual", section.title, read.period),
@@ -176,10 +176,10 @@ fn summary(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]
         let kind = if number.row.summary == Summary::Total { ", in all" } else { "" };
         let usual = number.usual.as_ref();
         let usual = usual.map_or_else(
-            || NOTHING.to_owned(),
+            || NO_VALUE.to_owned(),
             |usual| format!("{} to {}", style.number(usual.low), style.with_unit(usual.high)),
         );
-        let (class, words) = against(number).unwrap_or(("none", NOTHING));
+        let (class, words) = against(number).unwrap_or(("none", NO_VALUE));
         say!(
             out,
             "<tr><th scope=\"row\">{}{kind}</th><td>{}</td><td>{}</td><td>{}</td><td>{usual}</td><td class=\"word {class}\">{words}</td></tr>\n",
@@ -192,7 +192,7 @@ fn summary(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]
     say!(out, "</tbody></table></div>\n");
 }
 
-fn charts(out: &mut String, read: &Read, numbers: &[&Number]) {
+fn charts(out: &mut String, read: &ReportData, numbers: &[&Number]) {
     say!(out, "<div class=\"charts\">\n");
     for number in numbers {
         let Some(shape) = number.row.chart else { continue };
@@ -212,7 +212,7 @@ fn charts(out: &mut String, read: &Read, numbers: &[&Number]) {
     say!(out, "</div>\n");
 }
 
-fn nights(out: &mut String, read: &Read) {
+fn nights(out: &mut String, read: &ReportData) {
     for (title, nights) in [("Best nights", &read.best), ("Worst nights", &read.worst)] {
         if nights.is_empty() {
             continue;
@@ -245,7 +245,7 @@ fn night(night: &Night) -> String {
 }
 
 /// Every day, every number.
-fn table(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) {
+fn table(out: &mut String, read: &ReportData, section: &Section, numbers: &[&Number]) {
     begin_table(out, format_args!("{}, day by day", section.title));
     say!(out, "<thead><tr><th scope=\"col\">Day</th>");
     for number in numbers {
@@ -264,7 +264,7 @@ fn table(out: &mut String, read: &Read, section: &Section, numbers: &[&Number]) 
     say!(out, "</tbody></table></div>\n");
 }
 
-fn events(out: &mut String, read: &Read) {
+fn events(out: &mut String, read: &ReportData) {
     say!(out, "<section aria-labelledby=\"events\">\n<h2 id=\"events\">Workouts and tags</h2>\n");
     if read.workouts.is_empty() {
         say!(out, "<p>No workouts.</p>\n");
@@ -307,7 +307,7 @@ fn named(days: &[Day]) -> String {
     if rest == 0 { words.join(", ") } else { format!("{} and {rest} more days", words.join(", ")) }
 }
 
-fn coverage(out: &mut String, read: &Read) {
+fn coverage(out: &mut String, read: &ReportData) {
     say!(out, "<section aria-labelledby=\"coverage\">\n<h2 id=\"coverage\">Coverage</h2>\n");
     begin_table(out, format_args!("Which days there is something of, and why not of the others"));
     say!(

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn periods_are_those_of_the_calendar() {
+    fn periods_are_calendar_weeks_and_months() {
         let check = |period: Period, day: &str, around: (&str, &str), before: (&str, &str)| {
             let day: Day = day.parse().unwrap();
             let words = |range: DayRange| (range.first().to_string(), range.last().to_string());

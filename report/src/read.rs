@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::event::Event;
-use domain::reason::{Traces, missing};
+use domain::reason::{DayEvidence, missing_day_reason};
 use domain::{Collection, Day, DayRange, Metric, Reason, Theme};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -18,13 +18,13 @@ use crate::rows::{Row, SECTIONS, Summary};
 const BASELINE: usize = 60;
 
 /// Fewer of them say nothing.
-const ENOUGH: usize = 14;
+const MIN_DAYS: usize = 14;
 
 /// How far from the median is usual, in deviations: seven of eight days.
-const WIDTH: f64 = 1.5;
+const BAND_WIDTH: f64 = 1.5;
 
 /// Collections whose coverage is told.
-const COVERED: [Collection; 4] =
+const COVERAGE_COLLECTIONS: [Collection; 4] =
     [Collection::DailySleep, Collection::Sleep, Collection::DailyReadiness, Collection::DailyActivity];
 
 /// Nights named as the best and the worst.
@@ -34,7 +34,7 @@ const NIGHTS: usize = 3;
 const TAG_DAYS: i64 = 31;
 
 /// A report, not yet written.
-pub(crate) struct Read {
+pub(crate) struct ReportData {
     pub(crate) person: String,
     pub(crate) time_zone: String,
     pub(crate) period: Period,
@@ -113,7 +113,7 @@ pub(crate) async fn read(
     period: Period,
     days: DayRange,
     now: Timestamp,
-) -> Result<Read, Error> {
+) -> Result<ReportData, Error> {
     let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
     let today = Day::at(now, &zone);
     let previous = period.around(days.first().plus(-1));
@@ -133,7 +133,7 @@ pub(crate) async fn read(
     best.truncate(NIGHTS);
     worst.truncate(NIGHTS);
     let (workouts, tags) = events(store, person, days).await?;
-    Ok(Read {
+    Ok(ReportData {
         person: person.name.to_string(),
         time_zone: person.time_zone.clone(),
         period,
@@ -165,9 +165,9 @@ impl Number {
         let (own, previous) = (slots(days), slots(previous));
         let before = i64::try_from(BASELINE).unwrap_or_default();
         let reach = DayRange::new(days.first().plus(-before), days.first()).unwrap_or(days);
-        let usual = statistics::baselines(&slots(reach), BASELINE, ENOUGH).pop().flatten();
+        let usual = statistics::baselines(&slots(reach), BASELINE, MIN_DAYS).pop().flatten();
         let usual = usual.filter(|_| row.summary == Summary::Mean).and_then(|usual: Baseline| {
-            let (low, high) = usual.band(WIDTH)?;
+            let (low, high) = usual.band(BAND_WIDTH)?;
             Some(Usual { median: usual.median, low, high })
         });
         Self { row, now: sum_up(&own), before: sum_up(&previous), days: own, previous, usual }
@@ -240,19 +240,19 @@ async fn coverage(
     days: DayRange,
     now: Timestamp,
 ) -> Result<Vec<Coverage>, store::Error> {
-    let of = |traces: Traces| {
+    let of = |traces: DayEvidence| {
         let mut gaps: BTreeMap<&'static str, Vec<Day>> = BTreeMap::new();
         let mut has = 0;
         for day in days.days() {
             if traces.documents.contains(&day) {
                 has += 1;
             } else {
-                gaps.entry(words(missing(&traces, None, day))).or_default().push(day);
+                gaps.entry(words(missing_day_reason(&traces, None, day))).or_default().push(day);
             }
         }
         Coverage { collection: traces.collection, has, missing: gaps }
     };
-    Ok(store.traces(person, &COVERED, days, now).await?.into_iter().map(of).collect())
+    Ok(store.day_evidence(person, &COVERAGE_COLLECTIONS, days, now).await?.into_iter().map(of).collect())
 }
 
 /// A reason as a reader of the page takes it.

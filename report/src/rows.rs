@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_is_a_number_of_a_day_in_the_catalogue() {
+    fn report_rows_are_daily_metrics() {
         for row in SECTIONS.iter().flat_map(|section| section.rows) {
             let metric = domain::Metric::by_key(row.metric);
             assert!(metric.is_some_and(|metric| !metric.is_series()), "{}", row.metric);

@@ -26,7 +26,7 @@ pub(crate) enum Style {
 }
 
 /// What stands where nothing was measured.
-pub(crate) const NOTHING: &str = "–";
+pub(crate) const NO_VALUE: &str = "–";
 
 const JOULES: f64 = 4184.0;
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn report_numbers_are_readable() {
         let check =
             |text: String, expected: &str| assert_eq!(text.replace(['\u{a0}', '\u{202f}'], " "), expected);
         check(Style::Plain.number(12_345.4), "12 345");
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn words_from_outside_cannot_be_markup() {
+    fn report_escapes_outside_text() {
         let text = Escaped("<img src=x onerror='a'>&\"\u{0}").to_string();
         assert_eq!(text, "&lt;img src=x onerror=&#39;a&#39;&gt;&amp;&quot; ");
     }

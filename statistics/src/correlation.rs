@@ -104,12 +104,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_values_share_their_ranks() {
+    fn ranks_of_equal_values_are_shared() {
         assert_eq!(ranks(&[30.0, 10.0, 20.0, 20.0]), [4.0, 1.0, 2.5, 2.5]);
     }
 
     #[test]
-    fn a_perfect_line_and_a_constant() {
+    fn correlation_of_a_line_is_one_and_of_a_constant_undefined() {
         let rising: Vec<(f64, f64)> = (0..9).map(|i| (f64::from(i), 3.0 * f64::from(i))).collect();
         assert!((pearson(&rising, 9.0).unwrap().coefficient - 1.0).abs() < 1e-15);
         let curved: Vec<(f64, f64)> = rising.iter().map(|(x, y)| (*x, y.exp())).collect();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_without_neighbours_resemble_nothing() {
+    fn autocorrelation_without_neighbours_is_undefined() {
         let check =
             |found: f64, expected: f64| assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         check(autocorrelation(&[Some(1.0), None, Some(5.0), None]), 0.0);
@@ -133,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_lag_there_and_back_changes_only_the_ends(
+        fn lag_forward_and_back_changes_only_the_ends(
             row in prop::collection::vec(prop::option::of(-9.0..9.0_f64), 0..40), lag in -10..10_isize,
         ) {
             let back = shifted(&shifted(&row, lag), -lag);
@@ -145,7 +145,7 @@ mod tests {
         }
 
         #[test]
-        fn a_lag_of_one_row_is_the_opposite_lag_of_the_other(
+        fn lag_of_one_series_is_the_opposite_of_the_other(
             rows in prop::collection::vec((-9.0..9.0_f64, -9.0..9.0_f64), 5..40), lag in -3..4_isize,
         ) {
             let (a, b): (Vec<_>, Vec<_>) = rows.into_iter().map(|(a, b)| (Some(a), Some(b))).unzip();

@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_without_spread_or_numbers_have_no_interval() {
+    fn difference_without_spread_or_values_has_no_interval() {
         assert_eq!(difference(&[1.0, 1.0], &[2.0, 2.0]), None);
         assert_eq!(difference(&[1.0], &[2.0, 3.0]), None);
         let found = difference(&[3.0, 5.0], &[1.0, 2.0, 6.0]).unwrap();
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_on_every_high_day_stands_out_and_a_constant_row_does_not() {
+    fn shift_test_detects_marked_high_days_and_not_a_constant() {
         let marked: Vec<bool> = (0..200).map(|day| (day * day) % 41 < 6).collect();
         let row: Vec<Option<f64>> = marked.iter().map(|mark| Some(if *mark { 9.0 } else { 1.0 })).collect();
         assert!(shift_test(&row, &marked, 1000).unwrap() < 0.05);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_season_that_marks_and_values_share_is_no_proof() {
+    fn shift_test_ignores_a_shared_season() {
         // Both change once: there are many shifts that fit as well.
         let row: Vec<Option<f64>> = (0..100).map(|day| Some(if day < 50 { 1.0 } else { 2.0 })).collect();
         let marked: Vec<bool> = (0..100).map(|day| day >= 90).collect();

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_straight_line_is_found_without_doubt() {
+    fn regression_of_a_straight_line_is_exact() {
         for slope in [-2.0, 0.0, 0.25] {
             for found in [ordinary_least_squares(&line(slope, 9)), theil_sen(&line(slope, 9))] {
                 let found = found.unwrap();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wild_day_does_not_move_the_robust_line() {
+    fn theil_sen_is_robust_to_an_outlier() {
         let mut points = line(1.0, 21);
         points[20].1 = 1e6;
         assert!((theil_sen(&points).unwrap().slope.slope - 1.0).abs() < 1e-9);
@@ -196,7 +196,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn ranked_slopes_are_those_of_all_pairs(
+        fn theil_sen_equals_the_median_of_all_slopes(
             heights in prop::collection::vec(-20..20_i32, 3..40), steps in prop::collection::vec(1..4_i32, 40),
         ) {
             let mut x = 0;

@@ -43,7 +43,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_ends_stay_and_the_rest_keeps_its_order(
+        fn lttb_keeps_ends_and_order(
             values in prop::collection::vec(-1e6..1e6_f64, 0..300), most in 0..50_usize,
         ) {
             let points: Vec<(f64, f64)> = values.iter().enumerate().map(|(i, y)| (count(i), *y)).collect();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_peak_stays() {
+    fn lttb_keeps_the_peak() {
         let points: Vec<(f64, f64)> =
             (0..100).map(|i| (f64::from(i), if i == 41 { 9.0 } else { 0.0 })).collect();
         assert!(largest_triangles(&points, 10).contains(&41));

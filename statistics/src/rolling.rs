@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_moving_window_says_what_a_fresh_one_says(row in rows(), length in 1..20_usize, enough in 0..9_usize) {
+        fn rolling_window_equals_a_fresh_one(row in rows(), length in 1..20_usize, enough in 0..9_usize) {
             let (means, medians) = (rolling_mean(&row, length, enough), rolling_median(&row, length, enough));
             let usual = baselines(&row, length, enough);
             for slot in 0..row.len() {
@@ -156,7 +156,7 @@ mod tests {
         }
 
         #[test]
-        fn where_a_row_begins_does_not_change_the_answer_for_a_day(row in rows(), length in 1..20_usize, cut in 0..30_usize) {
+        fn rolling_value_does_not_depend_on_the_start(row in rows(), length in 1..20_usize, cut in 0..30_usize) {
             let cut = cut.min(row.len().saturating_sub(length + 1));
             let (whole, later) = (exponential(&row, 3.0, length, 1), exponential(&row[cut..], 3.0, length, 1));
             for (slot, answer) in later.iter().enumerate().skip(length) {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_no_part_of_its_own_baseline() {
+    fn baseline_excludes_the_day_itself() {
         let mut row = vec![Some(10.0); 8];
         row[7] = Some(1000.0);
         let usual = baselines(&row, 7, 7)[7].unwrap();

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_defined_is_none() {
+    fn undefined_statistics_are_none() {
         for of_none in [sum, mean, min, max, median, deviation] {
             assert_eq!(of_none(&[]), None);
         }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn small_rows_by_hand() {
+    fn statistics_of_small_inputs_equal_hand_results() {
         let values = [4.0, 1.0, 3.0, 2.0];
         assert_eq!((sum(&values), mean(&values)), (Some(10.0), Some(2.5)));
         assert_eq!((min(&values), max(&values), median(&values)), (Some(1.0), Some(4.0), Some(2.5)));
@@ -86,7 +86,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn quantiles_rise_and_stay_between_the_ends(
+        fn quantiles_are_monotonic_and_bounded(
             values in prop::collection::vec(-1e9..1e9_f64, 1..60), a in 0.0..1.0_f64, b in 0.0..1.0_f64,
         ) {
             let (low, high) = (quantile(&values, a.min(b)).unwrap(), quantile(&values, a.max(b)).unwrap());

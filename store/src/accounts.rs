@@ -11,7 +11,7 @@ use crate::transaction::with_conn;
 
 /// An account to be made.
 #[derive(Clone, Debug)]
-pub struct NewAccount {
+pub struct NewUserAccount {
     /// Drawn at random, so that no two accounts ever share one.
     pub id: i64,
     /// What is typed at the log-in.
@@ -24,7 +24,7 @@ pub struct NewAccount {
 
 /// An account as stored: everything but its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
+pub struct UserAccount {
     /// Its number, which log-ins name.
     pub id: i64,
     /// What is typed at the log-in.
@@ -44,15 +44,15 @@ pub struct Account {
 type Time = jiff_sqlx::Timestamp;
 type Row = (i64, String, Option<i64>, i64, Time, Time, Option<Time>);
 
-fn account((id, name, person, generation, created, changed, last): Row) -> Account {
+fn account((id, name, person, generation, created, changed, last): Row) -> UserAccount {
     let (created_at, password_changed_at) = (created.to_jiff(), changed.to_jiff());
     let last_login_at = last.map(Time::to_jiff);
-    Account { id, name, person, generation, created_at, password_changed_at, last_login_at }
+    UserAccount { id, name, person, generation, created_at, password_changed_at, last_login_at }
 }
 
 impl Store {
     /// Stores a new account; `false` when the name is taken, and nothing changed.
-    pub async fn create_account(&self, new: &NewAccount, now: Timestamp) -> Result<bool> {
+    pub async fn create_account(&self, new: &NewUserAccount, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
         let created = with_conn!(&mut tx, conn => {
             sqlx::query(
@@ -73,7 +73,7 @@ impl Store {
     }
 
     /// Everyone who can log in, by name.
-    pub async fn accounts(&self) -> Result<Vec<Account>> {
+    pub async fn accounts(&self) -> Result<Vec<UserAccount>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(
                 "select id, name, person, generation, created_at, password_changed_at, last_login_at
@@ -94,7 +94,7 @@ impl Store {
     }
 
     /// The account that a log-in names.
-    pub async fn account(&self, id: i64) -> Result<Option<Account>> {
+    pub async fn account(&self, id: i64) -> Result<Option<UserAccount>> {
         let row: Option<Row> = with_pool!(self, pool => {
             sqlx::query_as(
                 "select id, name, person, generation, created_at, password_changed_at, last_login_at
@@ -108,7 +108,10 @@ impl Store {
     }
 
     /// The account of this name, and what its password hashes to; one statement, whether or not there is one.
-    pub async fn account_to_log_in(&self, name: &str) -> Result<Option<(Account, SecretString)>> {
+    pub async fn account_with_password_hash(
+        &self,
+        name: &str,
+    ) -> Result<Option<(UserAccount, SecretString)>> {
         type WithPassword = (i64, String, Option<i64>, i64, Time, Time, Option<Time>, String);
         let row: Option<WithPassword> = with_pool!(self, pool => {
             sqlx::query_as(
@@ -145,7 +148,7 @@ impl Store {
     }
 
     /// Ends every log-in of an account; `false` when there is no such account.
-    pub async fn end_log_ins(&self, id: i64) -> Result<bool> {
+    pub async fn revoke_sessions(&self, id: i64) -> Result<bool> {
         let mut tx = self.begin().await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query("update account set generation = generation + 1 where id = $1")
@@ -160,7 +163,7 @@ impl Store {
     }
 
     /// Notes that somebody logged in.
-    pub async fn note_log_in(&self, id: i64, now: Timestamp) -> Result<()> {
+    pub async fn record_login(&self, id: i64, now: Timestamp) -> Result<()> {
         let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query("update account set last_login_at = $2 where id = $1")

@@ -10,7 +10,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
-use crate::absent;
+use crate::deletions;
 use crate::drift;
 use crate::error::Result;
 use crate::fingerprint::fingerprint;
@@ -79,7 +79,7 @@ pub(crate) const ROWS: usize = 500;
 
 /// What is stored of a document that has come again.
 #[derive(Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct StoredVersion {
     fingerprint: i64,
     pub(crate) day: Day,
     changed_at: Timestamp,
@@ -130,30 +130,31 @@ pub(crate) struct Written {
 
 /// Brings the documents up to date, and leaves the numbers and the notes about reading to the caller.
 pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<Written> {
-    let expected = absent::expected(tx, owner, batch).await?;
-    let moved = absent::moved(&expected, batch);
+    let expected = deletions::expected_documents(tx, owner, batch).await?;
+    let moved = deletions::moved_documents(&expected, batch);
     let mut incoming: BTreeMap<&str, &Document> =
         moved.chain(&batch.documents).map(|document| (document.id.as_str(), document)).collect();
-    let known = known(tx, owner, incoming.keys().copied()).await?;
+    let known = stored_versions(tx, owner, incoming.keys().copied()).await?;
     let prints: HashMap<&str, i64> = incoming.iter().map(|(id, d)| (*id, fingerprint(&d.body))).collect();
     let differs = |document: &Document| {
         known.get(&document.id).is_none_or(|known| known.fingerprint != prints[document.id.as_str()])
     };
     let mut fresh: Vec<&Document> = incoming.values().copied().filter(|document| differs(document)).collect();
-    precedence::settle(tx, owner, batch.origin, &mut fresh, |id| known.contains_key(id)).await?;
+    precedence::discard_unchanged(tx, owner, batch.origin, &mut fresh, |id| known.contains_key(id)).await?;
     let superseded = precedence::settle_twins(tx, owner, batch.origin, &mut fresh, &incoming).await?;
-    let mut replaced: Vec<(&Document, Known)> =
+    let mut replaced: Vec<(&Document, StoredVersion)> =
         fresh.iter().filter_map(|document| Some((*document, *known.get(&document.id)?))).collect();
 
-    let absent = absent::compare(tx, owner, batch, &expected, &incoming, &replaced, now).await?;
+    let absent =
+        deletions::compare_with_stored(tx, owner, batch, &expected, &incoming, &replaced, now).await?;
     incoming.retain(|id, _| !absent.kept_back.contains(*id));
     fresh.retain(|document| !absent.kept_back.contains(&document.id));
     replaced.retain(|(document, _)| !absent.kept_back.contains(&document.id));
-    absent::note_doubts(tx, owner, &absent, now).await?;
+    deletions::mark_unconfirmed(tx, owner, &absent, now).await?;
     let gone: Vec<&str> = absent.gone.iter().map(String::as_str).collect();
-    let (withdrawn, mut days) = withdraw::take_back(tx, owner, &gone, now).await?;
+    let (withdrawn, mut days) = withdraw::move_to_revisions(tx, owner, &gone, now).await?;
     let superseded: Vec<&str> = superseded.iter().map(String::as_str).collect();
-    days.extend(withdraw::take_back(tx, owner, &superseded, now).await?.1);
+    days.extend(withdraw::move_to_revisions(tx, owner, &superseded, now).await?.1);
 
     let zone = if replaced.is_empty() { TimeZone::UTC } else { people::zone(tx, owner.person).await? };
     let settled = replaced.iter().filter(|(_, known)| is_settled(batch.collection, *known, &zone));
@@ -162,7 +163,7 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
         fresh.iter().map(|document| document.id.as_str()).filter(|id| !known.contains_key(*id)).collect();
     let kept = withdraw::last_revisions(tx, owner, &unseen).await?;
     upsert_documents(tx, owner, batch.origin, &fresh, &prints, &kept, now).await?;
-    drift::note(tx, owner, &fresh, now).await?;
+    drift::record(tx, owner, &fresh, now).await?;
     if batch.origin.is_oura() {
         let written: BTreeSet<&str> = fresh.iter().map(|document| document.id.as_str()).collect();
         let noted = |id: &&str| {
@@ -170,13 +171,13 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
             seen.is_some_and(|known| known.missing_since.is_some() || !known.is_oura)
         };
         let seen: Vec<&str> = incoming.keys().copied().filter(noted).collect();
-        absent::note_seen(tx, owner, batch.origin, &seen).await?;
+        deletions::mark_seen(tx, owner, batch.origin, &seen).await?;
     }
     let kept = precedence::rejected(tx, owner, batch).await?;
     rejected::upsert(tx, owner, batch.origin, batch.covered, &kept, now).await?;
     let read: Vec<&str> = incoming.keys().copied().collect();
-    rejected::forget(tx, owner, &read).await?;
-    rejected::forget_mended(tx, owner, batch, now).await?;
+    rejected::delete(tx, owner, &read).await?;
+    rejected::delete_resolved(tx, owner, batch, now).await?;
 
     days.extend(fresh.iter().map(|document| document.day));
     days.extend(replaced.iter().map(|(_, known)| known.day));
@@ -202,7 +203,7 @@ fn rejects_undated(batch: &Batch, now: Timestamp) -> bool {
 /// Whether a stored body was final when it was stored, so that replacing it is a correction worth keeping. A document
 /// that grows with its day is final once the day has ended, which for activity is at 04:00 of the next. A phone brings the
 /// rows of a time series hours late, so those have until the end of the next day.
-fn is_settled(collection: Collection, known: Known, zone: &TimeZone) -> bool {
+fn is_settled(collection: Collection, known: StoredVersion, zone: &TimeZone) -> bool {
     let ended = match collection.window() {
         _ if !collection.accumulates() => return true,
         Window::Instants => known.day.plus(2).midnight_utc(),
@@ -212,7 +213,7 @@ fn is_settled(collection: Collection, known: Known, zone: &TimeZone) -> bool {
 }
 
 /// Narrows a statement to documents by their ids.
-pub(crate) fn these<'q, Db>(
+pub(crate) fn push_id_filter<'q, Db>(
     query: &'q mut QueryBuilder<Db>,
     owner: Owner,
     ids: &[&str],
@@ -233,11 +234,11 @@ where
 
 type KnownRow = (String, i64, jiff_sqlx::Date, jiff_sqlx::Timestamp, String, Option<jiff_sqlx::Timestamp>);
 
-pub(crate) async fn known<'a>(
+pub(crate) async fn stored_versions<'a>(
     tx: &mut Tx,
     owner: Owner,
     ids: impl Iterator<Item = &'a str>,
-) -> Result<HashMap<String, Known>> {
+) -> Result<HashMap<String, StoredVersion>> {
     let ids: Vec<&str> = ids.collect();
     let mut known = HashMap::with_capacity(ids.len());
     for ids in ids.chunks(ROWS) {
@@ -245,10 +246,10 @@ pub(crate) async fn known<'a>(
             let mut query = QueryBuilder::<Db>::new(
                 "select id, fingerprint, day, changed_at, origin, missing_since from document",
             );
-            these(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
+            push_id_filter(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
         });
         for (id, fingerprint, day, changed_at, origin, since) in rows {
-            let known_document = Known {
+            let known_document = StoredVersion {
                 fingerprint,
                 day: sync::day(day)?,
                 changed_at: changed_at.to_jiff(),
@@ -277,7 +278,7 @@ pub(crate) async fn keep_revisions<'a>(
             );
             // PostgreSQL cannot tell the type of a bare parameter in a select list.
             query.push("cast(").push_bind(now.to_sqlx()).push(" as timestamptz) from document");
-            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
+            push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())

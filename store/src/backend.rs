@@ -13,9 +13,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, PgConnection};
 
-use crate::alive::Alive;
 use crate::error::{Error, Result};
 use crate::health::Health;
+use crate::process_lock::ProcessLock;
 
 /// Where the database is.
 #[derive(Clone)]
@@ -76,13 +76,13 @@ pub(crate) enum Backend {
     Sqlite {
         read: SqlitePool,
         write: SqlitePool,
-        alive: Arc<Alive>,
+        alive: Arc<ProcessLock>,
         path: Arc<Path>,
     },
 }
 
 /// How long a request waits for a connection before it is told that the database does not answer.
-const ACQUIRE: Duration = Duration::from_secs(10);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Backend {
     pub(crate) async fn open(location: &Location, health: &Arc<Health>) -> Result<Self> {
@@ -90,12 +90,13 @@ impl Backend {
             Location::Postgres(options) => {
                 check_server(options).await?;
                 let health = health.clone();
-                let pool = PgPoolOptions::new().max_connections(10).acquire_timeout(ACQUIRE).after_release(
-                    move |_, _| {
+                let pool = PgPoolOptions::new()
+                    .max_connections(10)
+                    .acquire_timeout(ACQUIRE_TIMEOUT)
+                    .after_release(move |_, _| {
                         let keep = !health.distrusts_connections();
                         Box::pin(async move { Ok(keep) })
-                    },
-                );
+                    });
                 Ok(Self::Postgres(pool.connect_lazy_with((**options).clone())))
             }
             Location::Sqlite(path) => Self::open_sqlite(path).await,
@@ -109,18 +110,18 @@ impl Backend {
         }
         // SQLite says "unable to open database file" for every reason; the operating system says which.
         create_file(path).map_err(directory)?;
-        let alive = Arc::new(Alive::note(path).map_err(directory)?);
+        let alive = Arc::new(ProcessLock::acquire(path).map_err(directory)?);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             // With WAL, a crash of the process loses nothing; a power cut may lose the last transaction, never consistency.
             .synchronous(SqliteSynchronous::Normal)
-            .busy_timeout(ACQUIRE)
+            .busy_timeout(ACQUIRE_TIMEOUT)
             .foreign_keys(true);
         let unavailable = |source| Error::Unavailable { source };
         let write = SqlitePoolOptions::new()
             .max_connections(1)
-            .acquire_timeout(ACQUIRE)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
             // A full disk, an I/O error or a lack of memory makes SQLite end a transaction by itself. The driver goes on
             // counting it, and would begin no other on this connection.
             .after_release(|connection, _| {
@@ -131,7 +132,7 @@ impl Backend {
                 })
             });
         let write = write.connect_with(options.clone()).await.map_err(unavailable)?;
-        let read = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE);
+        let read = SqlitePoolOptions::new().max_connections(4).acquire_timeout(ACQUIRE_TIMEOUT);
         let read = read.connect_with(options.read_only(true)).await.map_err(unavailable)?;
         Ok(Self::Sqlite { read, write, alive, path: path.into() })
     }
@@ -177,7 +178,8 @@ async fn check_server(options: &PgConnectOptions) -> Result<()> {
         connection.close().await?;
         Ok(encoding)
     };
-    let checked = tokio::time::timeout(ACQUIRE, check).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+    let checked =
+        tokio::time::timeout(ACQUIRE_TIMEOUT, check).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
     let encoding = checked.map_err(|source| Error::Unavailable { source })?;
     if encoding == "UTF8" {
         return Ok(());

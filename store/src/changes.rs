@@ -8,15 +8,15 @@ use crate::error::Result;
 
 /// Counts the changes made through this handle.
 #[derive(Debug)]
-pub(crate) struct Changes(watch::Sender<u64>);
+pub(crate) struct ChangeSignal(watch::Sender<u64>);
 
-impl Default for Changes {
+impl Default for ChangeSignal {
     fn default() -> Self {
         Self(watch::Sender::new(0))
     }
 }
 
-impl Changes {
+impl ChangeSignal {
     pub(crate) fn notify(&self) {
         self.0.send_modify(|count| *count = count.wrapping_add(1));
     }
@@ -30,7 +30,7 @@ impl Store {
     }
 
     /// How many writes this process has committed, or a number that tells as much.
-    pub fn changes_seen(&self) -> u64 {
+    pub fn change_count(&self) -> u64 {
         *self.changes.0.borrow()
     }
 

@@ -9,8 +9,8 @@ use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::backend::{Backend, with_pool};
-use crate::digits;
 use crate::error::{Error, Result};
+use crate::json_numbers;
 use crate::numbers::{SeriesRow, StoredSeries, stored_series};
 use crate::sync;
 
@@ -42,12 +42,12 @@ impl Columns {
     fn new(people: &[i64], metrics: &[&'static Metric]) -> Self {
         Self {
             people: people.iter().enumerate().map(|(place, person)| (*person, place)).collect(),
-            metrics: places(metrics),
+            metrics: positions(metrics),
             filled: vec![vec![Column::new(); metrics.len()]; people.len()],
         }
     }
 
-    fn put(&mut self, person: i64, key: &str, mut column: Column) -> Result<()> {
+    fn push(&mut self, person: i64, key: &str, mut column: Column) -> Result<()> {
         let place = self.people.get(&person).zip(self.metrics.get(key));
         let (person, metric) = place.ok_or(Error::Corrupt { what: "daily" })?;
         // The index is read in this order; nothing but the index says so.
@@ -60,7 +60,7 @@ impl Columns {
 }
 
 /// Where each metric stands in the question.
-fn places(metrics: &[&'static Metric]) -> HashMap<&'static str, usize> {
+fn positions(metrics: &[&'static Metric]) -> HashMap<&'static str, usize> {
     metrics.iter().enumerate().map(|(place, metric)| (metric.key, place)).collect()
 }
 
@@ -69,18 +69,18 @@ fn keys(metrics: &[&'static Metric]) -> Vec<&'static str> {
 }
 
 /// A list for SQLite, which takes none as a parameter: the text of a statement is one, however many are asked for.
-fn json<T: Into<Value>>(list: Vec<T>) -> String {
+fn json_list<T: Into<Value>>(list: Vec<T>) -> String {
     Value::from(list).to_string()
 }
 
 /// Days and their numbers, each a list with commas.
-fn unfold(days: &str, numbers: &str) -> Result<Column> {
+fn parse_pairs(days: &str, numbers: &str) -> Result<Column> {
     let corrupt = || Error::Corrupt { what: "daily" };
     let mut numbers = numbers.split(',');
     let mut column = Column::with_capacity(days.len() / 11 + 1);
     for day in days.split(',') {
         let number = numbers.next().ok_or_else(corrupt)?;
-        let value = digits::number(number.as_bytes()).or_else(|| number.parse().ok());
+        let value = json_numbers::number(number.as_bytes()).or_else(|| number.parse().ok());
         column.push((day.parse().map_err(|_| corrupt())?, value.ok_or_else(corrupt)?));
     }
     if numbers.next().is_some() { Err(corrupt()) } else { Ok(column) }
@@ -126,7 +126,7 @@ impl Store {
                 for (person, key, dates, values) in rows {
                     let days = dates.into_iter().map(sync::day);
                     let column = days.zip(values).map(|(day, value)| Ok((day?, value)));
-                    columns.put(person, &key, column.collect::<Result<_>>()?)?;
+                    columns.push(person, &key, column.collect::<Result<_>>()?)?;
                 }
             }
             // `quote` writes the digits that make the same number again, and whole numbers are written faster.
@@ -140,14 +140,14 @@ impl Store {
                        and day between $3 and $4
                      group by person, metric",
                 )
-                .bind(json(people.to_vec()))
-                .bind(json(keys(metrics)))
+                .bind(json_list(people.to_vec()))
+                .bind(json_list(keys(metrics)))
                 .bind(first)
                 .bind(last)
                 .fetch_all(read)
                 .await?;
                 for (person, key, days, numbers) in rows {
-                    columns.put(person, &key, unfold(&days, &numbers)?)?;
+                    columns.push(person, &key, parse_pairs(&days, &numbers)?)?;
                 }
             }
         }
@@ -194,8 +194,8 @@ impl Store {
                          where person = whose.value and metric = asked.value and day between $3 and $4
                      )",
                 )
-                .bind(json(people.to_vec()))
-                .bind(json(keys(metrics)))
+                .bind(json_list(people.to_vec()))
+                .bind(json_list(keys(metrics)))
                 .bind(first)
                 .bind(last)
                 .fetch_all(read)
@@ -203,7 +203,7 @@ impl Store {
             }
         };
         for (person, key, date, value) in rows {
-            columns.put(person, &key, vec![(sync::day(date)?, value)])?;
+            columns.push(person, &key, vec![(sync::day(date)?, value)])?;
         }
         Ok(columns.filled)
     }
@@ -230,7 +230,7 @@ impl Store {
         if metrics.is_empty() {
             return Ok(Vec::new());
         }
-        let places = places(metrics);
+        let places = positions(metrics);
         let rows: Vec<KeyedRow> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "select metric, day, start_at, step_ms, offsets_ms, points from series where person = ",
@@ -284,27 +284,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_come_in_order_whatever_the_rows_do() {
+    fn columns_are_ordered_for_any_row_order() {
         let [score, steps] = ["sleep_score", "activity_steps"].map(|key| Metric::by_key(key).unwrap());
         let mut columns = Columns::new(&[7, 3], &[steps, score]);
         let day = |n| Day::FIRST.plus(n);
-        columns.put(3, "sleep_score", vec![(day(2), 2.0), (day(0), 0.0), (day(1), 1.0)]).unwrap();
-        columns.put(7, "activity_steps", vec![(day(5), 5.0)]).unwrap();
+        columns.push(3, "sleep_score", vec![(day(2), 2.0), (day(0), 0.0), (day(1), 1.0)]).unwrap();
+        columns.push(7, "activity_steps", vec![(day(5), 5.0)]).unwrap();
         let ordered = vec![(day(0), 0.0), (day(1), 1.0), (day(2), 2.0)];
         assert_eq!(columns.filled, [[vec![(day(5), 5.0)], vec![]], [vec![], ordered]]);
         // What was not asked for is no answer.
-        assert!(columns.put(4, "sleep_score", Column::new()).is_err());
-        assert!(columns.put(3, "sleep_naps", Column::new()).is_err());
+        assert!(columns.push(4, "sleep_score", Column::new()).is_err());
+        assert!(columns.push(3, "sleep_naps", Column::new()).is_err());
     }
 
     #[test]
-    fn days_and_numbers_that_do_not_match_are_corrupt() {
+    fn mismatched_days_and_values_are_corrupt() {
         let days = "2026-03-01,2026-03-02";
         let first: Day = "2026-03-01".parse().unwrap();
-        let known = unfold(days, "9.0e+999,-0.25").unwrap();
+        let known = parse_pairs(days, "9.0e+999,-0.25").unwrap();
         assert_eq!(known, [(first, f64::INFINITY), (first.plus(1), -0.25)]);
         for (days, numbers) in [(days, "1"), (days, "1,2,3"), (days, "1,x"), ("2026-3-1", "1"), ("", "")] {
-            assert!(unfold(days, numbers).is_err(), "{days} {numbers}");
+            assert!(parse_pairs(days, numbers).is_err(), "{days} {numbers}");
         }
     }
 }

@@ -87,7 +87,7 @@ impl Store {
                     "select collection, id, day, body, revision, first_seen_at, changed_at from document where person = ",
                 );
             query.push_bind(person);
-            among(&mut query, collections, range);
+            push_filter(&mut query, collections, range);
             query.push(" order by day, id").build_query_as().persistent(false).fetch_all(pool).await?
         });
         rows.into_iter().map(document).collect()
@@ -146,8 +146,11 @@ impl Store {
 }
 
 /// Narrows a statement to some collections and a range of days.
-pub(crate) fn among<'q, Db>(query: &'q mut QueryBuilder<Db>, collections: &[Collection], range: DayRange)
-where
+pub(crate) fn push_filter<'q, Db>(
+    query: &'q mut QueryBuilder<Db>,
+    collections: &[Collection],
+    range: DayRange,
+) where
     Db: sqlx::Database,
     &'static str: for<'t> sqlx::Encode<'t, Db> + sqlx::Type<Db>,
     jiff_sqlx::Date: for<'t> sqlx::Encode<'t, Db> + sqlx::Type<Db>,

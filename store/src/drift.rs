@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Document;
-use domain::drift::{Drift, Watch};
+use domain::drift::{Drift, DriftDetector};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
@@ -30,17 +30,17 @@ pub struct SeenDrift {
 }
 
 /// The most kept of one collection of one person: a peer gone mad fills a page, not the table.
-const MOST: usize = 64;
+const MAX_STORED: usize = 64;
 
 /// The most pointers in all that are shown to whoever counts them.
-const MOST_SHOWN: i64 = 200;
+const MAX_LISTED: i64 = 200;
 
 /// Counts what is unknown in documents that are new or have changed.
-pub(crate) async fn note(tx: &mut Tx, owner: Owner, documents: &[&Document], now: Timestamp) -> Result<()> {
-    let watch = Watch::new(owner.collection);
+pub(crate) async fn record(tx: &mut Tx, owner: Owner, documents: &[&Document], now: Timestamp) -> Result<()> {
+    let watch = DriftDetector::new(owner.collection);
     let mut found: BTreeMap<Drift, i64> = BTreeMap::new();
     for document in documents {
-        for drift in watch.look(&document.body) {
+        for drift in watch.detect(&document.body) {
             *found.entry(drift).or_default() += 1;
         }
     }
@@ -55,7 +55,7 @@ pub(crate) async fn note(tx: &mut Tx, owner: Owner, documents: &[&Document], now
             .await?
     });
     let known: BTreeSet<Drift> = known.into_iter().map(|(pointer, word)| Drift { pointer, word }).collect();
-    let room = MOST.saturating_sub(known.len());
+    let room = MAX_STORED.saturating_sub(known.len());
     let beyond: BTreeSet<Drift> =
         found.keys().filter(|drift| !known.contains(drift)).skip(room).cloned().collect();
     found.retain(|drift, _| !beyond.contains(drift));
@@ -115,7 +115,7 @@ impl Store {
                 "select collection, pointer, cast(sum(documents) as bigint) from drift
                  group by collection, pointer order by collection, pointer limit $1",
             )
-            .bind(MOST_SHOWN)
+            .bind(MAX_LISTED)
             .fetch_all(pool)
             .await?
         }))

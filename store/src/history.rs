@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 
 use crate::Store;
 use crate::backend::with_pool;
-use crate::digits;
 use crate::error::{Error, Result};
+use crate::json_numbers;
 use crate::sync::{self, DateColumn};
 
 impl Store {
@@ -50,10 +50,10 @@ impl Store {
 const DAYS_OF_POINTS: i64 = 45;
 
 /// A night begins the evening before the day it is filed under and may reach into the next; so do journeys.
-const MARGIN: i64 = 3;
+const DAY_MARGIN: i64 = 3;
 
 /// The points of one metric of one person, oldest first, some weeks at a time; the next weeks are read meanwhile.
-pub struct Points {
+pub struct PointStream {
     source: Source,
     ahead: VecDeque<DayRange>,
     /// The range at the head of `ahead`, once it is asked for. Ends with this.
@@ -75,34 +75,34 @@ type PointsRow = (jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
     /// The points measured in a range of UTC days, and up to [`MARGIN`] days around it.
-    pub async fn points(&self, person: i64, metric: &'static Metric, range: DayRange) -> Result<Points> {
-        let asked = range.padded(MARGIN);
+    pub async fn points(&self, person: i64, metric: &'static Metric, range: DayRange) -> Result<PointStream> {
+        let asked = range.padded(DAY_MARGIN);
         let known = self.series_extent(person, metric).await?.and_then(|extent| {
             DayRange::new(asked.first().max(extent.first()), asked.last().min(extent.last())).ok()
         });
         let ahead = known.map_or_else(Vec::new, |range| range.chunks(DAYS_OF_POINTS)).into();
         let source = Source { store: self.clone(), person, metric };
-        Ok(Points { source, ahead, reading: JoinSet::new(), open: Vec::new(), last: i64::MIN })
+        Ok(PointStream { source, ahead, reading: JoinSet::new(), open: Vec::new(), last: i64::MIN })
     }
 }
 
-impl Points {
+impl PointStream {
     /// Replaces `into` by the next points: Unix milliseconds, each later than all before, and values. `false` at the end.
     /// Where documents overlap in one instant, the later document counts.
     pub async fn next(&mut self, into: &mut Vec<(i64, f64)>) -> Result<bool> {
         into.clear();
         while into.is_empty() {
-            self.read_ahead();
+            self.prefetch();
             let read = self.reading.join_next().await;
             let Some((chunk, read)) = self.ahead.pop_front().zip(read) else { return Ok(false) };
             // It neither panics nor is aborted before this ends: the runtime is.
             let read = read.map_err(|_| sqlx::Error::WorkerCrashed)??;
-            self.read_ahead();
+            self.prefetch();
             self.open.extend(read);
             if !self.open.is_sorted_by_key(|(at, _)| *at) {
                 self.open.sort_by_key(|(at, _)| *at);
             }
-            let closed = chunk.last().plus(-MARGIN).midnight_utc().as_millisecond();
+            let closed = chunk.last().plus(-DAY_MARGIN).midnight_utc().as_millisecond();
             let ready = if self.ahead.is_empty() {
                 self.open.len()
             } else {
@@ -121,7 +121,7 @@ impl Points {
     }
 
     /// What comes next is read and unpacked while the caller works on what he has.
-    fn read_ahead(&mut self) {
+    fn prefetch(&mut self) {
         if let Some(range) = self.ahead.front().filter(|_| self.reading.is_empty()) {
             let (source, range) = (self.source.clone(), *range);
             self.reading.spawn(async move { source.read(range).await });
@@ -148,7 +148,7 @@ impl Source {
         for (start, step, listed, numbers) in rows {
             let corrupt = |_| Error::Corrupt { what: "series" };
             values.clear();
-            if digits::numbers(&numbers, &mut values).is_none() {
+            if json_numbers::parse_numbers(&numbers, &mut values).is_none() {
                 values = serde_json::from_str(&numbers).map_err(corrupt)?;
             }
             offsets.clear();
@@ -158,7 +158,7 @@ impl Source {
                     offsets.extend(even);
                 }
                 (None, Some(listed)) => {
-                    if digits::wholes(&listed, &mut offsets).is_none() {
+                    if json_numbers::parse_integers(&listed, &mut offsets).is_none() {
                         offsets = serde_json::from_str(&listed).map_err(corrupt)?;
                     }
                 }

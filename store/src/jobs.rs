@@ -37,7 +37,7 @@ pub struct NewJob {
 
 /// How many jobs of a person there may be.
 #[derive(Clone, Copy, Debug)]
-pub struct Room {
+pub struct JobLimits {
     /// That are not finished; more are refused.
     pub unfinished: i64,
     /// In all; the next takes the place of the one that ended first.
@@ -46,7 +46,7 @@ pub struct Room {
 
 /// What became of a request for a job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Accepted {
+pub enum Enqueued {
     /// It is queued.
     New(Job),
     /// The same asker asked the same before.
@@ -59,7 +59,7 @@ pub enum Accepted {
 
 /// How a job ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum JobOutcome {
     /// Well, perhaps with a result.
     Done(Option<JobResult>),
     /// For this reason.
@@ -70,18 +70,18 @@ pub enum Ending {
 
 /// What became of a job that was taken back.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Withdrawn {
+pub enum Cancel {
     /// It is forgotten; it had made this object.
-    Gone(Option<String>),
+    Deleted(Option<String>),
     /// Somebody works on it, and will hear of it.
-    Told(Box<Job>),
+    Requested(Box<Job>),
     /// There is none of this name.
     Unknown,
 }
 
 /// What a sign of life is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Renewal {
+pub enum LeaseRenewal {
     /// Go on.
     Held,
     /// Somebody wants it to stop.
@@ -116,7 +116,7 @@ async fn by_id(tx: &mut Tx, id: &str) -> Result<Option<Job>> {
 impl Store {
     /// Queues a job, unless the asker asked for it before or too many of the person's are not finished. Durable when it
     /// returns.
-    pub async fn enqueue_job(&self, new: &NewJob, room: Room, now: Timestamp) -> Result<Accepted> {
+    pub async fn enqueue_job(&self, new: &NewJob, room: JobLimits, now: Timestamp) -> Result<Enqueued> {
         let mut tx = self.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
         if let Some(key) = &new.key {
@@ -130,7 +130,7 @@ impl Store {
             if let Some((id, person, kind, parameters)) = known {
                 let same = (person, kind.as_str(), &parameters) == (new.person, new.kind, &new.parameters);
                 let known = if same { by_id(&mut tx, &id).await? } else { None };
-                return Ok(known.map_or(Accepted::KeyTaken, Accepted::Same));
+                return Ok(known.map_or(Enqueued::KeyTaken, Enqueued::Same));
             }
         }
         let (unfinished, all): (i64, i64) = with_conn!(&mut tx, conn => {
@@ -143,7 +143,7 @@ impl Store {
             .await?
         });
         if unfinished >= room.unfinished {
-            return Ok(Accepted::Full);
+            return Ok(Enqueued::Full);
         }
         if all >= room.all {
             with_conn!(&mut tx, conn => {
@@ -177,7 +177,7 @@ impl Store {
         });
         let queued = by_id(&mut tx, &new.id).await?.ok_or(Error::Corrupt { what: "job" })?;
         tx.commit().await?;
-        Ok(Accepted::New(queued))
+        Ok(Enqueued::New(queued))
     }
 
     /// The job of this name.
@@ -201,7 +201,7 @@ impl Store {
 
     /// Takes a job back: one that nobody works on is gone with this call, whether it waits or has ended; one that somebody
     /// works on is told to stop. Asking twice is asking once.
-    pub async fn withdraw_job(&self, id: &str, now: Timestamp) -> Result<Withdrawn> {
+    pub async fn cancel_job(&self, id: &str, now: Timestamp) -> Result<Cancel> {
         let mut tx = self.begin().await?;
         tx.lock(LOCK.0, LOCK.1).await?;
         let gone: Option<Option<String>> = with_conn!(&mut tx, conn => {
@@ -217,7 +217,7 @@ impl Store {
         });
         if let Some(object) = gone {
             tx.commit().await?;
-            return Ok(Withdrawn::Gone(object));
+            return Ok(Cancel::Deleted(object));
         }
         with_conn!(&mut tx, conn => {
             sqlx::query(
@@ -231,11 +231,11 @@ impl Store {
         });
         let told = by_id(&mut tx, id).await?;
         tx.commit().await?;
-        Ok(told.map_or(Withdrawn::Unknown, |job| Withdrawn::Told(Box::new(job))))
+        Ok(told.map_or(Cancel::Unknown, |job| Cancel::Requested(Box::new(job))))
     }
 
     /// Forgets every job whose time is over; returns how many. A result without its job is known to be nobody's.
-    pub async fn forget_jobs(&self, now: Timestamp) -> Result<u64> {
+    pub async fn delete_expired_jobs(&self, now: Timestamp) -> Result<u64> {
         let mut tx = self.begin().await?;
         let forgotten = with_conn!(&mut tx, conn => {
             sqlx::query("delete from job where expires_at <= $1")

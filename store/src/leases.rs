@@ -5,8 +5,8 @@ use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::error::Result;
+use crate::sync_leases::far;
 use crate::transaction::with_conn;
-use crate::turns::far;
 
 impl Store {
     /// Takes the lease on `purpose` for `holder` until `until`, or prolongs it; `false` when somebody else has it. A lease

@@ -3,16 +3,13 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
-mod absence;
-mod absent;
+mod absence_reasons;
 mod accounts;
-mod alive;
 mod apply;
 mod backend;
 mod changes;
 mod columns;
-mod credentials;
-mod digits;
+mod deletions;
 mod documents;
 mod drift;
 mod error;
@@ -20,6 +17,7 @@ mod fingerprint;
 mod health;
 mod history;
 mod jobs;
+mod json_numbers;
 mod leases;
 mod migrate;
 mod newest;
@@ -27,54 +25,57 @@ mod now;
 mod numbers;
 mod origin;
 mod oura_accounts;
+mod oura_grants;
 mod people;
+mod process_lock;
 mod quarantine;
 mod rebuild;
 mod rejected;
 mod rings;
 mod sync;
+mod sync_leases;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tokens;
 mod transaction;
-mod turns;
 mod webhook;
 mod withdraw;
 
 use std::sync::Arc;
 
-pub use absence::absences;
-pub use absent::Doubt;
-pub use accounts::{Account, NewAccount};
+pub use absence_reasons::absence_reasons;
+pub use accounts::{NewUserAccount, UserAccount};
 pub use apply::{Applied, Batch};
 pub use backend::{Location, PoolUse, create_private};
 pub use columns::{Column, Extent};
-pub use credentials::{Credential, SealedPair};
+pub use deletions::UnconfirmedDeletion;
 pub use documents::StoredDocument;
 pub use drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use health::{Outage, PROBE_INTERVAL};
-pub use history::Points;
+pub use history::PointStream;
 pub use jobs::{
-    Accepted, Ending, InvalidJobState, Job, JobCount, JobResult, JobState, NewJob, Renewal, Room, Withdrawn,
+    Cancel, Enqueued, InvalidJobState, Job, JobCount, JobLimits, JobOutcome, JobResult, JobState,
+    LeaseRenewal, NewJob,
 };
 pub use numbers::{Latest, StoredSeries};
 pub use origin::Origin;
 pub use oura_accounts::{AccountClaim, OuraAccount};
+pub use oura_grants::{OuraGrant, SealedTokens};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
 pub use tokens::{NewToken, Scope, Scopes, Token};
-pub use webhook::{Announcement, Claim, Queue, Queued};
+pub use webhook::{EnqueuedEvent, EventLease, QueueDepth, WebhookEvent};
 
 use crate::backend::Backend;
-use crate::changes::Changes;
+use crate::changes::ChangeSignal;
 use crate::health::Health;
 
 /// A handle on the database; clones share its pools and its change signal.
 #[derive(Clone, Debug)]
 pub struct Store {
     backend: Backend,
-    changes: Arc<Changes>,
+    changes: Arc<ChangeSignal>,
     health: Arc<Health>,
 }
 

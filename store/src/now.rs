@@ -35,7 +35,7 @@ impl Store {
             let mut query = QueryBuilder::<Db>::new(
                 "select person, metric, day, observed_at, value from latest where value is not null and ",
             );
-            among(&mut query, persons).push(" order by person, metric");
+            push_person_filter(&mut query, persons).push(" order by person, metric");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         numbers::latest(rows)
@@ -52,7 +52,7 @@ impl Store {
                         failure, rejected_at, rejected_day
                  from sync_state where ",
             );
-            among(&mut query, persons).push(" order by person, collection");
+            push_person_filter(&mut query, persons).push(" order by person, collection");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         rows.into_iter().filter_map(|row| sync::state(row).transpose()).collect()
@@ -65,7 +65,7 @@ impl Store {
         }
         let rows: Vec<(i64, String)> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new("select person, body from ring where ");
-            among(&mut query, persons).push(" order by person");
+            push_person_filter(&mut query, persons).push(" order by person");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         Ok(rows.into_iter().filter_map(|(person, body)| Some((person, Ring::of(&body)?))).collect())
@@ -73,7 +73,7 @@ impl Store {
 }
 
 /// Narrows a statement to some persons.
-fn among<'q, Db>(query: &'q mut QueryBuilder<Db>, persons: &[i64]) -> &'q mut QueryBuilder<Db>
+fn push_person_filter<'q, Db>(query: &'q mut QueryBuilder<Db>, persons: &[i64]) -> &'q mut QueryBuilder<Db>
 where
     Db: sqlx::Database,
     i64: for<'t> Encode<'t, Db> + Type<Db>,

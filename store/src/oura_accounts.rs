@@ -94,7 +94,7 @@ impl Store {
         record(&mut tx, person, oura_user, None).await?;
         people::count_change(&mut tx, person).await?;
         tx.commit().await?;
-        self.set_due(person, None).await?;
+        self.schedule_sync(person, None).await?;
         Ok(AccountClaim::Confirmed)
     }
 

@@ -79,7 +79,7 @@ impl Store {
     pub async fn remove_person(&self, person: i64) -> Result<bool> {
         let mut tx = self.begin().await?;
         let mut removed = 0;
-        for delete in REMOVALS {
+        for delete in PERSON_TABLES {
             removed = with_conn!(&mut tx, conn => {
                 sqlx::query(*delete).bind(person).execute(conn).await?.rows_affected()
             });
@@ -144,7 +144,7 @@ pub(crate) async fn count_change(tx: &mut Tx, person: i64) -> Result<()> {
 }
 
 /// What removes a person, the person last. A test compares these tables with the schema.
-pub(crate) const REMOVALS: &[&str] = &[
+pub(crate) const PERSON_TABLES: &[&str] = &[
     "delete from document where person = $1",
     "delete from document_revision where person = $1",
     "delete from rejected where person = $1",

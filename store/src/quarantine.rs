@@ -10,7 +10,7 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::apply::{Batch, ROWS, these};
+use crate::apply::{Batch, ROWS, push_id_filter};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::origin::Origin;
@@ -91,7 +91,7 @@ pub(crate) async fn stored_ahead(tx: &mut Tx, owner: Owner, now: Timestamp) -> R
         });
         let ids: Vec<&str> = rows.iter().map(|(id, ..)| id.as_str()).collect();
         if owner.collection.window() == Window::Whole {
-            days.extend(withdraw::take_back(tx, owner, &ids, now).await?.1);
+            days.extend(withdraw::move_to_revisions(tx, owner, &ids, now).await?.1);
             continue;
         }
         for origin in Origin::ALL {
@@ -102,7 +102,7 @@ pub(crate) async fn stored_ahead(tx: &mut Tx, owner: Owner, now: Timestamp) -> R
         }
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from document");
-            these(&mut query, owner, &ids).build().persistent(false).execute(conn).await?;
+            push_id_filter(&mut query, owner, &ids).build().persistent(false).execute(conn).await?;
         });
         for (_, date, ..) in rows {
             days.insert(sync::day(date)?);

@@ -16,7 +16,7 @@ use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};
 
 /// Days derived at a time: bounds the memory.
-const DAYS: i64 = 60;
+const DAYS_PER_BATCH: i64 = 60;
 
 impl Store {
     /// Drops the numbers of one collection of one person, from its first to its last document, and derives them again
@@ -42,7 +42,7 @@ impl Store {
         }
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
-            for chunk in range.chunks(DAYS) {
+            for chunk in range.chunks(DAYS_PER_BATCH) {
                 let days: BTreeSet<_> = chunk.days().collect();
                 numbers::refresh(&mut tx, owner, &days, now).await?;
                 done += chunk.len();
@@ -61,7 +61,7 @@ impl Store {
     }
 
     /// Removes the numbers of metrics that the catalogue no longer has.
-    pub async fn forget_unknown_metrics(&self) -> Result<u64> {
+    pub async fn delete_unknown_metrics(&self) -> Result<u64> {
         let mut tx = self.begin().await?;
         let mut removed = 0;
         for delete in ["delete from daily where", "delete from series where", "delete from latest where"] {

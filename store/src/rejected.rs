@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use crate::apply::{Batch, ROWS, Written, these, write};
+use crate::apply::{Batch, ROWS, Written, push_id_filter, write};
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
@@ -21,7 +21,7 @@ use crate::transaction::{Tx, with_conn};
 const GRACE: SignedDuration = SignedDuration::from_hours(1);
 
 /// One thing put aside.
-struct Aside {
+struct Quarantined {
     id: String,
     body: String,
     last_seen_at: Timestamp,
@@ -97,7 +97,7 @@ fn storable(body: &str) -> String {
 }
 
 /// What was put aside of one collection; rare, and each body was small enough to be received.
-async fn aside(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Result<Vec<Aside>> {
+async fn quarantined(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Result<Vec<Quarantined>> {
     let due = now.checked_add(CLOCK_SKEW).unwrap_or(now);
     let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn, Db => {
         let mut query = QueryBuilder::<Db>::new("select id, body, last_seen_at from rejected where person = ");
@@ -107,7 +107,7 @@ async fn aside(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Resul
         }
         query.push(" order by last_seen_at, id").build_query_as().persistent(false).fetch_all(conn).await?
     });
-    let aside = |(id, body, at): (String, String, jiff_sqlx::Timestamp)| Aside {
+    let aside = |(id, body, at): (String, String, jiff_sqlx::Timestamp)| Quarantined {
         id,
         body,
         last_seen_at: at.to_jiff(),
@@ -116,11 +116,11 @@ async fn aside(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Resul
 }
 
 /// Forgets what was put aside under these ids: it parses now, or is gone.
-pub(crate) async fn forget(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
+pub(crate) async fn delete(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
     for ids in ids.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from rejected");
-            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
+            push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())
@@ -131,7 +131,7 @@ type SeenRow = (String, DateColumn, jiff_sqlx::Timestamp, Option<String>);
 
 /// Forgets what a complete answer of Oura lacks: it has been mended under an id that could not be read before, or is
 /// gone. Of a time series only the days that have come whole prove that.
-pub(crate) async fn forget_mended(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<()> {
+pub(crate) async fn delete_resolved(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<()> {
     let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api) else { return Ok(()) };
     let window = owner.collection.window();
     let rows: Vec<SeenRow> = with_conn!(&mut *tx, conn, Db => {
@@ -170,7 +170,7 @@ pub(crate) async fn forget_mended(tx: &mut Tx, owner: Owner, batch: &Batch, now:
             mended.push(id);
         }
     }
-    forget(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>()).await
+    delete(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>()).await
 }
 
 /// Reads again what was put aside; what parses and is past becomes documents. Returns what was written, and how many
@@ -181,14 +181,14 @@ pub(crate) async fn retry(
     which: Which,
     now: Timestamp,
 ) -> Result<(Written, usize)> {
-    let aside = aside(tx, owner, which, now).await?;
+    let aside = quarantined(tx, owner, which, now).await?;
     if aside.is_empty() {
         return Ok((Written::default(), 0));
     }
     let zone = people::zone(tx, owner.person).await?;
     let mut read: Vec<&str> = Vec::new();
     let mut documents: Vec<Document> = Vec::new();
-    let mut gathered: BTreeMap<Day, Vec<&Aside>> = BTreeMap::new();
+    let mut gathered: BTreeMap<Day, Vec<&Quarantined>> = BTreeMap::new();
     for aside in &aside {
         match owner.collection.window() {
             Window::Days => {
@@ -202,7 +202,7 @@ pub(crate) async fn retry(
             }
             Window::Instants => {
                 let items = Document::items_aside(&aside.body);
-                let (days, rejected) = Document::gather(owner.collection, items);
+                let (days, rejected) = Document::group_rows(owner.collection, items);
                 if rejected.is_empty() && !days.iter().any(|day| day.is_ahead(now)) {
                     for day in days {
                         gathered.entry(day.day).or_default().push(aside);
@@ -227,7 +227,7 @@ pub(crate) async fn retry(
         read.extend(aside.iter().map(|aside| aside.id.as_str()));
     }
     let count = read.iter().collect::<BTreeSet<_>>().len();
-    forget(tx, owner, &read).await?;
+    delete(tx, owner, &read).await?;
     let batch = Batch {
         person: owner.person,
         collection: owner.collection,
@@ -242,7 +242,7 @@ pub(crate) async fn retry(
 }
 
 /// Whether a body put aside is younger than the stored document of the same id. One that is not stays where it is.
-async fn is_newer(tx: &mut Tx, owner: Owner, document: &Document, aside: &Aside) -> Result<bool> {
+async fn is_newer(tx: &mut Tx, owner: Owner, document: &Document, aside: &Quarantined) -> Result<bool> {
     let changed_at: Option<jiff_sqlx::Timestamp> = with_conn!(tx, conn => {
         sqlx::query_scalar("select changed_at from document where person = $1 and collection = $2 and id = $3")
             .bind(owner.person)
@@ -256,7 +256,7 @@ async fn is_newer(tx: &mut Tx, owner: Owner, document: &Document, aside: &Aside)
 
 /// A day's document with the rows or rings that had been put aside; what is stored wins where both say the same. `None`
 /// where there is nothing to add to.
-async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Aside]) -> Result<Option<Document>> {
+async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Quarantined]) -> Result<Option<Document>> {
     let stored: Option<String> = with_conn!(tx, conn => {
         sqlx::query_scalar(
             "select body from document where person = $1 and collection = $2 and day = $3 order by id limit 1",
@@ -274,7 +274,7 @@ async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Aside]) -> Result<O
     let items = aside.iter().flat_map(|aside| Document::items_aside(&aside.body)).chain(stored);
     Ok(match owner.collection.window() {
         Window::Instants => {
-            Document::gather(owner.collection, items).0.into_iter().find(|joined| joined.day == day)
+            Document::group_rows(owner.collection, items).0.into_iter().find(|joined| joined.day == day)
         }
         _ => Document::observe(owner.collection, day, items).0,
     })

@@ -275,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ranges_that_touch_become_one() {
+    fn only_touching_ranges_are_joined() {
         let range =
             |first: &str, last: &str| DayRange::new(first.parse().unwrap(), last.parse().unwrap()).ok();
         let check = |before, read, expected| assert_eq!(join(before, read), expected, "{before:?} {read:?}");

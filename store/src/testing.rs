@@ -132,5 +132,5 @@ pub async fn tables_of_people(store: &Store) -> Vec<String> {
 
 /// Whether `remove_person` empties this table.
 pub fn removes(table: &str) -> bool {
-    crate::people::REMOVALS.iter().any(|delete| delete.split_whitespace().nth(2) == Some(table))
+    crate::people::PERSON_TABLES.iter().any(|delete| delete.split_whitespace().nth(2) == Some(table))
 }

@@ -22,7 +22,7 @@ const PREFIX: &str = "mh_";
 const NO_TOKEN: i64 = 0;
 
 /// How exactly the last use is kept: a write per request would be the busiest row of the database.
-const COARSE: SignedDuration = SignedDuration::from_hours(1);
+const LAST_USE_PRECISION: SignedDuration = SignedDuration::from_hours(1);
 
 /// One thing a token opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +99,12 @@ impl Scopes {
     }
 
     /// Whether they open anything that REST answers.
-    pub fn has_some_rest(&self) -> bool {
+    pub fn allows_any_rest(&self) -> bool {
         self.0.iter().any(|scope| matches!(scope, Scope::Rest | Scope::Read(_)))
     }
 
     /// Whether they open some kinds of data only.
-    pub fn are_of_kinds(&self) -> bool {
+    pub fn are_limited_to_themes(&self) -> bool {
         let kinds = self.0.iter().any(|scope| matches!(scope, Scope::Read(_)));
         kinds && !self.0.contains(&Scope::Rest)
     }
@@ -158,8 +158,8 @@ pub struct Token {
 
 impl Token {
     /// Whether its last use is known to the hour.
-    pub fn used_lately(&self, now: Timestamp) -> bool {
-        self.last_used_at.is_some_and(|at| now.duration_since(at).abs() < COARSE)
+    pub fn was_used_within_precision(&self, now: Timestamp) -> bool {
+        self.last_used_at.is_some_and(|at| now.duration_since(at).abs() < LAST_USE_PRECISION)
     }
 
     /// Whether it opens anything at this moment.
@@ -259,8 +259,8 @@ impl Store {
     }
 
     /// Notes that a token was used, unless that is known to the hour already.
-    pub async fn note_token_use(&self, token: &Token, now: Timestamp) -> Result<()> {
-        if token.used_lately(now) {
+    pub async fn record_token_use(&self, token: &Token, now: Timestamp) -> Result<()> {
+        if token.was_used_within_precision(now) {
             return Ok(());
         }
         let mut tx = self.begin().await?;

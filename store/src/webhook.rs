@@ -13,12 +13,12 @@ use crate::numbers::Owner;
 use crate::origin::Origin;
 use crate::people::{self, Person};
 use crate::rejected;
+use crate::sync_leases::far;
 use crate::transaction::{Tx, with_conn};
-use crate::turns::far;
 
 /// What Oura says has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Announcement {
+pub struct WebhookEvent {
     /// Whose document.
     pub person: i64,
     /// Of which collection.
@@ -33,7 +33,7 @@ pub struct Announcement {
 
 /// What became of an announcement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Queued {
+pub enum EnqueuedEvent {
     /// A document that was not waiting waits now.
     New,
     /// It was waiting already; the news counts.
@@ -46,9 +46,9 @@ pub enum Queued {
 
 /// A document to fetch, and the right to do so for a while.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct EventLease {
     /// What was announced last.
-    pub announcement: Announcement,
+    pub announcement: WebhookEvent,
     /// Fetches begun since then, this one included.
     pub attempts: i64,
     generation: i64,
@@ -57,7 +57,7 @@ pub struct Claim {
 
 /// How much waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Queue {
+pub struct QueueDepth {
     /// Documents announced and not fetched.
     pub length: i64,
     /// When the one that has waited longest was first announced.
@@ -72,8 +72,13 @@ type Row = (String, String, String, jiff_sqlx::Timestamp, i64, i64);
 impl Store {
     /// Puts an announcement into the queue, which holds at most `room` documents of a person. Durable when it returns.
     #[tracing::instrument(name = "db.webhook.enqueue", skip_all, fields(collection = %announcement.collection))]
-    pub async fn enqueue(&self, announcement: &Announcement, room: i64, now: Timestamp) -> Result<Queued> {
-        let Announcement { person, collection, id, change, event_at } = announcement;
+    pub async fn enqueue_event(
+        &self,
+        announcement: &WebhookEvent,
+        room: i64,
+        now: Timestamp,
+    ) -> Result<EnqueuedEvent> {
+        let WebhookEvent { person, collection, id, change, event_at } = announcement;
         let (now, event_at) = (rounded(now), rounded(*event_at));
         let mut tx = self.begin().await?;
         tx.lock(*person, LOCK).await?;
@@ -94,10 +99,10 @@ impl Store {
         });
         let queued = match known.map(jiff_sqlx::Timestamp::to_jiff) {
             // Oura's clock may have a second as its grain: the same time is not the same news.
-            Some(known) if event_at < known => return Ok(Queued::Old),
-            Some(_) => Queued::Merged,
-            None if length >= room => return Ok(Queued::Full),
-            None => Queued::New,
+            Some(known) if event_at < known => return Ok(EnqueuedEvent::Old),
+            Some(_) => EnqueuedEvent::Merged,
+            None if length >= room => return Ok(EnqueuedEvent::Full),
+            None => EnqueuedEvent::New,
         };
         with_conn!(&mut tx, conn => {
             sqlx::query(
@@ -141,7 +146,12 @@ impl Store {
 
     /// Claims the document of a person that has been due longest, until `until`; nobody else gets it before. A claim
     /// that runs out, because its owner died, is given out again.
-    pub async fn claim_event(&self, person: i64, until: Timestamp, now: Timestamp) -> Result<Option<Claim>> {
+    pub async fn claim_event(
+        &self,
+        person: i64,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Option<EventLease>> {
         let until = rounded(until);
         let mut tx = self.begin().await?;
         // Two claims at the same moment would choose the same row.
@@ -167,13 +177,13 @@ impl Store {
         let Some((collection, id, change, event_at, attempts, generation)) = row else { return Ok(None) };
         let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection of an event" })?;
         let change = change.parse().map_err(|_| Error::Corrupt { what: "kind of an event" })?;
-        let announcement = Announcement { person, collection, id, change, event_at: event_at.to_jiff() };
-        Ok(Some(Claim { announcement, attempts, generation, claimed_until: until }))
+        let announcement = WebhookEvent { person, collection, id, change, event_at: event_at.to_jiff() };
+        Ok(Some(EventLease { announcement, attempts, generation, claimed_until: until }))
     }
 
     /// Takes a fetched document out of the queue, unless it has been announced again since the claim: then it is due
     /// again. Returns whether it is out. A claim that has run out changes nothing.
-    pub async fn finish_event(&self, claim: &Claim) -> Result<bool> {
+    pub async fn finish_event(&self, claim: &EventLease) -> Result<bool> {
         let mut tx = self.begin().await?;
         let finished = remove(&mut tx, claim).await?;
         tx.commit().await?;
@@ -182,7 +192,12 @@ impl Store {
 
     /// Gives a claim back until `not_before`. With `counted` the attempt was the document's own failure; otherwise it
     /// does not count.
-    pub async fn postpone_event(&self, claim: &Claim, not_before: Timestamp, counted: bool) -> Result<()> {
+    pub async fn postpone_event(
+        &self,
+        claim: &EventLease,
+        not_before: Timestamp,
+        counted: bool,
+    ) -> Result<()> {
         let mut tx = self.begin().await?;
         with_conn!(&mut tx, conn => {
             sqlx::query(
@@ -204,8 +219,8 @@ impl Store {
     }
 
     /// Gives a document up: it leaves the queue and stands in `rejected` with the reason, until it is read another way.
-    pub async fn reject_event(&self, claim: &Claim, reason: &str, now: Timestamp) -> Result<()> {
-        let Announcement { person, collection, id, .. } = &claim.announcement;
+    pub async fn reject_event(&self, claim: &EventLease, reason: &str, now: Timestamp) -> Result<()> {
+        let WebhookEvent { person, collection, id, .. } = &claim.announcement;
         let mut tx = self.begin().await?;
         if remove(&mut tx, claim).await? {
             let owner = Owner { person: *person, collection: *collection };
@@ -216,7 +231,7 @@ impl Store {
     }
 
     /// How much waits, of one person's or of everybody's.
-    pub async fn event_queue(&self, person: Option<i64>) -> Result<Queue> {
+    pub async fn event_queue(&self, person: Option<i64>) -> Result<QueueDepth> {
         let (length, oldest): (i64, Option<jiff_sqlx::Timestamp>) = with_pool!(self, pool => {
             sqlx::query_as(
                 "select count(*), min(received_at) from webhook_event
@@ -226,12 +241,12 @@ impl Store {
             .fetch_one(pool)
             .await?
         });
-        Ok(Queue { length, oldest: oldest.map(jiff_sqlx::Timestamp::to_jiff) })
+        Ok(QueueDepth { length, oldest: oldest.map(jiff_sqlx::Timestamp::to_jiff) })
     }
 }
 
 /// Removes what a claim is about if nothing newer has been announced, else ends the claim.
-async fn remove(tx: &mut Tx, claim: &Claim) -> Result<bool> {
+async fn remove(tx: &mut Tx, claim: &EventLease) -> Result<bool> {
     let removed = with_conn!(&mut *tx, conn => {
         sqlx::query(
             "delete from webhook_event
@@ -252,7 +267,7 @@ async fn remove(tx: &mut Tx, claim: &Claim) -> Result<bool> {
     Ok(removed > 0)
 }
 
-async fn release(tx: &mut Tx, claim: &Claim) -> Result<()> {
+async fn release(tx: &mut Tx, claim: &EventLease) -> Result<()> {
     with_conn!(tx, conn => {
         sqlx::query(
             "update webhook_event set claimed_until = null

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::apply::{self, ROWS, these};
+use crate::apply::{self, ROWS, push_id_filter};
 use crate::error::Result;
 use crate::numbers::{self, Owner};
 use crate::people;
@@ -31,7 +31,7 @@ impl Store {
         let now = now.round(jiff::Unit::Millisecond).unwrap_or(now);
         let mut tx = self.begin().await?;
         tx.lock(person, owner.lock_name()).await?;
-        let (withdrawn, days) = take_back(&mut tx, owner, ids, now).await?;
+        let (withdrawn, days) = move_to_revisions(&mut tx, owner, ids, now).await?;
         if withdrawn == 0 {
             return Ok(0);
         }
@@ -47,20 +47,20 @@ impl Store {
 
 /// Moves documents to their revisions, be they progress or final. Returns how many there were, and the days that must
 /// be derived again.
-pub(crate) async fn take_back(
+pub(crate) async fn move_to_revisions(
     tx: &mut Tx,
     owner: Owner,
     ids: &[&str],
     now: Timestamp,
 ) -> Result<(usize, BTreeSet<Day>)> {
-    let known = apply::known(tx, owner, ids.iter().copied()).await?;
+    let known = apply::stored_versions(tx, owner, ids.iter().copied()).await?;
     let days = known.values().map(|known| known.day).collect();
     apply::keep_revisions(tx, owner, known.keys().map(String::as_str), now).await?;
     let stored: Vec<&str> = known.keys().map(String::as_str).collect();
     for ids in stored.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from document");
-            these(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
+            push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }
     Ok((known.len(), days))
@@ -72,7 +72,7 @@ pub(crate) async fn last_revisions(tx: &mut Tx, owner: Owner, ids: &[&str]) -> R
     for ids in ids.chunks(ROWS) {
         let rows: Vec<(String, i64)> = with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("select id, max(revision) from document_revision");
-            these(&mut query, owner, ids).push(" group by id");
+            push_id_filter(&mut query, owner, ids).push(" group by id");
             query.build_query_as().persistent(false).fetch_all(conn).await?
         });
         last.extend(rows);

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn services_are_forbidden_only_while_packages_are_installed() {
+    fn services_are_masked_only_during_installation() {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy-rc.d");
         {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_left_by_a_killed_run_is_removed() {
+    fn policy_file_of_a_killed_run_is_removed() {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy-rc.d");
         fs::write(&policy, FORBID).unwrap();
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_of_somebody_else_stays() {
+    fn policy_file_of_another_program_stays() {
         let folder = tempfile::tempdir().unwrap();
         let policy = folder.path().join("policy-rc.d");
         fs::write(&policy, "theirs").unwrap();

@@ -56,7 +56,7 @@ pub(crate) fn failures() -> String {
     let mut page = FAILURES_HEAD.to_owned();
     for cause in Cause::ALL {
         let retried = if cause.is_transient() { "yes" } else { "no" };
-        let (reason, party, advice) = (cause.reason().word(), cause.party(), cause.advice());
+        let (reason, party, advice) = (cause.reason().name(), cause.party(), cause.advice());
         writeln!(page, "| `{cause}` | `{reason}` | {retried} | {party} | {advice} |")
             .expect("BUG: writing to a string");
     }
@@ -84,7 +84,7 @@ fn family_row(metric: &Metric) -> String {
         "| `{}` | {label} | {} | {key} | {} | {} | {} |\n",
         metric.name(),
         metric.unit.name(),
-        if metric.has_now() { "yes" } else { "no" },
+        if metric.has_current_value() { "yes" } else { "no" },
         if metric.is_series() { "instant" } else { "day" },
         metric.help_text().replace('|', "\\|").replace('*', "\\*"),
     )
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_name_has_exactly_one_row() {
+    fn metric_docs_have_one_row_per_name() {
         let page = metrics();
         for metric in METRICS {
             let name = format!("| `{}` |", metric.name());
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn every_row_has_every_column() {
+    fn metric_docs_have_every_column() {
         let page = metrics();
         for row in page.lines().filter(|line| line.starts_with('|')) {
             assert_eq!(row.replace("\\|", "").matches('|').count(), 8, "{row}");

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_says_that_it_is_generated_and_how() {
+    fn generated_files_name_their_command() {
         let paths = FILES.iter().map(|file| file.path.to_owned());
         for path in paths.chain(mixin::files(&Config::default()).into_iter().map(|(path, _)| path)) {
             let text = read(&run::root().join(&path));
@@ -129,24 +129,24 @@ mod tests {
     }
 
     #[test]
-    fn equal_files_do_not_differ() {
+    fn equal_files_have_no_difference() {
         assert_eq!(difference("a.md", "one\n", "one\n"), None);
     }
 
     #[test]
-    fn a_difference_names_file_line_and_both_sides() {
+    fn difference_names_file_line_and_both_sides() {
         let found = difference("a.md", "one\ntwo\nthree\n", "one\n2\n2.5\nthree\n");
         assert_eq!(found.as_deref(), Some("a.md, line 2:\n- two\n+ 2\n+ 2.5"));
     }
 
     #[test]
-    fn a_missing_file_shows_its_beginning() {
+    fn difference_of_a_missing_file_shows_its_beginning() {
         let found = difference("a.md", "", "1\n2\n3\n4\n5\n6\n7\n8\n");
         assert_eq!(found.as_deref(), Some("a.md, line 1:\n+ 1\n+ 2\n+ 3\n+ 4\n+ 5\n+ … 3 more"));
     }
 
     #[test]
-    fn a_missing_last_line_feed_is_a_difference() {
+    fn difference_sees_a_missing_final_newline() {
         assert_eq!(difference("a.md", "one", "one\n").as_deref(), Some("a.md, line 2:"));
     }
 }

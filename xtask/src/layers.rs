@@ -105,7 +105,7 @@ fn banned(deny: &str) -> Vec<&str> {
 }
 
 #[test]
-fn members_use_only_what_lies_below_them() {
+fn members_use_only_lower_members() {
     let members = members();
     assert_law(
         "every member of the workspace has a place in `MAY_USE`",
@@ -127,7 +127,7 @@ fn members_use_only_what_lies_below_them() {
 }
 
 #[test]
-fn crates_that_belong_to_one_place_stay_there() {
+fn restricted_crates_stay_in_their_place() {
     let misplaced = |Dependency { from, to, for_tests }: &Dependency| {
         PLACES.iter().any(|&(name, places, tests_may)| {
             name == to && !places.contains(&&**from) && !(tests_may && *for_tests)
@@ -163,7 +163,7 @@ fn banned_crates_are_not_in_the_lock_file() {
 }
 
 #[test]
-fn every_member_obeys_the_lints_of_the_workspace() {
+fn members_inherit_the_workspace_lints() {
     let silent = members().into_iter().filter(|member| {
         let manifest = text(&format!("{member}/Cargo.toml"));
         !section(&manifest, "[lints]").contains(&"workspace = true")
@@ -172,7 +172,7 @@ fn every_member_obeys_the_lints_of_the_workspace() {
 }
 
 #[test]
-fn every_dependency_of_the_workspace_has_a_user() {
+fn workspace_dependencies_are_used() {
     let manifest = text("Cargo.toml");
     let declared = section(&manifest, "[workspace.dependencies]");
     let declared = declared.iter().filter(|line| !line.starts_with('#'));
@@ -184,13 +184,13 @@ fn every_dependency_of_the_workspace_has_a_user() {
 }
 
 #[test]
-fn sections_end_where_the_next_begins() {
+fn manifest_sections_end_where_the_next_begins() {
     assert_eq!(section("[a]\nx = 1\n\n[b]\ny = 2\n", "[a]"), ["x = 1", ""]);
     assert_eq!(section("[a]\nx = 1\n", "[b]"), [""; 0]);
 }
 
 #[test]
-fn bans_with_an_allowed_place_are_not_outright() {
+fn bans_with_wrappers_are_not_absolute() {
     let deny = "  { crate = \"a\", reason = \"old\" },\n  { crate = \"b\", wrappers = [\"c\"] },\n  # { crate = \"d\" },\n";
     assert_eq!(banned(deny), ["a"]);
 }

@@ -81,7 +81,7 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_well_formed() {
+    fn xtask_command_line_is_valid() {
         super::Cli::command().debug_assert();
     }
 }

@@ -181,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dashboard_that_is_not_there_is_refused_with_those_that_are() {
+    fn unknown_dashboard_is_refused_with_the_known_ones() {
         let uids = ["myhealth-sleep", "myhealth-kubernetes"].map(str::to_owned);
         let error = chosen(&uids, &["sleep".to_owned()]).unwrap_err().to_string();
         assert_eq!(error, "there is no dashboard sleep; there are myhealth-sleep, myhealth-kubernetes");

@@ -203,21 +203,21 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_version_wins() {
+    fn newest_postgres_version_is_used() {
         check_newest(&["15", "17", "16"], Some("17"));
         check_newest(&["9.6", "15"], Some("15"));
         check_newest(&["100", "17"], Some("100"));
     }
 
     #[test]
-    fn versions_too_old_or_unreadable_do_not_count() {
+    fn old_or_unreadable_postgres_versions_are_ignored() {
         check_newest(&["14", "13"], None);
         check_newest(&["latest", "9.6"], None);
         check_newest(&[], None);
     }
 
     #[test]
-    fn only_directories_that_nobody_holds_are_stale() {
+    fn only_unlocked_directories_are_stale() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = |name: &str| {
             let folder = temporary.path().join(name);

@@ -173,7 +173,7 @@ mod tests {
     use crate::run::shell;
 
     #[test]
-    fn a_port_is_read_from_whole_lines() {
+    fn port_is_read_from_complete_lines() {
         let said = "  page      http://127.0.0.1:41/\n  api docs  http://127.0.0.1:43/api/docs\n  api ready http://127.0.0.1:4";
         assert_eq!(port_in(said, "page"), Some(41));
         assert_eq!(port_in(said, "api docs"), Some(43));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_ends_too_early_is_not_waited_for() {
+    fn program_that_exits_early_is_not_waited_for() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let mut running = Running::logged(&shell("echo no such database; exit 3"), &log).unwrap();
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_runs_is_told_to_stop() {
+    fn running_program_is_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("log");
         let script = "trap 'echo stopped; exit 0' TERM; echo begun; while :; do sleep 0.01; done";

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_on_the_path() {
+    fn program_is_found_on_the_path() {
         assert!(find("cargo").is_some_and(|file| file.ends_with("cargo")));
         assert_eq!(find("no-such-program"), None);
     }

@@ -92,13 +92,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_raised_pin_is_another_environment() {
+    fn changed_pin_is_another_environment() {
         assert_ne!(pins("Python 3.11.2", &["a==1"]), pins("Python 3.11.2", &["a==2"]));
         assert_ne!(pins("Python 3.11.2", &["a==1"]), pins("Python 3.13.0", &["a==1"]));
     }
 
     #[test]
-    fn an_environment_is_made_once_and_again_if_it_was_not_finished() {
+    fn python_environment_is_made_once_and_redone_if_unfinished() {
         let base = tempfile::tempdir().unwrap();
         let make = |folder: &Path| Ok(fs::create_dir_all(folder.join("bin"))?);
         let fails = |folder: &Path| {

@@ -43,7 +43,7 @@ fn rows(page: &str) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn every_trap_has_a_test_that_exists() {
+fn every_quirk_names_an_existing_test() {
     let page = std::fs::read_to_string(root().join("docs/quirks.md")).unwrap();
     let functions = functions();
     assert!(functions.len() > 100, "the tests are found: {}", functions.len());
@@ -59,7 +59,7 @@ fn every_trap_has_a_test_that_exists() {
 }
 
 #[test]
-fn a_test_that_is_gone_is_noticed() {
+fn missing_test_of_a_quirk_is_noticed() {
     assert!(!functions().contains("a_test_nobody_wrote"));
     assert_eq!(rows("| Trap | a | b |\n|---|---|---|\n| t | d | `n` |"), [("d", "`n`")]);
 }

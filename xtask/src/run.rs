@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_failure_says_command_status_output_and_advice() {
+    fn command_failure_has_status_output_and_advice() {
         let error = quietly(&mut shell("echo out; echo err >&2; exit 3"), "Ask a friend.").unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_named() {
+    fn missing_program_is_named() {
         let error = quietly(&mut Command::new("no-such-program"), "Install it.").unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_last_lines_are_kept() {
+    fn only_last_output_lines_are_kept() {
         let long = (1..=50).map(|n| n.to_string()).collect::<Vec<_>>().join("\n");
         let last = last_lines(&long);
         assert_eq!((last.lines().count(), last.lines().next()), (LAST_LINES, Some("    31")));

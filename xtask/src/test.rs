@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_named_package_is_not_the_whole_workspace() {
+    fn named_package_replaces_the_workspace() {
         check_arguments(&[], "test --workspace --lib --bins --tests");
         check_arguments(&["upsert"], "test --workspace --lib --bins --tests upsert");
         check_arguments(&["-p", "store"], "test --lib --bins --tests -p store");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn steps_keep_their_order() {
+    fn steps_run_in_order() {
         assert!(Step::selected(&[Step::Clippy, Step::Fmt]).eq([Step::Fmt, Step::Clippy]));
         let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Clippy, Step::Tests];
         assert!(Step::selected(&[]).eq(all));

@@ -19,13 +19,13 @@ pub const MIN_PASSWORD: usize = 12;
 pub const MAX_PASSWORD: usize = 256;
 
 /// Passwords checked at a time, 19 MiB each.
-const AT_A_TIME: usize = 2;
+const MAX_CONCURRENT: usize = 2;
 
 /// Who may wait for a turn; a turn is some tens of milliseconds.
-const WAITING: usize = 16;
+const MAX_WAITING: usize = 16;
 
 /// What an unknown name is checked against, so that it takes as long as a wrong password: the hash of a forgotten one.
-const NOBODY: &str =
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA$EFJovjwP63gH9Mzn9bYX0kP7kQEOlAx0JU+ByybNg2k";
 
 /// A password that cannot be taken.
@@ -101,7 +101,7 @@ pub(super) struct Checker {
 impl Default for Checker {
     fn default() -> Self {
         let places = |many| Arc::new(Semaphore::new(many));
-        Self { turns: places(AT_A_TIME), waiting: places(AT_A_TIME + WAITING) }
+        Self { turns: places(MAX_CONCURRENT), waiting: places(MAX_CONCURRENT + MAX_WAITING) }
     }
 }
 
@@ -118,7 +118,7 @@ impl Checker {
             // Given back when the memory is, not when whoever asked has hung up.
             let _held = (place, turn);
             let known = hash.is_some();
-            let hash = hash.unwrap_or_else(|| NOBODY.to_owned().into());
+            let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned().into());
             verify(password.expose_secret(), hash.expose_secret()) && known
         });
         checked.await.map_err(|_| Error::Panic)
@@ -130,7 +130,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_password_is_kept_as_a_salted_argon2id_hash() {
+    fn password_is_stored_as_salted_argon2id_hash() {
         let password = "correct horse battery staple".to_owned().into();
         let (one, other) = (keep(&password).unwrap(), keep(&password).unwrap());
         assert!(one.expose_secret().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
@@ -145,7 +145,7 @@ mod tests {
     fn hash_for_unknown_names_costs_what_a_new_one_costs() {
         let new = keep(&"correct horse battery staple".to_owned().into()).unwrap();
         let (new, nobody) =
-            (PasswordHash::new(new.expose_secret()).unwrap(), PasswordHash::new(NOBODY).unwrap());
+            (PasswordHash::new(new.expose_secret()).unwrap(), PasswordHash::new(DUMMY_HASH).unwrap());
         assert_eq!(
             (nobody.algorithm, nobody.version, nobody.params, nobody.hash.map(|hash| hash.len())),
             (new.algorithm, new.version, new.params, new.hash.map(|hash| hash.len()))
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn short_and_endless_passwords_are_refused() {
+    fn password_length_out_of_range_is_refused() {
         for wrong in ["", "12345678901", &"ü".repeat(129)] {
             assert!(matches!(keep(&wrong.to_owned().into()), Err(InvalidPassword::Length)), "{wrong}");
         }
@@ -169,12 +169,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_is_never_right_and_a_crowd_is_sent_away() {
+    async fn unknown_account_is_refused_and_excess_checks_are_shed() {
         let checker = Checker::default();
         assert!(!checker.check("nobody".to_owned().into(), None).await.unwrap());
-        let all = checker.turns.acquire_many(AT_A_TIME.try_into().unwrap()).await.unwrap();
-        let mut crowd: Vec<_> =
-            (0..AT_A_TIME + WAITING).map(|_| Box::pin(checker.check("x".to_owned().into(), None))).collect();
+        let all = checker.turns.acquire_many(MAX_CONCURRENT.try_into().unwrap()).await.unwrap();
+        let mut crowd: Vec<_> = (0..MAX_CONCURRENT + MAX_WAITING)
+            .map(|_| Box::pin(checker.check("x".to_owned().into(), None)))
+            .collect();
         for one in &mut crowd {
             assert!(futures_util::poll!(one).is_pending());
         }
@@ -183,14 +184,14 @@ mod tests {
         assert!(!crowd.remove(0).await.unwrap());
     }
     #[tokio::test]
-    async fn who_hangs_up_gives_no_turn_back_before_his_password_is_checked() {
+    async fn password_check_keeps_its_permit_after_the_client_disconnects() {
         let checker = Checker::default();
         let mut gone = Box::pin(checker.check("x".to_owned().into(), None));
         assert!(futures_util::poll!(&mut gone).is_pending(), "it has begun");
         drop(gone);
-        assert_eq!(checker.turns.available_permits(), AT_A_TIME - 1);
-        assert_eq!(checker.waiting.available_permits(), AT_A_TIME + WAITING - 1);
-        drop(checker.turns.acquire_many(AT_A_TIME.try_into().unwrap()).await.unwrap());
-        assert_eq!(checker.waiting.available_permits(), AT_A_TIME + WAITING, "it has ended");
+        assert_eq!(checker.turns.available_permits(), MAX_CONCURRENT - 1);
+        assert_eq!(checker.waiting.available_permits(), MAX_CONCURRENT + MAX_WAITING - 1);
+        drop(checker.turns.acquire_many(MAX_CONCURRENT.try_into().unwrap()).await.unwrap());
+        assert_eq!(checker.waiting.available_permits(), MAX_CONCURRENT + MAX_WAITING, "it has ended");
     }
 }

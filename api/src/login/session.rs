@@ -15,13 +15,13 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use store::Account;
+use store::UserAccount;
 
 /// How long a log-in is good for.
-const LIFE: SignedDuration = SignedDuration::from_hours(24);
+const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// How far the clocks of replicas may differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(2);
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(2);
 
 /// Who signs, and for whom: a token of another service that happens to share the key is none of ours.
 const ISSUER: &str = "myhealth";
@@ -110,9 +110,9 @@ impl SessionKeys {
     }
 
     /// A log-in of this account, and when it ends.
-    pub(super) fn sign(&self, account: &Account, now: Timestamp) -> (String, Timestamp) {
+    pub(super) fn sign(&self, account: &UserAccount, now: Timestamp) -> (String, Timestamp) {
         let issued = now.as_second();
-        let expires = issued + LIFE.as_secs();
+        let expires = issued + LIFETIME.as_secs();
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -154,8 +154,8 @@ impl SessionKeys {
         let issued = Timestamp::from_second(claims.iat).ok()?;
         let expires_at = Timestamp::from_second(claims.exp).ok()?;
         let begins = claims.nbf.map_or(Some(issued), |nbf| Timestamp::from_second(nbf).ok())?;
-        let in_force = now < expires_at && begins.max(issued).duration_since(now) <= SKEW;
-        if !in_force || expires_at.duration_since(issued) > LIFE {
+        let in_force = now < expires_at && begins.max(issued).duration_since(now) <= CLOCK_SKEW;
+        if !in_force || expires_at.duration_since(issued) > LIFETIME {
             return None;
         }
         Some(Session { account: claims.sub.parse().ok()?, generation: claims.generation, expires_at })
@@ -235,9 +235,9 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn ann() -> Account {
+    fn ann() -> UserAccount {
         let now = at("2026-03-29T10:00:00Z");
-        Account {
+        UserAccount {
             id: 7,
             name: "ann".into(),
             person: None,
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_in_is_good_for_a_day_and_outlives_a_replaced_key() {
+    fn session_lasts_a_day_and_survives_key_rotation() {
         let now = at("2026-03-29T10:00:00Z");
         let (token, expires_at) = keys(ONE, None).sign(&ann(), now);
         let session = Session { account: 7, generation: 3, expires_at };
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_but_our_own_statement_is_believed() {
+    fn session_with_foreign_claims_or_signature_is_refused() {
         let now = at("2026-03-29T10:00:00Z");
         let keys = keys(ONE, None);
         let kid = keys.current.id.clone();
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_32_bytes_and_never_shown() {
+    fn signing_key_is_32_bytes_and_redacted() {
         let base64 = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
         assert_eq!(keys(ONE, None).current.id, keys(base64, None).current.id);
         assert_eq!(keys(&ONE.to_uppercase(), None).current.id, keys(&format!("{ONE}\n"), None).current.id);

@@ -20,13 +20,13 @@ use crate::error::Error;
 pub(super) const STALE: f64 = f64::from_bits(0x7ff0_0000_0000_0002);
 
 /// Numbers of days read by one statement: two megabytes, and as much again while they are unpacked.
-const DAYS_A_BATCH: i64 = 100_000;
+const DAYS_PER_BATCH: i64 = 100_000;
 
 /// Samples handed on at a time, or a few more.
 const BUFFER: usize = 4096;
 
 /// One question, ready to be answered.
-pub(super) struct Question {
+pub(super) struct HistoryQuery {
     pub(super) window: Window,
     pub(super) matchers: Matchers,
 }
@@ -38,18 +38,18 @@ struct Owner<'a> {
 }
 
 /// Answers one question into `sink`. `people` are those whom the one who asks may see.
-pub(super) async fn answer(
+pub(super) async fn answer_query(
     store: &Store,
     people: &[Person],
-    question: &Question,
+    question: &HistoryQuery,
     sink: &mut impl Sink,
 ) -> Result<(), Error> {
     let range = days(question.window);
     let owners = owners(people, &question.matchers)?;
     let groups = selection::groups(&question.matchers);
     // A column is a metric of a person.
-    let a_column = if question.window.existence { EDGE + 1 } else { range.len() };
-    let room = usize::try_from(DAYS_A_BATCH / a_column).unwrap_or_default();
+    let a_column = if question.window.existence { ZONE_MARGIN_DAYS + 1 } else { range.len() };
+    let room = usize::try_from(DAYS_PER_BATCH / a_column).unwrap_or_default();
     let mut rest = groups.as_slice();
     while !rest.is_empty() {
         // A name comes for everybody before the next: several are read together where everybody fits.
@@ -114,7 +114,7 @@ fn days(window: Window) -> DayRange {
 }
 
 /// The first so many days that can show in a window, whatever the zone, may end before it begins.
-const EDGE: i64 = 5;
+const ZONE_MARGIN_DAYS: i64 = 5;
 
 /// What the store has of some metrics, a column each, for each person. Where only existence is asked, no more than it
 /// takes to know: the days at the window's beginning, which it may cut off, and the first day after them.
@@ -126,11 +126,11 @@ async fn read(
     window: Window,
 ) -> Result<Vec<Vec<Column>>, Error> {
     let people: Vec<i64> = owners.iter().map(|owner| owner.person.id).collect();
-    if !window.existence || range.len() <= EDGE {
+    if !window.existence || range.len() <= ZONE_MARGIN_DAYS {
         return Ok(store.daily_of_people(&people, metrics, range).await?);
     }
-    let head = DayRange::ending(range.first().plus(EDGE - 1), EDGE);
-    let rest = DayRange::ending(range.last(), range.len() - EDGE);
+    let head = DayRange::ending(range.first().plus(ZONE_MARGIN_DAYS - 1), ZONE_MARGIN_DAYS);
+    let rest = DayRange::ending(range.last(), range.len() - ZONE_MARGIN_DAYS);
     let mut columns = store.daily_of_people(&people, metrics, head).await?;
     let after = store.first_daily_of_people(&people, metrics, rest).await?;
     for (column, first) in columns.iter_mut().flatten().zip(after.into_iter().flatten()) {

@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_matches_every_label() {
+    fn matchers_of_every_kind_match_every_label() {
         let all = Gauge::all().count();
         let stages = 4;
         check(MatchKind::Equal, "__name__", "oura_sleep_score", 1);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn people_are_matched_by_name() {
+    fn person_matcher_selects_by_name() {
         let allows = |kind, value, name| {
             matchers(vec![matcher(kind, "person", value)], &["ann", "me", "mel"]).unwrap().allow_person(name)
         };

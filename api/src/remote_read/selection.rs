@@ -63,7 +63,7 @@ mod tests {
     use crate::remote_read::matcher::Resolved;
 
     #[test]
-    fn series_come_in_the_order_of_their_labels() {
+    fn series_are_sorted_by_labels() {
         let matchers = Matchers::new(Vec::new(), &Resolved::default(), &[]).unwrap();
         let mut met = Vec::new();
         for group in groups(&matchers) {

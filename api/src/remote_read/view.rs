@@ -168,7 +168,7 @@ mod tests {
     const DAY: i64 = 86_400_000;
 
     #[test]
-    fn hints_say_what_is_enough() {
+    fn hints_select_the_fewest_sufficient_samples() {
         let view = |step, range, func| window(0, 10 * DAY, step, range, func).view;
         assert_eq!(view(0, 0, ""), View::Held(Instants::Once(10 * DAY)));
         assert_eq!(view(0, 0, "timestamp"), View::Held(Instants::Every(LOOKBACK_MS)));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_window_has_no_answer() {
+    fn empty_window_has_no_samples() {
         let query = Query { start_timestamp_ms: 2, end_timestamp_ms: 1, matchers: Vec::new(), hints: None };
         assert_eq!(Window::new(&query, LOOKBACK_MS, Hints::Use), None);
     }
@@ -202,7 +202,7 @@ mod tests {
     proptest::proptest! {
         /// Whatever the day and the window, an evaluation whose lookback lies in both finds a sample.
         #[test]
-        fn every_evaluation_of_a_day_finds_it(midnight in -DAY..DAY, length in 1..25 * DAY / 24, from in 0..DAY, lookback in 10_000..DAY, at in 0..2 * DAY) {
+        fn day_is_found_at_every_evaluation_step(midnight in -DAY..DAY, length in 1..25 * DAY / 24, from in 0..DAY, lookback in 10_000..DAY, at in 0..2 * DAY) {
             let (from, next) = (midnight + from.min(length - 1), midnight + length);
             let samples: Vec<i64> = Instants::Every(lookback).of_day(midnight, from, next - 1).collect();
             proptest::prop_assert!(samples.is_sorted_by(|a, b| a < b));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_instant_is_of_its_day_only() {
+    fn instant_query_returns_only_its_day() {
         let of = |at| Instants::Once(at).of_day(0, 10, 20).collect::<Vec<_>>();
         assert_eq!((of(9), of(10), of(20), of(21)), (vec![], vec![10], vec![20], vec![]));
     }

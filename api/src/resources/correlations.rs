@@ -9,10 +9,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::trends::range;
 use crate::access::PartialAccess;
+use crate::blocking;
 use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
-use crate::long;
 use crate::params;
 use crate::state::State;
 use crate::trends::correlate::{self, Correlations, Split, correlations};
@@ -75,14 +75,15 @@ async fn get_correlations(
     let metrics = params::metrics("metrics", &query.metrics, 2, MAX_METRICS)?;
     let lags = lags(query.lag.as_deref())?;
     let split = split(query.split.as_deref())?;
-    let access = access.to(metrics.iter().map(|metric| metric.collection).chain(split.collections()))?;
+    let access =
+        access.to_collections(metrics.iter().map(|metric| metric.collection).chain(split.collections()))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
     params::at_most(range, MAX_DAYS)?;
-    let question = correlate::Question { metrics, range, lags, split };
+    let question = correlate::CorrelationQuery { metrics, range, lags, split };
     let known = correlations(&state.store, &person, question).await?;
-    long::json(known.room(), move || known.answer()).await
+    blocking::json(known.room(), move || known.answer()).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -129,15 +130,16 @@ async fn get_effects(
     let tag = self::tag("tag", &tag)?;
     let metric = params::metrics("metric", &query.metric, 1, 1)?;
     let lag = params::number("lag", query.lag.as_deref(), 0, 30)?;
-    let access = access.to(std::iter::once(metric[0].collection).chain(Theme::Tags.collections()))?;
+    let access =
+        access.to_collections(std::iter::once(metric[0].collection).chain(Theme::Tags.collections()))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
     params::at_most(range, MAX_DAYS)?;
     let lag = lag.and_then(|lag| i64::try_from(lag).ok());
-    let question = effect::Question { tag, metric: metric[0], range, lag };
+    let question = effect::EffectQuery { tag, metric: metric[0], range, lag };
     let known = effect(&state.store, &person, question).await?;
-    long::json(effect::ROOM, move || known.answer()).await
+    blocking::json(effect::ROOM, move || known.answer()).await
 }
 
 fn tag(parameter: &'static str, name: &str) -> Result<String, Error> {
@@ -181,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lags_are_one_number_or_two() {
+    fn lag_is_one_number_or_a_range() {
         let check =
             |text, expected: Option<(i16, i16)>| assert_eq!(lags(Some(text)).ok(), expected, "{text}");
         check("-7..7", Some((-7, 7)));

@@ -101,7 +101,7 @@ impl CollectionState {
             last_success_at: state.and_then(|state| state.last_success_at),
             failure: failure.map(Cause::word),
             advice: failure.map(Cause::advice),
-            absence: absence.map(Reason::word),
+            absence: absence.map(Reason::name),
         }
     }
 }
@@ -123,7 +123,7 @@ async fn get_dashboard(
     let mine = state.store.latest_of(person.id).await?;
     let states = state.store.sync_states(person.id).await?;
     let ring = state.store.ring(person.id).await?;
-    let absences = store::absences(&person, &states, &mine, ring.as_ref(), (state.now)());
+    let absences = store::absence_reasons(&person, &states, &mine, ring.as_ref(), (state.now)());
     let collection = |collection| {
         let read = states.iter().find(|state| state.collection == collection);
         let absence = absences.iter().find(|(absent, _)| *absent == collection);

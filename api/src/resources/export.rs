@@ -21,23 +21,23 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::access::PartialAccess;
 use crate::closest::closest;
 use crate::cursor::DayText;
-use crate::edges::{Client, Seat, Seats, Wait};
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
+use crate::guards::{Client, Seat, Seats, Wait};
 use crate::params;
 use crate::state::State;
 
 /// Exports sent at a time: each reads the database for as long as its reader takes.
-const AT_A_TIME: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 
 /// How long a reader may leave a piece lying and keep its seat when others want one.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Pieces made ahead of a slow reader.
-const AHEAD: usize = 2;
+const PREFETCHED_CHUNKS: usize = 2;
 
 /// How long a reader may leave a piece lying before it counts as gone.
-const PATIENCE: Duration = Duration::from_mins(1);
+const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(export_rows))
@@ -45,7 +45,7 @@ pub(super) fn router() -> OpenApiRouter<State> {
 
 /// Seats of the exports of one process.
 pub(crate) fn seats() -> Seats {
-    Seats::new(AT_A_TIME, GRACE)
+    Seats::new(MAX_CONCURRENT, GRACE)
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -143,10 +143,10 @@ async fn export_rows(
     };
     // Which kinds of data it is about does not depend on the day.
     let asked = words.table(Day::LAST.plus(-1)).map_err(refusal)?;
-    let access = access.to(asked.collections())?;
+    let access = access.to_collections(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let table = words.table(state.today(&person)?).map_err(refusal)?;
-    let seat = state.edges.exports().take(client).ok_or(Error::Busy)?;
+    let seat = state.guards.exports().take(client).ok_or(Error::Busy)?;
     let headers = [
         (header::CONTENT_TYPE, table.format().media_type().to_owned()),
         (
@@ -154,7 +154,7 @@ async fn export_rows(
             format!("attachment; filename=\"{}\"", table.file_name(person.name.as_str())),
         ),
     ];
-    let (out, pieces) = mpsc::channel(AHEAD);
+    let (out, pieces) = mpsc::channel(PREFETCHED_CHUNKS);
     let now = (state.now)();
     tokio::spawn(async move {
         let revoked = seat.revoked();
@@ -192,8 +192,8 @@ struct Pipe {
     seat: Seat,
 }
 
-impl export::Out for Pipe {
-    async fn put(&mut self, piece: Bytes) -> Result<(), export::Error> {
+impl export::Output for Pipe {
+    async fn write(&mut self, piece: Bytes) -> Result<(), export::Error> {
         let gone = || export::Error::Write(io::ErrorKind::BrokenPipe.into());
         let piece = match self.out.try_send(Ok(piece)) {
             Ok(()) => return Ok(()),
@@ -201,7 +201,7 @@ impl export::Out for Pipe {
             Err(TrySendError::Closed(_)) => return Err(gone()),
         };
         self.seat.wait(Wait::Reader);
-        let sent = self.out.send_timeout(piece, PATIENCE).await;
+        let sent = self.out.send_timeout(piece, SEND_TIMEOUT).await;
         self.seat.resume(Wait::Reader);
         sent.map_err(|_| gone())
     }

@@ -3,7 +3,7 @@
 mod request;
 mod watch;
 
-use ::jobs::Holds;
+use ::jobs::ResultScope;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as With};
@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Accepted, Withdrawn};
+use store::{Cancel, Enqueued};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -28,10 +28,10 @@ use self::request::JobRequest;
 pub(crate) const PATH: &str = "/api/v1/jobs";
 
 /// How a client names a request, so that asking again is not asking for more.
-const KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Longest name of a request.
-const MAX_KEY: usize = 255;
+const MAX_IDEMPOTENCY_KEY: usize = 255;
 
 /// A report is a page of its own: its styles are within it, and nothing else is.
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
@@ -227,29 +227,29 @@ async fn create_job(
     if !kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json")) {
         return Err(Error::MediaType);
     }
-    let key = headers.get(KEY).map(key).transpose()?;
+    let key = headers.get(IDEMPOTENCY_KEY).map(key).transpose()?;
     let (person, work) = request::read(&body)?;
     let person = params::person(&state.store, &access, person.as_deref()).await?;
-    access.may_take(&work.holds(state.today(&person)?).map_err(request::refusal)?)?;
+    access.may_read_result(&work.result_scope(state.today(&person)?).map_err(request::refusal)?)?;
     if work.kind() != jobs::Kind::Backfill && state.jobs.results.is_none() {
         return Err(Error::NoResults);
     }
     let now = (state.now)();
-    match state.jobs.ask(&work, person.id, access.asker(), key, now).await? {
-        Accepted::New(job) | Accepted::Same(job) => {
+    match state.jobs.enqueue(&work, person.id, access.principal_key(), key, now).await? {
+        Enqueued::New(job) | Enqueued::Same(job) => {
             let location = format!("{PATH}/{}", job.id);
             Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(Job::from(job))).into_response())
         }
-        Accepted::KeyTaken => Err(Error::KeyTaken),
-        Accepted::Full => Err(Error::ManyJobs),
+        Enqueued::KeyTaken => Err(Error::KeyTaken),
+        Enqueued::Full => Err(Error::ManyJobs),
     }
 }
 
 fn key(value: &HeaderValue) -> Result<String, Error> {
-    let text = value.to_str().ok().filter(|text| (1..=MAX_KEY).contains(&text.len()));
+    let text = value.to_str().ok().filter(|text| (1..=MAX_IDEMPOTENCY_KEY).contains(&text.len()));
     text.map(str::to_owned).ok_or_else(|| Error::Parameter {
         parameter: "Idempotency-Key",
-        reason: format!("write 1 to {MAX_KEY} visible characters"),
+        reason: format!("write 1 to {MAX_IDEMPOTENCY_KEY} visible characters"),
     })
 }
 
@@ -285,11 +285,11 @@ async fn delete_job(
     access: Access,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    access.may_take(&Holds::of(&visible(&state, &access, &id).await?))?;
-    match state.jobs.withdraw(&id, (state.now)()).await? {
-        Withdrawn::Gone(_) => Ok(StatusCode::NO_CONTENT.into_response()),
-        Withdrawn::Told(job) => Ok((StatusCode::ACCEPTED, Json(Job::from(*job))).into_response()),
-        Withdrawn::Unknown => Err(Error::UnknownJob(shown(&id))),
+    access.may_read_result(&ResultScope::of(&visible(&state, &access, &id).await?))?;
+    match state.jobs.cancel(&id, (state.now)()).await? {
+        Cancel::Deleted(_) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Cancel::Requested(job) => Ok((StatusCode::ACCEPTED, Json(Job::from(*job))).into_response()),
+        Cancel::Unknown => Err(Error::UnknownJob(shown(&id))),
     }
 }
 
@@ -312,7 +312,7 @@ async fn read_job_result(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let job = visible(&state, &access, &id).await?;
-    access.may_take(&Holds::of(&job))?;
+    access.may_read_result(&ResultScope::of(&job))?;
     let result = job.result.ok_or(Error::NoResult(job.state.name()))?;
     let results = state.jobs.results.as_ref().ok_or(Error::NoResults)?;
     let pieces = results.read(&result.object).await.map_err(Error::Result)?;

@@ -14,7 +14,7 @@ use crate::cursor::{self, DayText};
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
-use crate::resources::walk::Walk;
+use crate::resources::day_scan::DayScan;
 use crate::state::State;
 
 /// Days a question may span.
@@ -140,7 +140,7 @@ async fn answer(
     keys: &[&'static str],
 ) -> Result<Json<PointPage>, Error> {
     let metrics: Vec<&'static Metric> = keys.iter().filter_map(|key| Metric::by_key(key)).collect();
-    let access = access.to(metrics.iter().map(|metric| metric.collection))?;
+    let access = access.to_collections(metrics.iter().map(|metric| metric.collection))?;
     let after = cursor::read_point(query.after.as_deref())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let from = params::day("from", query.from.as_deref())?;
@@ -151,7 +151,7 @@ async fn answer(
     let limit = params::limit(query.limit.as_deref(), DEFAULT_LIMIT, MAX_LIMIT)?;
     let mut found: Vec<(Place, f64)> = Vec::new();
     let from = after.map_or(range.first(), |(day, ..)| day);
-    let mut walk = Walk::new(range, from, 1, DAYS_AT_ONCE);
+    let mut walk = DayScan::new(range, from, 1, DAYS_AT_ONCE);
     while let Some(days) = walk.next(found.len(), limit + 1) {
         let mut here = Vec::new();
         for stored in state.store.series_of(person.id, &metrics, days).await? {
@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_names_points() {
+    fn every_points_path_names_metrics_with_points() {
         for key in KEYS {
             assert!(Metric::by_key(key).is_some_and(Metric::is_series), "{key}");
         }

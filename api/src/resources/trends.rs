@@ -8,15 +8,15 @@ use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::PartialAccess;
+use crate::blocking;
 use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::{ByKey, Query};
-use crate::long;
 use crate::params;
 use crate::state::State;
 use crate::trends::aggregate::Aggregate;
 use crate::trends::bucket::Bucket;
-use crate::trends::{Compare, Gaps, Question, Table, Trend, Windows, table, trend};
+use crate::trends::{Compare, Gaps, Table, Trend, TrendQuery, Windows, table, trend};
 
 /// Days answered when the question names none.
 const DEFAULT_DAYS: i64 = 90;
@@ -94,12 +94,12 @@ struct Params {
 }
 
 impl Params {
-    fn question(&self, today: Day) -> Result<Question, Error> {
+    fn question(&self, today: Day) -> Result<TrendQuery, Error> {
         let range = range(self.from.as_deref(), self.to.as_deref(), self.period.as_deref(), today)?;
         let days = |parameter, text: &Option<String>, least, most| {
             params::number(parameter, text.as_deref(), least, most)
         };
-        Ok(Question {
+        Ok(TrendQuery {
             bucket: self.bucket,
             aggregate: aggregate(self.aggregate.as_deref())?,
             gaps: self.gaps,
@@ -114,7 +114,7 @@ impl Params {
             slope: self.slope,
             compare: self.compare.as_deref().map(compare).transpose()?.unwrap_or_default(),
             max_points: days("max_points", &self.max_points, 3, 15_000)?,
-            ..Question::about(range)
+            ..TrendQuery::about(range)
         })
     }
 }
@@ -135,11 +135,11 @@ async fn get_trends(
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
-    let access = access.to([metric.collection])?;
+    let access = access.to_collections([metric.collection])?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let question = query.question(state.today(&person)?)?;
     let known = trend(&state.store, &person, metric, question, (state.now)()).await?;
-    long::json(known.room(), move || known.answer()).await
+    blocking::json(known.room(), move || known.answer()).await
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -187,13 +187,13 @@ async fn get_trends_table(
     Query(query): Query<TableParams>,
 ) -> Result<Response, Error> {
     let metrics = params::metrics("metrics", &query.metrics, 1, MAX_METRICS)?;
-    let access = access.to(metrics.iter().map(|metric| metric.collection))?;
+    let access = access.to_collections(metrics.iter().map(|metric| metric.collection))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
     let how = (query.bucket, aggregate(query.aggregate.as_deref())?, query.gaps);
     let known = table(&state.store, &person, &metrics, range, how, (state.now)()).await?;
-    long::json(known.room(), move || known.answer()).await
+    blocking::json(known.room(), move || known.answer()).await
 }
 
 /// The days asked for, by dates or by a period that ends with the last.

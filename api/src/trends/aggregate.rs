@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_written() {
+    fn aggregate_names_round_trip() {
         for text in ["mean", "sum", "min", "max", "median", "count", "deviation", "p5", "p95", "p1", "p99"] {
             assert_eq!(text.parse::<Aggregate>().map(|aggregate| aggregate.to_string()), Ok(text.to_owned()));
         }
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn values_become_one() {
+    fn aggregates_reduce_values_to_one() {
         let check = |aggregate: &str, values: &[f64], expected| {
             assert_eq!(
                 aggregate.parse::<Aggregate>().unwrap().of(values),

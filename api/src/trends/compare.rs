@@ -6,8 +6,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::bucket::Bucket;
-use super::question::Question;
-use super::readings::Readings;
+use super::query::TrendQuery;
+use super::readings::DailyReadings;
 
 /// What a range is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Compare {
     }
 
     /// The comparisons this asks for.
-    pub(super) fn answer(self, question: &Question, readings: &Readings) -> Vec<Comparison> {
+    pub(super) fn answer(self, question: &TrendQuery, readings: &DailyReadings) -> Vec<Comparison> {
         let range = question.range;
         let of = |days: DayRange| question.aggregate.of(&readings.values(days));
         match self {
@@ -100,7 +100,7 @@ impl Compare {
 
 fn comparison(
     kind: &'static str,
-    readings: &Readings,
+    readings: &DailyReadings,
     (days, value): (DayRange, Option<f64>),
     (against, against_value): (DayRange, Option<f64>),
     note: Option<&'static str>,
@@ -144,7 +144,7 @@ fn year_before(range: DayRange) -> Option<(DayRange, Option<&'static str>)> {
 }
 
 /// The comparisons of the Oura app's Trends view, as its help describes them. All of them are means.
-fn oura(bucket: Bucket, range: DayRange, readings: &Readings) -> Vec<Comparison> {
+fn oura(bucket: Bucket, range: DayRange, readings: &DailyReadings) -> Vec<Comparison> {
     let mean = |days: DayRange| statistics::mean(&readings.values(days));
     let newest = bucket.cut(range).last().unwrap_or(range);
     let before = newest.first().plus(-1);
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn the_day_most_years_lack_is_said() {
+    fn leap_day_comparison_is_reported() {
         let check = |asked, expected, says: Option<&str>| {
             let (before, note) = year_before(asked).unwrap();
             assert_eq!(before, expected);

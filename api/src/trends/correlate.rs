@@ -8,18 +8,18 @@ use utoipa::ToSchema;
 
 use super::aggregate::Aggregate;
 use super::events;
-use super::question::is_number;
-use super::readings::{self, Readings};
+use super::query::is_number;
+use super::readings::{self, DailyReadings};
 use crate::error::Error;
 
 /// Fewer days say nothing.
-pub(crate) const ENOUGH: usize = 10;
+pub(crate) const MIN_DAYS: usize = 10;
 
 /// Pairs times lags times groups of one answer.
 const MAX_ROWS: usize = 1000;
 
 /// From this share of its days on, a row's worth in independent days is too small to leave unsaid.
-const RESEMBLING: f64 = 0.8;
+const AUTOCORRELATION_NOTICE: f64 = 0.8;
 
 /// Which days are looked at apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Split {
 
 /// A question about metrics that may go together.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct CorrelationQuery {
     /// Two or more.
     pub(crate) metrics: Vec<&'static Metric>,
     /// The days of the first metric of each pair.
@@ -71,12 +71,12 @@ pub(crate) struct Correlations {
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
     to: Day,
     /// One row per pair, lag and group.
-    rows: Vec<Together>,
+    rows: Vec<PairCorrelation>,
 }
 
 /// How two metrics go together at one lag, on the days of one group.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct Together {
+pub(crate) struct PairCorrelation {
     /// The first metric, on a day.
     #[schema(example = "activity_steps")]
     a: &'static str,
@@ -125,18 +125,22 @@ pub(crate) struct Together {
 type Group = (&'static str, Vec<bool>);
 
 /// What is read to answer the question; the answer is arithmetic, of a thousand rows over ten years for a second.
-pub(crate) struct Known {
+pub(crate) struct Loaded {
     person: String,
-    question: Question,
+    question: CorrelationQuery,
     groups: Vec<Group>,
-    readings: Vec<Readings>,
+    readings: Vec<DailyReadings>,
     /// Rows of the answer.
     many: usize,
 }
 
 /// Reads what answers the question.
-pub(crate) async fn correlations(store: &Store, person: &Person, question: Question) -> Result<Known, Error> {
-    let Question { metrics, range, lags: (first, last), .. } = &question;
+pub(crate) async fn correlations(
+    store: &Store,
+    person: &Person,
+    question: CorrelationQuery,
+) -> Result<Loaded, Error> {
+    let CorrelationQuery { metrics, range, lags: (first, last), .. } = &question;
     metrics.iter().try_for_each(|metric| is_number("metrics", metric))?;
     let groups = groups(store, person, &question).await?;
     let pairs = metrics.len() * metrics.len().saturating_sub(1) / 2;
@@ -150,10 +154,10 @@ pub(crate) async fn correlations(store: &Store, person: &Person, question: Quest
     let margin = i64::from(first.unsigned_abs().max(last.unsigned_abs()));
     let around = range.padded(margin);
     let readings = readings::read(store, person, metrics, around, &[], Aggregate::Mean).await?;
-    Ok(Known { person: person.name.to_string(), question, groups, readings, many })
+    Ok(Loaded { person: person.name.to_string(), question, groups, readings, many })
 }
 
-impl Known {
+impl Loaded {
     /// About how many bytes the answer takes.
     pub(crate) fn room(&self) -> usize {
         const ROW: usize = 400;
@@ -163,7 +167,7 @@ impl Known {
     /// The answer.
     pub(crate) fn answer(&self) -> Correlations {
         let Self { person, question, groups, readings, many } = self;
-        let Question { range, lags: (first, last), .. } = question;
+        let CorrelationQuery { range, lags: (first, last), .. } = question;
         let mut rows = Vec::with_capacity(*many);
         for (at, a) in readings.iter().enumerate() {
             for b in &readings[at + 1..] {
@@ -171,7 +175,7 @@ impl Known {
                     let later = statistics::shifted(&b.daily, isize::from(lag));
                     let left = (a.metric, a.within(*range));
                     let right = (b.metric, &later[b.slots(*range)]);
-                    rows.extend(groups.iter().map(|group| together(left, right, lag, group)));
+                    rows.extend(groups.iter().map(|group| correlate_pair(left, right, lag, group)));
                 }
             }
         }
@@ -179,12 +183,12 @@ impl Known {
     }
 }
 
-fn together(
+fn correlate_pair(
     (a, left): (&'static Metric, &[Option<f64>]),
     (b, right): (&'static Metric, &[Option<f64>]),
     lag: i16,
     (group, belongs): &Group,
-) -> Together {
+) -> PairCorrelation {
     let slots = left.iter().zip(right).zip(belongs);
     let both: Vec<Option<(f64, f64)>> =
         slots.map(|((l, r), belongs)| Some(((*l)?, (*r)?)).filter(|_| *belongs)).collect();
@@ -194,17 +198,17 @@ fn together(
     let resemblance = |of| statistics::autocorrelation(&side(of));
     let n_effective =
         statistics::effective_count(pairs.len(), resemblance(|pair| pair.0), resemblance(|pair| pair.1));
-    let too_few = pairs.len() < ENOUGH;
+    let too_few = pairs.len() < MIN_DAYS;
     let pearson = (!too_few).then(|| statistics::pearson(&pairs, n_effective)).flatten();
     let spearman = (!too_few).then(|| statistics::spearman(&pairs, n_effective)).flatten();
-    Together {
+    PairCorrelation {
         a: a.key,
         b: b.key,
         lag,
         group,
         n: pairs.len(),
         n_effective,
-        autocorrelated: n_effective < RESEMBLING * statistics::count(pairs.len()),
+        autocorrelated: n_effective < AUTOCORRELATION_NOTICE * statistics::count(pairs.len()),
         too_few,
         pearson: pearson.map(|found| found.coefficient),
         pearson_low: pearson.and_then(|found| found.low),
@@ -215,7 +219,7 @@ fn together(
     }
 }
 
-async fn groups(store: &Store, person: &Person, question: &Question) -> Result<Vec<Group>, Error> {
+async fn groups(store: &Store, person: &Person, question: &CorrelationQuery) -> Result<Vec<Group>, Error> {
     let range = question.range;
     let days = |belongs: &dyn Fn(Day) -> bool| -> Vec<bool> { range.days().map(belongs).collect() };
     let halves = |names: [&'static str; 2], with: &dyn Fn(Day) -> bool| {

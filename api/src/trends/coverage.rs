@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::reason::{Traces, missing};
+use domain::reason::{DayEvidence, missing_day_reason};
 use domain::{Collection, DayRange};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::{Person, Store};
 use utoipa::ToSchema;
 
-use super::readings::Readings;
+use super::readings::DailyReadings;
 use crate::error::Error;
 
 /// Days with a value, and why the others have none.
@@ -28,7 +28,7 @@ pub(crate) struct Coverage {
 
 /// Why days without a value have none, for some collections.
 pub(crate) struct Reasons {
-    traces: Vec<Traces>,
+    traces: Vec<DayEvidence>,
 }
 
 impl Reasons {
@@ -36,19 +36,19 @@ impl Reasons {
     pub(crate) async fn read(
         store: &Store,
         person: &Person,
-        readings: &[Readings],
+        readings: &[DailyReadings],
         asked: DayRange,
         now: Timestamp,
     ) -> Result<Self, Error> {
-        let gaps = |readings: &&Readings| readings.within(asked).iter().any(Option::is_none);
+        let gaps = |readings: &&DailyReadings| readings.within(asked).iter().any(Option::is_none);
         let collections: BTreeSet<Collection> =
             readings.iter().filter(gaps).map(|readings| readings.metric.collection).collect();
         let collections: Vec<Collection> = collections.into_iter().collect();
-        Ok(Self { traces: store.traces(person, &collections, asked, now).await? })
+        Ok(Self { traces: store.day_evidence(person, &collections, asked, now).await? })
     }
 
     /// The reasons for the gaps of these readings.
-    pub(crate) fn of<'a>(&'a self, readings: &'a Readings) -> Explained<'a> {
+    pub(crate) fn of<'a>(&'a self, readings: &'a DailyReadings) -> Explained<'a> {
         let traces = self.traces.iter().find(|traces| traces.collection == readings.metric.collection);
         Explained { readings, traces }
     }
@@ -56,9 +56,9 @@ impl Reasons {
 
 /// Readings beside the reasons for their gaps.
 pub(crate) struct Explained<'a> {
-    readings: &'a Readings,
+    readings: &'a DailyReadings,
     /// `None` where there is no gap.
-    traces: Option<&'a Traces>,
+    traces: Option<&'a DayEvidence>,
 }
 
 impl Explained<'_> {
@@ -69,7 +69,8 @@ impl Explained<'_> {
         let mut coverage = Coverage { days: slots.len(), days_with_value, missing: BTreeMap::new() };
         if let Some(traces) = self.traces.filter(|_| days_with_value < slots.len()) {
             for (day, _) in days.days().zip(slots).filter(|(_, value)| value.is_none()) {
-                *coverage.missing.entry(missing(traces, Some(metric), day).word()).or_default() += 1;
+                *coverage.missing.entry(missing_day_reason(traces, Some(metric), day).name()).or_default() +=
+                    1;
             }
         }
         coverage

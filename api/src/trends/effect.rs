@@ -6,8 +6,8 @@ use store::{Person, Store};
 use utoipa::ToSchema;
 
 use super::aggregate::Aggregate;
-use super::correlate::ENOUGH;
-use super::question::is_number;
+use super::correlate::MIN_DAYS;
+use super::query::is_number;
 use super::{events, readings};
 use crate::error::Error;
 
@@ -15,14 +15,14 @@ use crate::error::Error;
 const MAX_SHIFTS: usize = 1000;
 
 /// From this share of shifts on, the same difference comes about by moving the tags anywhere.
-const RARE: f64 = 0.05;
+const SIGNIFICANCE: f64 = 0.05;
 
 /// About how many bytes an answer takes.
 pub(crate) const ROOM: usize = 1024;
 
 /// A question about a tag.
 #[derive(Clone, Debug)]
-pub(crate) struct Question {
+pub(crate) struct EffectQuery {
     /// Oura's code or the wearer's own name.
     pub(crate) tag: String,
     /// Which number is looked at.
@@ -106,9 +106,9 @@ pub(crate) enum Verdict {
 }
 
 /// What is read to answer the question; the answer is arithmetic.
-pub(crate) struct Known {
+pub(crate) struct Loaded {
     person: String,
-    question: Question,
+    question: EffectQuery,
     lag: i64,
     /// The number of each day that is looked at.
     row: Vec<Option<f64>>,
@@ -117,27 +117,27 @@ pub(crate) struct Known {
 }
 
 /// Reads what answers the question.
-pub(crate) async fn effect(store: &Store, person: &Person, question: Question) -> Result<Known, Error> {
-    let Question { tag, metric, range, .. } = &question;
+pub(crate) async fn effect(store: &Store, person: &Person, question: EffectQuery) -> Result<Loaded, Error> {
+    let EffectQuery { tag, metric, range, .. } = &question;
     is_number("metric", metric)?;
     let lag = question.lag.unwrap_or_else(|| i64::from(metric.collection.is_of_the_night()));
     let tagged = events::tagged(store, person, tag, *range).await?;
     let marked: Vec<bool> = range.days().map(|day| tagged.contains(&day)).collect();
     let later = DayRange::new(range.first().plus(lag), range.last().plus(lag)).unwrap_or(*range);
     let row = readings::read_one(store, person, metric, later, &[], Aggregate::Mean).await?.daily;
-    Ok(Known { person: person.name.to_string(), question, lag, row, marked })
+    Ok(Loaded { person: person.name.to_string(), question, lag, row, marked })
 }
 
-impl Known {
+impl Loaded {
     /// The answer.
     pub(crate) fn answer(self) -> Effect {
-        let Self { person, question: Question { tag, metric, range, .. }, lag, row, marked } = self;
+        let Self { person, question: EffectQuery { tag, metric, range, .. }, lag, row, marked } = self;
         let group = |with: bool| -> Vec<f64> {
             let slots = row.iter().zip(&marked).filter(|(_, mark)| **mark == with);
             slots.filter_map(|(value, _)| *value).collect()
         };
         let (with, without) = (group(true), group(false));
-        let enough = with.len().min(without.len()) >= ENOUGH;
+        let enough = with.len().min(without.len()) >= MIN_DAYS;
         let found = enough.then(|| statistics::difference(&with, &without)).flatten();
         let shift_p = if enough { statistics::shift_test(&row, &marked, MAX_SHIFTS) } else { None };
         let mean = |group: &[f64]| if enough { statistics::mean(group) } else { None };
@@ -166,8 +166,8 @@ impl Known {
 fn verdict(enough: bool, found: Option<statistics::Difference>, shift_p: Option<f64>) -> Verdict {
     match found {
         _ if !enough => Verdict::TooFew,
-        Some(found) if shift_p.is_some_and(|p| p < RARE) && found.low > 0.0 => Verdict::Higher,
-        Some(found) if shift_p.is_some_and(|p| p < RARE) && found.high < 0.0 => Verdict::Lower,
+        Some(found) if shift_p.is_some_and(|p| p < SIGNIFICANCE) && found.low > 0.0 => Verdict::Higher,
+        Some(found) if shift_p.is_some_and(|p| p < SIGNIFICANCE) && found.high < 0.0 => Verdict::Lower,
         _ => Verdict::Unclear,
     }
 }
@@ -177,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_verdict_needs_both_proofs() {
+    fn effect_verdict_requires_both_tests() {
         let between = |low, high| {
             Some(statistics::Difference { means: f64::midpoint(low, high), low, high, medians: 0.0 })
         };

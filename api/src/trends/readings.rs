@@ -18,7 +18,7 @@ const POINT_DAYS: i64 = 93;
 
 /// One metric over some days.
 #[derive(Clone, Debug)]
-pub(crate) struct Readings {
+pub(crate) struct DailyReadings {
     /// Which number.
     pub(crate) metric: &'static Metric,
     /// The days, slot by slot.
@@ -45,7 +45,7 @@ fn slot(range: DayRange, day: Day) -> Option<usize> {
     usize::try_from(day.since(range.first())).ok().filter(|_| range.contains(day))
 }
 
-impl Readings {
+impl DailyReadings {
     /// Which slots some of the days have; what lies outside the range read has none.
     pub(crate) fn slots(&self, days: DayRange) -> Range<usize> {
         let (first, last) = (days.first().max(self.range.first()), days.last().min(self.range.last()));
@@ -68,7 +68,7 @@ impl Readings {
 
 /// Readings while days come in, in order.
 struct Reader<'a> {
-    readings: Readings,
+    readings: DailyReadings,
     aggregate: Aggregate,
     /// Those that are not summed up yet.
     rest: std::slice::Iter<'a, DayRange>,
@@ -79,7 +79,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(metric: &'static Metric, range: DayRange, buckets: &'a [DayRange], aggregate: Aggregate) -> Self {
         let daily = vec![None; usize::try_from(range.len()).unwrap_or_default()];
-        let readings = Readings { metric, range, daily, buckets: Vec::with_capacity(buckets.len()) };
+        let readings = DailyReadings { metric, range, daily, buckets: Vec::with_capacity(buckets.len()) };
         Self { readings, aggregate, rest: buckets.iter(), open: Vec::new() }
     }
 
@@ -105,7 +105,7 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn end(mut self) -> Readings {
+    fn end(mut self) -> DailyReadings {
         while self.close() {}
         self.readings
     }
@@ -119,7 +119,7 @@ pub(crate) async fn read_one(
     range: DayRange,
     buckets: &[DayRange],
     aggregate: Aggregate,
-) -> Result<Readings, Error> {
+) -> Result<DailyReadings, Error> {
     let mut read = read(store, person, &[metric], range, buckets, aggregate).await?;
     Ok(read.pop().expect("BUG: one metric has one column"))
 }
@@ -132,7 +132,7 @@ pub(crate) async fn read(
     range: DayRange,
     buckets: &[DayRange],
     aggregate: Aggregate,
-) -> Result<Vec<Readings>, Error> {
+) -> Result<Vec<DailyReadings>, Error> {
     let numbers: Vec<&'static Metric> =
         metrics.iter().copied().filter(|metric| !metric.is_series()).collect();
     let mut columns = store.daily_of(person.id, &numbers, range).await?.into_iter();
@@ -159,7 +159,7 @@ async fn read_points(
     calendar: &Calendar,
     reader: &mut Reader<'_>,
 ) -> Result<(), Error> {
-    let Readings { metric, range, .. } = reader.readings;
+    let DailyReadings { metric, range, .. } = reader.readings;
     let Some(extent) = store.series_extent(person.id, metric).await? else { return Ok(()) };
     let mut points = Points::new(metric, calendar);
     let around = range.padded(points.margin());

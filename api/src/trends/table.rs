@@ -10,11 +10,11 @@ use store::{Person, Store};
 use utoipa::ToSchema;
 
 use super::aggregate::Aggregate;
-use super::answer::filled;
 use super::bucket::Bucket;
 use super::coverage::{Coverage, Reasons};
-use super::question::{Gaps, check_gaps, is_number, rows};
-use super::readings::{self, Readings};
+use super::query::{Gaps, check_gaps, is_number, rows};
+use super::readings::{self, DailyReadings};
+use super::response::filled;
 use crate::error::Error;
 
 /// Several metrics over the same days.
@@ -92,12 +92,12 @@ pub(crate) enum Cell {
 }
 
 /// What is read to answer a question about several metrics; the answer is arithmetic.
-pub(crate) struct Known {
+pub(crate) struct Loaded {
     person: String,
     range: DayRange,
     how: (Bucket, Aggregate, Gaps),
     buckets: Vec<DayRange>,
-    all: Vec<Readings>,
+    all: Vec<DailyReadings>,
     reasons: Reasons,
 }
 
@@ -109,17 +109,17 @@ pub(crate) async fn table(
     range: DayRange,
     how: (Bucket, Aggregate, Gaps),
     now: Timestamp,
-) -> Result<Known, Error> {
+) -> Result<Loaded, Error> {
     let (bucket, aggregate, gaps) = how;
     metrics.iter().try_for_each(|metric| is_number("metrics", metric))?;
     check_gaps(gaps, aggregate)?;
     let buckets = rows(bucket, range, metrics.len())?;
     let all = readings::read(store, person, metrics, range, &buckets, aggregate).await?;
     let reasons = Reasons::read(store, person, &all, range, now).await?;
-    Ok(Known { person: person.name.to_string(), range, how, buckets, all, reasons })
+    Ok(Loaded { person: person.name.to_string(), range, how, buckets, all, reasons })
 }
 
-impl Known {
+impl Loaded {
     /// About how many bytes the answer takes.
     pub(crate) fn room(&self) -> usize {
         const DAYS: usize = 48;
@@ -151,7 +151,7 @@ impl Known {
         if *gaps == Gaps::Skip {
             rows.retain(|row| row.cells.cells.iter().any(|cell| *cell != Cell::Number(None)));
         }
-        let column = |readings: &Readings| Column {
+        let column = |readings: &DailyReadings| Column {
             metric: readings.metric.key,
             unit: readings.metric.unit.name(),
             coverage: reasons.of(readings).coverage(*range),

@@ -182,7 +182,7 @@ fn expected(asker: &Asker, opens: Opens, of_me: bool) -> Option<u16> {
 }
 
 #[tokio::test]
-async fn every_route_admits_whom_it_should_and_nobody_else() {
+async fn every_route_admits_exactly_the_expected_credentials() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     let askers = askers(&api).await;
     let (collection, document) = score("2026-03-29", 82);
@@ -244,7 +244,7 @@ fn uri(path: &str, operation: &Value, of_me: bool) -> String {
 }
 
 #[tokio::test]
-async fn every_metric_is_opened_by_the_scope_of_its_theme_and_no_other() {
+async fn metric_is_readable_only_with_the_scope_of_its_theme() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     api.person("me").await;
     let mut tokens = Vec::new();

@@ -100,7 +100,7 @@ const TABLE: &[(&str, u16, &str)] = &[
 ];
 
 #[tokio::test]
-async fn a_refusal_says_what_came_and_what_to_write() {
+async fn bad_parameter_error_names_value_and_expectation() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     for (uri, status, says) in TABLE {
         let answer = api.ask(Method::GET, uri).await;
@@ -110,7 +110,7 @@ async fn a_refusal_says_what_came_and_what_to_write() {
 }
 
 #[tokio::test]
-async fn what_came_is_cut_before_it_is_repeated() {
+async fn bad_parameter_value_is_truncated_in_the_error() {
     let api = TestApi::with(Vec::new()).await;
     let long = "9".repeat(1500);
     for uri in [
@@ -131,7 +131,7 @@ async fn what_came_is_cut_before_it_is_repeated() {
 }
 
 #[tokio::test]
-async fn other_methods_are_refused_with_those_that_are_not() {
+async fn unsupported_method_lists_the_allowed_ones() {
     let api = TestApi::with(Vec::new()).await;
     for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS] {
         let answer = api.ask(method.clone(), "/api/v1/sleep").await;

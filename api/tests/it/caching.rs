@@ -32,7 +32,7 @@ fn lookups(api: &TestApi) -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn the_same_question_is_answered_once_until_something_is_stored() {
+async fn cache_serves_a_repeated_request_until_data_changes() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     let first = ask(&api, TREND, &[]).await;
     let again = ask(&api, TREND, &[]).await;
@@ -47,7 +47,7 @@ async fn the_same_question_is_answered_once_until_something_is_stored() {
 }
 
 #[tokio::test]
-async fn what_is_kept_is_compressed_once() {
+async fn cache_compresses_a_response_once() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     let plain = ask(&api, TREND, &[]).await;
     let gzip = [("accept-encoding", "gzip")];
@@ -85,7 +85,7 @@ fn unpacked(answer: &Answer) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_new_day_is_a_new_question() {
+async fn cache_misses_after_midnight() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     let uri = "/api/v1/trends/sleep_score";
     let sunday = ask(&api, uri, &[]).await.json();
@@ -95,7 +95,7 @@ async fn a_new_day_is_a_new_question() {
 }
 
 #[tokio::test]
-async fn refusals_are_not_kept() {
+async fn cache_does_not_store_errors() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     for _ in 0..2 {
         problem(&ask(&api, "/api/v1/trends/sleep_score?bucket=x", &[]).await, 400, "bucket");
@@ -104,7 +104,7 @@ async fn refusals_are_not_kept() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_what_was_kept_for_another() {
+async fn cache_is_separate_per_principal() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     let me = api.person("me").await.id;
     let other = api.person("other").await.id;
@@ -132,7 +132,7 @@ async fn nobody_is_given_what_was_kept_for_another() {
 }
 
 #[tokio::test]
-async fn what_the_asker_has_is_not_sent_again() {
+async fn etag_match_returns_not_modified() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     for uri in [TREND, "/api/v1/sleep", "/api/v1/metrics", "/api/openapi.json", "/api/docs/"] {
         let full = ask(&api, uri, &[]).await;
@@ -153,7 +153,7 @@ async fn what_the_asker_has_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn large_answers_are_compressed_for_who_can_read_them() {
+async fn large_response_is_compressed_when_accepted() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     let plain = ask(&api, "/api/v1/metrics", &[]).await;
     let small = ask(&api, "/api/v1/metrics", &[("accept-encoding", "gzip")]).await;
@@ -169,7 +169,7 @@ async fn large_answers_are_compressed_for_who_can_read_them() {
 }
 
 #[tokio::test]
-async fn a_stream_is_compressed_to_its_end() {
+async fn stream_is_compressed_to_its_end() {
     let api = TestApi::with(vec![score("2026-03-28", 80)]).await;
     let uri = "/api/v1/export?format=csv&metrics=sleep_score&from=2026-03-01";
     let plain = ask(&api, uri, &[]).await;
@@ -179,7 +179,7 @@ async fn a_stream_is_compressed_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_long_query_is_refused_wherever_it_goes() {
+async fn query_string_over_the_limit_is_refused_on_every_route() {
     let api = TestApi::empty().await;
     for path in ["health", "sleep", "nowhere"] {
         api.problem(&format!("/api/v1/{path}?x={}", "9".repeat(2048)), 414).await;

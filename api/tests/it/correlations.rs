@@ -37,7 +37,7 @@ fn rows(answer: &Value) -> &Vec<Value> {
 }
 
 #[tokio::test]
-async fn what_follows_a_day_later_is_found_at_that_lag() {
+async fn correlation_is_found_at_its_lag() {
     let api = a_score_that_follows_the_steps().await;
     let answer = api.get("/api/v1/correlations?metrics=activity_steps,sleep_score&lag=-3..3").await;
     assert_eq!(rows(&answer).len(), 7);
@@ -53,7 +53,7 @@ async fn what_follows_a_day_later_is_found_at_that_lag() {
 }
 
 #[tokio::test]
-async fn groups_share_the_days_among_them() {
+async fn correlation_groups_partition_the_days() {
     let api = a_score_that_follows_the_steps().await;
     let uri = "/api/v1/correlations?metrics=activity_steps,sleep_score&from=2026-01-01";
     let n = |answer: &Value| rows(answer).iter().map(|row| row["n"].as_u64().unwrap()).sum::<u64>();
@@ -72,7 +72,7 @@ async fn groups_share_the_days_among_them() {
 }
 
 #[tokio::test]
-async fn many_rows_are_refused_before_they_are_computed() {
+async fn correlation_with_too_many_rows_is_refused_before_computing() {
     let api = TestApi::with(Vec::new()).await;
     let metrics = "sleep_score,activity_steps,readiness_score,activity_score,sleep_duration";
     let uri = format!("/api/v1/correlations?metrics={metrics}&lag=-30..30&split=weekday");
@@ -95,7 +95,7 @@ async fn tagged_evenings(effect: i64) -> TestApi {
 }
 
 #[tokio::test]
-async fn the_night_after_a_tag_is_compared_with_other_nights() {
+async fn effect_compares_nights_after_a_tag_with_others() {
     let api = tagged_evenings(20).await;
     let answer = api.get("/api/v1/effects/red%20WINE?metric=sleep_score&from=2026-01-01").await;
     assert_eq!((&answer["lag"], &answer["verdict"]), (&json!(1), &json!("lower")), "{answer}");
@@ -108,7 +108,7 @@ async fn the_night_after_a_tag_is_compared_with_other_nights() {
 }
 
 #[tokio::test]
-async fn nothing_is_made_of_noise_or_of_a_few_days() {
+async fn effect_of_noise_or_few_days_is_inconclusive() {
     let api = tagged_evenings(0).await;
     let uri = "/api/v1/effects/red%20wine?metric=sleep_score";
     assert_eq!(api.get(&format!("{uri}&from=2026-01-01")).await["verdict"], json!("unclear"));
@@ -125,7 +125,7 @@ async fn nothing_is_made_of_noise_or_of_a_few_days() {
 }
 
 #[tokio::test]
-async fn a_tag_stands_until_its_last_day() {
+async fn effect_includes_every_day_of_a_long_tag() {
     let mut documents = vec![tag(first(), first().plus(11))];
     documents.extend((0..40).map(|day| steps(&first().plus(day).to_string(), 1000)));
     let api = TestApi::with(documents).await;

@@ -9,7 +9,7 @@ fn days(page: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_theme_gathers_its_collections_by_day() {
+async fn daily_page_joins_the_collections_of_a_theme() {
     let api = TestApi::with(vec![
         score("2026-03-28", 75),
         score("2026-03-29", 82),
@@ -24,7 +24,7 @@ async fn a_theme_gathers_its_collections_by_day() {
 }
 
 #[tokio::test]
-async fn thirty_days_are_answered_unless_told_otherwise() {
+async fn daily_page_defaults_to_thirty_days() {
     let api =
         TestApi::with(vec![score("2026-02-27", 1), score("2026-02-28", 2), score("2026-03-30", 3)]).await;
     let page = api.get("/api/v1/sleep").await;
@@ -33,7 +33,7 @@ async fn thirty_days_are_answered_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn paging_walks_every_day_exactly_once() {
+async fn daily_paging_visits_every_day_once() {
     let first: Day = "2025-06-01".parse().unwrap();
     let expected: Vec<String> =
         [0, 1, 2, 3, 9, 10, 80, 81, 200, 273, 298].map(|n| first.plus(n).to_string()).to_vec();
@@ -55,7 +55,7 @@ async fn paging_walks_every_day_exactly_once() {
 }
 
 #[tokio::test]
-async fn two_hundred_years_are_a_question_like_any_other() {
+async fn daily_range_of_two_centuries_is_answered() {
     let api = TestApi::with(vec![score("2000-01-01", 70), score("2199-12-31", 71)]).await;
     let page = api.get("/api/v1/sleep?from=2000-01-01&to=2199-12-31&limit=1").await;
     assert_eq!(days(&page), ["2000-01-01"]);

@@ -4,7 +4,7 @@ use crate::documents::{awake, night, score};
 use crate::test_api::{TestApi, now};
 
 #[tokio::test]
-async fn the_newest_of_everything_and_how_far_it_was_read() {
+async fn dashboard_shows_newest_values_and_read_progress() {
     let api = TestApi::with(vec![
         score("2026-03-28", 75),
         score("2026-03-29", 82),
@@ -18,7 +18,7 @@ async fn the_newest_of_everything_and_how_far_it_was_read() {
 }
 
 #[tokio::test]
-async fn today_is_the_day_on_the_persons_own_calendar() {
+async fn dashboard_today_is_the_persons_civil_day() {
     let api = TestApi::empty().await;
     for (name, zone, today) in [
         ("east", "Pacific/Kiritimati", "2026-03-30"),

@@ -58,7 +58,8 @@ pub(crate) fn awake(on: &str, rows: &[(&str, u16)]) -> Filed {
             json!({"timestamp": format!("{on}T{time}Z"), "bpm": bpm, "source": "awake"}).to_string()
         })
         .collect();
-    let (mut documents, rejected) = Document::gather(Collection::HeartRate, rows.iter().map(String::as_str));
+    let (mut documents, rejected) =
+        Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str));
     assert_eq!((documents.len(), rejected.len()), (1, 0));
     (Collection::HeartRate, documents.remove(0))
 }

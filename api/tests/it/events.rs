@@ -18,7 +18,7 @@ fn workout(id: &str, on: &str) -> (Collection, Document) {
 }
 
 #[tokio::test]
-async fn a_document_is_a_row() {
+async fn event_page_has_a_row_per_document() {
     let tag = json!({
         "id": "t", "start_day": "2026-03-27", "start_time": "2026-03-27T21:00:00+01:00", "end_day": null,
         "end_time": null, "tag_type_code": "tag_generic_alcohol", "comment": "two glasses",
@@ -42,7 +42,7 @@ async fn a_document_is_a_row() {
 }
 
 #[tokio::test]
-async fn a_night_says_how_long_each_stage_was() {
+async fn night_has_the_duration_of_each_stage() {
     let night = json!({
         "id": "n", "day": "2026-03-29", "type": "long_sleep", "sleep_algorithm_version": "v2",
         "bedtime_start": "2026-03-28T23:00:00+01:00", "bedtime_end": "2026-03-29T07:00:00+02:00",
@@ -54,7 +54,7 @@ async fn a_night_says_how_long_each_stage_was() {
 }
 
 #[tokio::test]
-async fn paging_walks_every_event_exactly_once() {
+async fn event_paging_visits_every_event_once() {
     let days = ["2026-03-02", "2026-03-02", "2026-03-02", "2026-03-05", "2026-03-28", "2026-03-29"];
     let ids = ["c", "a", "b x&y", "d", "e", "f"];
     let api = TestApi::with(ids.iter().zip(days).map(|(id, on)| workout(id, on)).collect()).await;
@@ -106,7 +106,7 @@ async fn events_of_a_day_come_in_order_of_their_start() {
 }
 
 #[tokio::test]
-async fn the_rings_are_those_of_the_newest_look() {
+async fn rings_are_those_of_the_newest_observation() {
     let api = TestApi::empty().await;
     api.person("me").await;
     assert_eq!(api.get("/api/v1/ring-configuration").await["rings"], json!([]));
@@ -122,7 +122,7 @@ async fn the_rings_are_those_of_the_newest_look() {
 }
 
 #[tokio::test]
-async fn an_event_of_somebody_else_is_never_listed() {
+async fn events_of_another_person_are_not_listed() {
     let api = TestApi::with(vec![workout("w", "2026-03-29")]).await;
     api.store.ensure_person(&"ann".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
     assert_eq!(api.get("/api/v1/workouts?person=ann").await["events"], json!([]));

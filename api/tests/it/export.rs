@@ -15,7 +15,7 @@ use crate::log;
 use crate::test_api::{TestApi, problem};
 
 #[tokio::test]
-async fn rows_come_as_a_file_with_a_name() {
+async fn export_has_a_file_name() {
     let api = TestApi::with(vec![score("2026-03-28", 80), score("2026-03-29", 82)]).await;
     let uri = "/api/v1/export?format=csv&metrics=sleep_score&from=2026-03-01&to=2026-03-29";
     let answer = api.ask(Method::GET, uri).await;
@@ -31,7 +31,7 @@ async fn rows_come_as_a_file_with_a_name() {
 }
 
 #[tokio::test]
-async fn every_format_of_every_kind_is_answered_and_begins_as_it_should() {
+async fn export_of_every_kind_and_format_starts_correctly() {
     let api = TestApi::with(vec![score("2026-03-29", 82), night("2026-03-29", &[Some(50.0)])]).await;
     for what in ["days", "points", "documents"] {
         for (format, begins) in [
@@ -54,7 +54,7 @@ async fn every_format_of_every_kind_is_answered_and_begins_as_it_should() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_written_is_refused_before_anything_is_sent() {
+async fn export_that_cannot_be_written_is_refused_before_the_first_byte() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     for (query, status, words) in [
         ("format=xls", 400, "csv, ndjson, json, parquet, fhir"),
@@ -73,7 +73,7 @@ async fn what_cannot_be_written_is_refused_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn what_fails_on_the_way_is_no_short_file() {
+async fn export_that_fails_midway_is_not_a_complete_file() {
     let api = TestApi::with(Vec::new()).await;
     let workout = |n: usize| {
         let value = json!({"id": format!("w{n:03}"), "day": "2026-03-29", "label": "x".repeat(10_000)});

@@ -58,7 +58,7 @@ fn export() -> Value {
 }
 
 #[tokio::test]
-async fn a_job_is_asked_for_done_and_fetched() {
+async fn job_runs_and_its_result_is_downloaded() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let asked = api.send_json(&token, None, &export()).await;
@@ -89,7 +89,7 @@ async fn a_job_is_asked_for_done_and_fetched() {
 }
 
 #[tokio::test]
-async fn a_report_is_a_page_that_may_not_run_anything() {
+async fn report_result_forbids_scripts() {
     let api = TestApi::with(vec![score("2026-03-20", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let work = json!({"kind": "report", "period": "week", "day": "2026-03-20"});
@@ -105,7 +105,7 @@ async fn a_report_is_a_page_that_may_not_run_anything() {
 }
 
 #[tokio::test]
-async fn the_same_key_is_the_same_job() {
+async fn idempotency_key_returns_the_same_job() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let first = api.send_json(&token, Some("k"), &export()).await;
@@ -121,7 +121,7 @@ async fn the_same_key_is_the_same_job() {
 }
 
 #[tokio::test]
-async fn jobs_are_for_those_who_may_and_about_those_whom_they_see() {
+async fn jobs_require_scope_and_access_to_the_person() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let ann = api.person("ann").await;
     let all = api.token(vec![Scope::Jobs], None).await;
@@ -151,7 +151,7 @@ async fn jobs_are_for_those_who_may_and_about_those_whom_they_see() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_is_refused_at_once() {
+async fn job_with_invalid_parameters_is_refused_when_created() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     for (body, status, words) in [
@@ -180,7 +180,7 @@ async fn what_cannot_be_done_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_watcher_hears_every_state_he_sees_and_the_end() {
+async fn job_watch_receives_every_state_and_the_end() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let id = api.send_json(&token, None, &export()).await.json()["id"].as_str().unwrap().to_owned();
@@ -207,7 +207,7 @@ async fn a_watcher_hears_every_state_he_sees_and_the_end() {
 }
 
 #[tokio::test]
-async fn a_job_that_nobody_works_on_is_gone_when_it_is_deleted() {
+async fn job_without_a_worker_is_deleted_at_once() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let ask = async || {
@@ -236,15 +236,15 @@ async fn a_job_that_nobody_works_on_is_gone_when_it_is_deleted() {
         assert_eq!(told.status, 202);
         assert_eq!((&told.json()["state"], &told.json()["cancelling"]), (&json!("running"), &json!(true)));
     }
-    let ended = store::Ending::Cancelled;
-    assert!(api.store.finish_job(&job, "w", &ended, jobs::KEEP, now()).await.unwrap());
+    let ended = store::JobOutcome::Cancelled;
+    assert!(api.store.finish_job(&job, "w", &ended, jobs::RETENTION, now()).await.unwrap());
     problem(&api.with_token(&token, Method::GET, &format!("{runs}/result")).await, 409, "cancelled");
     assert_eq!(api.with_token(&token, Method::DELETE, &runs).await.status, 204);
     problem(&api.ask(Method::GET, "/api/v1/jobs/unknown").await, 404, "unknown");
 }
 
 #[tokio::test]
-async fn a_token_for_some_kinds_of_data_gets_no_others_by_way_of_jobs() {
+async fn job_result_requires_the_scopes_of_its_data() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let wide = api.token(vec![Scope::Jobs, Scope::Rest], None).await;
     let sleep = api.token(vec![Scope::Jobs, "read:sleep".parse().unwrap()], None).await;
@@ -274,7 +274,7 @@ async fn a_token_for_some_kinds_of_data_gets_no_others_by_way_of_jobs() {
 }
 
 #[tokio::test]
-async fn who_is_called_as_somebody_was_is_somebody_else() {
+async fn job_of_a_removed_account_is_not_visible_to_its_namesake() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     login::account(&api, 7, "ann", None).await;
     let token = login::log_in(&api, "ann").await;
@@ -288,7 +288,7 @@ async fn who_is_called_as_somebody_was_is_somebody_else() {
 }
 
 #[tokio::test]
-async fn a_watch_ends_so_that_rights_are_shown_again() {
+async fn job_watch_ends_after_its_maximum_duration() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let id = api.send_json(&token, None, &export()).await.json()["id"].as_str().unwrap().to_owned();
@@ -308,7 +308,7 @@ async fn a_watch_ends_so_that_rights_are_shown_again() {
 }
 
 #[tokio::test]
-async fn one_who_watches_leaves_places_to_others() {
+async fn job_watch_slots_are_shared_among_principals() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let token = api.token(vec![Scope::Jobs], None).await;
     let id = api.send_json(&token, None, &export()).await.json()["id"].as_str().unwrap().to_owned();

@@ -22,7 +22,7 @@ async fn from(api: &TestApi, peer: &str, headers: &[(&str, &str)], path: &str) -
 const PEOPLE: &str = "/api/v1/people";
 
 async fn limited() -> TestApi {
-    let set = |settings: &mut api::edges::Settings| {
+    let set = |settings: &mut api::guards::Settings| {
         settings.requests_per_second = NonZeroU32::new(1);
         settings.log_ins_per_minute = NonZeroU32::new(2);
         settings.proxies.trusted = vec!["10.0.0.0/8".parse().unwrap()];
@@ -31,7 +31,7 @@ async fn limited() -> TestApi {
 }
 
 #[tokio::test]
-async fn a_forged_address_does_not_move_the_limit() {
+async fn rate_limit_ignores_a_forged_address() {
     let api = limited().await;
     for n in 0..4 {
         let forged = format!("6.6.6.{n}");
@@ -51,7 +51,7 @@ async fn a_forged_address_does_not_move_the_limit() {
 }
 
 #[tokio::test]
-async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own_and_forges_none() {
+async fn rate_limit_behind_a_trusted_proxy_is_per_client() {
     let api = limited().await;
     for n in 0..4 {
         // The proxy appends; what stands left of it is the client's own text.
@@ -65,7 +65,7 @@ async fn behind_a_trusted_proxy_each_client_has_a_limit_of_its_own_and_forges_no
 }
 
 #[tokio::test]
-async fn log_ins_have_a_limit_of_their_own() {
+async fn rate_limit_of_log_ins_is_separate() {
     let api = limited().await;
     for _ in 0..2 {
         problem(&from(&api, "1.2.3.4", &[], "/api/v1/auth/login").await, 400, "no body");
@@ -78,8 +78,8 @@ async fn log_ins_have_a_limit_of_their_own() {
 }
 
 #[tokio::test]
-async fn only_listed_origins_may_read_answers_in_a_browser() {
-    let set = |settings: &mut api::edges::Settings| {
+async fn cors_allows_listed_origins_only() {
+    let set = |settings: &mut api::guards::Settings| {
         settings.origins = vec!["https://grafana.example.org".parse().unwrap()];
     };
     let api = TestApi::edged(set, api::Anonymous::Refused).await;
@@ -106,7 +106,7 @@ async fn only_listed_origins_may_read_answers_in_a_browser() {
 
 #[tokio::test]
 async fn every_operation_that_changes_something_is_refused_to_foreign_pages() {
-    let set = |settings: &mut api::edges::Settings| {
+    let set = |settings: &mut api::guards::Settings| {
         settings.origins = vec!["https://grafana.example.org".parse().unwrap()];
     };
     let api = TestApi::edged(set, api::Anonymous::Allowed).await;
@@ -148,7 +148,7 @@ async fn every_operation_that_changes_something_is_refused_to_foreign_pages() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_gone_is_told_at_once_and_probes_still_look() {
+async fn circuit_breaker_fails_fast_and_lets_probes_through() {
     let api = TestApi::with(Vec::new()).await;
     api.store.close().await;
     let first = api.ask(Method::GET, PEOPLE).await;

@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::http::{Method, Request};
 use serde_json::{Value, json};
-use store::NewAccount;
+use store::NewUserAccount;
 
 use crate::log;
 use crate::test_api::{Answer, TestApi, now, problem};
@@ -12,7 +12,7 @@ pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) async fn account(api: &TestApi, id: i64, name: &str, person: Option<i64>) {
     let password = api::login::password::keep(&PASSWORD.to_owned().into()).unwrap();
-    let new = NewAccount { id, name: name.to_owned(), person, password };
+    let new = NewUserAccount { id, name: name.to_owned(), person, password };
     assert!(api.store.create_account(&new, now()).await.unwrap());
 }
 
@@ -34,7 +34,7 @@ pub(crate) async fn with(api: &TestApi, method: Method, path: &str, token: &str)
 }
 
 #[tokio::test]
-async fn a_log_in_opens_one_persons_numbers_for_a_day() {
+async fn session_grants_access_to_one_person_for_a_day() {
     let api = TestApi::edged(|_| (), api::Anonymous::WithoutTokens).await;
     let me = api.person("me").await.id;
     api.person("other").await;
@@ -56,7 +56,7 @@ async fn a_log_in_opens_one_persons_numbers_for_a_day() {
 }
 
 #[tokio::test]
-async fn a_new_password_a_log_out_and_a_removal_end_every_log_in() {
+async fn sessions_end_with_new_password_log_out_and_removal() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     for (id, how) in [(1, "password"), (2, "log-out"), (3, "removal")] {
         account(&api, id, how, None).await;
@@ -77,7 +77,7 @@ async fn a_new_password_a_log_out_and_a_removal_end_every_log_in() {
 }
 
 #[tokio::test]
-async fn a_wrong_name_and_a_wrong_password_are_told_alike() {
+async fn log_in_with_wrong_name_or_password_gets_the_same_error() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     account(&api, 1, "ann", None).await;
     let wrong = try_to(&api, json!({"name": "ann", "password": "wrong horse battery"})).await;
@@ -92,7 +92,7 @@ async fn a_wrong_name_and_a_wrong_password_are_told_alike() {
 }
 
 #[tokio::test]
-async fn without_an_account_the_door_says_that_it_is_closed() {
+async fn log_in_without_any_account_is_refused() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     let answer = try_to(&api, json!({"name": "ann", "password": PASSWORD})).await;
     let detail = problem(&answer, 403, "closed");
@@ -100,7 +100,7 @@ async fn without_an_account_the_door_says_that_it_is_closed() {
 }
 
 #[tokio::test]
-async fn what_is_no_log_in_is_refused_without_repeating_it() {
+async fn log_in_with_malformed_body_is_refused_without_echo() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
     account(&api, 1, "ann", None).await;
     for body in [
@@ -120,7 +120,7 @@ async fn what_is_no_log_in_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_token_is_no_log_in_to_end() {
+async fn log_out_with_a_token_is_refused() {
     let api = TestApi::empty().await;
     problem(&api.ask(Method::POST, "/api/v1/auth/logout").await, 403, "nobody");
 }

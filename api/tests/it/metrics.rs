@@ -6,7 +6,7 @@ use crate::documents::score;
 use crate::test_api::TestApi;
 
 #[tokio::test]
-async fn the_whole_catalogue_is_answered() {
+async fn metrics_list_is_the_whole_catalogue() {
     let value = TestApi::empty().await.get("/api/v1/metrics").await;
     let ids: Vec<&str> =
         value["metrics"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
@@ -14,7 +14,7 @@ async fn the_whole_catalogue_is_answered() {
 }
 
 #[tokio::test]
-async fn a_person_has_so_much_of_each() {
+async fn metrics_list_has_stored_days_per_person() {
     let api = TestApi::with(vec![score("2026-03-01", 80), score("2026-03-29", 82)]).await;
     let value = api.get("/api/v1/metrics?person=me").await;
     let of = |id: &str| value["metrics"].as_array().unwrap().iter().find(|m| m["id"] == id).unwrap().clone();
@@ -24,7 +24,7 @@ async fn a_person_has_so_much_of_each() {
 }
 
 #[tokio::test]
-async fn each_kind_of_metric_has_its_shape() {
+async fn metrics_list_tells_daily_metrics_from_points() {
     let value = TestApi::empty().await.get("/api/v1/metrics").await;
     let wanted = ["sleep_score", "sleep_contributor_timing", "sleep_algorithm", "sleep_hrv", "sleep_phase"];
     let mut metrics = value["metrics"].as_array().unwrap().clone();

@@ -6,7 +6,7 @@ use crate::documents::{awake, night, score, steps};
 use crate::test_api::{DESCRIPTION, TestApi};
 
 #[test]
-fn the_committed_description_is_current() {
+fn openapi_file_is_current() {
     let committed = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
     let expected = format!("{}\n", api::openapi().to_pretty_json().unwrap());
     assert!(
@@ -16,7 +16,7 @@ fn the_committed_description_is_current() {
 }
 
 #[tokio::test]
-async fn the_served_description_is_the_same() {
+async fn openapi_endpoint_serves_the_committed_file() {
     let answer = TestApi::empty().await.ask(Method::GET, "/api/openapi.json").await;
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.json(), *DESCRIPTION);
@@ -49,7 +49,7 @@ fn operations() -> Vec<(&'static str, &'static Value)> {
 }
 
 #[test]
-fn every_operation_is_described() {
+fn openapi_describes_every_operation() {
     for (path, operation) in operations() {
         let id = operation["operationId"].as_str().unwrap();
         assert!(
@@ -72,7 +72,7 @@ fn every_operation_is_described() {
 }
 
 #[tokio::test]
-async fn every_documented_example_is_answered() {
+async fn openapi_examples_are_answered() {
     let day = "2026-03-29";
     let api = TestApi::with(vec![
         score(day, 82),
@@ -114,7 +114,7 @@ async fn every_documented_example_is_answered() {
 }
 
 #[test]
-fn every_documented_field_has_words_and_every_example_its_type() {
+fn openapi_fields_have_descriptions_and_valid_examples() {
     for (name, schema) in DESCRIPTION["components"]["schemas"].as_object().unwrap() {
         assert!(schema["description"].is_string(), "{name}");
         if let Some(example) = schema.get("example") {
@@ -133,7 +133,7 @@ fn every_documented_field_has_words_and_every_example_its_type() {
 }
 
 #[tokio::test]
-async fn the_pages_need_nothing_from_outside() {
+async fn swagger_ui_loads_nothing_from_other_hosts() {
     let api = TestApi::empty().await;
     let redirect = api.ask(Method::GET, "/api/docs").await;
     assert_eq!((redirect.status, redirect.header("location")), (StatusCode::SEE_OTHER, Some("/api/docs/")));

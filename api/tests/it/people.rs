@@ -2,7 +2,7 @@ use crate::documents::score;
 use crate::test_api::TestApi;
 
 #[tokio::test]
-async fn everyone_is_listed_by_name() {
+async fn people_are_listed_by_name() {
     let api = TestApi::empty().await;
     insta::assert_json_snapshot!(api.get("/api/v1/people").await, @r#"
     {
@@ -15,13 +15,13 @@ async fn everyone_is_listed_by_name() {
 }
 
 #[tokio::test]
-async fn one_person_need_not_be_named() {
+async fn person_parameter_is_optional_for_one_person() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     assert_eq!(api.get("/api/v1/sleep").await, api.get("/api/v1/sleep?person=me").await);
 }
 
 #[tokio::test]
-async fn several_people_must_be_named_and_are_kept_apart() {
+async fn person_parameter_is_required_for_several_people() {
     let api = TestApi::with(vec![score("2026-03-29", 82)]).await;
     let (collection, document) = score("2026-03-29", 61);
     api.put("ann", collection, vec![document]).await;
@@ -53,7 +53,7 @@ async fn several_people_must_be_named_and_are_kept_apart() {
 }
 
 #[tokio::test]
-async fn nobody_and_strangers_are_not_found() {
+async fn unknown_person_is_not_found() {
     let api = TestApi::empty().await;
     let nobody = api.problem("/api/v1/dashboard", 404).await;
     assert!(nobody.contains("myhealth login"), "{nobody}");
@@ -62,7 +62,7 @@ async fn nobody_and_strangers_are_not_found() {
 }
 
 #[tokio::test]
-async fn a_zone_this_system_does_not_know_is_said_aloud_not_replaced_by_utc() {
+async fn unknown_time_zone_is_an_error_not_utc() {
     let api = TestApi::empty().await;
     let name = "me".parse().unwrap();
     api.store.ensure_person(&name, "Mars/Olympus", crate::test_api::now()).await.unwrap();

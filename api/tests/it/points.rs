@@ -4,7 +4,7 @@ use crate::documents::{awake, night};
 use crate::test_api::TestApi;
 
 #[tokio::test]
-async fn points_are_rows_in_order_of_time() {
+async fn points_are_sorted_by_time() {
     let api = TestApi::with(vec![
         awake("2026-03-28", &[("22:00:00", 60)]),
         awake("2026-03-29", &[("06:00:00", 61), ("06:05:00.500", 64)]),
@@ -21,7 +21,7 @@ async fn points_are_rows_in_order_of_time() {
 }
 
 #[tokio::test]
-async fn paging_walks_every_point_exactly_once() {
+async fn points_paging_visits_every_point_once() {
     let documents = (1..=29).map(|day| {
         let on = format!("2026-03-{day:02}");
         awake(&on, &[("06:00:00", 61), ("06:05:00", 62), ("23:59:59.999", 63)])

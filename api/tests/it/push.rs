@@ -29,7 +29,7 @@ fn score(id: &str, value: impl Into<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_sent_is_stored_and_one_bad_document_spoils_nothing() {
+async fn push_stores_good_documents_and_reports_bad_ones() {
     let api = TestApi::with(Vec::new()).await;
     let token = token(&api, None, vec![Scope::Ingest, Scope::Rest]).await;
     let body = scores("me", &[score("a", 81), score("b", "high"), json!(17)]);
@@ -75,7 +75,7 @@ async fn document_of_the_future_is_put_aside_with_its_reason() {
 }
 
 #[tokio::test]
-async fn only_who_may_write_writes() {
+async fn push_requires_the_ingest_scope() {
     let api = TestApi::with(Vec::new()).await;
     let ann = api.person("ann").await;
     let body = || scores("me", &[score("a", 81)]);
@@ -90,7 +90,7 @@ async fn only_who_may_write_writes() {
 }
 
 #[tokio::test]
-async fn what_makes_no_sense_is_refused_whole() {
+async fn push_with_malformed_body_stores_nothing() {
     let api = TestApi::with(Vec::new()).await;
     let token = token(&api, None, vec![Scope::Ingest]).await;
     let many = vec![score("a", 81); 10_001];

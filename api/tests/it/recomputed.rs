@@ -230,7 +230,7 @@ fn close(a: Option<f64>, b: Option<f64>) -> bool {
 async fn apply(api: &TestApi, collection: Collection, bodies: &[Value], covered: DayRange, at: Timestamp) {
     let bodies: Vec<String> = bodies.iter().map(ToString::to_string).collect();
     let documents = if collection == Collection::HeartRate {
-        let (documents, rejected) = Document::gather(collection, bodies.iter().map(String::as_str));
+        let (documents, rejected) = Document::group_rows(collection, bodies.iter().map(String::as_str));
         assert!(rejected.is_empty());
         documents
     } else {

@@ -163,7 +163,7 @@ fn questions(tag: &str) -> Vec<(&'static str, Value, String)> {
 const ALIKE: f64 = 1e-9;
 
 #[tokio::test]
-async fn every_statistic_is_what_an_independent_implementation_says() {
+async fn statistics_equal_numpy_scipy_and_pandas() {
     let Known { api, mut given, tag } = a_life().await;
     let mut asked = Vec::new();
     for (what, params, path) in questions(&tag) {

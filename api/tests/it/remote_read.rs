@@ -124,7 +124,7 @@ async fn read(api: &TestApi, queries: Vec<Query>) -> Vec<QueryResult> {
 }
 
 #[tokio::test]
-async fn a_day_is_one_sample_to_a_range() {
+async fn range_selector_gets_one_sample_per_day() {
     let api = TestApi::with(vec![score("2026-03-28", 70), score("2026-03-29", 80)]).await;
     let hints = Hints { range: 1, ..Hints::default() };
     let asked = query("oura_sleep_score", "2026-03-27T00:00:00Z", "2026-03-30T00:00:00Z", Some(hints));
@@ -145,7 +145,7 @@ async fn a_day_is_one_sample_to_a_range() {
 }
 
 #[tokio::test]
-async fn a_day_holds_from_its_own_midnight_to_the_next_and_then_ends() {
+async fn daily_value_holds_between_midnights_and_then_is_stale() {
     let api = TestApi::with(vec![score("2026-03-28", 70), score("2026-03-29", 80)]).await;
     let hints =
         |start: &str, end: &str| Hints { step: 60_000, start: ms(start), end: ms(end), ..Hints::default() };
@@ -172,7 +172,7 @@ async fn a_day_holds_from_its_own_midnight_to_the_next_and_then_ends() {
 }
 
 #[tokio::test]
-async fn an_instant_needs_one_sample() {
+async fn instant_selector_gets_one_sample() {
     let api =
         TestApi::with(vec![score("2026-03-28", 70), night("2026-03-28", &[Some(50.0), Some(51.0)])]).await;
     let (start, end) = ("2026-03-28T11:55:00Z", "2026-03-28T12:00:00Z");
@@ -189,7 +189,7 @@ async fn an_instant_needs_one_sample() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_refused_in_words() {
+async fn malformed_remote_read_is_refused_with_a_reason() {
     let api = TestApi::with(vec![score("2026-03-29", 80)]).await;
     let check = async |body: Vec<u8>, says: &str| {
         let detail = problem(&post(&api, body).await, 400, says);
@@ -235,7 +235,7 @@ async fn what_cannot_be_read_is_refused_in_words() {
 }
 
 #[tokio::test]
-async fn a_pattern_made_to_take_for_ever_is_answered_at_once() {
+async fn catastrophic_regex_is_answered_quickly() {
     let api = TestApi::with(vec![score("2026-03-29", 80)]).await;
     let matchers = vec![Matcher { kind: 2, ..equal("__name__", "(o+|o+o+)+(u*)*x") }];
     let query = Query { start: i64::MIN, end: i64::MAX, matchers, hints: None };
@@ -258,7 +258,7 @@ async fn equal_patterns_of_a_request_are_compiled_once() {
 }
 
 #[tokio::test]
-async fn a_hundred_years_are_what_there_is() {
+async fn remote_read_of_a_century_returns_stored_days() {
     let api = TestApi::with(vec![score("2026-03-29", 80)]).await;
     let all = |hints| Query {
         start: i64::MIN,
@@ -277,7 +277,7 @@ async fn a_hundred_years_are_what_there_is() {
 }
 
 #[tokio::test]
-async fn many_series_and_long_ones_make_one_message() {
+async fn buffered_response_joins_many_and_long_series() {
     let days: Vec<String> = (1..=28).map(|day| format!("2026-02-{day:02}")).collect();
     let api = TestApi::with(days.iter().map(|day| score(day, 80)).collect()).await;
     let hints = Hints {
@@ -303,7 +303,7 @@ proptest::proptest! {
 
     /// Cut, broken and random questions are answered or refused, and never a failure of this side.
     #[test]
-    fn no_body_makes_it_fail(cut in 0_usize..200, flips in proptest::collection::vec((0_usize..200, any::<u8>()), 0..4), raw in proptest::collection::vec(any::<u8>(), 0..60), kind in 0..3) {
+    fn arbitrary_body_never_fails_remote_read(cut in 0_usize..200, flips in proptest::collection::vec((0_usize..200, any::<u8>()), 0..4), raw in proptest::collection::vec(any::<u8>(), 0..60), kind in 0..3) {
         let hints = Hints { step: i64::MAX, func: "avg_over_time".into(), start: -1, end: i64::MAX, range: -5 };
         let query = Query { start: i64::MIN, end: i64::MAX, matchers: vec![equal("__name__", "oura_sleep_score")], hints: Some(hints) };
         let whole = prost::Message::encode_to_vec(&ReadRequest { queries: vec![query], accepted: vec![1, 0] });

@@ -5,7 +5,7 @@ use crate::documents::{awake, nap, nap_at, night};
 use crate::test_api::TestApi;
 
 #[tokio::test]
-async fn the_newest_day_with_points_is_answered_unless_told_otherwise() {
+async fn series_default_to_the_newest_day_with_points() {
     let api = TestApi::with(vec![
         night("2026-03-20", &[Some(48.0)]),
         night("2026-03-27", &[None, Some(50.0), Some(-102.0), Some(52.0)]),
@@ -20,13 +20,13 @@ async fn the_newest_day_with_points_is_answered_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn nothing_measured_is_no_points_and_no_day() {
+async fn series_without_points_are_empty() {
     let value = TestApi::with(Vec::new()).await.get("/api/v1/series/heart_rate_awake").await;
     assert_eq!((&value["from"], &value["to"], &value["points"]), (&Value::Null, &Value::Null, &json!([])));
 }
 
 #[tokio::test]
-async fn points_of_overlapping_documents_are_in_order_of_time() {
+async fn series_of_overlapping_documents_are_sorted_by_time() {
     let api = TestApi::with(vec![
         night("2026-03-27", &[Some(50.0), Some(51.0)]),
         nap("2026-03-27", &[Some(60.0), Some(61.0)]),
@@ -39,7 +39,7 @@ async fn points_of_overlapping_documents_are_in_order_of_time() {
 }
 
 #[tokio::test]
-async fn in_one_instant_the_later_document_counts_whoever_asks() {
+async fn series_use_the_later_document_for_one_instant() {
     let on = "2026-03-27";
     let api = TestApi::with(vec![
         night(on, &[Some(50.0), Some(51.0)]),
@@ -73,14 +73,14 @@ async fn in_one_instant_the_later_document_counts_whoever_asks() {
 }
 
 #[tokio::test]
-async fn rows_keep_their_own_times() {
+async fn series_keep_the_times_of_rows() {
     let api = TestApi::with(vec![awake("2026-03-29", &[("06:00:00", 61), ("06:05:00.500", 64)])]).await;
     let value = api.get("/api/v1/series/heart_rate_awake?from=2026-03-29").await;
     assert_eq!(value["points"], json!([[1_774_764_000_000_i64, 61.0], [1_774_764_300_500_i64, 64.0]]));
 }
 
 #[tokio::test]
-async fn a_number_of_a_day_has_no_points() {
+async fn series_of_a_daily_metric_are_refused() {
     let api = TestApi::with(Vec::new()).await;
     let detail = api.problem("/api/v1/series/sleep_score", 400).await;
     assert_eq!(
@@ -90,7 +90,7 @@ async fn a_number_of_a_day_has_no_points() {
 }
 
 #[tokio::test]
-async fn a_month_is_the_most() {
+async fn series_over_a_month_are_refused() {
     let api = TestApi::with(Vec::new()).await;
     api.get("/api/v1/series/sleep_hrv?from=2026-01-01&to=2026-01-31").await;
     let detail = api.problem("/api/v1/series/sleep_hrv?from=2026-01-01&to=2026-02-01", 400).await;

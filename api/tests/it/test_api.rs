@@ -2,14 +2,14 @@
 
 use std::sync::{Arc, LazyLock, Mutex};
 
-use api::edges::Settings;
+use api::guards::Settings;
 use api::login::session::SessionKeys;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use domain::{Collection, Document};
 use jiff::Timestamp;
-use jobs::{Place, Results};
+use jobs::{ResultLocation, Results};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 use store::{Batch, Origin, Person, Store};
@@ -36,7 +36,7 @@ pub(crate) struct TestApi {
     /// What the service takes for now.
     pub(crate) clock: Arc<Mutex<Timestamp>>,
     registry: Registry,
-    pub(crate) desk: jobs::Desk,
+    pub(crate) desk: jobs::JobQueue,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -62,7 +62,7 @@ impl TestApi {
         Self::edged(|_| (), api::Anonymous::Allowed).await
     }
 
-    /// A store without anyone, with other edges.
+    /// A store without anyone, with other guards.
     pub(crate) async fn edged(set: impl FnOnce(&mut Settings), anonymous: api::Anonymous) -> Self {
         let (store, folder) = store::testing::sqlite().await;
         Self::on(store, folder, set, anonymous)
@@ -89,9 +89,9 @@ impl TestApi {
         let clock = Arc::new(Mutex::new(now()));
         let time = clock.clone();
         let mut registry = Registry::default();
-        let place = Place::Folder(folder.path().join("results"));
+        let place = ResultLocation::Folder(folder.path().join("results"));
         let results = Results::open(&place, []).unwrap();
-        let desk = jobs::Desk::new(store.clone(), Some(results), CancellationToken::new());
+        let desk = jobs::JobQueue::new(store.clone(), Some(results), CancellationToken::new());
         let state = api::State {
             store: store.clone(),
             primary: store.clone(),
@@ -99,7 +99,7 @@ impl TestApi {
             version: "0.0.0-test",
             anonymous,
             login: api::LogIn::new(Some(SessionKeys::new(&KEY.to_owned().into(), None).unwrap())),
-            edges: api::Edges::new(settings, vec![store.clone()], &mut registry),
+            guards: api::Guards::new(settings, vec![store.clone()], &mut registry),
             jobs: desk.clone(),
         };
         Self { router: api::router(state), store, clock, registry, desk, folder }

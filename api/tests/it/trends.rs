@@ -18,7 +18,7 @@ fn points(trend: &Value) -> Vec<(&str, &str, Option<f64>, u64)> {
 }
 
 #[tokio::test]
-async fn weeks_of_a_score() {
+async fn trend_of_a_score_by_week() {
     let api = TestApi::with(vec![
         score("2026-03-12", 70),
         score("2026-03-15", 80),
@@ -38,7 +38,7 @@ async fn weeks_of_a_score() {
 }
 
 #[tokio::test]
-async fn ninety_days_of_averages_unless_told_otherwise() {
+async fn trend_defaults_to_means_of_ninety_days() {
     let trend = TestApi::with(vec![score("2026-03-29", 82)]).await.get("/api/v1/trends/sleep_score").await;
     let points = points(&trend);
     assert_eq!((trend["bucket"].as_str(), trend["aggregate"].as_str()), (Some("day"), Some("mean")));
@@ -204,7 +204,7 @@ async fn rows_read_in_pieces_are_all_there() {
 }
 
 #[tokio::test]
-async fn two_hundred_years_by_month() {
+async fn trend_over_two_centuries_by_month() {
     let api = TestApi::with(vec![score("2199-12-31", 82)]).await;
     let trend = api.get("/api/v1/trends/sleep_score?from=2000-01-01&to=2199-12-31&bucket=month").await;
     let points = points(&trend);
@@ -212,7 +212,7 @@ async fn two_hundred_years_by_month() {
 }
 
 #[tokio::test]
-async fn states_are_refused() {
+async fn trend_of_a_state_is_refused() {
     let api = TestApi::with(Vec::new()).await;
     for metric in ["sleep_algorithm", "sleep_phase"] {
         let detail = api.problem(&format!("/api/v1/trends/{metric}"), 400).await;
@@ -231,7 +231,7 @@ fn column(trend: &Value, name: &str) -> Vec<Option<f64>> {
 }
 
 #[tokio::test]
-async fn windows_reach_before_the_first_day_asked_for() {
+async fn trend_windows_reach_before_the_first_day() {
     let api = TestApi::with(march(&[(1, 70), (2, 80), (3, 90), (5, 60), (6, 64)])).await;
     let uri = "/api/v1/trends/sleep_score?to=2026-03-06&rolling_mean=3&rolling_median=4&ewma=1&baseline=4&min_count=2";
     let late = api.get(&format!("{uri}&from=2026-03-04")).await;
@@ -246,7 +246,7 @@ async fn windows_reach_before_the_first_day_asked_for() {
 }
 
 #[tokio::test]
-async fn gaps_are_what_was_asked_for_and_never_counted() {
+async fn trend_gaps_follow_the_parameter_and_are_not_counted() {
     let api = TestApi::with(march(&[(1, 70), (4, 76)])).await;
     let get = async |gaps: &str| {
         api.get(&format!("/api/v1/trends/sleep_score?from=2026-02-28&to=2026-03-05&gaps={gaps}")).await
@@ -266,7 +266,7 @@ async fn gaps_are_what_was_asked_for_and_never_counted() {
 }
 
 #[tokio::test]
-async fn every_missing_day_has_a_reason() {
+async fn trend_gives_a_reason_for_every_missing_day() {
     let api = TestApi::with(march(&[(1, 70), (29, 76)])).await;
     for bucket in ["day", "week", "month", "quarter", "year"] {
         let uri = format!("/api/v1/trends/sleep_score?from=2026-01-05&to=2026-04-02&bucket={bucket}");
@@ -285,7 +285,7 @@ async fn every_missing_day_has_a_reason() {
 }
 
 #[tokio::test]
-async fn the_range_stands_beside_others() {
+async fn trend_compares_with_previous_ranges() {
     let mut documents = march(&[(1, 80), (15, 82), (29, 84)]);
     documents.extend([score("2026-02-10", 70), score("2025-03-02", 60), score("2024-06-01", 40)]);
     let api = TestApi::with(documents).await;
@@ -297,7 +297,7 @@ async fn the_range_stands_beside_others() {
 }
 
 #[tokio::test]
-async fn lines_are_drawn_through_days_whatever_the_bucket() {
+async fn trend_slope_uses_days_for_every_bucket_size() {
     let rising: Vec<(u8, u8)> = (1..=29).filter(|day| day % 3 > 0).map(|day| (day, 50 + day)).collect();
     let api = TestApi::with(march(&rising)).await;
     let uri = "/api/v1/trends/sleep_score?from=2026-03-01&to=2026-03-29&slope=true";
@@ -313,7 +313,7 @@ async fn lines_are_drawn_through_days_whatever_the_bucket() {
 }
 
 #[tokio::test]
-async fn fewer_points_keep_the_ends_and_the_peak() {
+async fn trend_downsampling_keeps_ends_and_peak() {
     let scores: Vec<(u8, u8)> =
         (1..=29).map(|day| (day, if day == 17 { 99 } else { 50 + day % 2 })).collect();
     let api = TestApi::with(march(&scores)).await;
@@ -325,7 +325,7 @@ async fn fewer_points_keep_the_ends_and_the_peak() {
 }
 
 #[tokio::test]
-async fn metrics_stand_side_by_side_in_flat_rows() {
+async fn trend_table_has_a_column_per_metric() {
     let mut documents = march(&[(2, 80), (3, 82)]);
     documents.extend([
         crate::documents::steps("2026-03-03", 9000),
@@ -357,7 +357,7 @@ async fn metrics_stand_side_by_side_in_flat_rows() {
 }
 
 #[tokio::test]
-async fn a_period_is_a_range_that_ends() {
+async fn trend_period_is_a_range_with_an_end() {
     let api = TestApi::with(march(&[(2, 80)])).await;
     let uri = "/api/v1/trends/sleep_score";
     assert_eq!(

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use api::edges::Forwarded;
+use api::guards::Forwarded;
 use axum::http::HeaderValue;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::Pseudonym;
@@ -16,7 +16,7 @@ use super::StoreArgs;
 /// What stands before the API.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "API")]
-pub(crate) struct EdgeArgs {
+pub(crate) struct GuardArgs {
     /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only they are believed when they say for
     /// whom they ask, and limits are counted by that address.
     #[arg(
@@ -64,7 +64,7 @@ pub(crate) struct EdgeArgs {
     #[arg(
         long = "api.remote-read-frame-bytes",
         env = "MYHEALTH_API_REMOTE_READ_FRAME_BYTES",
-        default_value_t = u32::try_from(api::edges::FRAME_BYTES).expect("BUG: a constant that fits"),
+        default_value_t = u32::try_from(api::guards::FRAME_BYTES).expect("BUG: a constant that fits"),
         value_parser = clap::value_parser!(u32).range(65_536..=1_073_741_824)
     )]
     pub(crate) remote_read_frame_bytes: u32,
@@ -100,12 +100,12 @@ pub(crate) enum ForwardedArg {
     Forwarded,
 }
 
-impl EdgeArgs {
-    pub(crate) fn settings(&self) -> api::edges::Settings {
-        api::edges::Settings {
+impl GuardArgs {
+    pub(crate) fn settings(&self) -> api::guards::Settings {
+        api::guards::Settings {
             requests_per_second: NonZeroU32::new(self.requests_per_second),
             log_ins_per_minute: NonZeroU32::new(self.log_ins_per_minute),
-            proxies: api::edges::Proxies {
+            proxies: api::guards::Proxies {
                 trusted: self.trusted_proxies.clone(),
                 header: match self.forwarded_header {
                     ForwardedArg::XForwardedFor => Forwarded::XForwardedFor,
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn networks_and_origins_are_what_they_say() {
+    fn networks_and_origins_are_parsed() {
         assert_eq!(network("10.1.2.3").unwrap().to_string(), "10.1.2.3/32");
         assert_eq!(network("fd00::/8").unwrap().to_string(), "fd00::/8");
         assert!(network("10.0.0.0/33").is_err() && network("proxy").is_err());

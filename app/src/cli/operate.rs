@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use domain::{Collection, Day, Pseudonym};
-use export::What;
+use export::RowKind;
 use jiff::tz::TimeZone;
 use report::Period;
 use store::Scope;
@@ -119,8 +119,8 @@ pub(crate) struct RowsArgs {
     /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
     pub(crate) file: PathBuf,
     /// Which rows: one number a day, points within the day, or documents as Oura sent them.
-    #[arg(long, default_value_t = What::Days, value_name = "days|points|documents")]
-    pub(crate) what: What,
+    #[arg(long, default_value_t = RowKind::Days, value_name = "days|points|documents")]
+    pub(crate) what: RowKind,
     /// The first day. Default: the first there is.
     #[arg(long)]
     pub(crate) from: Option<Day>,

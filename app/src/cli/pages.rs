@@ -71,7 +71,7 @@ fn variables(command: &Command, into: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_command_of_the_pages_exists_with_its_flags() {
+fn every_documented_command_exists_with_its_flags() {
     let mut checked = 0;
     for (page, text) in pages() {
         for words in commands(&text) {
@@ -83,7 +83,7 @@ fn every_command_of_the_pages_exists_with_its_flags() {
 }
 
 #[test]
-fn every_variable_of_the_pages_is_read() {
+fn every_documented_variable_is_read() {
     let mut known = BTreeSet::new();
     variables(&Cli::command(), &mut known);
     let mut checked = 0;
@@ -100,7 +100,7 @@ fn every_variable_of_the_pages_is_read() {
 }
 
 #[test]
-fn a_word_that_is_not_there_is_found() {
+fn undocumented_word_check_finds_unknown_words() {
     let found = |line: &str| commands(line).iter().find_map(|words| unknown(words));
     assert_eq!(found("`myhealth serve --only api --shrad 0/3`").as_deref(), Some("--shrad of `serve`"));
     assert_eq!(found("```sh\nTOKEN=$(myhealth token make x)\n```").as_deref(), Some("`make` of `token`"));

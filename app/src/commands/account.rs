@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use api::login::{MAX_NAME, password};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use store::NewAccount;
+use store::NewUserAccount;
 
 use crate::Clock;
 use crate::cli::{AccountCommand, PasswordArgs, StoreArgs};
@@ -30,7 +30,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             // Positive, and nothing that JSON would round.
             let id = i64::from_ne_bytes(random) & ((1 << 53) - 1);
             let created = store
-                .create_account(&NewAccount { id, name: name.clone(), person, password }, clock())
+                .create_account(&NewUserAccount { id, name: name.clone(), person, password }, clock())
                 .await?;
             store.close().await;
             if !created {

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use crate::Clock;
 use crate::cli::{DemoArgs, Role};
-use crate::config::Who;
+use crate::config::PersonSettings;
 use crate::login::Credentials;
 use crate::serve::{self, Oura, Service};
 
@@ -48,7 +48,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         location,
         replica: None,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
-        person: Who {
+        person: PersonSettings {
             name: "demo".parse().expect("BUG: a plain word is a pseudonym"),
             named: true,
             zone,

@@ -18,7 +18,7 @@ use crate::config::{Invalid, Unknown};
 mod log_in;
 mod truth;
 
-fn good(text: &str) {
+fn print_ok(text: &str) {
     outln!("  ok    {text}");
 }
 
@@ -44,7 +44,7 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     if today < BUILT_AFTER.parse()? {
         findings.wrong(&format!("the clock says {today}"), "set it; days, expiry and TLS depend on it");
     } else {
-        good(&format!("the clock says {today} (UTC); your zone is {}", args.person.who().zone));
+        print_ok(&format!("the clock says {today} (UTC); your zone is {}", args.person.person().zone));
     }
     let store = database(&args, &mut findings).await;
     let person = match &store {
@@ -54,9 +54,9 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     match (&store, &person) {
         (Some(store), Some(person)) => {
             stored(store, person, &mut findings).await?;
-            truth::tell(store, person, clock()).await?;
+            truth::report(store, person, clock()).await?;
             webhooks::queue(store, person, clock(), &mut findings).await?;
-            work::tell(store, person, clock(), &mut findings).await?;
+            work::report(store, person, clock(), &mut findings).await?;
         }
         (Some(store), None) => {
             let (name, people) = (args.person.name(), store.people().await?);
@@ -104,7 +104,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
         }
     };
     match store.pending().await.as_deref() {
-        Ok([]) => good(&format!("{location} is open and its schema is current")),
+        Ok([]) => print_ok(&format!("{location} is open and its schema is current")),
         Ok(pending) => {
             findings.wrong(&format!("{location} lacks {}", pending.join(", ")), "run `myhealth migrate`");
             return None;
@@ -119,7 +119,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
 
 async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyhow::Result<()> {
     let totals = store.totals(person.id).await?;
-    good(&format!(
+    print_ok(&format!(
         "{} documents of {}, {} superseded versions, {} daily numbers",
         totals.documents, person.name, totals.revisions, totals.daily
     ));
@@ -131,7 +131,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
             state.newest_day.map_or("no document".to_owned(), |day| format!("newest document {day}"));
         let line = format!("{:<16} {read}; {newest}", state.collection.name());
         match state.failure {
-            None => good(&line),
+            None => print_ok(&line),
             Some(cause) => {
                 findings.wrong(&format!("{line}; last attempt failed: {cause}"), cause.advice());
             }
@@ -167,7 +167,7 @@ async fn oura(
     }
     let today = Day::at(clock(), &TimeZone::UTC);
     match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
-        Ok(window) => good(&format!(
+        Ok(window) => print_ok(&format!(
             "{} answers and accepts the token; {} of the last 7 nights have a score",
             args.oura.oura_url,
             window.documents.len()
@@ -180,7 +180,8 @@ async fn oura(
 /// Whether the access token is the person's: another account's reads nothing.
 async fn account(client: &Client, store: &Store, person: &Person, findings: &mut Findings) {
     // What fails here is reported where documents are asked for.
-    let (Ok(Some(known)), Ok(account)) = (store.oura_account(person.id).await, client.account().await) else {
+    let (Ok(Some(known)), Ok(account)) = (store.oura_account(person.id).await, client.oura_user_id().await)
+    else {
         return;
     };
     if account != known.id {
@@ -203,7 +204,7 @@ async fn client(
     let (client, credentials) = super::client(&args.oura, &args.store.location()?, metrics.clone())?;
     let known = store.zip(person);
     let credential = match known {
-        Some((store, person)) => store.credential(person.id).await?,
+        Some((store, person)) => store.oura_grant(person.id).await?,
         None => None,
     };
     // A database that does not open says nothing about log-ins.

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use crate::cli::HealthcheckArgs;
 use crate::config::Invalid;
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(crate) fn healthcheck(args: &HealthcheckArgs) -> anyhow::Result<ExitCode> {
     let url = &args.url;
@@ -68,16 +68,16 @@ impl<'a> Target<'a> {
     fn status(&self, tls: Option<Arc<ClientConfig>>, name: &str) -> anyhow::Result<u16> {
         // A name can have an address of each family, and the listener only one.
         let addresses = self.address().to_socket_addrs()?;
-        let attempts = addresses.map(|address| TcpStream::connect_timeout(&address, PATIENCE));
+        let attempts = addresses.map(|address| TcpStream::connect_timeout(&address, TIMEOUT));
         let stream = attempts.reduce(Result::or).context("the name has no address")??;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        let Some(tls) = tls else { return self.ask(stream) };
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        stream.set_write_timeout(Some(TIMEOUT))?;
+        let Some(tls) = tls else { return self.request(stream) };
         let name = ServerName::try_from(name.trim_matches(['[', ']']).to_owned())?;
-        self.ask(StreamOwned::new(ClientConnection::new(tls, name)?, stream))
+        self.request(StreamOwned::new(ClientConnection::new(tls, name)?, stream))
     }
 
-    fn ask(&self, mut stream: impl Read + Write) -> anyhow::Result<u16> {
+    fn request(&self, mut stream: impl Read + Write) -> anyhow::Result<u16> {
         let (path, host) = (self.path, self.address());
         write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
         // The status line is all that is asked; twelve bytes hold it: "HTTP/1.1 200".
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn healthcheck_addresses_are_parsed() {
         let check = |url, expected: Option<(bool, &str, u16, &str)>| {
             let expected = expected.map(|(tls, host, port, path)| Target { tls, host, port, path });
             assert_eq!(Target::parse(url), expected, "{url}");

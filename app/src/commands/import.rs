@@ -15,16 +15,16 @@ const REASONS: usize = 5;
 pub(crate) async fn import(args: ImportArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let export = Export::open(&args.file).map_err(Invalid::from)?;
     let store = super::open_for(&args.store, &args.person).await?;
-    let person = args.person.who().known_or_first(&store, clock()).await?;
+    let person = args.person.person().known_or_first(&store, clock()).await?;
     let bar = progress::bytes("importing", export.size());
     // A stop at any moment loses nothing: a part is stored as a whole or not at all, and what is there is kept.
     let report = import::import(&store, &person, export, clock(), |at| bar.set_position(at)).await;
     bar.finish_and_clear();
     store.close().await;
-    Ok(say(&report?, person.name.as_str()))
+    Ok(print_report(&report?, person.name.as_str()))
 }
 
-fn say(report: &Report, person: &str) -> ExitCode {
+fn print_report(report: &Report, person: &str) -> ExitCode {
     for file in &report.files {
         outln!("{:<32} {}", file.name, outcome(file));
         for (reason, rows) in file.rejected.iter().take(REASONS) {

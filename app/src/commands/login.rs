@@ -28,7 +28,7 @@ use crate::commands::oura_account;
 use crate::config::{self, Invalid};
 
 /// How long the browser may take to fetch the last page.
-const CLOSING: Duration = Duration::from_secs(2);
+const LAST_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let location = args.store.location()?;
@@ -44,7 +44,7 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
     let client = Client::new(&args.oura_url, String::new().into(), metrics).map_err(Invalid::from)?;
     let store = super::open_or_create(&args.store).await?;
     let keys = args.login.keyring_for_login(&location)?;
-    let who = args.person.who();
+    let who = args.person.person();
     announce_new(&store, &who.name).await?;
     let consent = Consent::new()?;
     let link = application.authorize_url(&consent);
@@ -59,7 +59,7 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
                     // Whether there is one is not ours to know; the link is printed either way.
                     let _ = open::that_detached(link.as_str());
                 }
-                callback.answer(listeners, &consent).await
+                callback.wait_for_consent(listeners, &consent).await
             }
         }
     };
@@ -70,7 +70,7 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
     };
     let now = clock();
     let pair = application.exchange(&consent, &code, now).await.context("the code was not accepted")?;
-    let account = client.with_tokens(pair.access.clone().into())?.account().await;
+    let account = client.with_tokens(pair.access.clone().into())?.oura_user_id().await;
     let person = oura_account::person_of(&store, &who, account, args.replace_account, now).await?;
     store_login(&store, person.id, &keys, &pair, now).await.context("the log-in cannot be stored")?;
     store.close().await;
@@ -196,7 +196,11 @@ impl Callback {
 
     /// Serves until the browser brings the answer to this consent. An answer with a wrong state is told so and changes
     /// nothing: any page can send a browser here.
-    async fn answer(self, listeners: Vec<TcpListener>, consent: &Consent) -> anyhow::Result<SecretString> {
+    async fn wait_for_consent(
+        self,
+        listeners: Vec<TcpListener>,
+        consent: &Consent,
+    ) -> anyhow::Result<SecretString> {
         let (say, mut queries) = mpsc::channel(4);
         // No route: a registered path may hold what a route's pattern means otherwise.
         let router = Router::new().fallback(get(come_back)).with_state((self.path.into(), say));
@@ -217,7 +221,7 @@ impl Callback {
             }
         };
         stop.cancel();
-        let _ = tokio::time::timeout(CLOSING, serving.join_all()).await;
+        let _ = tokio::time::timeout(LAST_PAGE_TIMEOUT, serving.join_all()).await;
         outcome
     }
 }
@@ -294,7 +298,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_can_be_listened_on() {
+    fn login_callback_listens_on_loopback_only() {
         let check = |uri: &str, expected: Option<(u16, &str)>| {
             let callback = Callback::of(uri).ok().map(|callback| (callback.port, callback.path));
             assert_eq!(callback, expected.map(|(port, path)| (port, path.to_owned())), "{uri}");

@@ -6,13 +6,13 @@ use ingest::Failure;
 use jiff::Timestamp;
 use store::{AccountClaim, Person, Store, causes};
 
-use crate::config::Who;
+use crate::config::PersonSettings;
 
 /// The person whose log-in this is, added if new. Refuses, before anything is stored, the log-in of an account that is
 /// not the person's.
 pub(crate) async fn person_of(
     store: &Store,
-    who: &Who,
+    who: &PersonSettings,
     account: Result<String, Failure>,
     replace_it: bool,
     now: Timestamp,

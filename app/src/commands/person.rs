@@ -15,7 +15,7 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
         PersonCommand::Add { name, time_zone, store } => {
             let store = super::open_or_create(&store).await?;
             let known = store.person(name.as_str()).await?;
-            let added = PersonArgs { person: Some(name), time_zone }.who().ensure(&store, clock()).await?;
+            let added = PersonArgs { person: Some(name), time_zone }.person().ensure(&store, clock()).await?;
             match known {
                 None => outln!("{} was added, in the zone {}", added.name, added.time_zone),
                 Some(known) if known.time_zone == added.time_zone => {

@@ -54,8 +54,8 @@ pub(super) async fn rows(format: Format, args: RowsArgs, now: Timestamp) -> anyh
 
 struct Buffered<'a>(&'a mut Out);
 
-impl export::Out for Buffered<'_> {
-    async fn put(&mut self, piece: Bytes) -> Result<(), Error> {
+impl export::Output for Buffered<'_> {
+    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
         Ok(self.0.write_all(&piece)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use ingest::{Access, Crew, Metrics, Pass, Report, Settings};
+use ingest::{Access, Metrics, Scheduler, Settings, SyncReport, SyncRun};
 use prometheus_client::registry::Registry;
 use store::{Person, Store};
 use tokio_util::sync::CancellationToken;
@@ -18,8 +18,8 @@ const INTERVAL: std::time::Duration = std::time::Duration::from_mins(10);
 
 pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let pass = match config::exact_range(args.from, args.to)? {
-        Some(range) => Pass::Exactly(range),
-        None => Pass::Missing,
+        Some(range) => SyncRun::Exactly(range),
+        None => SyncRun::Missing,
     };
     let location = args.store.location()?;
     let (client, credentials) =
@@ -31,7 +31,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         (store, people, mine)
     } else {
         let store = super::open_for(&args.store, &args.person).await?;
-        let mine = args.person.who().known_or_first(&store, clock()).await?;
+        let mine = args.person.person().known_or_first(&store, clock()).await?;
         (store, vec![mine.clone()], Some(mine))
     };
     let access = credentials.access(client, mine.as_ref().map(|mine| mine.id), &store, &metrics, &clock);
@@ -42,15 +42,15 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     if let Some(from) = args.from {
         horizon.history_from = from;
     }
-    let crew = Crew {
+    let crew = Scheduler {
         store: store.clone(),
         client: access,
         settings: Settings { horizon, interval: INTERVAL },
         metrics,
         clock,
         workers: 1,
-        holder: serve::holder()?,
-        hold: Crew::HOLD,
+        holder: serve::lease_holder()?,
+        hold: Scheduler::LEASE,
         relaxed: None,
     };
     let stop = CancellationToken::new();
@@ -64,7 +64,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     let mut all_well = true;
     for person in people {
         match Box::pin(crew.read(&person, pass, &stop, &watch)).await? {
-            Some(report) => all_well &= say(&person, &report),
+            Some(report) => all_well &= print_report(&person, &report),
             None => outln!("{}: nobody has logged in; run `myhealth login --person {0}`", person.name),
         }
         if stop.is_cancelled() {
@@ -80,13 +80,13 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
 /// Makes the account of the access token the person's.
 async fn replace_account(store: &Store, person: &Person, access: &Access) -> anyhow::Result<()> {
     let Some(client) = access(person) else { return Ok(()) };
-    let account = client.account().await.context("cannot ask Oura whose access token it is")?;
+    let account = client.oura_user_id().await.context("cannot ask Oura whose access token it is")?;
     client.tokens().finish().await;
     oura_account::replace(store, person, &account).await
 }
 
 /// Says how a pass went, and whether it went well.
-fn say(person: &Person, report: &Report) -> bool {
+fn print_report(person: &Person, report: &SyncReport) -> bool {
     let applied = report.applied;
     outln!(
         "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} gone",

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
-use ingest::webhook::{Health, Keeper, Kept, Metrics, Subscription};
+use ingest::webhook::{Metrics, Subscription, SubscriptionReconciler, Summary, WebhookHealth};
 use prometheus_client::registry::Registry;
 
 use crate::Clock;
@@ -27,8 +27,14 @@ pub(crate) async fn webhook(command: WebhookCommand, clock: Clock) -> anyhow::Re
                 bail!(crate::config::Invalid::NoCallback);
             };
             let metrics = Metrics::register(&mut Registry::default());
-            let keeper = Keeper::new(subscriptions, callback, Health::default(), metrics, clock);
-            let Kept { created, renewed, deleted } = keeper.look().await?;
+            let keeper = SubscriptionReconciler::new(
+                subscriptions,
+                callback,
+                WebhookHealth::default(),
+                metrics,
+                clock,
+            );
+            let Summary { created, renewed, deleted } = keeper.reconcile().await?;
             outln!("{created} made, {renewed} renewed, {deleted} removed; every kind of news is subscribed");
         }
         WebhookCommand::Delete { target, callback_url, all } => {

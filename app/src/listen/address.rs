@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_written_as_exporters_take_them() {
+    fn listen_address_has_the_format_of_exporters() {
         let check = |text: &str, expected: &str| {
             assert_eq!(text.parse::<Address>().map(|a| a.to_string()), Ok(expected.to_owned()), "{text}");
         };

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::edges::{Client, ConcurrencyLimit};
+use api::guards::{Client, ConcurrencyLimit};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use super::file::Invalid;
 
 /// Passwords checked at a time: guessing gets no more than this of the machine.
-const AT_A_TIME: usize = 2;
+const MAX_CONCURRENT: usize = 2;
 
 /// Checks that run or wait; each takes some tens of milliseconds.
 const CHECKS: usize = 64;
@@ -22,10 +22,10 @@ const CHECKS: usize = 64;
 const CHECKS_OF_ONE: usize = 16;
 
 /// Right passwords remembered: one per user and configuration.
-const REMEMBERED: usize = 128;
+const MAX_VERIFIED: usize = 128;
 
 /// The hash of a forgotten password, of the usual cost: an unknown user takes as long as a wrong password.
-const NOBODY: &str = "$2b$10$jf5LIyqECjFBQ5PPD19GROq3BsqTR/.Dum5XMucicY5uH9LO//cxu";
+const DUMMY_HASH: &str = "$2b$10$jf5LIyqECjFBQ5PPD19GROq3BsqTR/.Dum5XMucicY5uH9LO//cxu";
 
 /// Who may ask.
 pub(crate) struct Users {
@@ -52,14 +52,14 @@ impl Users {
     }
 
     /// Whether `credentials`, the text behind `Basic `, are right.
-    pub(crate) async fn know(
+    pub(crate) async fn verify(
         &self,
         credentials: &[u8],
         client: Client,
-        memory: &Memory,
+        memory: &VerifiedPasswords,
     ) -> Result<bool, Busy> {
         let Some((user, password)) = decode(credentials) else { return Ok(false) };
-        let hash = self.hashes.get(&user).map_or(NOBODY, |hash| hash.expose_secret());
+        let hash = self.hashes.get(&user).map_or(DUMMY_HASH, |hash| hash.expose_secret());
         let known = self.hashes.contains_key(&user);
         let proof = memory.proof(&user, &password, hash);
         if known && memory.remembers(&proof) {
@@ -91,19 +91,19 @@ impl Users {
 pub(crate) struct Busy;
 
 /// What was right before, kept as digests with a key of this process: neither passwords nor hashes.
-pub(crate) struct Memory {
+pub(crate) struct VerifiedPasswords {
     key: [u8; 32],
     right: Mutex<HashSet<[u8; 32]>>,
     checks: ConcurrencyLimit<Client>,
     turns: Arc<Semaphore>,
 }
 
-impl Memory {
+impl VerifiedPasswords {
     pub(crate) fn new() -> Result<Self, getrandom::Error> {
         let mut key = [0; 32];
         getrandom::fill(&mut key)?;
         let checks = ConcurrencyLimit::new(CHECKS, CHECKS_OF_ONE);
-        Ok(Self { key, right: Mutex::default(), checks, turns: Arc::new(Semaphore::new(AT_A_TIME)) })
+        Ok(Self { key, right: Mutex::default(), checks, turns: Arc::new(Semaphore::new(MAX_CONCURRENT)) })
     }
 
     /// The stored hash is part of it, so a changed password forgets the old one.
@@ -123,7 +123,7 @@ impl Memory {
 
     fn remember(&self, proof: [u8; 32]) {
         let mut right = self.right.lock().unwrap_or_else(PoisonError::into_inner);
-        if right.len() >= REMEMBERED {
+        if right.len() >= MAX_VERIFIED {
             right.clear();
         }
         right.insert(proof);
@@ -160,17 +160,17 @@ mod tests {
 
     #[tokio::test]
     async fn guesses_of_one_client_leave_checks_to_others() {
-        let (users, memory) = (ann(), Memory::new().unwrap());
+        let (users, memory) = (ann(), VerifiedPasswords::new().unwrap());
         let (right, wrong) = (credentials("secret"), credentials("guess"));
         let (guesser, scraper) = (client("10.0.0.1"), client("10.0.0.2"));
         let turns = memory.turns.acquire_many(2).await.unwrap();
-        let guess = || Box::pin(users.know(wrong.as_bytes(), guesser, &memory));
+        let guess = || Box::pin(users.verify(wrong.as_bytes(), guesser, &memory));
         let mut crowd: Vec<_> = (0..CHECKS_OF_ONE).map(|_| guess()).collect();
         for one in &mut crowd {
             assert!(poll!(one).is_pending());
         }
         assert!(guess().await.is_err(), "one client has so many checks");
-        let mut scrape = Box::pin(users.know(right.as_bytes(), scraper, &memory));
+        let mut scrape = Box::pin(users.verify(right.as_bytes(), scraper, &memory));
         assert!(poll!(&mut scrape).is_pending(), "another client has its own");
         drop((turns, crowd));
         assert!(scrape.await.unwrap());
@@ -178,22 +178,22 @@ mod tests {
 
     #[tokio::test]
     async fn client_that_hangs_up_gives_its_turn_back_when_the_check_has_ended() {
-        let (users, memory) = (ann(), Memory::new().unwrap());
+        let (users, memory) = (ann(), VerifiedPasswords::new().unwrap());
         // Checked at the usual cost, which takes a while.
         let unknown = BASE64.encode(b"eve:guess");
-        let mut gone = Box::pin(users.know(unknown.as_bytes(), client("10.0.0.1"), &memory));
+        let mut gone = Box::pin(users.verify(unknown.as_bytes(), client("10.0.0.1"), &memory));
         assert!(poll!(&mut gone).is_pending(), "it has begun");
         drop(gone);
-        assert_eq!(memory.turns.available_permits(), AT_A_TIME - 1);
+        assert_eq!(memory.turns.available_permits(), MAX_CONCURRENT - 1);
         drop(memory.turns.acquire_many(2).await.unwrap());
     }
 
     #[tokio::test]
     async fn password_checked_meanwhile_is_not_checked_again() {
-        let (users, memory) = (ann(), Memory::new().unwrap());
+        let (users, memory) = (ann(), VerifiedPasswords::new().unwrap());
         let (right, browser) = (credentials("secret"), client("10.0.0.1"));
         let turns = memory.turns.acquire_many(2).await.unwrap();
-        let mut waiting = Box::pin(users.know(right.as_bytes(), browser, &memory));
+        let mut waiting = Box::pin(users.verify(right.as_bytes(), browser, &memory));
         assert!(poll!(&mut waiting).is_pending());
         memory.remember(memory.proof("ann", "secret", users.hashes["ann"].expose_secret()));
         drop(turns);

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use api::edges::{Client, Seat, Wait};
+use api::guards::{Client, Seat, Wait};
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use api::edges::Client;
+use api::guards::Client;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,13 +17,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{Busy, Memory, Users};
+use super::auth::{Busy, Users, VerifiedPasswords};
 use super::file::{File, Invalid, Rate};
 use super::tls::Tls;
 use crate::Clock;
 
 /// How often the files are looked at: a renewed certificate is in use this long after.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Headers that the file may set, as exporters do.
 const HEADERS: [&str; 5] = [
@@ -42,7 +42,7 @@ pub(crate) struct Rules {
     pub(crate) tls: Option<Tls>,
     users: Users,
     headers: Vec<(HeaderName, HeaderValue)>,
-    bucket: Option<Bucket>,
+    bucket: Option<TokenBucket>,
 }
 
 impl Rules {
@@ -53,7 +53,7 @@ impl Rules {
         let tls = file.tls_server_config.as_ref().map(|tls| Tls::new(tls, folder)).transpose()?;
         let headers = file.http_server_config.headers.iter().filter(|(_, value)| !value.is_empty());
         let headers = headers.map(|(name, value)| header_of(name, value)).collect::<Result<_, _>>()?;
-        let bucket = file.rate_limit.as_ref().map(Bucket::new).transpose()?.flatten();
+        let bucket = file.rate_limit.as_ref().map(TokenBucket::new).transpose()?.flatten();
         Ok(Self { tls, users: Users::new(file.basic_auth_users)?, headers, bucket })
     }
 
@@ -68,7 +68,7 @@ impl Rules {
         &self,
         request: &mut Request<B>,
         client: Client,
-        web: &Web,
+        web: &WebConfig,
     ) -> Result<(), Response> {
         if self.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
             web.metrics.refuse("rate");
@@ -81,11 +81,11 @@ impl Rules {
         let basic = credentials.and_then(|text| text.split_first_chunk::<6>());
         if let Some((scheme, credentials)) = basic
             && scheme.eq_ignore_ascii_case(b"basic ")
-            && self.users.know(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
+            && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
             // The password was for this door; whoever stands behind it would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
-            request.extensions_mut().insert(api::Vouched);
+            request.extensions_mut().insert(api::ListenerAuthenticated);
             return Ok(());
         }
         if credentials.is_some() {
@@ -106,7 +106,7 @@ impl Rules {
     }
 
     /// Adds the file's headers where the answer has none of its own.
-    pub(crate) fn dress(&self, headers: &mut HeaderMap) {
+    pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             headers.entry(name).or_insert_with(|| value.clone());
         }
@@ -136,13 +136,13 @@ fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Inval
 }
 
 /// So many requests at once, then one per interval.
-struct Bucket {
+struct TokenBucket {
     interval: Duration,
     burst: f64,
     level: Mutex<(f64, Instant)>,
 }
 
-impl Bucket {
+impl TokenBucket {
     fn new(rate: &Rate) -> Result<Option<Self>, Invalid> {
         let wrong = || {
             Invalid::field("rate_limit.interval", "write a duration such as 1s or 200ms, or 0 for no limit")
@@ -171,14 +171,14 @@ impl Bucket {
 }
 
 /// A listener's rules, changed while it runs.
-pub(crate) struct Web {
+pub(crate) struct WebConfig {
     path: Option<PathBuf>,
     rules: ArcSwap<Rules>,
-    memory: Memory,
+    memory: VerifiedPasswords,
     pub(crate) metrics: Metrics,
 }
 
-impl Web {
+impl WebConfig {
     /// The rules of a file, or none. A mistake in it is a mistake in the configuration.
     pub(crate) fn new(path: Option<PathBuf>, metrics: Metrics) -> Result<Self, Invalid> {
         let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), Rules::read)?;
@@ -186,7 +186,7 @@ impl Web {
         Ok(Self {
             path,
             rules: ArcSwap::from_pointee(rules),
-            memory: Memory::new().map_err(no_chance)?,
+            memory: VerifiedPasswords::new().map_err(no_chance)?,
             metrics,
         })
     }
@@ -230,7 +230,7 @@ impl Web {
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
             let now = self.state_of_files().await;
             if now != seen {

@@ -24,7 +24,7 @@ impl Running {
     async fn start(file: Option<&std::path::Path>, limits: Limits) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, jiff::Timestamp::UNIX_EPOCH);
-        let web = Arc::new(Web::new(file.map(Into::into), metrics).unwrap());
+        let web = Arc::new(WebConfig::new(file.map(Into::into), metrics).unwrap());
         let router = Router::new()
             .route("/", get(async || "hello"))
             .route("/-/healthy", get(async || "healthy"))
@@ -69,7 +69,7 @@ async fn ends(mut stream: TcpStream) {
 }
 
 #[tokio::test]
-async fn who_does_not_finish_a_request_is_left() {
+async fn client_that_does_not_finish_its_request_is_disconnected() {
     let running = Running::start(None, limits()).await;
     let silent = running.connect().await;
     let mut slow = running.connect().await;
@@ -80,7 +80,7 @@ async fn who_does_not_finish_a_request_is_left() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_the_answer_is_left() {
+async fn client_that_does_not_read_the_response_is_disconnected() {
     let running = Running::start(None, limits()).await;
     let mut stream = running.connect().await;
     stream.write_all(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
@@ -93,7 +93,7 @@ async fn who_does_not_read_the_answer_is_left() {
 }
 
 #[tokio::test]
-async fn a_crowd_that_only_connects_keeps_nobody_out() {
+async fn idle_connections_do_not_block_new_clients() {
     let long = Limits { head: Duration::from_hours(1), ..limits() };
     let running = Running::start(None, long).await;
     let mut crowd = Vec::new();
@@ -194,7 +194,7 @@ async fn request_with_a_body_is_answered() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused() {
+async fn bytes_that_are_not_http_are_refused() {
     let running = Running::start(None, limits()).await;
     for nonsense in [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".as_slice(), b"GET\r\n\r\n", &[0; 100]] {
         let mut stream = running.connect().await;
@@ -221,7 +221,7 @@ fn ann() -> String {
 }
 
 #[tokio::test]
-async fn a_password_is_needed_where_one_is_set() {
+async fn listener_with_users_requires_a_password() {
     let (_folder, path) = file(&ann());
     let running = Running::start(Some(&path), limits()).await;
     let check = async |headers: &str, status: &str| {
@@ -245,7 +245,7 @@ async fn a_password_is_needed_where_one_is_set() {
 }
 
 #[tokio::test]
-async fn headers_and_rates_are_those_of_the_file() {
+async fn web_config_sets_headers_and_rate() {
     let headers =
         "http_server_config: {headers: {X-Frame-Options: deny, Strict-Transport-Security: max-age=60}}\n";
     let (_folder, path) = file(&format!("{headers}rate_limit: {{interval: 1h, burst: 2}}\n"));
@@ -259,12 +259,12 @@ async fn headers_and_rates_are_those_of_the_file() {
 }
 
 #[tokio::test]
-async fn a_mistake_leaves_the_old_rules_in_force() {
+async fn web_config_mistake_keeps_the_previous_rules() {
     let (_folder, path) = file(&ann());
     let mut registry = Registry::default();
     let now = jiff::Timestamp::UNIX_EPOCH;
     let metrics = Metrics::register(&mut registry, now);
-    let web = Web::new(Some(path.clone()), metrics).unwrap();
+    let web = WebConfig::new(Some(path.clone()), metrics).unwrap();
     let request = || hyper::Request::get("/").body(()).unwrap();
     assert!(web.rules().admit(&mut request(), Client::Unknown, &web).await.is_err());
     for broken in
@@ -288,7 +288,7 @@ async fn a_mistake_leaves_the_old_rules_in_force() {
 }
 
 #[test]
-fn mistakes_in_the_file_are_named_without_secrets() {
+fn web_config_mistakes_are_named_without_secrets() {
     let check = |text: &str, expected: &str| {
         let (_folder, path) = file(text);
         let error = rules::Rules::read(&path).err().unwrap_or_else(|| panic!("{text} is refused"));
@@ -402,7 +402,7 @@ mod encrypted {
     }
 
     #[tokio::test]
-    async fn old_and_new_tls_are_spoken_unless_told() {
+    async fn tls_12_and_13_are_enabled_by_default() {
         let ca = Authority::new();
         let (new, old) = (ca.client(None, &BOTH[..1]), ca.client(None, &BOTH[1..]));
         check(&ca, &ca.file(""), &[(new.clone(), true), (old.clone(), true)]).await;
@@ -416,7 +416,7 @@ mod encrypted {
     }
 
     #[tokio::test]
-    async fn certificates_of_clients_are_verified() {
+    async fn client_certificates_are_verified() {
         let (ca, stranger) = (Authority::new(), Authority::new());
         let foreign = ca.client(Some(stranger.issue("prometheus")), BOTH);
         let (known, none) = (ca.client(Some(ca.issue("prometheus")), BOTH), ca.client(None, BOTH));
@@ -435,7 +435,7 @@ mod encrypted {
     }
 
     #[test]
-    fn what_cannot_be_done_is_refused() {
+    fn web_config_with_unsupported_settings_is_refused() {
         let ca = Authority::new();
         let check = |more: &str, expected: &str| {
             let error =

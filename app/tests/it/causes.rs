@@ -9,9 +9,11 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use domain::{Cause, Collection};
-use ingest::oauth::{Account, Application, ApplicationSettings, KeySource, Keyring, Pair, store_login};
+use ingest::oauth::{
+    Application, ApplicationSettings, GrantOwner, KeySource, Keyring, TokenPair, store_login,
+};
 use ingest::plan::Horizon;
-use ingest::{Client, Ingest, Metrics, Pass, Settings, Tokens};
+use ingest::{Client, Ingest, Metrics, Settings, SyncRun, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
 use store::{Location, Person, Store};
@@ -87,7 +89,7 @@ async fn log_in(store: &Store, person: &Person, base: &str, metrics: &Metrics, c
     });
     let keys = Keyring { current: KeySource::Text("00".repeat(32).into()), previous: None };
     if cause == Cause::RenewalFailed {
-        let pair = Pair {
+        let pair = TokenPair {
             access: "ended".to_owned().into(),
             refresh: "refresh".to_owned().into(),
             scopes: "daily".into(),
@@ -97,7 +99,7 @@ async fn log_in(store: &Store, person: &Person, base: &str, metrics: &Metrics, c
         };
         store_login(store, person.id, &keys, &pair, now()).await.unwrap();
     }
-    Tokens::stored(Account {
+    Tokens::stored(GrantOwner {
         store: store.clone(),
         person: person.clone(),
         application: application.unwrap(),
@@ -133,7 +135,7 @@ async fn fail(store: &Store, base: &str, cause: Cause) {
     };
     let ingest = Ingest::new(store.clone(), client, person, settings, metrics, Arc::new(now));
     let stop = CancellationToken::new();
-    let report = ingest.pass(Pass::Missing, &stop, None, |_| stop.cancel()).await.unwrap();
+    let report = ingest.sync(SyncRun::Missing, &stop, None, |_| stop.cancel()).await.unwrap();
     assert!(report.failures.iter().all(|(_, failure)| failure.cause() == cause), "{:?}", report.failures);
 }
 

@@ -4,7 +4,7 @@ use crate::killed::Cloud;
 use crate::process::{Running, finish, get, myhealth, said, until};
 
 #[tokio::test]
-async fn sync_reads_once_and_doctor_says_how_things_are() {
+async fn sync_runs_once_and_doctor_reports_the_state() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let output = finish(cloud.command("sync", folder.path()));
@@ -34,7 +34,7 @@ async fn sync_reads_once_and_doctor_says_how_things_are() {
 }
 
 #[tokio::test]
-async fn people_are_added_listed_and_removed() {
+async fn person_commands_add_list_and_remove() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
@@ -70,7 +70,7 @@ async fn people_are_added_listed_and_removed() {
 }
 
 #[tokio::test]
-async fn roles_can_run_apart_on_one_server() {
+async fn roles_run_apart_on_one_postgres() {
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let loopback = ["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"];

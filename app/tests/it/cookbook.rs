@@ -43,7 +43,7 @@ async fn run(page: &str, serve: &Running, data: &Path, here: &Path) -> String {
 }
 
 #[tokio::test]
-async fn every_command_of_the_page_about_jobs_works() {
+async fn jobs_page_commands_work() {
     let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let serve = service(folder.path()).await;
     let printed = run("docs/jobs.md", &serve, folder.path(), here.path()).await;
@@ -57,7 +57,7 @@ async fn every_command_of_the_page_about_jobs_works() {
 }
 
 #[tokio::test]
-async fn every_command_of_the_page_about_the_api_works() {
+async fn api_page_commands_work() {
     let (folder, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let serve = service(folder.path()).await;
     let api = serve.address("api").await;

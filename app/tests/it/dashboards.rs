@@ -178,9 +178,9 @@ async fn answer(prometheus: &Prometheus, question: &Question, now: i64) -> Resul
     };
     asked.unwrap_or_else(|| Err("Prometheus is gone".to_owned()))
 }
-on_each_generation!(every_panel_of_every_dashboard_shows_something);
+on_each_generation!(every_dashboard_panel_has_data);
 
-async fn every_panel_of_every_dashboard_shows_something(generation: Generation) {
+async fn every_dashboard_panel_has_data(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let since = now().to_zoned(TimeZone::UTC).date().saturating_sub(3.years()).saturating_sub(60.days());
     let command = service(&["demo", "--seed", "5", "--since", &since.to_string()], folder.path());

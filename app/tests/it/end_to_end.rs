@@ -118,9 +118,9 @@ pub(crate) async fn ask(prometheus: &str, query: &str) -> Option<f64> {
         _ => None,
     }
 }
-on_each_generation!(prometheus_says_what_the_cloud_said, promtool_finds_nothing_to_say);
+on_each_generation!(prometheus_shows_the_values_of_the_cloud, promtool_check_metrics_is_clean);
 
-async fn prometheus_says_what_the_cloud_said(generation: Generation) {
+async fn prometheus_shows_the_values_of_the_cloud(generation: Generation) {
     let demo = Demo::start().await;
     let (_running, prometheus, _folder) = prometheus(generation, &demo.web);
     for (query, collection, field, factor) in [
@@ -155,7 +155,7 @@ async fn prometheus_says_what_the_cloud_said(generation: Generation) {
     assert!((-86_400.0..8.0 * 86_400.0).contains(&age), "{age}");
 }
 
-async fn promtool_finds_nothing_to_say(generation: Generation) {
+async fn promtool_check_metrics_is_clean(generation: Generation) {
     let demo = Demo::start().await;
     let metrics = format!("http://{}/metrics", demo.web);
     until("gauges", async || get(&metrics).await.filter(|body| body.contains("oura_heart_rate"))).await;
@@ -174,7 +174,7 @@ async fn promtool_finds_nothing_to_say(generation: Generation) {
 }
 
 #[tokio::test]
-async fn history_is_what_the_life_was() {
+async fn history_equals_the_simulated_life() {
     let demo = Demo::start().await;
     demo.complete().await;
     let settled = now().to_zoned(jiff::tz::TimeZone::UTC).date().saturating_sub(10.days());
@@ -195,7 +195,7 @@ async fn history_is_what_the_life_was() {
 }
 
 #[tokio::test]
-async fn a_browser_draws_the_page() {
+async fn browser_renders_the_page() {
     let demo = Demo::start().await;
     demo.complete().await;
     let dashboard = json(&format!("http://{}/api/v1/dashboard", demo.api)).await;

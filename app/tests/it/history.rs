@@ -79,14 +79,14 @@ fn now() -> Timestamp {
     Timestamp::now()
 }
 on_each_generation!(
-    rules_and_alerts_on_a_baseline_need_no_local_history,
-    history_is_pushed_as_far_back_as_the_receiver_takes_it,
-    a_token_opens_what_it_is_for_and_nothing_else,
+    recording_rules_on_a_baseline_work_by_remote_read,
+    remote_write_pushes_as_far_back_as_the_receiver_accepts,
+    remote_read_token_is_limited_to_its_scope,
     labels_that_history_does_not_have_are_empty_unless_they_are_external,
-    the_queries_of_the_manual_have_answers,
+    documented_queries_return_data,
 );
 
-async fn rules_and_alerts_on_a_baseline_need_no_local_history(generation: Generation) {
+async fn recording_rules_on_a_baseline_work_by_remote_read(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::get("Europe/Berlin").unwrap());
@@ -116,7 +116,7 @@ async fn rules_and_alerts_on_a_baseline_need_no_local_history(generation: Genera
     store.close().await;
 }
 
-async fn history_is_pushed_as_far_back_as_the_receiver_takes_it(generation: Generation) {
+async fn remote_write_pushes_as_far_back_as_the_receiver_accepts(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let today = Day::at(now(), &TimeZone::UTC);
@@ -173,7 +173,7 @@ async fn receiver_of_another_remote_write_version_is_reported() {
     assert!(said(&output).contains("accepted-protobuf-messages"), "{}", said(&output));
 }
 
-async fn a_token_opens_what_it_is_for_and_nothing_else(generation: Generation) {
+async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     put(&store, &[("2026-03-01".parse().unwrap(), 80)]).await;
@@ -241,7 +241,7 @@ async fn a_token_opens_what_it_is_for_and_nothing_else(generation: Generation) {
 }
 
 #[tokio::test]
-async fn history_has_the_names_and_labels_of_the_gauges() {
+async fn history_has_the_names_and_labels_of_gauges() {
     let folder = tempfile::tempdir().unwrap();
     let since = Day::at(now(), &TimeZone::UTC).plus(-30).to_string();
     let running = Running::start(service(&["demo", "--seed", "5", "--since", &since], folder.path()));
@@ -311,7 +311,7 @@ async fn labels_that_history_does_not_have_are_empty_unless_they_are_external(ge
     }
 }
 
-async fn the_queries_of_the_manual_have_answers(generation: Generation) {
+async fn documented_queries_return_data(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());

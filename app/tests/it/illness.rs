@@ -54,9 +54,9 @@ fn ill() -> Person {
         .map(|seed| Person::new(Life::new(seed, since)).with_illness(today().saturating_sub(2.days()), 6));
     people.find(seen).expect("one of two hundred people wears the ring")
 }
-on_each_generation!(an_illness_reaches_the_receiver_and_waits_while_data_is_stale);
+on_each_generation!(illness_alert_is_delivered_and_inhibited_while_data_is_stale);
 
-async fn an_illness_reaches_the_receiver_and_waits_while_data_is_stale(generation: Generation) {
+async fn illness_alert_is_delivered_and_inhibited_while_data_is_stale(generation: Generation) {
     let person = ill();
     let since = person.life().first_day.to_string();
     let cloud = Arc::new(Cloud::new(now).with_person(TOKEN, person, simulator::SCOPES));

@@ -36,7 +36,7 @@ async fn documents(folder: &Path) -> i64 {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_of_an_import_it_ends_with_the_same_rows() {
+async fn import_killed_anywhere_ends_with_the_same_rows() {
     let files = tempfile::tempdir().unwrap();
     let export = export(files.path(), None);
     let calm = tempfile::tempdir().unwrap();
@@ -66,7 +66,7 @@ async fn killed_at_any_moment_of_an_import_it_ends_with_the_same_rows() {
 }
 
 #[tokio::test]
-async fn the_report_says_what_became_of_every_file() {
+async fn import_report_lists_every_file() {
     let files = tempfile::tempdir().unwrap();
     let export = export(files.path(), Some(100));
     let folder = tempfile::tempdir().unwrap();
@@ -90,7 +90,7 @@ async fn the_report_says_what_became_of_every_file() {
 }
 
 #[test]
-fn what_is_no_export_is_refused_before_anything_is_opened() {
+fn import_of_another_file_is_refused_before_opening_the_database() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let file = folder.path().join("photo.zip");

@@ -95,7 +95,7 @@ pub(crate) async fn rows(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_of_the_first_sync_it_ends_with_the_same_rows() {
+async fn first_sync_killed_anywhere_ends_with_the_same_rows() {
     let calm = tempfile::tempdir().unwrap();
     let cloud = Cloud::start().await;
     assert!(finish(cloud.command("sync", calm.path())).status.success());
@@ -117,7 +117,7 @@ async fn killed_at_any_moment_of_the_first_sync_it_ends_with_the_same_rows() {
 }
 
 #[tokio::test]
-async fn a_signal_ends_it_cleanly_and_the_next_start_goes_on() {
+async fn signal_stops_cleanly_and_the_next_start_continues() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let start = || {
@@ -139,7 +139,7 @@ async fn a_signal_ends_it_cleanly_and_the_next_start_goes_on() {
 }
 
 #[tokio::test]
-async fn a_second_signal_does_not_wait_for_slow_readers() {
+async fn second_signal_stops_without_waiting_for_slow_clients() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = cloud.command("serve", folder.path());

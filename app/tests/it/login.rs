@@ -157,7 +157,7 @@ async fn link_of(running: &Running) -> String {
 }
 
 #[tokio::test]
-async fn a_browser_gives_the_consent_and_everything_reads_with_it() {
+async fn browser_consent_is_used_by_every_role() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = oura.command("login", folder.path());
@@ -241,7 +241,7 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_denied_consent_changes_nothing() {
+async fn denied_consent_changes_nothing() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     oura.cloud.set_denies(true);
@@ -259,7 +259,7 @@ async fn a_denied_consent_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_wrong_paste_is_asked_for_again_and_a_failing_server_is_not() {
+async fn wrong_paste_is_prompted_again_and_server_failure_is_final() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     let login = || {
@@ -288,7 +288,7 @@ async fn a_wrong_paste_is_asked_for_again_and_a_failing_server_is_not() {
 }
 
 #[tokio::test]
-async fn a_service_without_a_log_in_waits_for_one_and_keeps_it() {
+async fn serve_without_a_log_in_waits_for_one() {
     let oura = Oura::start("portal").await;
     let folder = tempfile::tempdir().unwrap();
     let mut command = oura.command("serve", folder.path());
@@ -328,7 +328,7 @@ async fn a_service_without_a_log_in_waits_for_one_and_keeps_it() {
 }
 
 #[tokio::test]
-async fn killed_before_oura_spends_the_token_the_next_start_renews() {
+async fn renewal_killed_before_the_token_is_spent_is_repeated() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     assert!(log_in(oura.command("login", folder.path())).status.success());
@@ -341,7 +341,7 @@ async fn killed_before_oura_spends_the_token_the_next_start_renews() {
 }
 
 #[tokio::test]
-async fn killed_after_oura_spent_the_token_the_next_start_says_that_a_login_is_required() {
+async fn renewal_killed_after_the_token_is_spent_reports_login_required() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     assert!(log_in(oura.command("login", folder.path())).status.success());
@@ -373,7 +373,7 @@ async fn kill_while_renewing(oura: &Oura, folder: &Path, fault: &Fault) {
 }
 
 #[tokio::test]
-async fn processes_on_one_server_renew_once() {
+async fn processes_on_one_postgres_renew_once() {
     let oura = Oura::start("legacy").await;
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
@@ -419,7 +419,7 @@ async fn processes_on_one_server_renew_once() {
 }
 
 #[tokio::test]
-async fn half_a_configuration_is_refused_before_anything_is_opened() {
+async fn incomplete_oauth_configuration_is_refused_before_opening_the_database() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     let check = |mut command: Command, words: &[&str], reason: &str| {
@@ -450,7 +450,7 @@ async fn half_a_configuration_is_refused_before_anything_is_opened() {
 }
 
 #[tokio::test]
-async fn the_most_talkative_log_in_keeps_its_secrets() {
+async fn trace_log_of_a_log_in_has_no_secrets() {
     let oura = Oura::start("legacy").await;
     let folder = tempfile::tempdir().unwrap();
     let talkative = |name: &str| {

@@ -111,7 +111,7 @@ pub(crate) async fn sleep(store: &Store, person: i64, value: u8, now: Timestamp)
 }
 
 #[tokio::test]
-async fn a_hanging_database_is_said_and_the_last_values_stay_until_it_answers() {
+async fn hanging_database_is_reported_and_last_values_stay() {
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let location: Location = url.parse().unwrap();

@@ -42,7 +42,7 @@ async fn fill(store: &Store) {
 }
 
 #[tokio::test]
-async fn the_role_of_the_exporters_page_serves_gauges_and_sees_nothing_else() {
+async fn exporter_database_role_serves_gauges_and_reads_nothing_else() {
     let url = testing::empty_database_url().await;
     let (_, schema) = url.rsplit_once("%3D").unwrap();
     let role = format!("exporter_{schema}");

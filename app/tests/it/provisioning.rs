@@ -67,7 +67,7 @@ fn read<T: DeserializeOwned>(kind: &str) -> T {
 }
 
 #[test]
-fn grafana_finds_prometheus_and_alertmanager() {
+fn grafana_provisioning_names_prometheus_and_alertmanager() {
     let DataSources { api_version, datasources } = read("datasources");
     assert_eq!(api_version, 1);
     let kinds: Vec<_> = datasources.iter().map(|source| source.r#type.as_str()).collect();
@@ -87,7 +87,7 @@ fn grafana_finds_prometheus_and_alertmanager() {
 }
 
 #[test]
-fn grafana_finds_the_dashboards_where_the_guide_puts_them() {
+fn grafana_provisioning_finds_the_dashboards() {
     let Dashboards { api_version, providers } = read("dashboards");
     assert_eq!((api_version, providers.len()), (1, 1));
     let Provider { name, folder, r#type, allow_ui_updates, update_interval_seconds, options } = &providers[0];

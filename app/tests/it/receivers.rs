@@ -158,12 +158,9 @@ fn alert(name: &str, severity: &str, person: Option<&str>) -> Value {
         "generatorURL": "http://prometheus.example.org/graph?g0.expr=ALERTS",
     })
 }
-on_each_generation!(
-    every_receiver_is_told_in_words_that_a_person_can_use,
-    nobody_is_woken_up_and_the_morning_tells
-);
+on_each_generation!(receivers_get_readable_messages, quiet_hours_delay_messages_until_morning);
 
-async fn every_receiver_is_told_in_words_that_a_person_can_use(generation: Generation) {
+async fn receivers_get_readable_messages(generation: Generation) {
     let arrived = Arrived::default();
     let (web, mail) = (web(&arrived).await, mail(&arrived));
     let folder = tempfile::tempdir().unwrap();
@@ -227,7 +224,7 @@ fn zone_where_it_is(hour: i8) -> String {
     format!("Etc/GMT{:+}", -east)
 }
 
-async fn nobody_is_woken_up_and_the_morning_tells(generation: Generation) {
+async fn quiet_hours_delay_messages_until_morning(generation: Generation) {
     const TOKEN: &str = "token of the webhook";
     let receiver = Receiver::start(TOKEN).await;
     let web = receiver.url.trim_start_matches("http://").trim_end_matches('/').to_owned();

@@ -20,7 +20,7 @@ fn check(line: &str, code: i32, reason: &str) {
 }
 
 #[test]
-fn configuration_is_refused_before_anything_is_opened() {
+fn invalid_configuration_is_refused_before_opening_the_database() {
     check("serve --data-dir {}", 64, "--oura-token-file");
     check("serve --data-dir {} --oura-token-file {}/none", 64, "cannot read --oura-token-file");
     check("serve --data-dir {} --oura-token t --oura-url http://api.example", 64, "unencrypted");
@@ -69,7 +69,7 @@ fn configuration_is_refused_before_anything_is_opened() {
 }
 
 #[test]
-fn what_is_not_there_is_a_failed_start() {
+fn missing_file_or_server_fails_the_start() {
     check(
         "serve --only exporter --database-url postgres://nobody:hunter2@127.0.0.1:1/none",
         1,
@@ -84,7 +84,7 @@ fn what_is_not_there_is_a_failed_start() {
 }
 
 #[test]
-fn passwords_are_not_repeated() {
+fn errors_do_not_repeat_passwords() {
     for url in [
         "mysql://root:hunter2@db/x",
         "postgres://nobody:hunter2@127.0.0.1:1/none",
@@ -96,7 +96,7 @@ fn passwords_are_not_repeated() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn unwritable_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "").unwrap();
@@ -111,7 +111,7 @@ fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[test]
-fn a_taken_port_is_named_and_the_data_stay_whole() {
+fn port_in_use_is_named_and_data_stay_intact() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ fn a_taken_port_is_named_and_the_data_stay_whole() {
 }
 
 #[tokio::test]
-async fn a_name_nobody_told_is_not_answered() {
+async fn host_name_that_is_not_allowed_is_misdirected() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = myhealth(&["serve", "--only", "exporter,api", "--web.host", "health.example.org"]);
     command.args([
@@ -151,7 +151,7 @@ async fn a_name_nobody_told_is_not_answered() {
 }
 
 #[tokio::test]
-async fn a_server_with_pending_migrations_does_not_start() {
+async fn serve_with_pending_migrations_does_not_start() {
     let url = store::testing::empty_database_url().await;
     let serve = || {
         finish(myhealth(&[

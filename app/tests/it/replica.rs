@@ -7,7 +7,7 @@ use crate::outage::sleep;
 use crate::process::{Running, finish, get, http, myhealth, said, until};
 
 #[tokio::test]
-async fn history_is_read_from_the_replica_and_all_else_from_the_primary() {
+async fn replica_serves_history_only() {
     let mut urls = Vec::new();
     for score in [81, 74] {
         let url = store::testing::empty_database_url().await;
@@ -54,7 +54,7 @@ async fn history_is_read_from_the_replica_and_all_else_from_the_primary() {
 }
 
 #[test]
-fn a_replica_is_a_server() {
+fn replica_url_must_be_postgres() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = crate::process::service(&["serve", "--only", "api"], folder.path());
     command.args(["--database-replica-url", "sqlite:/somewhere/else.db"]);

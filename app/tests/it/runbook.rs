@@ -4,7 +4,7 @@ use crate::monitoring::shipped;
 use crate::process::{Running, get, service};
 
 #[tokio::test]
-async fn every_alert_finds_its_heading_on_the_page_that_a_process_serves() {
+async fn served_runbook_has_a_heading_for_every_alert() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(service(&["serve", "--only", "exporter"], folder.path()));
     let web = running.address("gauges").await;

@@ -53,7 +53,7 @@ fn shown(scrape: &str) -> Shapes {
 }
 
 #[tokio::test]
-async fn the_page_is_what_a_scrape_shows() {
+async fn service_metrics_page_equals_a_scrape() {
     let folder = tempfile::tempdir().unwrap();
     let command = service(&["demo", "--since", "2026-01-01"], folder.path());
     let demo = Running::start(command);

@@ -28,7 +28,7 @@ pub(crate) fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
 }
 
 #[tokio::test]
-async fn traces_reach_the_collector_before_the_process_ends() {
+async fn traces_are_flushed_before_exit() {
     let (address, received) = collector();
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ async fn traces_reach_the_collector_before_the_process_ends() {
 }
 
 #[tokio::test]
-async fn the_most_talkative_log_keeps_secrets_and_values() {
+async fn trace_log_has_no_secrets_or_health_values() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");

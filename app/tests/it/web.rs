@@ -45,12 +45,9 @@ fn encrypted(folder: &Path) -> String {
     std::fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
 }
-on_each_generation!(
-    prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused,
-    strict_readers_find_nothing_to_say
-);
+on_each_generation!(prometheus_scrapes_over_tls_with_basic_auth, strict_parsers_accept_the_exposition);
 
-async fn prometheus_scrapes_over_tls_with_a_password_and_a_wrong_one_is_refused(generation: Generation) {
+async fn prometheus_scrapes_over_tls_with_basic_auth(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let file = encrypted(folder.path());
     let demo = young_demo(folder.path(), &["--web.config.file", &file]);
@@ -88,7 +85,7 @@ async fn encrypted_address(running: &Running) -> String {
 }
 
 #[tokio::test]
-async fn a_probe_believes_the_certificates_it_is_told() {
+async fn healthcheck_trusts_the_given_certificates() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let mut params = CertificateParams::new([]).unwrap();
@@ -133,7 +130,7 @@ async fn a_probe_believes_the_certificates_it_is_told() {
 }
 
 /// Python's own reader of OpenMetrics refuses what scrapers let pass: order, units, duplicates, exemplars, the end.
-async fn strict_readers_find_nothing_to_say(generation: Generation) {
+async fn strict_parsers_accept_the_exposition(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let collector = crate::telemetry::collector();
     let demo = young_demo(folder.path(), &["--otlp.endpoint", &collector.0]);
@@ -183,7 +180,7 @@ fn fed(command: &mut Command, text: &str) -> std::process::Output {
 }
 
 #[tokio::test]
-async fn persons_collections_and_shards_are_asked_for_by_name() {
+async fn scrape_filters_select_persons_collections_and_shards() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     for person in ["ann", "bob"] {
@@ -241,7 +238,7 @@ async fn persons_collections_and_shards_are_asked_for_by_name() {
 }
 
 #[tokio::test]
-async fn files_are_read_again_and_a_broken_one_changes_nothing() {
+async fn web_config_is_reloaded_and_a_broken_file_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.yml");
     std::fs::write(&file, "# open\n").unwrap();
@@ -322,7 +319,7 @@ async fn pages_of_other_origins_make_it_do_nothing() {
 }
 
 #[tokio::test]
-async fn systemd_hands_over_its_socket() {
+async fn systemd_socket_activation_works() {
     let folder = tempfile::tempdir().unwrap();
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
@@ -342,7 +339,7 @@ async fn systemd_hands_over_its_socket() {
 }
 
 #[tokio::test]
-async fn several_addresses_answer_alike() {
+async fn several_listen_addresses_serve_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let running = Running::start(exporter(folder.path(), &["--web.listen-address", &other]));
@@ -353,7 +350,7 @@ async fn several_addresses_answer_alike() {
 }
 
 #[test]
-fn a_check_of_the_configuration_opens_nothing() {
+fn config_check_opens_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let check = |words: &[&str], code: i32, expected: &str| {
@@ -374,7 +371,7 @@ fn a_check_of_the_configuration_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_only_read_is_enough() {
+async fn exporter_works_with_a_read_only_role() {
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let read_only = format!("{url}%20-c%20default_transaction_read_only%3Don");

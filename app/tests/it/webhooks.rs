@@ -175,7 +175,7 @@ async fn shows(metrics: &str, score: f64) {
 }
 
 #[tokio::test]
-async fn a_new_night_is_a_gauge_without_a_poll_and_goes_when_it_is_deleted() {
+async fn webhook_updates_and_deletes_a_gauge_without_polling() {
     let cloud = Cloud::start();
     let folder = tempfile::tempdir().unwrap();
     let running = cloud.serve(folder.path());
@@ -215,7 +215,7 @@ async fn a_new_night_is_a_gauge_without_a_poll_and_goes_when_it_is_deleted() {
 }
 
 #[tokio::test]
-async fn killed_between_acknowledging_and_fetching_it_fetches_after_the_next_start() {
+async fn webhook_event_acknowledged_before_a_kill_is_fetched_after_restart() {
     let cloud = Cloud::start();
     let folder = tempfile::tempdir().unwrap();
     let running = cloud.serve(folder.path());
@@ -248,7 +248,7 @@ async fn killed_between_acknowledging_and_fetching_it_fetches_after_the_next_sta
 }
 
 #[tokio::test]
-async fn operators_see_repair_and_end_the_subscriptions() {
+async fn webhook_commands_list_repair_and_end_subscriptions() {
     let cloud = Cloud::start();
     let folder = tempfile::tempdir().unwrap();
     let run = |words: &[&str]| {

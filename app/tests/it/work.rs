@@ -69,7 +69,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[tokio::test]
-async fn a_job_whose_process_is_killed_is_done_by_the_next() {
+async fn job_of_a_killed_process_is_completed_by_the_next() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -123,7 +123,7 @@ async fn a_job_whose_process_is_killed_is_done_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_socket_tells_a_job_to_its_end() {
+async fn websocket_follows_a_job_to_its_end() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());

@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn caveats_follow_from_the_row() {
+    fn caveats_follow_from_the_catalogue() {
         let first = |key: &str| Metric::by_key(key).unwrap().caveats().first().copied().unwrap_or_default();
         assert!(first("sleep_score").contains("waking up"));
         assert!(first("activity_steps").contains("so far"));

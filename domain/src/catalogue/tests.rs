@@ -82,7 +82,7 @@ fn world() -> (Vec<&'static Metric>, BTreeMap<Collection, Vec<Value>>) {
 }
 
 #[test]
-fn every_number_oura_sends_is_a_row_or_has_an_excuse() {
+fn every_numeric_field_is_a_metric_or_ignored_with_a_reason() {
     let (metrics, documents) = world();
     assert_eq!(
         unmapped(&metrics, &documents),
@@ -92,13 +92,13 @@ fn every_number_oura_sends_is_a_row_or_has_an_excuse() {
 }
 
 #[test]
-fn every_row_reads_something_that_exists() {
+fn every_metric_points_to_an_existing_field() {
     let (metrics, documents) = world();
     assert_eq!(dangling(&metrics, &documents), Vec::<&str>::new(), "no fixture has what these rows point to");
 }
 
 #[test]
-fn a_deleted_row_is_named() {
+fn deleted_metric_is_named() {
     let (mut metrics, documents) = world();
     for gone in ["sleep_lowest_heart_rate", "activity_steps", "readiness_contributor_hrv_balance"] {
         let field = pointer(Metric::by_key(gone).unwrap()).unwrap();
@@ -109,7 +109,7 @@ fn a_deleted_row_is_named() {
 }
 
 #[test]
-fn a_new_field_is_named_and_a_vanished_one_too() {
+fn new_and_vanished_fields_are_named() {
     let (metrics, mut documents) = world();
     let night = documents.get_mut(&Collection::Sleep).unwrap();
     night[0]["snoring_index"] = 7.into();
@@ -121,7 +121,7 @@ fn a_new_field_is_named_and_a_vanished_one_too() {
 }
 
 #[test]
-fn keys_and_series_are_unique_and_well_formed() {
+fn metric_keys_and_series_are_unique_and_well_formed() {
     let mut keys = BTreeSet::new();
     let mut series = BTreeSet::new();
     for metric in METRICS {
@@ -150,7 +150,7 @@ fn keys_and_series_are_unique_and_well_formed() {
 }
 
 #[test]
-fn families_stand_together_and_agree() {
+fn metrics_of_a_family_are_adjacent_and_consistent() {
     for pair in METRICS.windows(2) {
         let [before, after] = pair else { unreachable!("windows of two") };
         if before.family() == after.family() {
@@ -167,7 +167,7 @@ fn families_stand_together_and_agree() {
 }
 
 #[test]
-fn labels_do_not_clash_with_ours() {
+fn metric_labels_do_not_clash_with_reserved_ones() {
     for metric in METRICS {
         if let Some(label) = metric.label {
             assert!(
@@ -186,7 +186,7 @@ fn labels_do_not_clash_with_ours() {
 }
 
 #[test]
-fn help_is_a_sentence_that_says_where_the_number_comes_from() {
+fn help_text_is_a_sentence_with_its_source() {
     for metric in METRICS {
         let help = metric.help;
         assert!(help.ends_with('.') && help.starts_with(char::is_uppercase), "{}: {help}", metric.key);
@@ -210,7 +210,7 @@ fn help_is_a_sentence_that_says_where_the_number_comes_from() {
 }
 
 #[test]
-fn names_follow_by_rule() {
+fn metric_names_follow_from_key_and_unit() {
     let name = |key| Metric::by_key(key).unwrap().name();
     assert_eq!(name("sleep_score"), "oura_sleep_score");
     assert_eq!(name("sleep_efficiency"), "oura_sleep_efficiency_ratio");

@@ -7,7 +7,7 @@ fn day(text: &str) -> Day {
 }
 
 #[test]
-fn absurd_dates_are_named_and_refused() {
+fn absurd_dates_are_refused_by_name() {
     for text in [
         "",
         "1",
@@ -26,14 +26,14 @@ fn absurd_dates_are_named_and_refused() {
 }
 
 #[test]
-fn a_day_is_read_off_the_wall_calendar() {
+fn day_is_read_from_the_wall_calendar() {
     let instant: Timestamp = "2026-03-29T22:30:00Z".parse().unwrap();
     assert_eq!(Day::at(instant, &TimeZone::UTC), day("2026-03-29"));
     assert_eq!(Day::at(instant, &TimeZone::fixed(jiff::tz::offset(2))), day("2026-03-30"));
 }
 
 #[test]
-fn ranges_include_both_ends() {
+fn day_range_includes_both_ends() {
     let range = DayRange::new(day("2026-02-27"), day("2026-03-01")).unwrap();
     assert_eq!(range.len(), 3);
     assert!(range.contains(day("2026-02-27")) && range.contains(day("2026-03-01")));
@@ -43,7 +43,7 @@ fn ranges_include_both_ends() {
 }
 
 #[test]
-fn a_day_is_settled_once_it_is_read_no_more() {
+fn day_is_settled_after_the_resync_window() {
     let today = day("2026-03-29");
     assert!(!day("2026-03-22").is_settled(today), "the trailing days reach here");
     assert!(day("2026-03-21").is_settled(today));
@@ -51,7 +51,7 @@ fn a_day_is_settled_once_it_is_read_no_more() {
 }
 
 #[test]
-fn arithmetic_stops_at_the_first_and_the_last_day() {
+fn day_arithmetic_saturates_at_the_limits() {
     for start in [Day::FIRST, day("2026-03-29"), Day::LAST] {
         for far in [73_049, 100_001, i64::MAX] {
             assert_eq!(start.plus(far), Day::LAST, "{start} {far}");
@@ -69,14 +69,14 @@ fn any_day() -> impl Strategy<Value = Day> {
 
 proptest! {
     #[test]
-    fn parsing_never_panics_and_round_trips(text in ".{0,16}") {
+    fn day_parsing_round_trips_and_never_panics(text in ".{0,16}") {
         if let Ok(parsed) = text.parse::<Day>() {
             prop_assert_eq!(parsed.to_string(), text);
         }
     }
 
     #[test]
-    fn arithmetic_is_exact(first in any_day(), n in -70_000_i64..70_000) {
+    fn day_arithmetic_is_exact(first in any_day(), n in -70_000_i64..70_000) {
         let moved = first.plus(n);
         prop_assert!(Day::FIRST <= moved && moved <= Day::LAST);
         if moved != Day::FIRST && moved != Day::LAST {
@@ -85,19 +85,19 @@ proptest! {
     }
 
     #[test]
-    fn days_are_counted_as_the_clock_of_a_place_without_clock_changes_does(a in any_day(), b in any_day()) {
+    fn day_counting_equals_a_fixed_offset_clock(a in any_day(), b in any_day()) {
         let seconds = a.midnight_utc().duration_since(b.midnight_utc()).as_secs();
         prop_assert_eq!(a.since(b) * 86_400, seconds);
     }
 
     #[test]
-    fn a_day_is_written_as_calendars_write_it(day in any_day()) {
+    fn day_is_formatted_as_iso_8601(day in any_day()) {
         prop_assert_eq!(day.to_string(), day.date().to_string());
         prop_assert_eq!(serde_json::to_string(&day).unwrap(), serde_json::to_string(&day.date()).unwrap());
     }
 
     #[test]
-    fn chunks_cover_every_day_once(first in any_day(), len in 0_i64..400, size in 0_i64..60) {
+    fn day_range_chunks_cover_every_day_once(first in any_day(), len in 0_i64..400, size in 0_i64..60) {
         let range = DayRange::new(first, first.plus(len)).unwrap();
         let chunks = range.chunks(size);
         let days: Vec<Day> = chunks.iter().flat_map(|chunk| chunk.days()).collect();

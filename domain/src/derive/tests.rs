@@ -37,7 +37,7 @@ fn value(derived: &Derived, key: &str) -> Option<Option<f64>> {
 }
 
 #[test]
-fn the_fixture_says_every_number() {
+fn fixture_yields_every_metric() {
     let derived = of(&fixture());
     for (key, expected) in [
         ("sleep_duration", 2100.0),
@@ -60,7 +60,7 @@ fn the_fixture_says_every_number() {
 }
 
 #[test]
-fn the_night_is_the_longest_completed_long_sleep() {
+fn night_is_the_longest_completed_long_sleep() {
     let night = |documents: &[Value]| value(&of(documents), "sleep_time_in_bed");
     let early = period(0.0, 3.5, "long_sleep", Some(0));
     let late = period(4.0, 9.0, "long_sleep", Some(0));
@@ -78,7 +78,7 @@ fn the_night_is_the_longest_completed_long_sleep() {
 }
 
 #[test]
-fn naps_count_once_oura_counts_them() {
+fn naps_count_once_scored() {
     let night = period(0.0, 7.0, "long_sleep", Some(0));
     let naps = |more: &[Value]| {
         let derived = of(&[std::slice::from_ref(&night), more].concat());
@@ -103,7 +103,7 @@ fn naps_count_once_oura_counts_them() {
 }
 
 #[test]
-fn null_and_sentinel_are_known_to_be_unmeasured() {
+fn null_and_sentinel_are_unmeasured() {
     let mut night = fixture().remove(0);
     night["average_hrv"] = Value::Null;
     night["lowest_heart_rate"] = 255.into();
@@ -116,7 +116,7 @@ fn null_and_sentinel_are_known_to_be_unmeasured() {
 }
 
 #[test]
-fn the_padding_of_a_running_day_is_no_measurement() {
+fn padding_of_a_running_day_is_unmeasured() {
     let page: Value = serde_json::from_str(include_str!("../../fixtures/daily_activity.json")).unwrap();
     let mut document = page["data"][0].clone();
     document["class_5_min"] = "22".into();
@@ -126,7 +126,7 @@ fn the_padding_of_a_running_day_is_no_measurement() {
 }
 
 #[test]
-fn rows_go_to_their_context_and_unknown_ones_to_other() {
+fn rows_of_unknown_context_are_other() {
     let row = |at: &str, bpm: i64, source: &str| json!({"timestamp": at, "bpm": bpm, "source": source});
     let rows = json!([
         row("2026-10-25T10:00:00Z", 60, "awake"),
@@ -152,7 +152,7 @@ fn rows_go_to_their_context_and_unknown_ones_to_other() {
 }
 
 #[test]
-fn events_of_a_day_add_up() {
+fn events_of_a_day_are_summed() {
     let page: Value = serde_json::from_str(include_str!("../../fixtures/workout.json")).unwrap();
     let bodies: Vec<String> = page["data"].as_array().unwrap().iter().map(Value::to_string).collect();
     let derived = derive(Collection::Workout, day(), bodies.iter().map(String::as_str));
@@ -181,7 +181,7 @@ fn events_of_a_day_add_up() {
 }
 
 #[test]
-fn the_ring_in_use_and_the_profile_are_what_was_observed() {
+fn ring_and_profile_are_the_observed_ones() {
     let rings: Value = serde_json::from_str(include_str!("../../fixtures/ring_configuration.json")).unwrap();
     let derived = derive(Collection::RingConfiguration, day(), [rings["data"].to_string().as_str()]);
     assert_eq!(value(&derived, "ring_set_up"), Some(Some(1_789_406_400.0)));

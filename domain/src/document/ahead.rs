@@ -42,7 +42,7 @@ impl Document {
     pub fn readable_from(collection: Collection, body: &str, now: Timestamp) -> Option<Timestamp> {
         let document = match collection.window() {
             Window::Days => Self::parse(collection, body).ok(),
-            Window::Instants => Self::gather(collection, Self::items_aside(body)).0.pop(),
+            Window::Instants => Self::group_rows(collection, Self::items_aside(body)).0.pop(),
             Window::Whole => {
                 let today = Day::at(now, &TimeZone::UTC);
                 Self::observe(collection, today, Self::items_aside(body)).0
@@ -56,7 +56,7 @@ impl Document {
     pub fn split_ahead(self, collection: Collection, now: Timestamp) -> (Option<Self>, Rejected) {
         let day = self.day;
         let is_ahead = |item: &str| match collection.window() {
-            Window::Instants => Self::gather(collection, [item]).0.iter().any(|row| row.is_ahead(now)),
+            Window::Instants => Self::group_rows(collection, [item]).0.iter().any(|row| row.is_ahead(now)),
             _ => Self::observe(collection, day, [item]).0.is_some_and(|ring| ring.is_ahead(now)),
         };
         let reject = |id: String, body: String| Rejected { id, reason: AHEAD.to_owned(), body };
@@ -68,7 +68,7 @@ impl Document {
         let rejected = reject(Self::ahead_id(&self.id), format!("[{}]", ahead.join(",")));
         let rest = match collection.window() {
             _ if past.is_empty() => None,
-            Window::Instants => Self::gather(collection, past).0.pop(),
+            Window::Instants => Self::group_rows(collection, past).0.pop(),
             _ => Self::observe(collection, day, past).0,
         };
         (rest, rejected)

@@ -27,14 +27,14 @@ fn reason(body: &str) -> String {
 }
 
 #[test]
-fn a_document_is_kept_as_it_came() {
+fn document_body_is_kept_unchanged() {
     let body = night("a_field_of_tomorrow", Some(Value::from("x")));
     let document = Document::parse(Collection::Sleep, &body).unwrap();
     assert_eq!((document.body, document.day.to_string().as_str()), (body, "2026-10-25"));
 }
 
 #[test]
-fn the_wrong_shape_is_named_without_its_value() {
+fn wrong_shape_is_named_without_its_value() {
     for (field, value, expected) in [
         ("average_hrv", Some(Value::from("fifty-two")), "/average_hrv: expected a number"),
         ("bedtime_start", Some(Value::from(12)), "/bedtime_start: expected an RFC 3339 time"),
@@ -58,7 +58,7 @@ fn the_wrong_shape_is_named_without_its_value() {
 }
 
 #[test]
-fn a_missing_number_is_no_error() {
+fn missing_number_is_not_an_error() {
     for field in ["average_hrv", "heart_rate", "readiness", "type", "bedtime_end"] {
         for value in [None, Some(Value::Null)] {
             assert!(Document::parse(Collection::Sleep, &night(field, value)).is_ok(), "{field}");
@@ -67,7 +67,7 @@ fn a_missing_number_is_no_error() {
 }
 
 #[test]
-fn rows_become_one_document_per_utc_day() {
+fn rows_are_grouped_by_utc_day() {
     let row = |at: &str, bpm: i64, source: &str| {
         format!(r#"{{"timestamp":"{at}","bpm":{bpm},"source":"{source}"}}"#)
     };
@@ -80,7 +80,7 @@ fn rows_become_one_document_per_utc_day() {
         "{\"timestamp\":\"2026-03-29T10:00:00Z\",\"bpm\":\"high\"}".to_owned(),
         "{\"bpm\":60}".to_owned(),
     ];
-    let (documents, rejected) = Document::gather(Collection::HeartRate, rows.iter().map(String::as_str));
+    let (documents, rejected) = Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str));
     let seen: Vec<(&str, String)> = documents.iter().map(|d| (d.id.as_str(), d.body.clone())).collect();
     assert_eq!(
         seen,
@@ -96,14 +96,14 @@ fn rows_become_one_document_per_utc_day() {
 
 proptest! {
     #[test]
-    fn no_text_panics(body in ".{0,200}") {
+    fn arbitrary_text_never_panics(body in ".{0,200}") {
         let _ = Document::parse(Collection::Sleep, &body);
-        let _ = Document::gather(Collection::HeartRate, [body.as_str()]);
+        let _ = Document::group_rows(Collection::HeartRate, [body.as_str()]);
     }
 
     /// Cut and scrambled real documents either parse or are kept whole with a reason.
     #[test]
-    fn damaged_documents_are_kept(cut in 0_usize..2_000, at in 0_usize..2_000, byte in 32_u8..127) {
+    fn damaged_documents_are_rejected_with_their_body(cut in 0_usize..2_000, at in 0_usize..2_000, byte in 32_u8..127) {
         let mut body = nights().remove(0).to_string();
         let at = at.min(body.len() - 1);
         body.replace_range(at..=at, &char::from(byte).to_string());

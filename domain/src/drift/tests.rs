@@ -6,7 +6,7 @@ use crate::collection::{Window, fixture};
 use crate::document::Document;
 
 fn look(collection: Collection, body: &Value) -> Vec<(String, String)> {
-    let found = Watch::new(collection).look(&body.to_string());
+    let found = DriftDetector::new(collection).detect(&body.to_string());
     found.into_iter().map(|drift| (drift.pointer, drift.word)).collect()
 }
 
@@ -25,7 +25,7 @@ fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn what_is_known_is_what_the_fixtures_have() {
+fn known_fields_equal_those_of_the_fixtures() {
     for &collection in Collection::ALL {
         let mut found = BTreeSet::new();
         for document in fixture(collection) {
@@ -41,7 +41,7 @@ fn what_is_known_is_what_the_fixtures_have() {
 }
 
 #[test]
-fn the_fixtures_hold_nothing_unknown() {
+fn fixtures_have_no_unknown_words() {
     for &collection in Collection::ALL {
         let documents = fixture(collection);
         // One word is unknown on purpose, to show where its row goes.
@@ -60,7 +60,7 @@ fn the_fixtures_hold_nothing_unknown() {
 }
 
 #[test]
-fn unknown_fields_are_named_where_they_stand_and_never_with_a_value() {
+fn unknown_fields_are_reported_by_pointer_without_value() {
     let mut night = fixture(Collection::Sleep).remove(0);
     night["snoring"] = json!({"index": 7});
     night["readiness"]["contributors"]["age"] = 41.into();
@@ -75,7 +75,7 @@ fn unknown_fields_are_named_where_they_stand_and_never_with_a_value() {
 }
 
 #[test]
-fn unknown_words_are_named_only_where_words_are_a_closed_set() {
+fn unknown_words_are_reported_for_closed_sets_only() {
     let word = |pointer: &str, word: &str| (pointer.to_owned(), word.to_owned());
     let workout =
         json!({"id": "w", "activity": "underwater_chess", "intensity": "insane", "label": "with Ann"});
@@ -90,18 +90,18 @@ fn unknown_words_are_named_only_where_words_are_a_closed_set() {
 }
 
 #[test]
-fn unknown_things_do_not_fail_a_document_and_are_bounded() {
+fn unknown_fields_do_not_fail_a_document_and_are_bounded() {
     let mut document = fixture(Collection::DailySleep).remove(0);
     for n in 0..1_000 {
         document[format!("field_{n}")] = n.into();
     }
     assert!(Document::parse(Collection::DailySleep, &document.to_string()).is_ok());
-    assert_eq!(look(Collection::DailySleep, &document).len(), MOST);
+    assert_eq!(look(Collection::DailySleep, &document).len(), MAX_FINDINGS);
 }
 
 proptest! {
     #[test]
-    fn what_is_reported_is_always_a_name(name in ".{0,60}", word in ".{0,60}") {
+    fn drift_reports_are_always_names(name in ".{0,60}", word in ".{0,60}") {
         for (pointer, word) in look(Collection::DailyStress, &json!({name: 1, "day_summary": word})) {
             prop_assert!(pointer.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_?".contains(&b)), "{pointer}");
             prop_assert!(word == "?" || word.is_empty() || is_word(&word), "{word}");

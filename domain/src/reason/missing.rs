@@ -9,12 +9,12 @@ use jiff::tz::TimeZone;
 use crate::catalogue::Metric;
 use crate::collection::{Cadence, Collection, Window};
 use crate::day::{Day, DayRange};
-use crate::reason::{MUCH_OF_A_DAY, Reason};
+use crate::reason::{LONG_NON_WEAR, Reason};
 use crate::ring::{Ring, Rings};
 
 /// What is known about one collection and the days around. All days are on the person's calendar.
 #[derive(Clone, Debug)]
-pub struct Traces {
+pub struct DayEvidence {
     /// Whose days are looked at.
     pub collection: Collection,
     /// Today, as [`crate::reason::Today::of`] says it.
@@ -32,12 +32,12 @@ pub struct Traces {
     /// For sleep, the days that have naps.
     pub naps: BTreeSet<Day>,
     /// What is known about the ring itself, the same for all collections.
-    pub wear: Arc<Wear>,
+    pub wear: Arc<WearLog>,
 }
 
 /// What is known about the ring around some days, whatever collection is asked about.
 #[derive(Clone, Debug, Default)]
-pub struct Wear {
+pub struct WearLog {
     /// Seconds it was off the finger, for the days that have activity.
     pub off: BTreeMap<Day, f64>,
     /// The days that have a document of a collection in [`WORN`].
@@ -68,8 +68,8 @@ pub fn civil_day(collection: Collection, day: Day, zone: &TimeZone) -> Day {
 }
 
 /// Why `day` has no value of this collection, or of one of its metrics, given that it has none.
-pub fn missing(traces: &Traces, metric: Option<&Metric>, day: Day) -> Reason {
-    let Traces { collection, today, now, covered, .. } = *traces;
+pub fn missing_day_reason(traces: &DayEvidence, metric: Option<&Metric>, day: Day) -> Reason {
+    let DayEvidence { collection, today, now, covered, .. } = *traces;
     if day > today {
         return Reason::NotYet;
     }
@@ -89,11 +89,11 @@ pub fn missing(traces: &Traces, metric: Option<&Metric>, day: Day) -> Reason {
         Some(covered) if day > covered.last() || is_unread(day) => return now.unwrap_or(Reason::NeverRead),
         Some(_) => {}
     }
-    let Wear { off, worn, powered, rings } = traces.wear.as_ref();
-    if collection.info().needs_oxygen_sensor && rings.of_night(day).is_some_and(Ring::lacks_oxygen_sensor) {
+    let WearLog { off, worn, powered, rings } = traces.wear.as_ref();
+    if collection.info().needs_oxygen_sensor && rings.at_night(day).is_some_and(Ring::lacks_oxygen_sensor) {
         return Reason::RingCannot;
     }
-    let off_on = |day: Day| off.get(&day).is_some_and(|seconds| *seconds >= MUCH_OF_A_DAY);
+    let off_on = |day: Day| off.get(&day).is_some_and(|seconds| *seconds >= LONG_NON_WEAR);
     // A night belongs to the day of waking up: most of it is in the activity of the day before.
     let not_worn = || off_on(day) || collection.is_of_the_night() && off_on(day.plus(-1));
     match collection.info().cadence {
@@ -123,8 +123,8 @@ mod tests {
         {"hardware_type": "gen3", "set_up_at": "2026-03-18T15:00:00Z"}
     ]"#;
 
-    fn traces(collection: Collection) -> Traces {
-        Traces {
+    fn traces(collection: Collection) -> DayEvidence {
+        DayEvidence {
             collection,
             today: day("2026-03-29"),
             now: Some(Reason::PhoneNotSynced),
@@ -133,7 +133,7 @@ mod tests {
             documents: BTreeSet::from([day("2026-03-10"), day("2026-03-11")]),
             rejected: BTreeSet::from([day("2026-03-11"), day("2026-03-14")]),
             naps: BTreeSet::new(),
-            wear: Arc::new(Wear {
+            wear: Arc::new(WearLog {
                 off: BTreeMap::from([(day("2026-03-12"), 80_000.0), (day("2026-03-15"), 600.0)]),
                 worn: ["2026-03-12", "2026-03-15", "2026-03-16"].map(day).into(),
                 powered: ["2026-03-16", "2026-03-17", "2026-03-22"].map(day).into(),
@@ -143,9 +143,9 @@ mod tests {
     }
 
     #[test]
-    fn the_most_certain_trace_speaks() {
+    fn most_certain_evidence_gives_the_reason() {
         let check = |collection, on: &str, expected| {
-            assert_eq!(missing(&traces(collection), None, day(on)), expected, "{collection} {on}");
+            assert_eq!(missing_day_reason(&traces(collection), None, day(on)), expected, "{collection} {on}");
         };
         check(Collection::DailySleep, "2026-03-30", Reason::NotYet);
         check(Collection::DailySleep, "2026-03-29", Reason::PhoneNotSynced);
@@ -170,12 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_read_is_said_to_be_unread() {
-        let unread = Traces { covered: None, ..traces(Collection::DailySleep) };
-        assert_eq!(missing(&unread, None, day("2026-03-20")), Reason::NeverRead);
+    fn unread_days_are_reported_as_never_read() {
+        let unread = DayEvidence { covered: None, ..traces(Collection::DailySleep) };
+        assert_eq!(missing_day_reason(&unread, None, day("2026-03-20")), Reason::NeverRead);
         let behind = DayRange::new(day("2026-01-01"), day("2026-03-01")).ok();
-        let behind = Traces { covered: behind, now: Some(Reason::Scope), ..traces(Collection::DailySleep) };
-        assert_eq!(missing(&behind, None, day("2026-03-20")), Reason::Scope);
+        let behind =
+            DayEvidence { covered: behind, now: Some(Reason::Scope), ..traces(Collection::DailySleep) };
+        assert_eq!(missing_day_reason(&behind, None, day("2026-03-20")), Reason::Scope);
     }
 
     #[test]
@@ -183,8 +184,8 @@ mod tests {
         let check = |key: &str, naps: &[&str], expected| {
             let metric = Metric::by_key(key).unwrap();
             let naps = naps.iter().map(|on| day(on)).collect();
-            let traces = Traces { naps, ..traces(metric.collection) };
-            assert_eq!(missing(&traces, Some(metric), day("2026-03-10")), expected, "{key}");
+            let traces = DayEvidence { naps, ..traces(metric.collection) };
+            assert_eq!(missing_day_reason(&traces, Some(metric), day("2026-03-10")), expected, "{key}");
         };
         check("sleep_nap_duration", &[], Reason::NoEvent);
         check("sleep_naps", &[], Reason::NoEvent);
@@ -199,18 +200,25 @@ mod tests {
 
     #[test]
     fn day_asked_for_before_it_began_is_not_read_once_reading_has_stopped() {
-        let stopped = |now| Traces {
+        let stopped = |now| DayEvidence {
             read_until: Some(day("2026-03-25")),
             covered: DayRange::new(day("2026-01-01"), day("2026-03-26")).ok(),
             now: Some(now),
             ..traces(Collection::DailySleep)
         };
         for on in ["2026-03-25", "2026-03-26", "2026-03-27", "2026-03-29"] {
-            assert_eq!(missing(&stopped(Reason::NotRead), None, day(on)), Reason::NotRead, "{on}");
-            assert_eq!(missing(&stopped(Reason::Unauthorized), None, day(on)), Reason::Unauthorized, "{on}");
+            assert_eq!(missing_day_reason(&stopped(Reason::NotRead), None, day(on)), Reason::NotRead, "{on}");
+            assert_eq!(
+                missing_day_reason(&stopped(Reason::Unauthorized), None, day(on)),
+                Reason::Unauthorized,
+                "{on}"
+            );
         }
-        assert_eq!(missing(&stopped(Reason::NotRead), None, day("2026-03-24")), Reason::NoData);
-        assert_eq!(missing(&stopped(Reason::PhoneNotSynced), None, day("2026-03-26")), Reason::NoData);
+        assert_eq!(missing_day_reason(&stopped(Reason::NotRead), None, day("2026-03-24")), Reason::NoData);
+        assert_eq!(
+            missing_day_reason(&stopped(Reason::PhoneNotSynced), None, day("2026-03-26")),
+            Reason::NoData
+        );
     }
 
     #[test]

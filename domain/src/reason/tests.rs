@@ -13,9 +13,9 @@ fn day(text: &str) -> Day {
 }
 
 /// A collection read without a failure in the night of 29 March, with its newest day in March 2026; 0 is none.
-fn read(collection: Collection, newest: i64) -> Reading {
+fn read(collection: Collection, newest: i64) -> ReadingStatus {
     let newest_day = (newest > 0).then(|| day("2026-02-28").plus(newest));
-    Reading {
+    ReadingStatus {
         collection,
         last_success_at: Some("2026-03-28T23:05:00Z".parse().unwrap()),
         failure: None,
@@ -29,7 +29,7 @@ fn read(collection: Collection, newest: i64) -> Reading {
 /// What a person looks like on 29 March at this UTC time, in Berlin.
 struct Case {
     at: &'static str,
-    readings: Vec<Reading>,
+    readings: Vec<ReadingStatus>,
     non_wear: Option<(i64, f64)>,
     lacks_oxygen_sensor: bool,
 }
@@ -46,7 +46,7 @@ impl Case {
         self
     }
 
-    fn with(mut self, changed: Reading) -> Self {
+    fn with(mut self, changed: ReadingStatus) -> Self {
         *self.readings.iter_mut().find(|reading| reading.collection == changed.collection).unwrap() = changed;
         self
     }
@@ -64,26 +64,26 @@ impl Case {
             non_wear: self.non_wear.map(|(newest, seconds)| (day("2026-02-28").plus(newest), seconds)),
             lacks_oxygen_sensor: self.lacks_oxygen_sensor,
         };
-        absence(&evidence, collection)
+        absence_reason(&evidence, collection)
     }
 }
 
-fn read_at(at: &str, reading: Reading) -> Reading {
-    Reading { last_success_at: Some(at.parse().unwrap()), ..reading }
+fn read_at(at: &str, reading: ReadingStatus) -> ReadingStatus {
+    ReadingStatus { last_success_at: Some(at.parse().unwrap()), ..reading }
 }
 
-fn rejected(reading: Reading, on: &str) -> Reading {
-    Reading { rejected_day: Some(day(on)), ..reading }
+fn rejected(reading: ReadingStatus, on: &str) -> ReadingStatus {
+    ReadingStatus { rejected_day: Some(day(on)), ..reading }
 }
 
 #[test]
-fn every_reason_has_its_circumstances() {
-    let failing = |cause| Reading { failure: Some(cause), ..read(DailySleep, 28) };
+fn every_reason_follows_from_its_evidence() {
+    let failing = |cause| ReadingStatus { failure: Some(cause), ..read(DailySleep, 28) };
     let cases = [
         (Reason::NeverRead, Case { readings: Vec::new(), ..all_well() }, DailySleep),
         (
             Reason::NeverRead,
-            all_well().with(Reading { last_success_at: None, ..read(DailySleep, 0) }),
+            all_well().with(ReadingStatus { last_success_at: None, ..read(DailySleep, 0) }),
             DailySleep,
         ),
         (Reason::NotRead, all_well().with(read_at("2026-03-25T08:00:00Z", read(DailySleep, 25))), DailySleep),
@@ -101,7 +101,7 @@ fn every_reason_has_its_circumstances() {
         (Reason::Rejected, all_well().with(rejected(read(DailySleep, 28), "2026-03-29")), DailySleep),
         (
             Reason::Rejected,
-            all_well().with(Reading { rejected_undated: true, ..read(DailySleep, 28) }),
+            all_well().with(ReadingStatus { rejected_undated: true, ..read(DailySleep, 28) }),
             DailySleep,
         ),
         (
@@ -136,7 +136,7 @@ fn every_reason_has_its_circumstances() {
         (Reason::NotComputed, all_well().with(read(DailyResilience, 27)), DailyResilience),
         (
             Reason::NotComputed,
-            all_well().with(Reading { newest_value: Some(day("2026-03-28")), ..read(DailySleep, 29) }),
+            all_well().with(ReadingStatus { newest_value: Some(day("2026-03-28")), ..read(DailySleep, 29) }),
             DailySleep,
         ),
     ];
@@ -148,11 +148,11 @@ fn every_reason_has_its_circumstances() {
 }
 
 #[test]
-fn what_is_there_needs_no_reason() {
+fn present_value_has_no_reason() {
     for collection in Collection::ALL {
         assert_eq!(all_well().reason(*collection), None, "{collection}");
     }
-    let down = Reading { failure: Some(Cause::Server), ..read(DailySleep, 29) };
+    let down = ReadingStatus { failure: Some(Cause::Server), ..read(DailySleep, 29) };
     assert_eq!(all_well().with(down).reason(DailySleep), None, "today came before Oura went down");
 }
 
@@ -179,7 +179,7 @@ fn reading_of_last_evening_is_recent_in_the_small_hours() {
 /// Heart rate, alone, whose newest row is of this civil day and stands under this UTC day, at this moment in a zone.
 fn heart_rate(zone: &str, at: &str, value: i64, filed: i64) -> Option<Reason> {
     let now: Timestamp = at.parse().unwrap();
-    let readings = [Reading {
+    let readings = [ReadingStatus {
         last_success_at: Some(now),
         newest_value: Some(day("2026-02-28").plus(value)),
         ..read(HeartRate, filed)
@@ -190,7 +190,7 @@ fn heart_rate(zone: &str, at: &str, value: i64, filed: i64) -> Option<Reason> {
         non_wear: None,
         lacks_oxygen_sensor: false,
     };
-    absence(&evidence, HeartRate)
+    absence_reason(&evidence, HeartRate)
 }
 
 #[test]
@@ -226,13 +226,13 @@ fn observation_under_the_utc_day_is_not_late_on_either_side_of_greenwich() {
             non_wear: None,
             lacks_oxygen_sensor: false,
         };
-        assert_eq!(absence(&evidence, PersonalInfo), None, "{zone}");
+        assert_eq!(absence_reason(&evidence, PersonalInfo), None, "{zone}");
     }
 }
 
 #[test]
-fn words_are_unique_and_fit_for_labels() {
-    let words: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.word()).collect();
+fn reason_names_are_unique_and_label_safe() {
+    let words: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
     assert_eq!(words.len(), Reason::ALL.len());
     assert!(words.iter().all(|word| word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')));
     assert!(Reason::ALL.iter().all(|reason| !reason.advice().is_empty()));
@@ -241,16 +241,16 @@ fn words_are_unique_and_fit_for_labels() {
 proptest! {
     /// Whatever is known, an absence has one reason and a presence none.
     #[test]
-    fn an_absence_always_has_a_reason(
+    fn every_absence_has_a_reason(
         newest in proptest::collection::vec(0_i64..31, Collection::ALL.len()),
         failing in proptest::collection::vec(proptest::option::of(0..Cause::ALL.len()), Collection::ALL.len()),
         hour in 0_u8..24,
         non_wear in proptest::option::of((1_i64..31, 0.0_f64..90_000.0)),
     ) {
-        let readings: Vec<Reading> = Collection::ALL
+        let readings: Vec<ReadingStatus> = Collection::ALL
             .iter()
             .zip(newest.iter().zip(&failing))
-            .map(|(collection, (newest, failing))| Reading {
+            .map(|(collection, (newest, failing))| ReadingStatus {
                 failure: failing.map(|at| Cause::ALL[at]),
                 ..read(*collection, *newest)
             })
@@ -264,7 +264,7 @@ proptest! {
         };
         for reading in &readings {
             let there = reading.newest_day.is_some_and(|newest| newest >= evidence.today.of(reading.collection));
-            prop_assert_eq!(absence(&evidence, reading.collection).is_none(), there);
+            prop_assert_eq!(absence_reason(&evidence, reading.collection).is_none(), there);
         }
     }
 }

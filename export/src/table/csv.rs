@@ -6,25 +6,25 @@
 
 use std::io::Write as _;
 
-use super::{Block, Encode, What, instant, time, word};
+use super::{Block, Encode, RowKind, instant, time, word};
 use crate::Error;
 
 pub(super) struct Csv {
-    what: What,
+    what: RowKind,
     begun: bool,
     cell: Vec<u8>,
 }
 
 impl Csv {
-    pub(super) fn new(what: What) -> Self {
+    pub(super) fn new(what: RowKind) -> Self {
         Self { what, begun: false, cell: Vec::new() }
     }
 
     fn header(&self) -> &'static [&'static str] {
         match self.what {
-            What::Days => &["person", "day", "metric", "value", "unit", "state"],
-            What::Points => &["person", "time", "metric", "value", "unit"],
-            What::Documents => {
+            RowKind::Days => &["person", "day", "metric", "value", "unit", "state"],
+            RowKind::Points => &["person", "time", "metric", "value", "unit"],
+            RowKind::Documents => {
                 &["person", "collection", "day", "id", "revision", "first_seen_at", "changed_at", "document"]
             }
         }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_spreadsheet_would_run_is_made_a_text() {
+    fn csv_formulas_are_escaped() {
         for (text, expected) in [("=1+1", "'"), ("-7", "'"), ("@x", "'"), ("\tx", "'"), ("a=1", ""), ("", "")]
         {
             assert_eq!(guard(text), expected, "{text:?}");

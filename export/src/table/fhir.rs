@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Block, Encode, Whose, instant, time, word};
+use super::{Block, Encode, Subject, instant, time, word};
 use crate::Error;
 
 const LOINC: &str = "http://loinc.org";
@@ -199,7 +199,7 @@ impl Encode for Fhir {
 }
 
 /// The same row has the same name in every export, so that a receiver can tell it is the same: a UUID of a hash.
-fn name(whose: &Whose<'_>, metric: &Metric, when: &str) -> String {
+fn name(whose: &Subject<'_>, metric: &Metric, when: &str) -> String {
     let hash = Sha256::new().chain_update(whose.name).chain_update([0]).chain_update(metric.key);
     let hash = hash.chain_update([0]).chain_update(when).finalize();
     let mut bytes = [0; 16];
@@ -290,14 +290,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_belongs_to_a_metric_of_the_catalogue() {
+    fn fhir_codes_belong_to_metrics() {
         for (key, _, _) in CODES {
             assert!(Metric::by_key(key).is_some(), "{key}");
         }
     }
 
     #[test]
-    fn a_day_is_as_long_as_it_was_there() {
+    fn fhir_period_is_the_local_civil_day() {
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         let on = |day: &str| serde_json::to_string(&period(day.parse().unwrap(), &berlin)).unwrap();
         assert_eq!(
@@ -307,8 +307,8 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_a_uuid_and_stays_the_same() {
-        let whose = Whose { name: "me", zone: TimeZone::UTC, today: Day::literal(2026, 3, 29) };
+    fn fhir_entry_uuid_is_stable() {
+        let whose = Subject { name: "me", zone: TimeZone::UTC, today: Day::literal(2026, 3, 29) };
         let metric = Metric::by_key("sleep_score").unwrap();
         let one = name(&whose, metric, "2026-03-29");
         assert_eq!(one, name(&whose, metric, "2026-03-29"));
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_percent_again_without_new_digits() {
+    fn fhir_ratio_is_percent_without_rounding() {
         let metric = Metric::by_key("spo2_average").unwrap();
         let text = serde_json::to_string(&quantity(metric, 0.970_12)).unwrap();
         assert!(text.contains(r#""value":97.012,"#), "{text}");

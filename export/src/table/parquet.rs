@@ -9,7 +9,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::{Block, Encode, What, word};
+use super::{Block, Encode, RowKind, word};
 use crate::Error;
 
 /// Rows of a group: some megabytes, and enough for a reader to skip by.
@@ -48,7 +48,7 @@ const DOCUMENTS: &str = "message documents {
 
 pub(super) struct Parquet {
     file: SerializedFileWriter<Vec<u8>>,
-    what: What,
+    what: RowKind,
     group: Group,
 }
 
@@ -67,11 +67,11 @@ struct Group {
 }
 
 impl Parquet {
-    pub(super) fn new(what: What) -> Result<Self, Error> {
+    pub(super) fn new(what: RowKind) -> Result<Self, Error> {
         let schema = match what {
-            What::Days => DAYS,
-            What::Points => POINTS,
-            What::Documents => DOCUMENTS,
+            RowKind::Days => DAYS,
+            RowKind::Points => POINTS,
+            RowKind::Documents => DOCUMENTS,
         };
         let schema = Arc::new(parse_message_type(schema).map_err(failed)?);
         let properties = WriterProperties::builder()
@@ -91,7 +91,7 @@ impl Parquet {
         let [person, second, third, fourth] = &group.texts;
         let [first_time, second_time, third_time] = &group.times;
         match self.what {
-            What::Days => {
+            RowKind::Days => {
                 column::<ByteArrayType>(&mut file, person, None)?;
                 column::<Int32Type>(&mut file, &group.days, None)?;
                 column::<ByteArrayType>(&mut file, second, None)?;
@@ -99,14 +99,14 @@ impl Parquet {
                 column::<ByteArrayType>(&mut file, third, None)?;
                 column::<ByteArrayType>(&mut file, &group.states, Some(&group.has_state))?;
             }
-            What::Points => {
+            RowKind::Points => {
                 column::<ByteArrayType>(&mut file, person, None)?;
                 column::<Int64Type>(&mut file, first_time, None)?;
                 column::<ByteArrayType>(&mut file, second, None)?;
                 column::<DoubleType>(&mut file, &group.values, None)?;
                 column::<ByteArrayType>(&mut file, third, None)?;
             }
-            What::Documents => {
+            RowKind::Documents => {
                 column::<ByteArrayType>(&mut file, person, None)?;
                 column::<ByteArrayType>(&mut file, second, None)?;
                 column::<Int32Type>(&mut file, &group.days, None)?;
@@ -218,16 +218,16 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;
-    use crate::table::Whose;
+    use crate::table::Subject;
 
     #[test]
-    fn long_tables_are_handed_over_group_by_group() {
+    fn parquet_is_written_by_row_group() {
         let metric = domain::Metric::by_key("sleep_heart_rate").unwrap();
         let whose =
-            Whose { name: "me", zone: jiff::tz::TimeZone::UTC, today: domain::Day::literal(2026, 3, 29) };
+            Subject { name: "me", zone: jiff::tz::TimeZone::UTC, today: domain::Day::literal(2026, 3, 29) };
         let rows: Vec<(i64, f64)> = (0..50_000).map(|n| (n, 60.0)).collect();
         let mut file = Vec::new();
-        let mut parquet = Parquet::new(What::Points).unwrap();
+        let mut parquet = Parquet::new(RowKind::Points).unwrap();
         let mut grown = Vec::new();
         for _ in 0..6 {
             parquet.block(&Block::Points { whose: &whose, metric, rows: &rows }, &mut file).unwrap();

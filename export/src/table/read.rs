@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::{Person, Store};
 
-use super::{Block, Out, Rows, Table, Whose, Writer};
+use super::{Block, Output, Rows, Subject, Table, Writer};
 use crate::{Error, Progress};
 
 /// Rows encoded in one go: a fraction of a millisecond's work.
@@ -14,7 +14,7 @@ const BLOCK: usize = 4096;
 /// Documents read at a time; a day of heart rate is some tens of kilobytes.
 const PAGE: i64 = 32;
 
-pub(super) async fn read<O: Out>(
+pub(super) async fn read<O: Output>(
     table: &Table,
     store: &Store,
     people: &[Person],
@@ -34,7 +34,7 @@ pub(super) async fn read<O: Out>(
     for person in people {
         let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
         let today = Day::at(now, &zone);
-        let whose = Whose { name: person.name.as_str(), zone, today };
+        let whose = Subject { name: person.name.as_str(), zone, today };
         match &table.rows {
             Rows::Days(metrics) => {
                 for metric in metrics {
@@ -59,11 +59,11 @@ pub(super) async fn read<O: Out>(
     Ok(())
 }
 
-async fn days<O: Out>(
+async fn days<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Whose<'_>,
+    whose: &Subject<'_>,
     metric: &'static Metric,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {
@@ -76,11 +76,11 @@ async fn days<O: Out>(
 
 /// A point belongs to the UTC day it was measured on, as in every other export: ranges that touch neither repeat nor
 /// omit one.
-async fn points<O: Out>(
+async fn points<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Whose<'_>,
+    whose: &Subject<'_>,
     metric: &'static Metric,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {
@@ -98,11 +98,11 @@ async fn points<O: Out>(
     Ok(())
 }
 
-async fn documents<O: Out>(
+async fn documents<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Whose<'_>,
+    whose: &Subject<'_>,
     collection: Collection,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {

@@ -1,6 +1,6 @@
 use bytes::Bytes;
 use domain::{Collection, Day, DayRange, Document, Metric};
-use export::{Error, Format, InvalidTable, Out, Table, What};
+use export::{Error, Format, InvalidTable, Output, RowKind, Table};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Batch, Origin, Person, Store};
@@ -19,8 +19,8 @@ fn march() -> DayRange {
 #[derive(Default)]
 struct All(Vec<u8>);
 
-impl Out for All {
-    async fn put(&mut self, piece: Bytes) -> Result<(), Error> {
+impl Output for All {
+    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
         self.0.extend_from_slice(&piece);
         Ok(())
     }
@@ -72,7 +72,7 @@ impl World {
                     \"start_datetime\": \"2026-03-28T10:00:00+01:00\", \"end_datetime\": \"2026-03-28T11:00:00+01:00\"}";
         world.put(Collection::Workout, vec![Document::parse(Collection::Workout, body).unwrap()]).await;
         let rows = [(r#"{"timestamp":"2026-03-29T06:00:00Z","bpm":61,"source":"awake"}"#)];
-        let (documents, _) = Document::gather(Collection::HeartRate, rows);
+        let (documents, _) = Document::group_rows(Collection::HeartRate, rows);
         world.put(Collection::HeartRate, documents).await;
         world
     }
@@ -86,25 +86,25 @@ impl World {
         (out.0, rows)
     }
 
-    async fn text(&self, what: What, format: Format) -> String {
+    async fn text(&self, what: RowKind, format: Format) -> String {
         let table = Table::new(what, format, &[], &[], march()).unwrap();
         String::from_utf8(self.write(&table).await.0).unwrap()
     }
 }
 
 #[tokio::test]
-async fn days_are_a_line_a_number() {
+async fn csv_has_a_line_per_daily_value() {
     let world = World::lived().await;
-    let csv = world.text(What::Days, Format::Csv).await;
+    let csv = world.text(RowKind::Days, Format::Csv).await;
     assert!(csv.lines().count() > 10 && csv.ends_with("\r\n"), "{csv}");
     insta::assert_snapshot!("days.csv", csv.replace("\r\n", "\n"));
-    insta::assert_snapshot!("days.ndjson", world.text(What::Days, Format::Ndjson).await);
+    insta::assert_snapshot!("days.ndjson", world.text(RowKind::Days, Format::Ndjson).await);
 }
 
 #[tokio::test]
-async fn points_are_in_order_of_time_within_their_metric() {
+async fn exported_points_are_sorted_within_their_metric() {
     let world = World::lived().await;
-    insta::assert_snapshot!(world.text(What::Points, Format::Csv).await.replace("\r\n", "\n"), @r"
+    insta::assert_snapshot!(world.text(RowKind::Points, Format::Csv).await.replace("\r\n", "\n"), @r"
     person,time,metric,value,unit
     me,2026-03-28T22:30:00.250Z,sleep_heart_rate,54.0,beats per minute
     me,2026-03-28T22:40:00.250Z,sleep_heart_rate,51.0,beats per minute
@@ -113,13 +113,13 @@ async fn points_are_in_order_of_time_within_their_metric() {
 }
 
 #[tokio::test]
-async fn documents_come_out_as_they_came_in() {
+async fn exported_documents_are_unchanged() {
     let world = World::lived().await;
     insta::assert_snapshot!(
         "documents.csv",
-        world.text(What::Documents, Format::Csv).await.replace("\r\n", "\n")
+        world.text(RowKind::Documents, Format::Csv).await.replace("\r\n", "\n")
     );
-    let lines = world.text(What::Documents, Format::Ndjson).await;
+    let lines = world.text(RowKind::Documents, Format::Ndjson).await;
     let rows: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(rows.len(), 5);
     let workout = rows.iter().find(|row| row["collection"] == "workout").unwrap();
@@ -128,7 +128,7 @@ async fn documents_come_out_as_they_came_in() {
 }
 
 #[tokio::test]
-async fn more_documents_than_a_page_come_once_each() {
+async fn exported_documents_across_pages_appear_once() {
     let world = World::new().await;
     // Several of one day, so that a page ends within it.
     let workout = |n: i64| {
@@ -137,7 +137,7 @@ async fn more_documents_than_a_page_come_once_each() {
         Document::parse(Collection::Workout, &json!({"id": id, "day": day.to_string()}).to_string()).unwrap()
     };
     world.put(Collection::Workout, (0..100).map(workout).collect()).await;
-    let lines = world.text(What::Documents, Format::Ndjson).await;
+    let lines = world.text(RowKind::Documents, Format::Ndjson).await;
     let mut keys: Vec<(String, String)> = lines
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
@@ -149,24 +149,24 @@ async fn more_documents_than_a_page_come_once_each() {
 }
 
 #[tokio::test]
-async fn json_is_the_same_rows_in_one_array() {
+async fn json_has_the_rows_of_ndjson_in_an_array() {
     let world = World::lived().await;
-    let lines = world.text(What::Days, Format::Ndjson).await;
+    let lines = world.text(RowKind::Days, Format::Ndjson).await;
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let array: Vec<Value> = serde_json::from_str(&world.text(What::Days, Format::Json).await).unwrap();
+    let array: Vec<Value> = serde_json::from_str(&world.text(RowKind::Days, Format::Json).await).unwrap();
     assert_eq!(array, lines);
 }
 
 #[tokio::test]
-async fn nothing_is_still_a_file_of_its_format() {
+async fn empty_export_is_a_valid_file() {
     let world = World::new().await;
-    assert_eq!(world.text(What::Days, Format::Csv).await, "person,day,metric,value,unit,state\r\n");
-    assert_eq!(world.text(What::Points, Format::Ndjson).await, "");
-    assert_eq!(world.text(What::Points, Format::Json).await, "[]\n");
-    let bundle: Value = serde_json::from_str(&world.text(What::Days, Format::Fhir).await).unwrap();
+    assert_eq!(world.text(RowKind::Days, Format::Csv).await, "person,day,metric,value,unit,state\r\n");
+    assert_eq!(world.text(RowKind::Points, Format::Ndjson).await, "");
+    assert_eq!(world.text(RowKind::Points, Format::Json).await, "[]\n");
+    let bundle: Value = serde_json::from_str(&world.text(RowKind::Days, Format::Fhir).await).unwrap();
     assert_eq!(bundle["resourceType"], "Bundle");
     assert!(bundle.get("entry").is_none(), "FHIR has no empty lists");
-    let table = Table::new(What::Days, Format::Parquet, &[], &[], march()).unwrap();
+    let table = Table::new(RowKind::Days, Format::Parquet, &[], &[], march()).unwrap();
     let count = python(
         "import pyarrow.parquet, sys; print(pyarrow.parquet.read_table(sys.argv[1]).num_rows)",
         &world.write(&table).await.0,
@@ -189,9 +189,9 @@ for row in table.to_pylist(): out.writerow([cell(value) for value in row.values(
 "#;
 
 #[tokio::test]
-async fn another_reader_of_parquet_finds_the_same_rows() {
+async fn pyarrow_reads_the_same_parquet_rows() {
     let world = World::lived().await;
-    for what in What::ALL {
+    for what in RowKind::ALL {
         let table = Table::new(what, Format::Parquet, &[], &[], march()).unwrap();
         let (bytes, rows) = world.write(&table).await;
         let csv = world.text(what, Format::Csv).await.replace("\r\n", "\n").replace("'=1+1", "=1+1");
@@ -215,9 +215,9 @@ for entry in bundle.entry:
 "#;
 
 #[tokio::test]
-async fn the_models_of_fhir_r5_take_the_bundle() {
+async fn fhir_r5_models_accept_the_bundle() {
     let world = World::lived().await;
-    for what in [What::Days, What::Points] {
+    for what in [RowKind::Days, RowKind::Points] {
         let bundle = world.text(what, Format::Fhir).await;
         insta::assert_snapshot!(format!("{what}.fhir"), python(AS_FHIR, bundle.as_bytes()));
         let bundle: Value = serde_json::from_str(&bundle).unwrap();
@@ -228,34 +228,34 @@ async fn the_models_of_fhir_r5_take_the_bundle() {
 }
 
 #[test]
-fn what_makes_no_sense_is_refused_with_what_to_ask_for() {
+fn invalid_export_selection_is_refused_with_advice() {
     let metric = |key| Metric::by_key(key).unwrap();
     let check = |what, format, metrics: &[&'static Metric], collections: &[Collection], expected: &str| {
         let error: InvalidTable = Table::new(what, format, metrics, collections, march()).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     };
-    check(What::Days, Format::Csv, &[metric("sleep_hrv")], &[], "ask for points");
-    check(What::Points, Format::Csv, &[metric("sleep_score")], &[], "ask for days");
-    check(What::Documents, Format::Fhir, &[], &[], "ndjson");
-    check(What::Documents, Format::Csv, &[metric("sleep_score")], &[], "name collections");
-    check(What::Days, Format::Csv, &[metric("sleep_score")], &[Collection::Sleep], "not both");
-    check(What::Points, Format::Csv, &[], &[Collection::DailySleep], "points");
-    let table = Table::new(What::Days, Format::Fhir, &[metric("sleep_score")], &[], march()).unwrap();
+    check(RowKind::Days, Format::Csv, &[metric("sleep_hrv")], &[], "ask for points");
+    check(RowKind::Points, Format::Csv, &[metric("sleep_score")], &[], "ask for days");
+    check(RowKind::Documents, Format::Fhir, &[], &[], "ndjson");
+    check(RowKind::Documents, Format::Csv, &[metric("sleep_score")], &[], "name collections");
+    check(RowKind::Days, Format::Csv, &[metric("sleep_score")], &[Collection::Sleep], "not both");
+    check(RowKind::Points, Format::Csv, &[], &[Collection::DailySleep], "points");
+    let table = Table::new(RowKind::Days, Format::Fhir, &[metric("sleep_score")], &[], march()).unwrap();
     assert_eq!(table.file_name("me"), "me-days-2026-03-01-2026-03-31.fhir.json");
     assert_eq!(table.collections(), [Collection::DailySleep]);
     assert!("xml".parse::<Format>().unwrap_err().to_string().contains("csv, ndjson, json, parquet, fhir"));
 }
 
 #[tokio::test]
-async fn a_reader_that_goes_ends_the_work() {
+async fn export_stops_when_its_reader_is_gone() {
     struct Gone;
-    impl Out for Gone {
-        async fn put(&mut self, _: Bytes) -> Result<(), Error> {
+    impl Output for Gone {
+        async fn write(&mut self, _: Bytes) -> Result<(), Error> {
             Err(Error::Write(std::io::ErrorKind::BrokenPipe.into()))
         }
     }
     let world = World::lived().await;
-    let table = Table::new(What::Days, Format::Csv, &[], &[], march()).unwrap();
+    let table = Table::new(RowKind::Days, Format::Csv, &[], &[], march()).unwrap();
     let error = table.write(&world.store, &world.people, now(), &mut Gone, &mut |_, _| {}).await.unwrap_err();
     assert!(matches!(error, Error::Write(_)), "{error}");
 }

@@ -12,7 +12,7 @@ use store::{Latest, SyncState};
 
 use super::*;
 use crate::gzip;
-use crate::text::{PIECE, Piece, Position};
+use crate::text::{CHUNK_BYTES, Chunk, Position};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -79,7 +79,7 @@ fn gauges(records: &[Record], now: &str) -> Gauges {
     gauges
 }
 
-fn pieces(body: &Body) -> Vec<&Arc<Piece>> {
+fn pieces(body: &Body) -> Vec<&Arc<Chunk>> {
     body.strips.iter().flat_map(|strip| &strip.pieces).collect()
 }
 
@@ -102,12 +102,12 @@ fn unzipped(body: &Body) -> String {
 }
 
 #[test]
-fn golden() {
+fn exposition_equals_the_snapshot() {
     insta::assert_snapshot!(plain(&gauges(&household(), "2026-03-29T12:00:00Z").body()));
 }
 
 #[test]
-fn yesterday_is_not_now() {
+fn gauge_expires_after_its_valid_days() {
     let mut gauges = gauges(&household(), "2026-03-29T12:00:00Z");
     let mut values = |now: &str| {
         gauges.expire(at(now));
@@ -174,7 +174,7 @@ fn value_ends_by_the_zone_the_person_has_moved_to() {
 }
 
 #[test]
-fn the_next_change_by_time_alone_is_known() {
+fn next_expiry_is_known() {
     let mut gauges = gauges(&household(), "2026-03-29T12:00:00Z");
     for next in ["2026-03-30T10:00:00Z", "2026-03-31T00:00:00Z", "2026-04-01T00:00:00Z"] {
         assert_eq!(gauges.next_expiry(), Some(at(next)));
@@ -184,7 +184,7 @@ fn the_next_change_by_time_alone_is_known() {
 }
 
 #[test]
-fn a_removed_person_is_nobody_and_the_place_is_used_again() {
+fn removed_person_disappears_and_the_slot_is_reused() {
     let mut gauges = gauges(&household(), "2026-03-29T12:00:00Z");
     gauges.remove(&[2, 77]);
     let body = gauges.body();
@@ -203,7 +203,7 @@ fn a_removed_person_is_nobody_and_the_place_is_used_again() {
 }
 
 #[test]
-fn a_part_of_the_text_is_asked_for_by_person_and_collection() {
+fn text_is_filtered_by_person_and_collection() {
     let body = gauges(&household(), "2026-03-29T12:00:00Z").body();
     let text = |frames: Vec<Bytes>| String::from_utf8(frames.concat()).unwrap();
     let bob = text(body.person(&"bob".parse().unwrap(), &[]).unwrap());
@@ -220,7 +220,7 @@ fn a_part_of_the_text_is_asked_for_by_person_and_collection() {
 }
 
 #[test]
-fn what_is_absent_has_a_reason_and_the_ring_its_words() {
+fn absence_reason_and_ring_info_are_exposed() {
     let mut records = household();
     records[0].ring = Ring::of(
         r#"[{"id":"r","hardware_type":"gen3","color":"black","design":"heritage","size":10,"set_up_at":"2024-01-01T00:00:00Z"}]"#,
@@ -253,7 +253,7 @@ fn one_of_many(id: i64, value: f64) -> Record {
 
 /// What one person's change costs is counted, not timed: the parts and pieces that were made again.
 #[test]
-fn a_change_of_one_person_shares_all_the_rest_with_the_body_before() {
+fn change_of_one_person_shares_the_other_text() {
     let shared = |people: i64| {
         let mut gauges = gauges(&crowd(people, 70.0), "2026-03-29T12:00:00Z");
         let before = gauges.body();
@@ -270,11 +270,11 @@ fn a_change_of_one_person_shares_all_the_rest_with_the_body_before() {
         written
     };
     let (some, many) = (shared(1_000), shared(4_000));
-    assert!(some <= 3 * PIECE && many <= 3 * PIECE, "{some} and {many} bytes were made again");
+    assert!(some <= 3 * CHUNK_BYTES && many <= 3 * CHUNK_BYTES, "{some} and {many} bytes were made again");
 }
 
 #[test]
-fn reading_the_same_again_makes_nothing_again() {
+fn unchanged_read_rebuilds_nothing() {
     let mut gauges = gauges(&crowd(600, 70.0), "2026-03-29T12:00:00Z");
     let before = gauges.body();
     gauges.set(&crowd(600, 70.0), at("2026-03-29T12:00:01Z"));
@@ -290,7 +290,7 @@ struct Reference(Vec<Record>);
 impl Collector for Reference {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let mut open = "";
-        let rows: Vec<&Metric> = METRICS.iter().filter(|metric| metric.has_now()).collect();
+        let rows: Vec<&Metric> = METRICS.iter().filter(|metric| metric.has_current_value()).collect();
         for (i, metric) in rows.iter().enumerate() {
             if open == metric.family() {
                 continue;
@@ -357,7 +357,7 @@ fn meaning(text: &str) -> Vec<(String, BTreeSet<(String, u64)>)> {
 }
 
 fn rows() -> Vec<&'static Metric> {
-    METRICS.iter().filter(|metric| metric.has_now()).collect()
+    METRICS.iter().filter(|metric| metric.has_current_value()).collect()
 }
 
 /// Some values of some persons; states are within their words.
@@ -410,7 +410,7 @@ proptest! {
 
     /// What is written by hand is what the general library writes.
     #[test]
-    fn the_text_is_that_of_the_general_library(people in anybody()) {
+    fn text_equals_that_of_prometheus_client(people in anybody()) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Reference(people.clone())));
         let mut expected = String::new();
@@ -422,7 +422,7 @@ proptest! {
 
     /// Whatever happened in between, the text is that of a fresh start.
     #[test]
-    fn changes_one_by_one_end_where_a_fresh_start_does(events in events()) {
+    fn incremental_changes_equal_a_fresh_start(events in events()) {
         let mut now = at("2026-03-29T12:00:00Z");
         let mut known: HashMap<i64, Record> = HashMap::new();
         let mut gauges = Gauges::default();
@@ -460,7 +460,7 @@ proptest! {
 /// Lines of a column that nobody's new values change are not even looked at, so what a clock has taken out must be
 /// remembered otherwise.
 #[test]
-fn a_clock_that_ran_ahead_and_was_set_back_loses_nothing() {
+fn clock_set_back_loses_no_gauge() {
     let mut gauges = gauges(&household(), "2026-03-29T12:00:00Z");
     let before = plain(&gauges.body());
     gauges.expire(at("2027-01-01T00:00:00Z"));

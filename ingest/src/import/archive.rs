@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bomb_is_stopped_and_not_taken_for_a_whole_file() {
+    fn zip_bomb_is_stopped_and_reported_damaged() {
         let read = |left, mut left_in_all| {
             let left_in_all = &mut left_in_all;
             Limited { inner: io::repeat(0).take(1_000), left, left_in_all }.read_to_end(&mut Vec::new())
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_fit_to_be_printed() {
+    fn file_names_are_printable() {
         assert_eq!(split("App Data/x.csv"), (vec!["App Data".to_owned()], "x.csv".to_owned()));
         assert_eq!(split("../..\\\u{1b}[2Jx.csv").1, "[2Jx.csv");
     }

@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_of_the_api_has_a_kind() {
+    fn every_api_field_has_a_column_kind() {
         for &collection in
             Collection::ALL.iter().filter(|collection| !collection.info().import_tables.is_empty())
         {
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn cells_become_what_the_api_sends() {
+    fn cells_become_api_json() {
         let check = |collection, name: &str, cell: &str, expected: &str| {
             let column = Column::of(collection, name);
             let json = document(&[column], &[cell.to_owned()]);

@@ -15,11 +15,11 @@ use super::records::{Record, Records};
 use super::report::{FileReport, Skipped};
 
 /// A batch is handed over at this many documents or bytes.
-const DOCUMENTS: usize = 200;
-const BYTES: usize = 2 << 20;
+const MAX_BATCH_DOCUMENTS: usize = 200;
+const MAX_BATCH_BYTES: usize = 2 << 20;
 
 /// The most bytes of rows that wait for the rest of their day.
-const WAITING: usize = 16 << 20;
+const MAX_PENDING_BYTES: usize = 16 << 20;
 
 /// The most rows of one day: a heart rate every second. More are rejected one by one.
 const ROWS_A_DAY: u32 = 86_400;
@@ -65,7 +65,7 @@ pub(super) fn read(
     let mut outcome = Ok(());
     if let Some((collection, is_certain)) = collection {
         report.collection = Some(collection);
-        let mut out = Out {
+        let mut out = FileReader {
             report: &mut report,
             collection,
             is_certain,
@@ -128,7 +128,7 @@ impl From<io::Error> for Stop {
 }
 
 /// A file on its way out.
-struct Out<'a, F> {
+struct FileReader<'a, F> {
     report: &'a mut FileReport,
     collection: Collection,
     /// Whether the name alone says so.
@@ -151,7 +151,7 @@ struct Row {
     json: String,
 }
 
-impl<F: FnMut(Part) -> bool> Out<'_, F> {
+impl<F: FnMut(Part) -> bool> FileReader<'_, F> {
     /// One document a row.
     fn documents(&mut self, export: &mut Export) -> Result<(), Stop> {
         let mut days: BTreeMap<Day, u32> = BTreeMap::new();
@@ -245,7 +245,7 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
                 bytes -= weight(&rows);
                 out.gather(&rows)?;
             }
-            while bytes > WAITING && opened.len() > 1 {
+            while bytes > MAX_PENDING_BYTES && opened.len() > 1 {
                 let put_off = opened.pop().expect("BUG: more than one is open");
                 bytes -= weight(&waiting.remove(&put_off).unwrap_or_default());
                 later.insert(put_off);
@@ -305,7 +305,7 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
     /// The rows of one day as its document.
     fn gather(&mut self, rows: &[Row]) -> Result<(), Stop> {
         let (documents, rejected) =
-            Document::gather(self.collection, rows.iter().map(|row| row.json.as_str()));
+            Document::group_rows(self.collection, rows.iter().map(|row| row.json.as_str()));
         if !rejected.is_empty() {
             let mut lines: HashMap<&str, u64> = HashMap::with_capacity(rows.len());
             for row in rows {
@@ -348,7 +348,7 @@ impl<F: FnMut(Part) -> bool> Out<'_, F> {
     }
 
     fn hand_over_if_full(&mut self) -> Result<(), Stop> {
-        if self.batch.len() + self.rejected.len() >= DOCUMENTS || self.bytes >= BYTES {
+        if self.batch.len() + self.rejected.len() >= MAX_BATCH_DOCUMENTS || self.bytes >= MAX_BATCH_BYTES {
             self.hand_over()?;
         }
         Ok(())

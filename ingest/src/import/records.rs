@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 const MAX_ROW: usize = 1 << 20;
 
 /// What is kept of a longer one.
-const KEPT: usize = 1 << 10;
+const KEPT_BYTES: usize = 1 << 10;
 
 /// The most lines that a quoted text may span, and its longest row: what a fault may cost to look ahead.
 const MAX_LINES: usize = 20;
@@ -194,7 +194,7 @@ impl<R: BufRead> Records<R> {
                 let piece = &buffer[..end.unwrap_or(buffer.len())];
                 if bytes.len() + piece.len() > MAX_ROW {
                     too_long = true;
-                    bytes.truncate(KEPT);
+                    bytes.truncate(KEPT_BYTES);
                 } else if !too_long {
                     bytes.extend_from_slice(piece);
                 }

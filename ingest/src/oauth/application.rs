@@ -12,22 +12,22 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::consent::Consent;
-use super::pair::Pair;
+use super::pair::TokenPair;
 use super::scopes;
 use crate::oura::failure::is_foreign;
 use crate::oura::{InvalidClient, address};
 
 /// How long an answer may take, connecting included. Giving up loses the token, so this is generous.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The largest answer read; a pair of tokens is a few kilobytes.
-const MAX_ANSWER: usize = 256 * 1024;
+const MAX_RESPONSE: usize = 256 * 1024;
 
 /// Life of an access token whose answer states none: the shorter of the two lives that Oura documents.
-const UNSTATED_LIFE: i64 = 86_400;
+const DEFAULT_TOKEN_LIFETIME: i64 = 86_400;
 
 /// A longer life than this is a fault.
-const LONGEST_LIFE: i64 = 366 * 86_400;
+const MAX_TOKEN_LIFETIME: i64 = 366 * 86_400;
 
 /// So is a shorter one; believed, it would have the log-in renewed with every request.
 const SHORTEST_LIFE: i64 = 60;
@@ -136,7 +136,7 @@ impl TokenError {
 
 /// RFC 6749, 5.1.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: SecretString,
     refresh_token: Option<SecretString>,
     expires_in: Option<Value>,
@@ -161,7 +161,7 @@ impl Application {
         let http = reqwest::Client::builder()
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(Duration::from_secs(10))
-            .timeout(PATIENCE)
+            .timeout(REQUEST_TIMEOUT)
             .redirect(reqwest::redirect::Policy::none())
             // A connection that died while idle must not swallow a token, and nothing may be sent twice.
             .pool_max_idle_per_host(0)
@@ -208,7 +208,7 @@ impl Application {
         consent: &Consent,
         code: &SecretString,
         now: Timestamp,
-    ) -> Result<Pair, TokenError> {
+    ) -> Result<TokenPair, TokenError> {
         let form = [
             ("grant_type", "authorization_code"),
             ("code", code.expose_secret()),
@@ -217,9 +217,9 @@ impl Application {
         ];
         let mut refused = None;
         for front_end in &self.front_ends {
-            match self.ask(&front_end.token_url, &form).await {
+            match self.request_tokens(&front_end.token_url, &form).await {
                 Ok(answer) => return self.pair(answer, None, &front_end.token_url, now),
-                Err(error) if error.may_be_elsewhere() => refused = Some(telling(refused, error)),
+                Err(error) if error.may_be_elsewhere() => refused = Some(more_specific(refused, error)),
                 Err(error) => return Err(error),
             }
         }
@@ -233,18 +233,18 @@ impl Application {
         refresh: &SecretString,
         issuer: &str,
         now: Timestamp,
-    ) -> Result<Pair, TokenError> {
+    ) -> Result<TokenPair, TokenError> {
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose_secret())];
         let mut front_ends: Vec<_> = self.front_ends.iter().collect();
         front_ends.sort_by_key(|front_end| front_end.token_url.as_str() != issuer);
         let mut refused = None;
         for front_end in front_ends {
-            match self.ask(&front_end.token_url, &form).await {
+            match self.request_tokens(&front_end.token_url, &form).await {
                 Ok(answer) => return self.pair(answer, Some(refresh), &front_end.token_url, now),
                 Err(error) if error.is_final() && front_end.token_url.as_str() == issuer => {
                     return Err(error);
                 }
-                Err(error) if error.may_be_elsewhere() => refused = Some(telling(refused, error)),
+                Err(error) if error.may_be_elsewhere() => refused = Some(more_specific(refused, error)),
                 Err(error) => return Err(error),
             }
         }
@@ -252,7 +252,7 @@ impl Application {
     }
 
     /// Tells Oura to forget a pair.
-    pub async fn revoke(&self, pair: &Pair) -> Result<(), TokenError> {
+    pub async fn revoke(&self, pair: &TokenPair) -> Result<(), TokenError> {
         let issued = |front_end: &&FrontEnd| front_end.token_url.as_str() == pair.token_url;
         let front_end = self.front_ends.iter().find(issued).unwrap_or(&self.front_ends[0]);
         let Some(url) = &front_end.revoke_url else {
@@ -265,7 +265,7 @@ impl Application {
         Ok(())
     }
 
-    async fn ask(&self, url: &Url, form: &[(&str, &str)]) -> Result<Answer, TokenError> {
+    async fn request_tokens(&self, url: &Url, form: &[(&str, &str)]) -> Result<TokenResponse, TokenError> {
         let body = self.post(url, form).await?;
         serde_json::from_slice(&body).map_err(|error| {
             // The position only: an error of serde quotes what it read.
@@ -291,7 +291,7 @@ impl Application {
         };
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(unanswered)? {
-            if body.len() + chunk.len() > MAX_ANSWER {
+            if body.len() + chunk.len() > MAX_RESPONSE {
                 return Err(TokenError::Unanswered("the answer does not end".into()));
             }
             body.extend_from_slice(&chunk);
@@ -317,11 +317,11 @@ impl Application {
     /// What an answer is worth from `now` on, the moment before it was asked for.
     fn pair(
         &self,
-        answer: Answer,
+        answer: TokenResponse,
         previous: Option<&SecretString>,
         token_url: &Url,
         now: Timestamp,
-    ) -> Result<Pair, TokenError> {
+    ) -> Result<TokenPair, TokenError> {
         let access = answer.access_token;
         if header::HeaderValue::from_str(access.expose_secret()).is_err() {
             return Err(TokenError::Unanswered("an access token no header can carry".into()));
@@ -334,8 +334,8 @@ impl Application {
         let Some(refresh) = named.or_else(|| previous.cloned()) else {
             return Err(TokenError::Unanswered("no refresh token in it".into()));
         };
-        let life = SignedDuration::from_secs(life(answer.expires_in.as_ref()));
-        Ok(Pair {
+        let life = SignedDuration::from_secs(token_lifetime(answer.expires_in.as_ref()));
+        Ok(TokenPair {
             access,
             refresh,
             scopes: scopes::granted(answer.scope.as_deref(), &self.scopes),
@@ -351,7 +351,7 @@ fn is_blank(token: &SecretString) -> bool {
 }
 
 /// Seconds an access token lives; some servers write the number as a text.
-fn life(stated: Option<&Value>) -> i64 {
+fn token_lifetime(stated: Option<&Value>) -> i64 {
     let seconds = match stated {
         Some(Value::Number(number)) => number.as_i64(),
         Some(Value::String(text)) => text.trim().parse().ok(),
@@ -359,7 +359,7 @@ fn life(stated: Option<&Value>) -> i64 {
     };
     seconds
         .filter(|seconds| *seconds > 0)
-        .map_or(UNSTATED_LIFE, |seconds| seconds.clamp(SHORTEST_LIFE, LONGEST_LIFE))
+        .map_or(DEFAULT_TOKEN_LIFETIME, |seconds| seconds.clamp(SHORTEST_LIFE, MAX_TOKEN_LIFETIME))
 }
 
 fn reason(body: &[u8]) -> Reason {
@@ -373,7 +373,7 @@ fn reason(body: &[u8]) -> Reason {
 }
 
 /// Of two refusals the one that says more: a front end that does not know the application knows nothing of its tokens.
-fn telling(before: Option<TokenError>, now: TokenError) -> TokenError {
+fn more_specific(before: Option<TokenError>, now: TokenError) -> TokenError {
     match before {
         Some(before) if before.is_final() || !now.is_final() => before,
         _ => now,
@@ -387,23 +387,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_life_is_what_the_answer_says_within_reason() {
-        let check = |stated: Value, expected| assert_eq!(life(Some(&stated)), expected, "{stated}");
+    fn token_lifetime_is_bounded() {
+        let check = |stated: Value, expected| assert_eq!(token_lifetime(Some(&stated)), expected, "{stated}");
         check(json!(2_592_000), 2_592_000);
         check(json!("86400"), 86_400);
         check(json!(1), SHORTEST_LIFE);
-        check(json!(u64::MAX), UNSTATED_LIFE);
-        check(json!(1e300), UNSTATED_LIFE);
-        check(json!(0), UNSTATED_LIFE);
-        check(json!(-1), UNSTATED_LIFE);
-        check(json!("soon"), UNSTATED_LIFE);
-        check(json!(null), UNSTATED_LIFE);
-        check(json!(i64::MAX), LONGEST_LIFE);
-        assert_eq!(life(None), UNSTATED_LIFE);
+        check(json!(u64::MAX), DEFAULT_TOKEN_LIFETIME);
+        check(json!(1e300), DEFAULT_TOKEN_LIFETIME);
+        check(json!(0), DEFAULT_TOKEN_LIFETIME);
+        check(json!(-1), DEFAULT_TOKEN_LIFETIME);
+        check(json!("soon"), DEFAULT_TOKEN_LIFETIME);
+        check(json!(null), DEFAULT_TOKEN_LIFETIME);
+        check(json!(i64::MAX), MAX_TOKEN_LIFETIME);
+        assert_eq!(token_lifetime(None), DEFAULT_TOKEN_LIFETIME);
     }
 
     #[test]
-    fn only_a_refusal_of_the_token_itself_is_final() {
+    fn only_invalid_grant_is_final() {
         let refused = |status, body: &str| TokenError::Refused { status, reason: reason(body.as_bytes()) };
         let (bad, unauthorized) = (StatusCode::BAD_REQUEST, StatusCode::UNAUTHORIZED);
         assert!(refused(bad, r#"{"error":"invalid_grant"}"#).is_final());

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_challenge_is_the_one_of_the_standard() {
+    fn pkce_challenge_equals_the_rfc_example() {
         // RFC 7636, appendix B.
         let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".to_owned().into();
         let consent = Consent { state: String::new().into(), verifier };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_back_is_believed_by_its_state() {
+    fn consent_response_with_wrong_state_is_refused() {
         let consent = Consent::new().unwrap();
         let state = consent.state();
         let check = |pasted: String, expected: Result<&str, ConsentError>| {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn every_consent_is_its_own() {
+    fn consents_have_unique_states() {
         let (one, two) = (Consent::new().unwrap(), Consent::new().unwrap());
         assert_ne!(one.state(), two.state());
         assert_ne!(one.verifier(), two.verifier());
@@ -141,7 +141,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_paste_panics_and_no_query_without_the_state_gives_a_code(pasted: String) {
+        fn arbitrary_paste_never_panics_or_passes_without_state(pasted: String) {
             let consent = Consent::new().unwrap();
             drop(consent.code_of_paste(&pasted));
             prop_assert!(consent.code_of_query(&pasted).is_err());

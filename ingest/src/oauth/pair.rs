@@ -4,16 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
-use store::SealedPair;
+use store::SealedTokens;
 
 use super::seal::{Keys, SealError};
 
 /// A pair this far from its end is renewed, or earlier where a fifth of its life is less.
-const MARGIN: SignedDuration = SignedDuration::from_hours(1);
+const RENEWAL_MARGIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// An access token and the refresh token that comes with it.
 #[derive(Clone, Debug)]
-pub struct Pair {
+pub struct TokenPair {
     /// Opens the API until it ends.
     pub access: SecretString,
     /// Worth one new pair.
@@ -34,12 +34,12 @@ struct Secrets {
     refresh: SecretString,
 }
 
-impl Pair {
+impl TokenPair {
     /// Seals the tokens; the rest may be known.
-    pub(super) fn seal(&self, keys: &Keys, person: i64) -> Result<SealedPair, SealError> {
+    pub(super) fn seal(&self, keys: &Keys, person: i64) -> Result<SealedTokens, SealError> {
         let tokens =
             json!({ "access": self.access.expose_secret(), "refresh": self.refresh.expose_secret() });
-        Ok(SealedPair {
+        Ok(SealedTokens {
             sealed: keys.seal(person, tokens.to_string().as_bytes())?,
             scopes: self.scopes.clone(),
             token_url: self.token_url.clone(),
@@ -49,7 +49,7 @@ impl Pair {
     }
 
     /// Opens what was sealed for this person.
-    pub(super) fn open(keys: &Keys, person: i64, pair: &SealedPair) -> Result<Self, SealError> {
+    pub(super) fn open(keys: &Keys, person: i64, pair: &SealedTokens) -> Result<Self, SealError> {
         let opened = keys.open(person, &pair.sealed)?;
         let secrets: Secrets =
             serde_json::from_slice(opened.expose_secret()).map_err(|_| SealError::Broken)?;
@@ -70,7 +70,7 @@ impl Pair {
 /// time where a token lives for minutes.
 pub(super) fn renew_at(obtained_at: Timestamp, expires_at: Timestamp) -> Timestamp {
     let life = expires_at.duration_since(obtained_at).max(SignedDuration::ZERO);
-    expires_at.saturating_sub(MARGIN.min(life / 5)).unwrap_or(Timestamp::MIN)
+    expires_at.saturating_sub(RENEWAL_MARGIN.min(life / 5)).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn renewal_is_due_an_hour_or_a_fifth_of_life_before_the_end() {
+    fn renewal_is_due_an_hour_or_a_fifth_of_lifetime_before_expiry() {
         let obtained: Timestamp = "2026-06-01T00:00:00Z".parse().unwrap();
         let check = |hours: i64, minutes_before: i64| {
             let expires = obtained + SignedDuration::from_hours(hours);

@@ -18,28 +18,28 @@ use data_encoding::HEXLOWER;
 use domain::Cause;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
-use store::{Credential, causes};
+use store::{OuraGrant, causes};
 use tokio::time::Instant;
 
-use super::application::{PATIENCE, TokenError};
+use super::application::{REQUEST_TIMEOUT, TokenError};
 use super::metrics::Refresh;
-use super::pair::{Pair, renew_at};
+use super::pair::{TokenPair, renew_at};
 use super::scopes;
 use super::seal::{Keys, SealError, random};
-use super::tokens::{Account, FaultPoint, Observer, RenewalError};
+use super::tokens::{FaultPoint, GrantOwner, Observer, RenewalError};
 use crate::oura::Failure;
 
 /// What the lease is for.
-const LEASE: &str = "refresh";
+const LEASE_NAME: &str = "refresh";
 
 /// Two questions at Oura and the statements around them; who died with the lease blocks the others for this long.
-const LEASE_LIFE: Duration = PATIENCE.saturating_mul(2).saturating_add(Duration::from_secs(10));
+const LEASE_DURATION: Duration = REQUEST_TIMEOUT.saturating_mul(2).saturating_add(Duration::from_secs(10));
 
 /// How often a process that waits for another one's renewal looks.
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Pause between attempts that failed without spending the token for sure.
-const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+const RETRY_DELAY: SignedDuration = SignedDuration::from_mins(1);
 
 /// The most renewals in [`BUDGET_WINDOW`], each of which spends a refresh token: whatever Oura's servers answer, a log-in
 /// is not renewed in a loop.
@@ -48,11 +48,11 @@ const BUDGET_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 /// How often, and after which pauses, a new pair is offered to a database that is away before the caller is told.
 const SAVE_ATTEMPTS: u32 = 5;
-const SAVE_PAUSE: Duration = Duration::from_secs(1);
+const SAVE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A person's log-in as this process sees it.
-pub(super) struct Stored {
-    account: Account,
+pub(super) struct StoredGrant {
+    account: GrantOwner,
     /// This process among those that share the database.
     holder: String,
     observer: Option<Observer>,
@@ -64,7 +64,7 @@ pub(super) struct Stored {
 
 #[derive(Default)]
 struct Current {
-    pair: Option<(i64, Pair)>,
+    pair: Option<(i64, TokenPair)>,
     /// The generation whose access token Oura refused.
     refused: Option<i64>,
     /// The generation that came from a refusal and was refused as well: renewing does not help.
@@ -74,7 +74,7 @@ struct Current {
 #[derive(Default)]
 struct Renewing {
     /// A pair that waits to be stored, and the generation that it replaces.
-    unsaved: Option<(i64, Pair, Refresh)>,
+    unsaved: Option<(i64, TokenPair, Refresh)>,
     /// When refresh tokens were sent in the last [`BUDGET_WINDOW`].
     sent: Vec<Timestamp>,
     /// The generation whose refresh token is known to be spent, should noting that have failed.
@@ -88,8 +88,8 @@ enum Decision {
     Fail(Failure),
 }
 
-impl Stored {
-    pub(super) fn new(account: Account, observer: Option<Observer>) -> Result<Self, SealError> {
+impl StoredGrant {
+    pub(super) fn new(account: GrantOwner, observer: Option<Observer>) -> Result<Self, SealError> {
         let holder = HEXLOWER.encode(&random::<8>()?);
         Ok(Self { account, holder, observer, current: Mutex::default(), renewing: Arc::default() })
     }
@@ -113,7 +113,7 @@ impl Stored {
     }
 
     /// The access token in use while it is far from its end.
-    pub(super) fn at_hand(&self) -> Option<SecretString> {
+    pub(super) fn usable_token(&self) -> Option<SecretString> {
         let current = self.current();
         let (_, pair) = current.pair.as_ref()?;
         (self.now() < renew_at(pair.obtained_at, pair.expires_at)).then(|| pair.access.clone())
@@ -133,9 +133,9 @@ impl Stored {
     }
 
     pub(super) async fn needs_login(&self) -> bool {
-        let Account { store, person, application, metrics, fallback, .. } = &self.account;
+        let GrantOwner { store, person, application, metrics, fallback, .. } = &self.account;
         // A database that is away says so where it is needed.
-        let Ok(credential) = store.credential(person.id).await else { return false };
+        let Ok(credential) = store.oura_grant(person.id).await else { return false };
         let needs = match credential {
             None => {
                 self.current().pair = None;
@@ -159,24 +159,24 @@ impl Stored {
 
     /// When the log-in was made; `None` without one.
     pub(super) async fn logged_in_at(&self) -> Result<Option<Timestamp>, store::Error> {
-        let credential = self.account.store.credential(self.account.person.id).await?;
+        let credential = self.account.store.oura_grant(self.account.person.id).await?;
         Ok(credential.map(|credential| credential.logged_in_at))
     }
 
-    fn show(&self, credential: &Credential) {
-        let Account { person, application, metrics, .. } = &self.account;
+    fn show(&self, credential: &OuraGrant) {
+        let GrantOwner { person, application, metrics, .. } = &self.account;
         let pair = &credential.pair;
         metrics.show(person.name.as_str(), pair.expires_at, application.scopes(), &pair.scopes);
     }
 
     /// Settles on a task of its own: whoever asks may give up, and a renewal must not end half-way.
-    pub(super) async fn settled(
+    pub(super) async fn ensure_valid(
         self: Arc<Self>,
         refused: Option<SecretString>,
     ) -> Result<SecretString, Failure> {
         let task = tokio::spawn(async move {
             let mut renewing = self.renewing.clone().lock_owned().await;
-            self.settle(&mut renewing, refused.as_ref()).await
+            self.ensure_valid_once(&mut renewing, refused.as_ref()).await
         });
         task.await.unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
@@ -192,18 +192,18 @@ impl Stored {
         }
     }
 
-    async fn settle(
+    async fn ensure_valid_once(
         &self,
         renewing: &mut Renewing,
         refused: Option<&SecretString>,
     ) -> Result<SecretString, Failure> {
         self.save(renewing).await?;
         let mut leased = false;
-        let access = self.settle_with_lease(renewing, refused, &mut leased).await;
+        let access = self.ensure_valid_with_lease(renewing, refused, &mut leased).await;
         // A pair that waits to be stored keeps the others out as long as it can.
         if leased && renewing.unsaved.is_none() {
-            let Account { store, person, .. } = &self.account;
-            if let Err(error) = store.release_lease(person.id, LEASE, &self.holder).await {
+            let GrantOwner { store, person, .. } = &self.account;
+            if let Err(error) = store.release_lease(person.id, LEASE_NAME, &self.holder).await {
                 tracing::warn!(error = causes(&error), "a lease could not be released; it ends by itself");
             }
             self.at(FaultPoint::Released);
@@ -213,24 +213,24 @@ impl Stored {
         access
     }
 
-    async fn settle_with_lease(
+    async fn ensure_valid_with_lease(
         &self,
         renewing: &mut Renewing,
         refused: Option<&SecretString>,
         leased: &mut bool,
     ) -> Result<SecretString, Failure> {
-        let Account { store, person, application, metrics, fallback, .. } = &self.account;
+        let GrantOwner { store, person, application, metrics, fallback, .. } = &self.account;
         let began = Instant::now();
         let mut renewed = false;
         loop {
-            let Some(credential) = store.credential(person.id).await.map_err(RenewalError::Store)? else {
+            let Some(credential) = store.oura_grant(person.id).await.map_err(RenewalError::Store)? else {
                 self.current().pair = None;
                 metrics.hide(person.name.as_str(), application.scopes());
                 return fallback.clone().ok_or(Failure::LoginRequired);
             };
             self.show(&credential);
             let keys = self.account.keys.load().map_err(RenewalError::Seal)?;
-            let pair = Pair::open(&keys, person.id, &credential.pair).map_err(RenewalError::Seal)?;
+            let pair = TokenPair::open(&keys, person.id, &credential.pair).map_err(RenewalError::Seal)?;
             self.current().pair = Some((credential.generation, pair.clone()));
             // One refusal is worth one renewal, whatever came of it.
             if renewed {
@@ -251,17 +251,17 @@ impl Stored {
                 },
                 Decision::Renew => {
                     let now = self.now();
-                    let until = now.saturating_add(LEASE_LIFE).unwrap_or(Timestamp::MAX);
-                    let taken = store.take_lease(person.id, LEASE, &self.holder, until, now).await;
+                    let until = now.saturating_add(LEASE_DURATION).unwrap_or(Timestamp::MAX);
+                    let taken = store.take_lease(person.id, LEASE_NAME, &self.holder, until, now).await;
                     if taken.map_err(RenewalError::Store)? {
                         *leased = true;
                         self.at(FaultPoint::Leased);
                     } else if self.is_usable(&pair, refused) {
                         return Ok(pair.access);
-                    } else if began.elapsed() > LEASE_LIFE + LOOK {
+                    } else if began.elapsed() > LEASE_DURATION + POLL_INTERVAL {
                         return Err(RenewalError::Busy.into());
                     } else {
-                        tokio::time::sleep(LOOK).await;
+                        tokio::time::sleep(POLL_INTERVAL).await;
                     }
                 }
             }
@@ -269,14 +269,14 @@ impl Stored {
     }
 
     /// Whether Oura may still accept the access token.
-    fn is_usable(&self, pair: &Pair, refused: Option<&SecretString>) -> bool {
+    fn is_usable(&self, pair: &TokenPair, refused: Option<&SecretString>) -> bool {
         !repeats(&pair.access, refused) && self.now() < pair.expires_at
     }
 
     fn decide(
         &self,
-        credential: &Credential,
-        pair: &Pair,
+        credential: &OuraGrant,
+        pair: &TokenPair,
         renewing: &Renewing,
         refused: Option<&SecretString>,
     ) -> Decision {
@@ -300,7 +300,7 @@ impl Stored {
             return otherwise(Failure::Unauthorized);
         }
         // A clock that was set back must not make the pause longer.
-        let paused = |(_, at): &(Cause, Timestamp)| *at <= now && now.duration_since(*at) < PAUSE;
+        let paused = |(_, at): &(Cause, Timestamp)| *at <= now && now.duration_since(*at) < RETRY_DELAY;
         if credential.failure.as_ref().is_some_and(paused) {
             return otherwise(RenewalError::Paused.into());
         }
@@ -315,11 +315,11 @@ impl Stored {
     async fn renew(
         &self,
         renewing: &mut Renewing,
-        credential: &Credential,
-        pair: &Pair,
+        credential: &OuraGrant,
+        pair: &TokenPair,
         refused: Option<&SecretString>,
     ) -> Result<bool, Failure> {
-        let Account { store, person, application, .. } = &self.account;
+        let GrantOwner { store, person, application, .. } = &self.account;
         let generation = credential.generation;
         let now = self.now();
         // A clock that was set back does not keep a renewal waiting.
@@ -362,7 +362,7 @@ impl Stored {
     /// Stores the pair that waits to be stored, if there is one.
     async fn save(&self, renewing: &mut Renewing) -> Result<(), RenewalError> {
         let Some((generation, pair, outcome)) = &renewing.unsaved else { return Ok(()) };
-        let Account { person, keys, metrics, .. } = &self.account;
+        let GrantOwner { person, keys, metrics, .. } = &self.account;
         let mut attempt = 1;
         let stored = loop {
             match self.save_once(&keys.load()?, *generation, pair, *outcome).await {
@@ -375,7 +375,7 @@ impl Stored {
                     );
                     return Err(error);
                 }
-                Err(_) => tokio::time::sleep(SAVE_PAUSE).await,
+                Err(_) => tokio::time::sleep(SAVE_RETRY_DELAY).await,
             }
             attempt += 1;
         };
@@ -393,16 +393,16 @@ impl Stored {
         &self,
         keys: &Keys,
         generation: i64,
-        pair: &Pair,
+        pair: &TokenPair,
         outcome: Refresh,
     ) -> Result<bool, RenewalError> {
-        let Account { store, person, .. } = &self.account;
+        let GrantOwner { store, person, .. } = &self.account;
         let sealed = pair.seal(keys, person.id)?;
         let stored = store.finish_refresh(person.id, generation, &sealed).await?;
         if stored && matches!(outcome, Refresh::Repeated) {
             // For the other processes and the next start: each would try the same once more.
             let next = generation + 1;
-            store.note_credential_failure(person.id, next, Cause::Unauthorized, true, self.now()).await?;
+            store.record_refresh_failure(person.id, next, Cause::Unauthorized, true, self.now()).await?;
         }
         Ok(stored)
     }
@@ -410,10 +410,10 @@ impl Stored {
     async fn note_failure(
         &self,
         renewing: &mut Renewing,
-        credential: &Credential,
+        credential: &OuraGrant,
         error: TokenError,
     ) -> Failure {
-        let Account { store, person, metrics, .. } = &self.account;
+        let GrantOwner { store, person, metrics, .. } = &self.account;
         let generation = credential.generation;
         let (cause, answered, outcome) = match &error {
             TokenError::Unreachable(_) | TokenError::Limited => (Cause::RenewalFailed, true, Refresh::Unsent),
@@ -436,7 +436,7 @@ impl Stored {
         }
         // What became of an earlier attempt is no clearer when this one did not get through.
         let known = required || (answered && credential.attempted_at.is_none());
-        let noted = store.note_credential_failure(person.id, generation, cause, known, self.now()).await;
+        let noted = store.record_refresh_failure(person.id, generation, cause, known, self.now()).await;
         if let Err(error) = noted {
             tracing::warn!(error = causes(&error), "the failure of a renewal could not be noted");
         }
@@ -448,6 +448,6 @@ fn repeats(access: &SecretString, refused: Option<&SecretString>) -> bool {
     refused.is_some_and(|refused| refused.expose_secret() == access.expose_secret())
 }
 
-fn cause(credential: &Credential) -> Option<Cause> {
+fn cause(credential: &OuraGrant) -> Option<Cause> {
     credential.failure.map(|(cause, _)| cause)
 }

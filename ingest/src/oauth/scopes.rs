@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_compare_without_prefix() {
+    fn scopes_compare_without_prefix() {
         let asked = "daily extapi:heartrate spo2Daily tag";
         assert_eq!(missing(asked, "extapi:daily heartrate extapi:spo2"), ["tag"]);
         assert_eq!(missing(asked, ""), ["daily", "heartrate", "spo2", "tag"]);
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn every_collection_is_opened_by_one_scope() {
+    fn every_collection_has_one_oura_scope() {
         let scopes =
             "daily heartrate workout tag session spo2 stress heart_health ring_configuration personal";
         let mut all: Vec<_> = scopes.split(' ').flat_map(collections_of).collect();

@@ -222,7 +222,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_sealed_opens_for_its_person_alone(secret: Vec<u8>, person: i64, other: i64) {
+        fn sealed_secret_opens_only_for_its_person(secret: Vec<u8>, person: i64, other: i64) {
             let keys = keyring(ONE, None).load().unwrap();
             let sealed = keys.seal(person, &secret).unwrap();
             let opened = keys.open(person, &sealed).unwrap();
@@ -233,7 +233,7 @@ mod tests {
         }
 
         #[test]
-        fn one_bit_more_or_less_does_not_open(secret: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8) {
+        fn sealed_secret_with_a_flipped_bit_does_not_open(secret: Vec<u8>, at: prop::sample::Index, bit in 0..8_u8) {
             let keys = keyring(ONE, None).load().unwrap();
             let mut sealed = BASE64.decode(keys.seal(1, &secret).unwrap().as_bytes()).unwrap();
             let at = at.index(sealed.len());
@@ -242,7 +242,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_opened_or_panics(text: String, bytes: Vec<u8>) {
+        fn arbitrary_text_is_not_opened_and_never_panics(text: String, bytes: Vec<u8>) {
             let keys = keyring(ONE, Some(TWO)).load().unwrap();
             prop_assert!(keys.open(1, &text).is_err());
             prop_assert!(keys.open(1, &BASE64.encode(&bytes)).is_err());
@@ -251,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_secret_never_looks_the_same() {
+    fn sealing_twice_gives_different_text() {
         let keys = keyring(ONE, None).load().unwrap();
         assert_ne!(keys.seal(1, b"token").unwrap(), keys.seal(1, b"token").unwrap());
     }
 
     #[test]
-    fn a_replaced_key_still_opens_and_a_strange_one_is_named() {
+    fn previous_key_opens_and_unknown_key_is_named() {
         let sealed = keyring(ONE, None).load().unwrap().seal(1, b"token").unwrap();
         let rotated = keyring(TWO, Some(ONE)).load().unwrap();
         assert_eq!(rotated.open(1, &sealed).unwrap().expose_secret(), b"token");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_32_bytes_in_hexadecimal_or_base64() {
+    fn encryption_key_is_32_bytes_in_hex_or_base64() {
         let id = |text: &str| Key::parse(text).map(|key| key.id);
         assert_eq!(id(ONE), id("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="));
         assert_eq!(id(ONE), id("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"));
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_is_made_once_and_never_touched_again() {
+    fn key_file_is_created_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret.key");
         let ring = Keyring { current: KeySource::File(path.clone()), previous: None };

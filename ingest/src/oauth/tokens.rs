@@ -8,12 +8,12 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use store::{Credential, Person, Store};
+use store::{OuraGrant, Person, Store};
 
 use super::application::{Application, TokenError};
 use super::metrics::Metrics;
-use super::pair::Pair;
-use super::renewal::Stored;
+use super::pair::TokenPair;
+use super::renewal::StoredGrant;
 use super::seal::{Keyring, SealError};
 use crate::oura::Failure;
 use crate::sync::Clock;
@@ -27,12 +27,12 @@ enum Source {
     /// A token somebody typed in.
     Fixed(SecretString),
     /// A person's log-in.
-    Stored(Arc<Stored>),
+    Stored(Arc<StoredGrant>),
 }
 
 /// Whose log-in it is, and what it takes to renew it.
 #[derive(Clone)]
-pub struct Account {
+pub struct GrantOwner {
     /// Keeps it.
     pub store: Store,
     /// Whose.
@@ -118,13 +118,13 @@ impl fmt::Debug for Tokens {
 
 impl Tokens {
     /// The access tokens of a person's log-in, now or as soon as there is one.
-    pub fn stored(account: Account) -> Result<Self, SealError> {
+    pub fn stored(account: GrantOwner) -> Result<Self, SealError> {
         Self::observed(account, None)
     }
 
     /// The same, with somebody watching.
-    pub fn observed(account: Account, observer: Option<Observer>) -> Result<Self, SealError> {
-        Ok(Self(Source::Stored(Arc::new(Stored::new(account, observer)?))))
+    pub fn observed(account: GrantOwner, observer: Option<Observer>) -> Result<Self, SealError> {
+        Ok(Self(Source::Stored(Arc::new(StoredGrant::new(account, observer)?))))
     }
 
     /// The token that was typed in, if one was.
@@ -139,9 +139,9 @@ impl Tokens {
     pub(crate) async fn access(&self) -> Result<SecretString, Failure> {
         match &self.0 {
             Source::Fixed(token) => Ok(token.clone()),
-            Source::Stored(stored) => match stored.at_hand() {
+            Source::Stored(stored) => match stored.usable_token() {
                 Some(access) => Ok(access),
-                None => stored.clone().settled(None).await,
+                None => stored.clone().ensure_valid(None).await,
             },
         }
     }
@@ -152,7 +152,7 @@ impl Tokens {
             Source::Fixed(_) => Ok(None),
             Source::Stored(stored) => {
                 stored.note_refusal(&refused, false);
-                let access = stored.clone().settled(Some(refused.clone())).await?;
+                let access = stored.clone().ensure_valid(Some(refused.clone())).await?;
                 Ok((access.expose_secret() != refused.expose_secret()).then_some(access))
             }
         }
@@ -172,14 +172,14 @@ impl Tokens {
 
     /// Notes that the token which [`Tokens::renew`] gave was refused as well, so that it is not renewed again before its
     /// time: each renewal is a chance to lose the log-in.
-    pub(crate) fn was_useless(&self, renewed: &SecretString) {
+    pub(crate) fn note_renewed_token_refused(&self, renewed: &SecretString) {
         if let Source::Stored(stored) = &self.0 {
             stored.note_refusal(renewed, true);
         }
     }
 
     /// Whether nothing can be read until somebody logs in. Also notices a log-in that another process made.
-    pub async fn need_login(&self) -> bool {
+    pub async fn is_login_required(&self) -> bool {
         match &self.0 {
             Source::Fixed(_) => false,
             Source::Stored(stored) => stored.needs_login().await,
@@ -199,13 +199,13 @@ pub async fn store_login(
     store: &Store,
     person: i64,
     keys: &Keyring,
-    pair: &Pair,
+    pair: &TokenPair,
     now: Timestamp,
 ) -> Result<(), RenewalError> {
     let sealed = pair.seal(&keys.load()?, person)?;
-    store.put_credential(person, &sealed, now).await?;
+    store.save_oura_grant(person, &sealed, now).await?;
     // Whoever has just logged in wants to see it work.
-    store.set_due(person, None).await?;
+    store.schedule_sync(person, None).await?;
     Ok(())
 }
 
@@ -216,20 +216,20 @@ pub async fn log_out(
     person: i64,
     means: Option<(&Application, &Keyring)>,
 ) -> Result<(Result<(), RenewalError>, bool), store::Error> {
-    let revoked = match (store.credential(person).await?, means) {
+    let revoked = match (store.oura_grant(person).await?, means) {
         (Some(credential), Some((application, keys))) => revoke(person, application, keys, &credential).await,
         _ => Ok(()),
     };
-    Ok((revoked, store.forget_credential(person).await?))
+    Ok((revoked, store.delete_oura_grant(person).await?))
 }
 
 async fn revoke(
     person: i64,
     application: &Application,
     keys: &Keyring,
-    credential: &Credential,
+    credential: &OuraGrant,
 ) -> Result<(), RenewalError> {
-    let pair = Pair::open(&keys.load()?, person, &credential.pair)?;
+    let pair = TokenPair::open(&keys.load()?, person, &credential.pair)?;
     Ok(application.revoke(&pair).await?)
 }
 

@@ -53,7 +53,7 @@ impl Client {
             Some(Confirmation::Pending) if !anew => return Ok(Ok(())),
             _ => {}
         }
-        let asked = tokio::time::timeout(REQUEST_TIMEOUT, self.account()).await;
+        let asked = tokio::time::timeout(REQUEST_TIMEOUT, self.oura_user_id()).await;
         // Asking may have renewed it.
         let Ok(token) = self.tokens.access().await else { return Ok(Ok(())) };
         let name = self.tokens.name_of(&token).await?;

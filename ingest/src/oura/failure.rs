@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use crate::oauth::RenewalError;
 
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
-pub(super) const MAX_PAUSE: Duration = Duration::from_mins(5);
+pub(super) const MAX_INLINE_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// The longest pause that is believed. Oura's limits open again within minutes; a peer that asks for days costs one
 /// request an hour, and not the days.
@@ -145,13 +145,13 @@ impl Failure {
 
     /// Whether asking for other collections now is useless (no connection, a dead token) or unwelcome. A response that
     /// broke off is its own collection's alone.
-    pub fn ends_pass(&self) -> bool {
+    pub fn ends_sync_run(&self) -> bool {
         let useless = self.is_final_for_token() || matches!(self, Self::Network(_));
-        useless || self.pause().is_some_and(|pause| pause > MAX_PAUSE)
+        useless || self.retry_after().is_some_and(|pause| pause > MAX_INLINE_RETRY_AFTER)
     }
 
     /// The pause Oura asked for.
-    pub fn pause(&self) -> Option<Duration> {
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited(pause) => *pause,
             _ => None,
@@ -290,7 +290,7 @@ mod tests {
     }
 
     fn pause(headers: &[(header::HeaderName, &str)]) -> Option<Duration> {
-        of(429, headers, "").pause()
+        of(429, headers, "").retry_after()
     }
 
     #[test]

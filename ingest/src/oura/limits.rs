@@ -15,15 +15,15 @@ use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::failure::{Failure, LONGEST_PAUSE, MAX_PAUSE};
-use crate::metrics::{Metrics, Tier};
+use super::failure::{Failure, LONGEST_PAUSE, MAX_INLINE_RETRY_AFTER};
+use crate::metrics::{Metrics, RateLimitTier};
 
 /// Failures in a row that open a collection's circuit: one request with all its retries.
 const THRESHOLD: u32 = 5;
 
 /// How long a circuit stays open at first; doubled by every probe that fails.
-const FIRST_REST: Duration = Duration::from_secs(30);
-const LONGEST_REST: Duration = Duration::from_mins(15);
+const FIRST_OPEN_DURATION: Duration = Duration::from_secs(30);
+const MAX_OPEN_DURATION: Duration = Duration::from_mins(15);
 
 /// What all clients of a process share.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub(super) struct Limits {
     budget: DefaultDirectRateLimiter,
     clock: DefaultClock,
     application: Pause,
-    breakers: Mutex<HashMap<Collection, Breaker>>,
+    breakers: Mutex<HashMap<Collection, CircuitBreaker>>,
 }
 
 /// Until when nobody may ask, because Oura said so.
@@ -52,14 +52,14 @@ impl Pause {
 
 /// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
 #[derive(Debug, Default)]
-struct Breaker {
+struct CircuitBreaker {
     /// Failures in a row, and the cause of the last.
     failures: u32,
     cause: Option<Cause>,
     closed_until: Option<Instant>,
 }
 
-impl Breaker {
+impl CircuitBreaker {
     /// Whether to ask. After a rest exactly one request may, as a probe: the next rest begins with it.
     fn admit(&mut self, now: Instant) -> Result<(), Failure> {
         match self.closed_until {
@@ -68,7 +68,7 @@ impl Breaker {
                 Err(Failure::Resting { cause, pause: until - now })
             }
             Some(_) => {
-                self.closed_until = Some(now + self.rest());
+                self.closed_until = Some(now + self.open_duration());
                 Ok(())
             }
             None => Ok(()),
@@ -79,13 +79,13 @@ impl Breaker {
         self.failures = self.failures.saturating_add(1);
         self.cause = Some(cause);
         if self.failures >= THRESHOLD {
-            self.closed_until = Some(now + self.rest());
+            self.closed_until = Some(now + self.open_duration());
         }
     }
 
-    fn rest(&self) -> Duration {
+    fn open_duration(&self) -> Duration {
         let doubled = self.failures.saturating_sub(THRESHOLD).min(8);
-        (FIRST_REST * 2_u32.pow(doubled)).min(LONGEST_REST)
+        (FIRST_OPEN_DURATION * 2_u32.pow(doubled)).min(MAX_OPEN_DURATION)
     }
 }
 
@@ -113,7 +113,7 @@ impl Limits {
         loop {
             let now = Instant::now();
             let asked = self.application.left(now).max(token.left(now));
-            if asked > MAX_PAUSE {
+            if asked > MAX_INLINE_RETRY_AFTER {
                 return Err(Failure::RateLimited(Some(asked)));
             }
             let wait = if asked.is_zero() {
@@ -130,7 +130,7 @@ impl Limits {
     }
 
     /// What an answer says about asking again.
-    pub(super) fn settle(
+    pub(super) fn record_response(
         &self,
         token: &Pause,
         collection: Collection,
@@ -154,7 +154,7 @@ impl Limits {
             }
             // No connection says nothing about a collection.
             Err(Failure::Network(_)) => {}
-            _ => *breaker = Breaker::default(),
+            _ => *breaker = CircuitBreaker::default(),
         }
         metrics.set_circuit(collection, breaker.closed_until.is_some());
         if let Err(Failure::RateLimited(Some(pause))) = answer {
@@ -170,8 +170,12 @@ impl Limits {
         let moment = |name| number(name).filter(|second| Timestamp::from_second(*second).is_ok());
         let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
         // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
-        let tier = if tier.to_ascii_lowercase().contains("token") { Tier::Token } else { Tier::Application };
-        if let (Tier::Application, Some(pause)) = (tier, pause) {
+        let tier = if tier.to_ascii_lowercase().contains("token") {
+            RateLimitTier::Token
+        } else {
+            RateLimitTier::Application
+        };
+        if let (RateLimitTier::Application, Some(pause)) = (tier, pause) {
             self.application.extend(Instant::now(), pause);
         }
         metrics.set_rate_limit(
@@ -193,28 +197,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_circuit_opens_after_failures_in_a_row_and_lets_one_probe_through() {
+    fn circuit_opens_after_consecutive_failures_and_probes_once() {
         let start = Instant::now();
-        let mut breaker = Breaker::default();
+        let mut breaker = CircuitBreaker::default();
         for _ in 1..THRESHOLD {
             breaker.fail(Cause::Server, start);
             assert!(breaker.admit(start).is_ok());
         }
         breaker.fail(Cause::Timeout, start);
         let refused = breaker.admit(start).unwrap_err();
-        assert!(matches!(refused, Failure::Resting { cause: Cause::Timeout, pause } if pause == FIRST_REST));
-        let rested = start + FIRST_REST;
+        assert!(
+            matches!(refused, Failure::Resting { cause: Cause::Timeout, pause } if pause == FIRST_OPEN_DURATION)
+        );
+        let rested = start + FIRST_OPEN_DURATION;
         assert!(breaker.admit(rested).is_ok(), "the probe");
         assert!(breaker.admit(rested).is_err(), "and nobody beside it");
         breaker.fail(Cause::Server, rested);
-        assert!(breaker.admit(rested + FIRST_REST).is_err(), "the next rest is longer");
-        assert!(breaker.admit(rested + 2 * FIRST_REST).is_ok());
+        assert!(breaker.admit(rested + FIRST_OPEN_DURATION).is_err(), "the next rest is longer");
+        assert!(breaker.admit(rested + 2 * FIRST_OPEN_DURATION).is_ok());
         breaker.failures = u32::MAX;
-        assert_eq!(breaker.rest(), LONGEST_REST);
+        assert_eq!(breaker.open_duration(), MAX_OPEN_DURATION);
     }
 
     #[test]
-    fn a_pause_only_grows() {
+    fn pause_is_only_extended() {
         let (pause, now) = (Pause::default(), Instant::now());
         assert_eq!(pause.left(now), Duration::ZERO);
         pause.extend(now, Duration::from_secs(7));

@@ -9,17 +9,17 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Answer, Client, Failure};
+use super::{Client, Failure, OuraResponse};
 
 /// How long one document may take; a window may take longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Longest id of a user accepted; Oura's are UUIDs.
 const MAX_ID: usize = 256;
 
 /// What stands behind an id.
 #[derive(Debug)]
-pub enum Single {
+pub enum DocumentResponse {
     /// A document, or something that cannot be read as one.
     Found(Result<Document, Rejected>),
     /// Oura says that it has no such document.
@@ -34,9 +34,11 @@ struct Owner {
 impl Client {
     /// Asks once for one document of a [`domain::Window::Days`] collection.
     #[tracing::instrument(name = "oura.document", skip_all, fields(%collection))]
-    pub async fn document(&self, collection: Collection, id: &str) -> Result<Single, Failure> {
+    pub async fn document(&self, collection: Collection, id: &str) -> Result<DocumentResponse, Failure> {
         self.counted(collection, async {
-            let asked = tokio::time::timeout(PATIENCE, self.ask(&[collection.path(), id], &[])).await;
+            let asked =
+                tokio::time::timeout(REQUEST_TIMEOUT, self.authorized_request(&[collection.path(), id], &[]))
+                    .await;
             let answer = asked.unwrap_or(Err(Failure::Timeout))?;
             Ok((read(collection, &answer)?, answer.body.len()))
         })
@@ -44,8 +46,8 @@ impl Client {
     }
 
     /// Asks once for the id by which Oura's webhooks name the token's owner; any token may read it.
-    pub async fn account(&self) -> Result<String, Failure> {
-        let answer = self.ask(&["personal_info"], &[]).await?;
+    pub async fn oura_user_id(&self) -> Result<String, Failure> {
+        let answer = self.authorized_request(&["personal_info"], &[]).await?;
         if answer.status != StatusCode::OK {
             return Err(answer.failure());
         }
@@ -55,15 +57,15 @@ impl Client {
     }
 }
 
-fn read(collection: Collection, answer: &Answer) -> Result<Single, Failure> {
+fn read(collection: Collection, answer: &OuraResponse) -> Result<DocumentResponse, Failure> {
     match answer.status {
         StatusCode::OK => {
             let text = std::str::from_utf8(&answer.body).ok().filter(|text| is_object(text));
             let text = text.ok_or_else(|| Failure::Malformed("no document".into()))?;
-            Ok(Single::Found(Document::parse(collection, text)))
+            Ok(DocumentResponse::Found(Document::parse(collection, text)))
         }
         // A proxy knows nothing of documents: only Oura's own words count, because what is gone is taken back here.
-        StatusCode::NOT_FOUND if has_detail(&answer.body) => Ok(Single::Gone),
+        StatusCode::NOT_FOUND if has_detail(&answer.body) => Ok(DocumentResponse::Gone),
         _ => Err(answer.failure()),
     }
 }

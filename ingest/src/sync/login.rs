@@ -8,7 +8,7 @@ use crate::oura::Failure;
 impl Ingest {
     /// Whether nothing can be read until somebody logs in. Says so once, in the log and as every collection's reason.
     pub(crate) async fn waits_for_login(&self) -> Result<bool, store::Error> {
-        if !self.client.tokens().need_login().await {
+        if !self.client.tokens().is_login_required().await {
             return Ok(false);
         }
         let states = self.store.sync_states(self.person.id).await?;

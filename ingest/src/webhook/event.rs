@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_says_what_happened_to_which_document() {
+    fn webhook_event_names_change_and_document() {
         let event =
             parse_event(body("delete", "vo2_max", "ab-1", "2026-03-01T08:00:00.5+00:00").as_bytes()).unwrap();
         assert_eq!((event.change, event.collection), (Change::Delete, Some(Collection::Vo2Max)));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn times_come_with_a_zone_and_without() {
+    fn webhook_times_are_read_with_and_without_zone() {
         let noon = "2026-03-01T12:00:00Z".parse().ok();
         for text in ["2026-03-01T12:00:00Z", "2026-03-01T12:00:00", "2026-03-01T13:00:00.000+01:00"] {
             assert_eq!(instant(text), noon, "{text}");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_read_here_is_an_event_all_the_same() {
+    fn webhook_event_of_an_unknown_type_is_parsed() {
         for data_type in ["meal", "heartrate", "something_new"] {
             let event = parse_event(body("update", data_type, "a", "2026-03-01T08:00:00Z").as_bytes());
             assert_eq!(event.unwrap().collection, None, "{data_type}");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_that_cannot_be_is_named() {
+    fn webhook_event_with_a_bad_field_names_it() {
         let check = |event_type, object_id, event_time, field| {
             let parsed = parse_event(body(event_type, "sleep", object_id, event_time).as_bytes());
             assert_eq!(parsed, Err(InvalidEvent::Field(field)));
@@ -151,12 +151,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(raw in proptest::collection::vec(any::<u8>(), 0..400)) {
+        fn arbitrary_webhook_body_never_panics(raw in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = parse_event(&raw);
         }
 
         #[test]
-        fn an_accepted_id_is_one_segment_of_a_path(id in ".{0,40}") {
+        fn accepted_document_id_is_one_path_segment(id in ".{0,40}") {
             let text = serde_json::json!({
                 "event_type": "update", "data_type": "sleep", "object_id": id,
                 "event_time": "2026-03-01T08:00:00Z", "user_id": "u",

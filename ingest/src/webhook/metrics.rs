@@ -7,7 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use store::Queue;
+use store::QueueDepth;
 
 /// From a second to a day: announcements come some 30 seconds after the phone's sync, or never.
 const BUCKETS: [f64; 12] =
@@ -124,7 +124,7 @@ impl Metrics {
         self.fetches.get_or_create_owned(&Outcome { result }).inc();
     }
 
-    pub(super) fn set_queue(&self, queue: Queue, now: Timestamp) {
+    pub(super) fn set_queue(&self, queue: QueueDepth, now: Timestamp) {
         self.queue_length.set(queue.length);
         let age = queue.oldest.map_or(SignedDuration::ZERO, |oldest| now.duration_since(oldest));
         self.queue_oldest_age.set(age.as_secs().max(0));

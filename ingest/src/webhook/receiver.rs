@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 use serde_json::json;
-use store::{Announcement, Queued, Store, causes};
+use store::{EnqueuedEvent, Store, WebhookEvent, causes};
 use tokio::sync::Semaphore;
 
 use super::event::{Event, parse_event};
@@ -33,11 +33,11 @@ const MAX_CHALLENGE: usize = 1024;
 const MAX_REQUESTS: usize = 64;
 
 /// How long a sender may take for its body, and the database for a row; Oura waits ten seconds in all.
-const PATIENCE: Duration = Duration::from_secs(4);
+const BODY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Documents that may wait for a person: years of announcements of every collection. Beyond it Oura is asked to come
 /// again.
-const ROOM: i64 = 20_000;
+const MAX_QUEUED_DOCUMENTS: i64 = 20_000;
 
 /// Answers the callback.
 #[derive(Clone)]
@@ -78,7 +78,7 @@ impl Receiver {
     pub fn router(self) -> Router {
         Router::new()
             .route("/-/healthy", get(|| async { "healthy\n" }))
-            .fallback_service(get(challenged).post(announced).with_state(self))
+            .fallback_service(get(verify_callback).post(receive_event).with_state(self))
     }
 
     async fn receive(&self, headers: &HeaderMap, body: Body) -> Outcome {
@@ -91,7 +91,7 @@ impl Receiver {
         if length.is_some_and(|length| length > MAX_BODY) {
             return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
         }
-        let body = match tokio::time::timeout(PATIENCE, to_bytes(body, MAX_BODY)).await {
+        let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
             Ok(Ok(body)) => body,
             Ok(Err(_)) => return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Err(_) => return Outcome(StatusCode::REQUEST_TIMEOUT, "malformed"),
@@ -119,7 +119,7 @@ impl Receiver {
             return Outcome(StatusCode::SERVICE_UNAVAILABLE, "busy");
         };
         // Oura's sender waits ten seconds; an insert that hangs is as good as none.
-        match tokio::time::timeout(PATIENCE, self.queue(event)).await {
+        match tokio::time::timeout(BODY_TIMEOUT, self.queue(event)).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => {
                 tracing::error!(
@@ -149,24 +149,24 @@ impl Receiver {
         let now = (self.clock)();
         // Where Oura's clock is ahead, its next announcement must not look older than this one.
         let event_at = event_at.min(now);
-        let announcement = Announcement { person, collection, id: object, change, event_at };
-        Ok(match self.store.enqueue(&announcement, ROOM, now).await? {
-            Queued::New => {
+        let announcement = WebhookEvent { person, collection, id: object, change, event_at };
+        Ok(match self.store.enqueue_event(&announcement, MAX_QUEUED_DOCUMENTS, now).await? {
+            EnqueuedEvent::New => {
                 self.shared.wake.notify_one();
                 Outcome(StatusCode::OK, "queued")
             }
-            Queued::Merged => {
+            EnqueuedEvent::Merged => {
                 self.shared.wake.notify_one();
                 Outcome(StatusCode::OK, "repeated")
             }
-            Queued::Old => Outcome(StatusCode::OK, "repeated"),
-            Queued::Full => Outcome(StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+            EnqueuedEvent::Old => Outcome(StatusCode::OK, "repeated"),
+            EnqueuedEvent::Full => Outcome(StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
         })
     }
 }
 
 /// Oura announces something, or somebody pretends to be Oura.
-async fn announced(State(receiver): State<Receiver>, request: Request) -> StatusCode {
+async fn receive_event(State(receiver): State<Receiver>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let Outcome(status, result) = receiver.receive(&parts.headers, body).await;
     receiver.metrics.count_event(result);
@@ -174,7 +174,7 @@ async fn announced(State(receiver): State<Receiver>, request: Request) -> Status
 }
 
 /// Oura asks whether this is the callback of whoever subscribed.
-async fn challenged(
+async fn verify_callback(
     State(receiver): State<Receiver>,
     asked: Result<Query<Verification>, axum::extract::rejection::QueryRejection>,
 ) -> Response {

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn oura_is_believed_and_nobody_else() {
+    fn webhook_signature_of_oura_only_is_accepted() {
         let secret = "synthetic-secret";
         assert_eq!(check(secret, SIGNED, SIGNATURE, BODY, 0), Ok(()));
         assert_eq!(check(secret, SIGNED, &SIGNATURE.to_lowercase(), BODY, 0), Ok(()));
@@ -107,14 +107,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_signed_long_ago_or_ahead_is_refused() {
+    fn webhook_signature_outside_the_time_window_is_refused() {
         let late = |seconds| check("synthetic-secret", SIGNED, SIGNATURE, BODY, seconds);
         assert_eq!((late(300), late(-300)), (Ok(()), Ok(())));
         assert_eq!((late(301), late(-301)), (Err(Refused::Expired), Err(Refused::Expired)));
     }
 
     #[test]
-    fn timestamps_are_seconds_or_milliseconds() {
+    fn webhook_timestamp_is_seconds_or_milliseconds() {
         assert_eq!(instant("1772323200"), Some(now()));
         assert_eq!(instant("1772323200000"), Some(now()));
         for odd in ["", "soon", "9223372036854775807", "-9223372036854775808", "17723232001772323200"] {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_callback_has_a_token_of_its_own() {
+    fn verification_token_is_unique_per_callback() {
         let (secret, url) = ("synthetic-secret".into(), "https://health.example.org/oura");
         let token = verification_token(&secret, url);
         assert!(is_verification_token(&secret, url, &token));
@@ -136,7 +136,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_made_up_is_believed(timestamp in "[0-9]{0,20}", signature in "[0-9A-F]{64}", body in any::<Vec<u8>>()) {
+        fn arbitrary_webhook_signature_is_refused(timestamp in "[0-9]{0,20}", signature in "[0-9A-F]{64}", body in any::<Vec<u8>>()) {
             prop_assert_eq!(check("synthetic-secret", &timestamp, &signature, &body, 0), Err(Refused::Forged));
         }
     }

@@ -13,7 +13,7 @@ use super::event::instant;
 use super::signature::verification_token;
 use super::{Callback, Credentials};
 use crate::oura::failure::retry_after;
-use crate::oura::{InvalidClient, address, below, http};
+use crate::oura::{InvalidClient, address, http_client, url_below};
 
 /// The largest answer read: a list of a few hundred subscriptions.
 const MAX_BODY: usize = 1024 * 1024;
@@ -99,7 +99,7 @@ impl Subscriptions {
         if !carries(&credentials.id) || !carries(credentials.secret.expose_secret()) {
             return Err(InvalidClient::Token);
         }
-        Ok(Self { http: http()?, base: address(base)?, credentials })
+        Ok(Self { http: http_client()?, base: address(base)?, credentials })
     }
 
     /// Every subscription of the application, those of other callbacks included.
@@ -143,7 +143,7 @@ impl Subscriptions {
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
-        let url = below(&self.base, &[&["v2", "webhook", "subscription"], path].concat());
+        let url = url_below(&self.base, &[&["v2", "webhook", "subscription"], path].concat());
         let secret =
             header::HeaderValue::from_str(self.credentials.secret.expose_secret()).map(|mut secret| {
                 secret.set_sensitive(true);

@@ -6,52 +6,52 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use domain::Change;
-use store::{AccountClaim, Batch, Claim, Origin, Store, causes};
+use store::{AccountClaim, Batch, EventLease, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::metrics::Metrics;
-use crate::crew::{Access, after};
-use crate::oura::{Client, Failure, Single};
+use crate::oura::{Client, DocumentResponse, Failure};
+use crate::scheduler::{Access, after};
 use crate::sync::Clock;
 
 /// Documents fetched at a time.
-const AT_ONCE: usize = 3;
+const CONCURRENCY: usize = 3;
 
 /// How long a document is its worker's: longer than a fetch and storing it may take.
 const LEASE: Duration = Duration::from_mins(2);
 
 /// How often the queue is looked at unasked: another process may have filled it, a postponed document may be due.
-const POLL: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Pause after a failure that any other document would meet too.
-const PAUSE: Duration = Duration::from_mins(1);
+const RETRY_DELAY: Duration = Duration::from_mins(1);
 
 /// Pause after the token was refused: somebody must mend that.
-const REFUSED: Duration = Duration::from_mins(10);
+const TOKEN_REFUSED_DELAY: Duration = Duration::from_mins(10);
 
 /// Pause after the store failed.
-const STORE_AWAY: Duration = Duration::from_secs(10);
+const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// How often people are looked for whose Oura user is not known.
-const LEARN: Duration = Duration::from_mins(1);
+const USER_LOOKUP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The first pause before a document is tried again; doubled each time.
-const FIRST_RETRY: Duration = Duration::from_secs(10);
+const FIRST_RETRY_DELAY: Duration = Duration::from_secs(10);
 
 /// The longest one.
-const LAST_RETRY: Duration = Duration::from_hours(1);
+const MAX_RETRY_DELAY: Duration = Duration::from_hours(1);
 
 /// Failures of its own after which a document is given up: half a day of trying. The passes read it if it is there.
 const MAX_ATTEMPTS: i64 = 20;
 
 /// How often an answer that contradicts the announcement is asked for again, before it is believed: Oura may answer from
 /// a copy that has not heard yet.
-const DOUBTED: i64 = 3;
+const MAX_CONTRADICTIONS: i64 = 3;
 
 /// What one step did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Done {
+pub enum StepOutcome {
     /// Nothing is due.
     Nothing,
     /// A document was fetched, postponed or given up.
@@ -77,24 +77,24 @@ impl Worker {
 
     /// Works until `stop`.
     pub async fn run(&self, stop: &CancellationToken) {
-        let works = futures_util::future::join_all((0..AT_ONCE).map(|_| self.work(stop)));
-        futures_util::join!(works, self.learn(stop), self.watch(stop));
+        let works = futures_util::future::join_all((0..CONCURRENCY).map(|_| self.work(stop)));
+        futures_util::join!(works, self.link_oura_users(stop), self.watch(stop));
     }
 
     async fn work(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             let pause = match self.step(stop).await {
-                Ok(Done::One) => continue,
-                Ok(Done::Nothing) => POLL,
-                Ok(Done::Pause(pause)) => pause,
+                Ok(StepOutcome::One) => continue,
+                Ok(StepOutcome::Nothing) => POLL_INTERVAL,
+                Ok(StepOutcome::Pause(pause)) => pause,
                 Err(error) => {
                     tracing::error!(error = causes(&error), "cannot work the queue of announcements");
-                    STORE_AWAY
+                    STORE_RETRY_DELAY
                 }
             };
             // A pause Oura asked for is kept, whatever is announced.
             let woken = async {
-                if pause == POLL {
+                if pause == POLL_INTERVAL {
                     self.shared.wake.notified().await;
                 } else {
                     std::future::pending::<()>().await;
@@ -109,12 +109,12 @@ impl Worker {
     }
 
     /// Fetches one document that is due, if any. A failure of the store leaves the claim to run out.
-    pub async fn step(&self, stop: &CancellationToken) -> Result<Done, store::Error> {
+    pub async fn step(&self, stop: &CancellationToken) -> Result<StepOutcome, store::Error> {
         let now = (self.clock)();
-        let Some(person) = self.store.next_event(now).await? else { return Ok(Done::Nothing) };
+        let Some(person) = self.store.next_event(now).await? else { return Ok(StepOutcome::Nothing) };
         let Some(claim) = self.store.claim_event(person.id, after(now, LEASE), now).await? else {
             // Another worker was quicker; there may be more.
-            return Ok(Done::One);
+            return Ok(StepOutcome::One);
         };
         let announcement = &claim.announcement;
         let Some(client) = (self.client)(&person) else {
@@ -124,15 +124,17 @@ impl Worker {
             answer = client.document(announcement.collection, &announcement.id) => answer,
             () = stop.cancelled() => {
                 self.store.postpone_event(&claim, (self.clock)(), false).await?;
-                return Ok(Done::Nothing);
+                return Ok(StepOutcome::Nothing);
             }
         };
         match answer {
-            Ok(single) if claim.attempts <= DOUBTED && contradicts(announcement.change, &single) => {
+            Ok(single)
+                if claim.attempts <= MAX_CONTRADICTIONS && contradicts(announcement.change, &single) =>
+            {
                 self.postpone(&claim).await
             }
             Ok(single) => match client.check_account(&self.store, &person, false).await? {
-                Ok(()) => self.settle(&claim, &client, single).await,
+                Ok(()) => self.store_response(&claim, &client, single).await,
                 Err(failure) => self.fail(&claim, &failure).await,
             },
             Err(failure) => self.fail(&claim, &failure).await,
@@ -140,12 +142,17 @@ impl Worker {
     }
 
     /// Stores what Oura answered, then takes the document out of the queue. Killed in between, it is fetched again.
-    async fn settle(&self, claim: &Claim, client: &Client, single: Single) -> Result<Done, store::Error> {
+    async fn store_response(
+        &self,
+        claim: &EventLease,
+        client: &Client,
+        single: DocumentResponse,
+    ) -> Result<StepOutcome, store::Error> {
         let announcement = &claim.announcement;
         let (person, collection) = (announcement.person, announcement.collection);
         let now = (self.clock)();
         let result = match single {
-            Single::Found(found) => {
+            DocumentResponse::Found(found) => {
                 let (documents, rejected) = match found {
                     Ok(document) => (vec![document], Vec::new()),
                     Err(rejected) => {
@@ -176,7 +183,7 @@ impl Worker {
                     _ => "stored",
                 }
             }
-            Single::Gone => {
+            DocumentResponse::Gone => {
                 self.store.withdraw(person, collection, &[&announcement.id], now).await?;
                 "withdrawn"
             }
@@ -184,80 +191,84 @@ impl Worker {
         self.metrics.count_fetch(result);
         self.metrics.observe_lag(announcement.event_at, (self.clock)());
         self.store.finish_event(claim).await?;
-        Ok(Done::One)
+        Ok(StepOutcome::One)
     }
 
-    async fn fail(&self, claim: &Claim, failure: &Failure) -> Result<Done, store::Error> {
+    async fn fail(&self, claim: &EventLease, failure: &Failure) -> Result<StepOutcome, store::Error> {
         let collection = claim.announcement.collection;
         tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch an announced document");
         if failure.is_final_for_token() {
             return self.wait_for_log_in(claim).await;
         }
         if let Failure::Resting { pause, .. } = failure {
-            return self.put_off(claim, *pause).await;
+            return self.postpone_uncounted(claim, *pause).await;
         }
-        if failure.ends_pass() || matches!(failure, Failure::RateLimited(_)) {
-            let pause = failure.pause().unwrap_or_default().max(PAUSE);
-            self.put_off(claim, pause).await?;
-            return Ok(Done::Pause(pause));
+        if failure.ends_sync_run() || matches!(failure, Failure::RateLimited(_)) {
+            let pause = failure.retry_after().unwrap_or_default().max(RETRY_DELAY);
+            self.postpone_uncounted(claim, pause).await?;
+            return Ok(StepOutcome::Pause(pause));
         }
         if matches!(failure, Failure::Scope) {
             // Whoever did not consent to a collection is announced its documents all the same; they are not ours.
             self.store.finish_event(claim).await?;
             self.metrics.count_fetch("not_consented");
-            return Ok(Done::One);
+            return Ok(StepOutcome::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
             let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
             self.metrics.count_fetch("rejected");
-            return Ok(Done::One);
+            return Ok(StepOutcome::One);
         }
         self.postpone(claim).await
     }
 
     /// This person's documents wait until somebody has logged in; everybody else's go on.
-    async fn wait_for_log_in(&self, claim: &Claim) -> Result<Done, store::Error> {
-        self.put_off(claim, REFUSED).await
+    async fn wait_for_log_in(&self, claim: &EventLease) -> Result<StepOutcome, store::Error> {
+        self.postpone_uncounted(claim, TOKEN_REFUSED_DELAY).await
     }
 
     /// Puts a document off that is not to blame.
-    async fn put_off(&self, claim: &Claim, pause: Duration) -> Result<Done, store::Error> {
+    async fn postpone_uncounted(
+        &self,
+        claim: &EventLease,
+        pause: Duration,
+    ) -> Result<StepOutcome, store::Error> {
         self.store.postpone_event(claim, after((self.clock)(), pause), false).await?;
         self.metrics.count_fetch("postponed");
-        Ok(Done::One)
+        Ok(StepOutcome::One)
     }
 
-    async fn postpone(&self, claim: &Claim) -> Result<Done, store::Error> {
+    async fn postpone(&self, claim: &EventLease) -> Result<StepOutcome, store::Error> {
         let not_before = after((self.clock)(), jittered(pause_after(claim.attempts)));
         self.store.postpone_event(claim, not_before, true).await?;
         self.metrics.count_fetch("postponed");
-        Ok(Done::One)
+        Ok(StepOutcome::One)
     }
 
     /// Learns which Oura users the people here are; until all are known nobody can be told a stranger. People come and
     /// log in while this runs, so it never ends.
-    async fn learn(&self, stop: &CancellationToken) {
+    async fn link_oura_users(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            if let Err(error) = self.learn_once().await {
+            if let Err(error) = self.link_oura_users_once().await {
                 tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(LEARN) => {}
+                () = tokio::time::sleep(USER_LOOKUP_INTERVAL) => {}
             }
         }
     }
 
     /// Asks Oura who each person is who is not known yet; says whether all are known now who have logged in.
-    pub async fn learn_once(&self) -> Result<bool, store::Error> {
+    pub async fn link_oura_users_once(&self) -> Result<bool, store::Error> {
         let mut all = true;
         for person in self.store.people_without_account().await? {
             let Some(client) = (self.client)(&person) else { continue };
-            if client.tokens().need_login().await {
+            if client.tokens().is_login_required().await {
                 continue;
             }
-            match client.account().await {
+            match client.oura_user_id().await {
                 Ok(user) => {
                     let claim = self.store.claim_account(person.id, &user, None).await?;
                     if claim != AccountClaim::Confirmed {
@@ -286,21 +297,21 @@ impl Worker {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
             }
         }
     }
 }
 
 /// Whether Oura answers otherwise than it announced.
-fn contradicts(change: Change, single: &Single) -> bool {
-    matches!(single, Single::Gone) != (change == Change::Delete)
+fn contradicts(change: Change, single: &DocumentResponse) -> bool {
+    matches!(single, DocumentResponse::Gone) != (change == Change::Delete)
 }
 
 /// The pause after so many attempts.
 fn pause_after(attempts: i64) -> Duration {
     let doublings = u32::try_from((attempts - 1).clamp(0, 16)).expect("BUG: it was just made small");
-    (FIRST_RETRY * 2_u32.pow(doublings)).min(LAST_RETRY)
+    (FIRST_RETRY_DELAY * 2_u32.pow(doublings)).min(MAX_RETRY_DELAY)
 }
 
 /// Up to half as long again, so that what failed together does not come back together.
@@ -316,7 +327,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_double_up_to_an_hour() {
+    fn webhook_retry_delay_doubles_up_to_an_hour() {
         let seconds = |attempts| pause_after(attempts).as_secs();
         assert_eq!([1, 2, 3, 9, 10, 20, i64::MAX].map(seconds), [10, 20, 40, 2_560, 3_600, 3_600, 3_600]);
         assert_eq!(seconds(i64::MIN + 1), 10);
@@ -327,15 +338,19 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_doubted_when_it_is_not_what_was_announced() {
+    fn response_that_contradicts_its_webhook_event_is_retried() {
         let found = || {
-            Single::Found(Err(domain::Rejected {
+            DocumentResponse::Found(Err(domain::Rejected {
                 id: String::new(),
                 reason: String::new(),
                 body: String::new(),
             }))
         };
-        assert!(contradicts(Change::Delete, &found()) && contradicts(Change::Create, &Single::Gone));
-        assert!(!contradicts(Change::Delete, &Single::Gone) && !contradicts(Change::Update, &found()));
+        assert!(
+            contradicts(Change::Delete, &found()) && contradicts(Change::Create, &DocumentResponse::Gone)
+        );
+        assert!(
+            !contradicts(Change::Delete, &DocumentResponse::Gone) && !contradicts(Change::Update, &found())
+        );
     }
 }

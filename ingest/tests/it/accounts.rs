@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::Collection;
 use ingest::plan::Horizon;
-use ingest::{Client, Failure, Ingest, Metrics, Pass, Report, Settings};
+use ingest::{Client, Failure, Ingest, Metrics, Settings, SyncReport, SyncRun};
 use jiff::Timestamp;
 use simulator::{Cloud, Fault, Life, Person as Synthetic};
 use store::{AccountClaim, Person, Store, Totals};
@@ -45,13 +45,13 @@ impl World {
         client(&self.base, token)
     }
 
-    async fn sync(&self, name: &str, client: Client) -> Report {
+    async fn sync(&self, name: &str, client: Client) -> SyncReport {
         let horizon = Horizon { history_from: day("2026-03-01"), trailing_days: 40 };
         let settings = Settings { horizon, interval: Duration::from_mins(10) };
         let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
         let person = self.person(name).await;
         let ingest = Ingest::new(self.store.clone(), client, person, settings, metrics, Arc::new(now));
-        ingest.pass(Pass::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
+        ingest.sync(SyncRun::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
     }
 
     async fn totals(&self, name: &str) -> Totals {
@@ -152,7 +152,7 @@ async fn replaced_account_is_read_and_the_data_of_before_stay() {
     let world = World::new(store).await;
     world.sync("me", world.client(MINE)).await;
     let person = world.person("me").await;
-    let account = world.client(OTHER).account().await.unwrap();
+    let account = world.client(OTHER).oura_user_id().await.unwrap();
     assert_eq!(world.store.replace_account(person.id, &account).await.unwrap(), AccountClaim::Confirmed);
     let report = world.sync("me", world.client(OTHER)).await;
     assert!(report.failures.is_empty(), "{report:?}");

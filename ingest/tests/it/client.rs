@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::Collection::{DailySleep, EnhancedTag, HeartRate, PersonalInfo, RingConfiguration};
-use ingest::{Client, Failure, InvalidClient, Metrics, Single};
+use ingest::{Client, DocumentResponse, Failure, InvalidClient, Metrics};
 
 use crate::helpers::{Answer, Script, answer, day, page, range, serve};
 
@@ -12,7 +12,7 @@ fn score(id: u32, on: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_window_is_asked_for_wider_and_kept_by_day() {
+async fn window_is_requested_wider_and_filtered_by_day() {
     let documents =
         [score(1, "2026-03-09"), score(2, "2026-03-10"), score(3, "2026-03-12"), score(4, "2026-03-13")];
     let documents: Vec<&str> = documents.iter().map(String::as_str).collect();
@@ -25,14 +25,14 @@ async fn a_window_is_asked_for_wider_and_kept_by_day() {
 }
 
 #[tokio::test]
-async fn one_path_has_a_capital_letter() {
+async fn vo2_max_path_has_a_capital_letter() {
     let (script, client) = Script::start([page(&[], None)]).await;
     client.window(domain::Collection::Vo2Max, range("2026-03-10", "2026-03-12")).await.unwrap();
     assert!(script.asked()[0].0.starts_with("/v2/usercollection/vO2_max?"), "{:?}", script.asked());
 }
 
 #[tokio::test]
-async fn every_page_is_read_and_days_split_between_pages_are_joined() {
+async fn pages_are_all_read_and_split_days_joined() {
     let row =
         |minute: u32| format!(r#"{{"timestamp":"2026-03-10T10:{minute:02}:00Z","bpm":60,"source":"awake"}}"#);
     let (first, second, third) = (row(1), row(2), row(3));
@@ -60,13 +60,13 @@ async fn half_an_emoji_spoils_neither_a_page_nor_a_single_document() {
     let window = client.window(EnhancedTag, range("2026-03-10", "2026-03-10")).await.unwrap();
     assert_eq!((window.documents.len(), window.rejected.len()), (1, 0));
     match client.document(EnhancedTag, "t").await.unwrap() {
-        Single::Found(Ok(document)) => assert_eq!(document, window.documents[0]),
+        DocumentResponse::Found(Ok(document)) => assert_eq!(document, window.documents[0]),
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn one_bad_document_does_not_spoil_the_page() {
+async fn bad_document_does_not_fail_its_page() {
     let good = score(1, "2026-03-10");
     let bad = r#"{"id":"2","day":"2026-03-10","score":"high"}"#;
     let (_, client) = Script::start([page(&[bad, "17", &good], None)]).await;
@@ -91,7 +91,7 @@ async fn end(answers: Vec<Answer>) -> (Result<usize, &'static str>, usize) {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_not_for_ever() {
+async fn transient_failure_is_retried_a_bounded_number_of_times() {
     let good = page(&[&score(1, "2026-03-10")], None);
     let half = Answer { body: good.body[..good.body.len() / 2].to_owned(), ..good.clone() };
     let limited = Answer { retry_after: Some("0"), ..answer(429, "") };
@@ -109,7 +109,7 @@ async fn what_may_pass_is_tried_again_and_not_for_ever() {
 }
 
 #[tokio::test]
-async fn what_cannot_pass_is_asked_once() {
+async fn permanent_failure_is_not_retried() {
     for (status, body, kind) in [
         (401, r#"{"detail":"expired"}"#, "unauthorized"),
         (401, r#"{"detail":"no scope"}"#, "scope"),
@@ -132,7 +132,7 @@ async fn absurd_pause_is_an_hour_and_leaves_the_client_usable() {
         let wanted = range("2026-03-10", "2026-03-10");
         for _ in 0..2 {
             let failure = client.window(DailySleep, wanted).await.unwrap_err();
-            let pause = failure.pause().unwrap();
+            let pause = failure.retry_after().unwrap();
             assert!(pause <= Duration::from_hours(1) && pause > Duration::from_mins(59), "{pause:?}");
         }
         assert_eq!(script.asked().len(), 1, "nothing is asked within the pause");
@@ -145,7 +145,7 @@ async fn empty_next_token_is_the_end() {
 }
 
 #[tokio::test]
-async fn a_collection_that_keeps_failing_is_left_alone_and_the_others_are_not() {
+async fn circuit_opens_for_one_failing_collection_only() {
     let good = page(&[&score(1, "2026-03-10")], None);
     let (script, client) = Script::start(std::iter::repeat_n(answer(503, ""), 5).chain([good])).await;
     let wanted = range("2026-03-10", "2026-03-10");
@@ -158,7 +158,7 @@ async fn a_collection_that_keeps_failing_is_left_alone_and_the_others_are_not() 
 }
 
 #[tokio::test]
-async fn what_a_429_says_is_shown() {
+async fn rate_limit_headers_are_exposed_as_metrics() {
     let mut registry = prometheus_client::registry::Registry::default();
     let metrics = Metrics::register(&mut registry);
     let limited = || async {
@@ -188,12 +188,12 @@ async fn what_a_429_says_is_shown() {
 }
 
 #[tokio::test]
-async fn a_token_that_never_ends_is_a_fault() {
+async fn endless_paging_is_a_failure() {
     assert_eq!(end(vec![page(&[], Some("same"))]).await, (Err("malformed"), 2));
 }
 
 #[tokio::test]
-async fn an_address_that_would_show_the_token_is_refused() {
+async fn plain_http_to_another_host_is_refused() {
     let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
     let refused = |base: &str| Client::new(base, "t".to_owned().into(), metrics.clone()).unwrap_err();
     assert!(matches!(refused("http://api.example"), InvalidClient::Unencrypted(_)));
@@ -203,7 +203,7 @@ async fn an_address_that_would_show_the_token_is_refused() {
 }
 
 #[tokio::test]
-async fn what_has_no_past_is_asked_without_dates_and_filed_under_the_day() {
+async fn observed_collections_are_requested_without_dates() {
     let ring = |id: &str| format!(r#"{{"id":"{id}","size":9,"set_up_at":"2026-01-01T10:00:00.000Z"}}"#);
     let (script, client) =
         Script::start([page(&[&ring("a")], Some("more")), page(&["7", &ring("b")], None)]).await;
@@ -218,7 +218,7 @@ async fn what_has_no_past_is_asked_without_dates_and_filed_under_the_day() {
 }
 
 #[tokio::test]
-async fn the_profile_is_kept_without_its_email() {
+async fn profile_is_stored_without_email() {
     let profile =
         r#"{"id":"u","weight":71.50,"email":"wearer@example.org","E-Mail":"x@example.org","height":null}"#;
     let (_, client) = Script::start([answer(200, profile)]).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use domain::Collection;
 use ingest::plan::Horizon;
-use ingest::{Client, Crew, Metrics, Pass, Settings, Watch};
+use ingest::{Client, Metrics, ProgressFn, Scheduler, Settings, SyncRun};
 use jiff::{SignedDuration, Timestamp};
 use store::{Person, Store};
 use tokio::sync::{Notify, mpsc};
@@ -29,11 +29,11 @@ fn at(time: &Time) -> Timestamp {
     *time.lock().unwrap()
 }
 
-fn crew(store: &Store, base: &str, name: &str, time: &Time) -> Crew {
+fn crew(store: &Store, base: &str, name: &str, time: &Time) -> Scheduler {
     let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
     let client = client_with(base, "simulated", metrics.clone());
     let time = time.clone();
-    Crew {
+    Scheduler {
         store: store.clone(),
         client: Arc::new(move |_| Some(client.clone())),
         settings: Settings {
@@ -44,7 +44,7 @@ fn crew(store: &Store, base: &str, name: &str, time: &Time) -> Crew {
         clock: Arc::new(move || at(&time)),
         workers: 8,
         holder: name.to_owned(),
-        hold: Crew::HOLD,
+        hold: Scheduler::LEASE,
         relaxed: None,
     }
 }
@@ -63,7 +63,7 @@ async fn silent_cloud(asked: Arc<Notify>) -> String {
     serve(Router::new().fallback(say_nothing)).await
 }
 
-fn nobody_watches() -> Watch {
+fn nobody_watches() -> ProgressFn {
     Arc::new(|_, _| ())
 }
 
@@ -83,7 +83,7 @@ enum Event {
 
 impl Ledger {
     /// The crew as a process of this name that writes into the ledger.
-    fn process(&self, mut crew: Crew, name: &'static str, silent: Client) -> (Crew, Watch) {
+    fn process(&self, mut crew: Scheduler, name: &'static str, silent: Client) -> (Scheduler, ProgressFn) {
         let (client, ledger) = (crew.client.clone(), self.clone());
         crew.client = Arc::new(move |person| {
             let before = ledger.reading.lock().unwrap().insert(person.id, name);
@@ -95,7 +95,7 @@ impl Ledger {
             client(person)
         });
         let ledger = self.clone();
-        let watch: Watch = Arc::new(move |person, step| {
+        let watch: ProgressFn = Arc::new(move |person, step| {
             if step.done == step.total {
                 ledger.reading.lock().unwrap().remove(&person.id);
                 ledger.told.send(Event::Read(person.id, name)).unwrap();
@@ -106,7 +106,7 @@ impl Ledger {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_replicas_share_a_thousand_people_and_one_takes_over_when_the_other_is_killed() {
+async fn replicas_share_people_and_take_over_from_a_killed_one() {
     let store = store::testing::postgres().await;
     let time = start_of_time();
     let mut people = BTreeSet::new();
@@ -157,7 +157,7 @@ async fn two_replicas_share_a_thousand_people_and_one_takes_over_when_the_other_
         next(&mut done, &mut orphans).await;
     }
     assert!(orphans.iter().all(|id| !done.contains_key(id)), "nobody touches a turn that has not run out");
-    *time.lock().unwrap() += SignedDuration::try_from(Crew::HOLD).unwrap();
+    *time.lock().unwrap() += SignedDuration::try_from(Scheduler::LEASE).unwrap();
     while done.len() < people.len() {
         next(&mut done, &mut orphans).await;
     }
@@ -173,7 +173,7 @@ async fn two_replicas_share_a_thousand_people_and_one_takes_over_when_the_other_
 }
 
 #[tokio::test]
-async fn a_process_that_stalls_finds_its_turn_lost_and_stops() {
+async fn lease_of_a_stalled_process_is_lost() {
     let (store, _folder) = store::testing::sqlite().await;
     let time = start_of_time();
     let me = store.ensure_person(&"me".parse().unwrap(), "UTC", at(&time)).await.unwrap();
@@ -184,7 +184,7 @@ async fn a_process_that_stalls_finds_its_turn_lost_and_stops() {
     let person = me.clone();
     let stalled = tokio::spawn(async move {
         let stop = CancellationToken::new();
-        stalled.read(&person, Pass::Missing, &stop, &nobody_watches()).await
+        stalled.read(&person, SyncRun::Missing, &stop, &nobody_watches()).await
     });
     asked.notified().await;
 
@@ -196,28 +196,28 @@ async fn a_process_that_stalls_finds_its_turn_lost_and_stops() {
 }
 
 /// Reads a person with a crew's own client; says whether that was complete.
-async fn read(crew: &Crew, person: &Person) -> bool {
+async fn read(crew: &Scheduler, person: &Person) -> bool {
     let stop = CancellationToken::new();
-    crew.read(person, Pass::Missing, &stop, &nobody_watches()).await.unwrap().unwrap().complete
+    crew.read(person, SyncRun::Missing, &stop, &nobody_watches()).await.unwrap().unwrap().complete
 }
 
 #[tokio::test]
-async fn who_was_read_is_due_after_the_interval() {
+async fn person_is_due_again_after_the_interval() {
     let (store, _folder) = store::testing::sqlite().await;
     let time = start_of_time();
     let me = store.ensure_person(&"me".parse().unwrap(), "UTC", at(&time)).await.unwrap();
     let crew = crew(&store, &empty_cloud().await, "one", &time);
-    assert!(store.is_due(me.id, at(&time)).await.unwrap());
+    assert!(store.is_person_due(me.id, at(&time)).await.unwrap());
     assert!(read(&crew, &me).await);
     let due = async |minutes| {
         let at = at(&time) + SignedDuration::from_mins(minutes);
-        store.is_due(me.id, at).await.unwrap()
+        store.is_person_due(me.id, at).await.unwrap()
     };
     assert_eq!((due(9).await, due(10).await), (false, true));
 }
 
 #[tokio::test]
-async fn a_budget_of_requests_holds() {
+async fn request_budget_is_respected() {
     let (store, _folder) = store::testing::sqlite().await;
     let time = start_of_time();
     let me = store.ensure_person(&"me".parse().unwrap(), "UTC", at(&time)).await.unwrap();

@@ -84,20 +84,20 @@ async fn the_export_says_what_the_api_says(store: Store, world: World) {
 }
 
 #[tokio::test]
-async fn the_export_says_what_the_api_says_on_sqlite() {
+async fn export_equals_api_on_sqlite() {
     let (cloud, _folder) = crate::passes::world().await;
     let (store, _folder) = store::testing::sqlite().await;
     the_export_says_what_the_api_says(store, cloud).await;
 }
 
 #[tokio::test]
-async fn the_export_says_what_the_api_says_on_postgres() {
+async fn export_equals_api_on_postgres() {
     let (cloud, _folder) = crate::passes::world().await;
     the_export_says_what_the_api_says(store::testing::postgres().await, cloud).await;
 }
 
 #[tokio::test]
-async fn a_sync_after_an_import_finds_its_documents_unchanged() {
+async fn sync_after_import_changes_nothing() {
     let (world, _folder) = crate::passes::world().await;
     imported(&world.store, opened(world.synthetic.account_export(world.at(), None))).await;
     let before = world.numbers().await;
@@ -112,7 +112,7 @@ async fn a_sync_after_an_import_finds_its_documents_unchanged() {
 }
 
 #[tokio::test]
-async fn an_import_after_a_sync_adds_what_was_not_asked_for_and_nothing_else() {
+async fn import_after_sync_adds_only_unread_days() {
     let (world, _folder) = crate::passes::world().await;
     world.pass().await;
     let (before, mark) = (world.totals().await, world.store.watermark().await.unwrap());
@@ -127,7 +127,7 @@ async fn an_import_after_a_sync_adds_what_was_not_asked_for_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_broken_row_costs_itself_and_is_kept() {
+async fn broken_row_is_rejected_alone() {
     let life = Synthetic::new(Life::new(11, day("2026-03-01").date()));
     let (clean, _folder) = store::testing::sqlite().await;
     imported(&clean, opened(life.account_export(now(), None))).await;
@@ -153,7 +153,7 @@ async fn a_broken_row_costs_itself_and_is_kept() {
 }
 
 #[tokio::test]
-async fn a_newer_export_completes_the_running_day_of_an_older_one() {
+async fn newer_export_completes_the_last_day_of_an_older_one() {
     let life = Synthetic::new(Life::new(11, day("2026-03-01").date()));
     let noon: Timestamp = "2026-06-28T12:00:00Z".parse().unwrap();
     let (twice, _folder) = store::testing::sqlite().await;
@@ -174,7 +174,7 @@ async fn a_newer_export_completes_the_running_day_of_an_older_one() {
 }
 
 #[test]
-fn what_is_left_alone_is_said() {
+fn skipped_files_are_reported() {
     let life = Synthetic::new(Life::new(11, day("2026-06-01").date()));
     let (_, report) = parts(opened(life.account_export(now(), None)));
     let skipped: BTreeMap<&str, (Option<Skipped>, u64)> = report
@@ -195,7 +195,7 @@ fn what_is_left_alone_is_said() {
 }
 
 #[test]
-fn rows_may_stand_in_any_order_and_every_day_is_whole() {
+fn rows_in_any_order_make_whole_days() {
     // More than waits at a time, so that days are put off; the order is the worst there is: every day in turn.
     const DAYS: usize = 400;
     let first: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
@@ -225,7 +225,7 @@ fn rows_may_stand_in_any_order_and_every_day_is_whole() {
 }
 
 #[test]
-fn a_rejected_row_says_where_it_stood() {
+fn rejected_row_names_its_line() {
     let file = "id;day;score;contributors;mystery\na;2026-03-01;high;;\nb;2026-03-02;80;{\"timing\": 61};7\n\
                 c;2026-03-03;80;{broken};\n;2026-03-04;80;;\n";
     let (parts, report) = parts(zip(&[("DailySleep.csv", file.as_bytes())]));
@@ -247,7 +247,7 @@ fn a_rejected_row_says_where_it_stood() {
 }
 
 #[test]
-fn a_file_that_is_not_what_its_name_says_is_damaged_and_the_others_are_read() {
+fn mislabelled_file_is_damaged_and_others_are_read() {
     let good = b"id;day;score\na;2026-03-01;80\n";
     let (parts, report) = parts(zip(&[
         ("App Data/dailyreadiness.csv", b"<html>"),
@@ -272,7 +272,7 @@ fn a_file_that_is_not_what_its_name_says_is_damaged_and_the_others_are_read() {
 }
 
 #[test]
-fn a_damaged_archive_gives_what_can_be_read() {
+fn damaged_archive_yields_readable_files() {
     let mut file = b"timestamp;bpm;source\n".to_vec();
     for hour in 0..24 {
         file.extend_from_slice(format!("2026-03-01T{hour:02}:00:00Z;60;awake\n").as_bytes());
@@ -290,7 +290,7 @@ fn a_damaged_archive_gives_what_can_be_read() {
 }
 
 #[test]
-fn no_export_is_refused_with_advice() {
+fn other_archive_is_refused_with_advice() {
     let refused = Export::zip(Cursor::new(b"id;day\n".to_vec())).unwrap_err();
     assert!(refused.to_string().contains("membership.ouraring.com/data-export"), "{refused}");
     let mut many = ZipWriter::new(Cursor::new(Vec::new()));
@@ -303,7 +303,7 @@ fn no_export_is_refused_with_advice() {
 }
 
 #[test]
-fn a_folder_is_read_like_the_archive() {
+fn folder_is_imported_like_an_archive() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("App Data");
     std::fs::create_dir(&data).unwrap();

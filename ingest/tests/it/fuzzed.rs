@@ -79,32 +79,32 @@ fn holds(name: &str) {
 }
 
 #[test]
-fn documents_are_kept_or_rejected_whole() {
+fn fuzzed_documents_are_kept_or_rejected() {
     holds("documents");
 }
 
 #[test]
-fn pages_are_read_or_refused() {
+fn fuzzed_pages_are_read_or_refused() {
     holds("page");
 }
 
 #[test]
-fn every_row_of_a_table_is_somewhere() {
+fn fuzzed_table_rows_are_accounted_for() {
     holds("table");
 }
 
 #[test]
-fn archives_are_read_or_refused() {
+fn fuzzed_archives_are_read_or_refused() {
     holds("archive");
 }
 
 #[test]
-fn events_are_read_or_refused_and_no_signature_is_guessed() {
+fn fuzzed_webhook_events_are_read_or_refused() {
     holds("event");
 }
 
 #[test]
-fn every_target_has_seeds_and_a_fuzzer() {
+fn fuzz_targets_have_seeds() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let manifest = std::fs::read_to_string(fuzz.join("Cargo.toml")).unwrap();
     for (name, _) in targets::TARGETS {

@@ -13,7 +13,7 @@ use axum::routing::get;
 use domain::{Cause, Collection};
 use futures_util::{StreamExt as _, stream};
 use ingest::plan::Horizon;
-use ingest::{Ingest, Metrics, Pass, Report, Settings};
+use ingest::{Ingest, Metrics, Settings, SyncReport, SyncRun};
 use jiff::Timestamp;
 use simulator::{Cloud, Life, Person as Synthetic};
 use store::{Person, Store};
@@ -57,8 +57,8 @@ async fn world(fault: Fault) -> (World, impl Sized) {
 }
 
 impl World {
-    async fn pass(&self) -> Report {
-        self.ingest.pass(Pass::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
+    async fn pass(&self) -> SyncReport {
+        self.ingest.sync(SyncRun::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
     }
 
     /// The collections that have been read, and the causes of those that fail.
@@ -160,7 +160,7 @@ async fn failure_of_one_collection_leaves_the_others_read_whatever_it_is() {
 async fn hanging_collection_keeps_no_other_waiting() {
     let (world, _folder) = world(hanging).await;
     let stop = CancellationToken::new();
-    let report = world.ingest.pass(Pass::Missing, &stop, None, |step| {
+    let report = world.ingest.sync(SyncRun::Missing, &stop, None, |step| {
         // Workouts have one window, which never ends.
         if step.done == step.total - 1 {
             stop.cancel();
@@ -177,7 +177,7 @@ async fn collection_that_failed_the_last_time_is_asked_last() {
     world.store.note_failure(world.person.id, FAULTY, Cause::Timeout, Timestamp::UNIX_EPOCH).await.unwrap();
     let mut read = Vec::new();
     let stop = CancellationToken::new();
-    let report = world.ingest.pass(Pass::Missing, &stop, None, |step| {
+    let report = world.ingest.sync(SyncRun::Missing, &stop, None, |step| {
         read.push(step.request.collection);
     });
     assert_eq!(report.await.unwrap().failures.len(), 1);

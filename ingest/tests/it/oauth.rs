@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex};
 
 use domain::{Cause, Collection};
 use ingest::oauth::{
-    Account, Application, ApplicationSettings, Consent, KeySource, Keyring, Observer, Pair, store_login,
+    Application, ApplicationSettings, Consent, GrantOwner, KeySource, Keyring, Observer, TokenPair,
+    store_login,
 };
 use ingest::{Client, Metrics, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
 use simulator::{Cloud, Life, Person as Synthetic};
-use store::{Credential, Person, Store};
+use store::{OuraGrant, Person, Store};
 
 use crate::helpers::{day, instantly, range, serve};
 
@@ -113,7 +114,7 @@ impl World {
         consent.code_of_paste(answer.headers()["location"].to_str().unwrap()).unwrap()
     }
 
-    async fn consented(&self, id: &str) -> Pair {
+    async fn consented(&self, id: &str) -> TokenPair {
         let application = self.application(id);
         let consent = Consent::new().unwrap();
         let code = self.code(&application, &consent).await;
@@ -132,7 +133,7 @@ impl World {
 
     fn process_of(&self, id: &str, keys: Keyring, observer: Option<Observer>) -> Client {
         let (now, skew) = (self.now.clone(), self.skew.clone());
-        let account = Account {
+        let account = GrantOwner {
             store: self.store.clone(),
             person: self.person.clone(),
             application: self.application(id),
@@ -145,8 +146,8 @@ impl World {
         Client::new(&self.base, tokens, self.metrics.clone()).unwrap().with_retries(instantly())
     }
 
-    async fn credential(&self) -> Credential {
-        self.store.credential(self.person.id).await.unwrap().unwrap()
+    async fn credential(&self) -> OuraGrant {
+        self.store.oura_grant(self.person.id).await.unwrap().unwrap()
     }
 
     /// Requests at a token address so far.

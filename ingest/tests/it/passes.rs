@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use domain::{Cause, Collection, Day, DayRange, Metric};
 use ingest::plan::Horizon;
-use ingest::{Ingest, Metrics, Pass, Report, Settings, Step};
+use ingest::{Ingest, Metrics, Settings, SyncReport, SyncRun, WindowProgress};
 use jiff::{SignedDuration, Timestamp};
 use simulator::{Cloud, Fault, Life, Person as Synthetic, Wrong};
 use store::{Applied, Person, Store, Totals};
@@ -69,8 +69,8 @@ impl World {
         )
     }
 
-    pub(crate) async fn pass(&self) -> Report {
-        self.ingest().pass(Pass::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
+    pub(crate) async fn pass(&self) -> SyncReport {
+        self.ingest().sync(SyncRun::Missing, &CancellationToken::new(), None, |_| ()).await.unwrap()
     }
 
     pub(crate) async fn totals(&self) -> Totals {
@@ -119,7 +119,7 @@ pub(crate) async fn world() -> (World, impl Sized) {
 }
 
 #[tokio::test]
-async fn what_is_stored_is_what_the_cloud_holds() {
+async fn stored_documents_equal_those_of_the_cloud() {
     let (world, _folder) = world().await;
     let report = world.pass().await;
     assert!(report.complete && report.failures.is_empty(), "{report:?}");
@@ -149,7 +149,7 @@ async fn what_is_stored_is_what_the_cloud_holds() {
 }
 
 #[tokio::test]
-async fn a_repeated_pass_writes_nothing() {
+async fn repeated_sync_writes_nothing() {
     let (world, _folder) = world().await;
     world.pass().await;
     let (before, mark) = (world.totals().await, world.store.watermark().await.unwrap());
@@ -160,14 +160,14 @@ async fn a_repeated_pass_writes_nothing() {
 }
 
 #[tokio::test]
-async fn passes_cut_short_end_with_the_same_rows() {
+async fn interrupted_syncs_end_with_the_same_rows() {
     let (calm, _folder) = world().await;
     calm.pass().await;
     let (world, _folder) = world().await;
     for cut in [1, 2, 3, 5, 9, 14] {
         let stop = CancellationToken::new();
         let ingest = world.ingest();
-        let report = ingest.pass(Pass::Missing, &stop, None, |step: Step| {
+        let report = ingest.sync(SyncRun::Missing, &stop, None, |step: WindowProgress| {
             if step.done == cut {
                 stop.cancel();
             }
@@ -180,7 +180,7 @@ async fn passes_cut_short_end_with_the_same_rows() {
 }
 
 #[tokio::test]
-async fn both_ways_of_reading_give_the_same_rows_as_time_passes() {
+async fn incremental_and_full_syncs_give_the_same_rows() {
     let (daily, _folder) = world().await;
     for _ in 0..15 {
         daily.pass().await;
@@ -195,7 +195,7 @@ async fn both_ways_of_reading_give_the_same_rows_as_time_passes() {
 }
 
 #[tokio::test]
-async fn postgres_holds_what_sqlite_holds() {
+async fn postgres_and_sqlite_store_the_same_rows() {
     let (embedded, _folder) = world().await;
     let server = World::new(store::testing::postgres().await).await;
     embedded.pass().await;
@@ -205,7 +205,7 @@ async fn postgres_holds_what_sqlite_holds() {
 }
 
 #[tokio::test]
-async fn a_collection_without_consent_does_not_stop_the_others() {
+async fn collection_without_scope_does_not_stop_the_others() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::with_scopes(
         store,
@@ -227,7 +227,7 @@ async fn a_collection_without_consent_does_not_stop_the_others() {
 }
 
 #[tokio::test]
-async fn a_dead_token_stops_the_pass_and_keeps_what_is_stored() {
+async fn dead_token_stops_the_sync_and_keeps_stored_data() {
     let (world, _folder) = world().await;
     world.pass().await;
     let before = world.numbers().await;
@@ -241,7 +241,7 @@ async fn a_dead_token_stops_the_pass_and_keeps_what_is_stored() {
 }
 
 #[tokio::test]
-async fn a_storm_of_faults_changes_nothing_in_the_end() {
+async fn random_faults_do_not_change_the_final_rows() {
     let (calm, _folder) = world().await;
     calm.pass().await;
     let (world, _folder) = world().await;
@@ -259,7 +259,7 @@ async fn a_storm_of_faults_changes_nothing_in_the_end() {
 }
 
 #[tokio::test]
-async fn a_document_of_the_wrong_shape_is_put_aside_until_it_is_right() {
+async fn malformed_document_is_rejected_until_fixed() {
     let (calm, _folder) = world().await;
     calm.pass().await;
     let (world, _folder) = world().await;
@@ -275,13 +275,13 @@ async fn a_document_of_the_wrong_shape_is_put_aside_until_it_is_right() {
     assert_eq!(world.totals().await.documents, calm.totals().await.documents - 1, "the others are stored");
     world.cloud.faults().clear();
     let again = DayRange::new(day("2026-03-15"), day("2026-03-25")).unwrap();
-    world.ingest().pass(Pass::Exactly(again), &CancellationToken::new(), None, |_| ()).await.unwrap();
+    world.ingest().sync(SyncRun::Exactly(again), &CancellationToken::new(), None, |_| ()).await.unwrap();
     assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
     assert_eq!(world.totals().await, calm.totals().await);
 }
 
 #[tokio::test]
-async fn a_deleted_day_is_taken_back_at_the_next_pass() {
+async fn deleted_day_is_withdrawn_at_the_next_sync() {
     let (world, _folder) = world().await;
     world.pass().await;
     let before = world.totals().await;
@@ -303,7 +303,7 @@ async fn a_deleted_day_is_taken_back_at_the_next_pass() {
 }
 
 #[tokio::test]
-async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
+async fn empty_responses_delete_documents_only_after_an_hour() {
     let (world, _folder) = world().await;
     world.pass().await;
     world.later(2);
@@ -314,7 +314,7 @@ async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
     assert_eq!(difference(&world.numbers().await, &before), Vec::<String>::new());
     world.cloud.faults().clear();
     assert_eq!(world.pass().await.applied.doubted, 0);
-    assert_eq!(world.store.doubts(world.person.id).await.unwrap(), []);
+    assert_eq!(world.store.unconfirmed_deletions(world.person.id).await.unwrap(), []);
     world.later(1);
     world.cloud.faults().always("/v2/usercollection", Fault::Empty);
     world.pass().await;
@@ -330,7 +330,7 @@ async fn a_cloud_that_answers_nothing_for_an_hour_is_not_believed_before() {
 }
 
 #[tokio::test]
-async fn what_has_no_past_is_observed_once_a_day() {
+async fn observed_collections_are_stored_once_a_day() {
     let (world, _folder) = world().await;
     for _ in 0..4 {
         world.pass().await;

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::{Day, DayRange};
-use ingest::oauth::{Account, Application, ApplicationSettings, Consent, KeySource, Keyring, store_login};
+use ingest::oauth::{Application, ApplicationSettings, Consent, GrantOwner, KeySource, Keyring, store_login};
 use ingest::plan::Horizon;
-use ingest::{Client, Crew, Metrics, Pass, Settings, Tokens};
+use ingest::{Client, Metrics, Scheduler, Settings, SyncRun, Tokens};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
 use simulator::{Cloud, Fault, Life, Person as Synthetic, Wrong};
@@ -97,11 +97,11 @@ impl World {
     }
 
     /// What a process that starts now reads with.
-    fn process(&self, store: &Store, person: &Person, timeout: Duration) -> Crew {
+    fn process(&self, store: &Store, person: &Person, timeout: Duration) -> Scheduler {
         let metrics = Metrics::register(&mut Registry::default());
         let now = self.now.clone();
         let clock: ingest::Clock = Arc::new(move || *now.lock().unwrap());
-        let tokens = Tokens::stored(Account {
+        let tokens = Tokens::stored(GrantOwner {
             store: store.clone(),
             person: person.clone(),
             application: self.application(),
@@ -112,7 +112,7 @@ impl World {
         });
         let client = Client::new(&self.base, tokens.unwrap(), metrics.clone()).unwrap();
         let client = client.with_retries(instantly()).with_budget(NonZeroU32::MAX).with_timeout(timeout);
-        Crew {
+        Scheduler {
             store: store.clone(),
             client: Arc::new(move |_| Some(client.clone())),
             settings: Settings {
@@ -123,7 +123,7 @@ impl World {
             clock,
             workers: 1,
             holder: "one".to_owned(),
-            hold: Crew::HOLD,
+            hold: Scheduler::LEASE,
             relaxed: None,
         }
     }
@@ -168,8 +168,8 @@ async fn calm_day(store: &Store) -> Vec<String> {
 async fn look(world: &World, store: &Store, me: &Person, timeout: Duration) -> bool {
     let crew = world.process(store, me, timeout);
     let stop = CancellationToken::new();
-    let nobody_watches: ingest::Watch = Arc::new(|_, _| ());
-    let report = crew.read(me, Pass::Missing, &stop, &nobody_watches).await;
+    let nobody_watches: ingest::ProgressFn = Arc::new(|_, _| ());
+    let report = crew.read(me, SyncRun::Missing, &stop, &nobody_watches).await;
     report.is_ok_and(|report| report.is_some_and(|report| report.complete && report.failures.is_empty()))
 }
 
@@ -322,13 +322,13 @@ async fn killed(world: &World, store: &Store, me: &Person, windows: usize) {
     let (me, reached) = (me.clone(), Arc::new(Notify::new()));
     let tell = reached.clone();
     let mut reading = tokio::spawn(async move {
-        let watch: ingest::Watch = Arc::new(move |_, step| {
+        let watch: ingest::ProgressFn = Arc::new(move |_, step| {
             if step.done > windows {
                 tell.notify_one();
             }
         });
         let stop = CancellationToken::new();
-        drop(crew.read(&me, Pass::Missing, &stop, &watch).await);
+        drop(crew.read(&me, SyncRun::Missing, &stop, &watch).await);
     });
     tokio::select! {
         () = reached.notified() => reading.abort(),
@@ -337,11 +337,11 @@ async fn killed(world: &World, store: &Store, me: &Person, windows: usize) {
 }
 
 #[tokio::test]
-async fn a_bad_day_ends_like_a_calm_one_on_sqlite() {
+async fn day_of_faults_ends_like_a_calm_day_on_sqlite() {
     a_bad_day_on(File(tempfile::tempdir().unwrap()), 0x5eed_0001).await;
 }
 
 #[tokio::test]
-async fn a_bad_day_ends_like_a_calm_one_on_postgres() {
+async fn day_of_faults_ends_like_a_calm_day_on_postgres() {
     a_bad_day_on(Server::start().await, 0x5eed_0002).await;
 }

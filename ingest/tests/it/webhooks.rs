@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use data_encoding::HEXUPPER;
 use domain::{DayRange, Metric};
 use hmac::{Hmac, KeyInit, Mac};
-use ingest::webhook::{Credentials, Done, Kept, Metrics, Settings, Subscriptions, Webhooks};
+use ingest::webhook::{Credentials, Metrics, Settings, StepOutcome, Subscriptions, Summary, Webhooks};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::registry::Registry;
 use simulator::{Application, Cloud, Deliveries, Life, Person as Synthetic};
@@ -130,8 +130,8 @@ impl World {
 
     async fn listen(self) -> Self {
         let world = self;
-        assert!(world.webhooks.worker().learn_once().await.unwrap());
-        assert_eq!(world.look().await, Kept { created: ALL, ..Kept::default() });
+        assert!(world.webhooks.worker().link_oura_users_once().await.unwrap());
+        assert_eq!(world.look().await, Summary { created: ALL, ..Summary::default() });
         world.cloud.deliver().await;
         world
     }
@@ -144,17 +144,17 @@ impl World {
         start() + SignedDuration::from_secs(self.clock.load(Ordering::Relaxed))
     }
 
-    async fn look(&self) -> Kept {
-        self.webhooks.keeper().look().await.unwrap()
+    async fn look(&self) -> Summary {
+        self.webhooks.subscription_reconciler().reconcile().await.unwrap()
     }
 
-    async fn step(&self) -> Done {
+    async fn step(&self) -> StepOutcome {
         self.webhooks.worker().step(&never()).await.unwrap()
     }
 
     /// Works until nothing is due.
     async fn work(&self) {
-        while self.step().await == Done::One {}
+        while self.step().await == StepOutcome::One {}
     }
 
     async fn queued(&self) -> i64 {

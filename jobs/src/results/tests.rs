@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use export::Out as _;
+use export::Output as _;
 
 use super::*;
 
@@ -84,7 +84,7 @@ impl Drop for Bucket {
 
 fn folder() -> (Results, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    (Results::open(&Place::Folder(folder.path().to_owned()), []).unwrap(), folder)
+    (Results::open(&ResultLocation::Folder(folder.path().to_owned()), []).unwrap(), folder)
 }
 
 async fn read(results: &Results, object: &str) -> Vec<u8> {
@@ -103,7 +103,7 @@ async fn keeps_results(results: &Results) {
     let whole: Vec<u8> = (0..3 * PART + 7).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let mut upload = results.begin("7/a-1.csv").await.unwrap();
     for piece in whole.chunks(1_000_003) {
-        upload.put(Bytes::copy_from_slice(piece)).await.unwrap();
+        upload.write(Bytes::copy_from_slice(piece)).await.unwrap();
     }
     assert!(matches!(results.read("7/a-1.csv").await, Err(Unreadable::Missing)), "half of it never shows");
     assert_eq!(upload.finish().await.unwrap(), whole.len() as u64);
@@ -111,7 +111,7 @@ async fn keeps_results(results: &Results) {
     assert_eq!(small.finish().await.unwrap(), 0, "nothing is a result, too");
     for part in [1, PART + 1] {
         let mut upload = results.begin("7/c-1.csv").await.unwrap();
-        upload.put(whole[..part].to_vec().into()).await.unwrap();
+        upload.write(whole[..part].to_vec().into()).await.unwrap();
         upload.abort().await;
     }
     assert!(read(results, "7/a-1.csv").await == whole, "not what was put");
@@ -124,7 +124,7 @@ async fn keeps_results(results: &Results) {
 }
 
 #[tokio::test]
-async fn a_folder_keeps_results() {
+async fn results_are_stored_in_a_folder() {
     let (results, folder) = folder();
     keeps_results(&results).await;
     let left: Vec<_> =
@@ -133,7 +133,7 @@ async fn a_folder_keeps_results() {
 }
 
 #[tokio::test]
-async fn a_bucket_keeps_results() {
+async fn results_are_stored_in_s3() {
     let mut bucket = Bucket::start();
     keeps_results(&bucket.results()).await;
     let objects = ["elsewhere/1/other.csv", "house/one/7/b-1.html"].map(str::to_owned);
@@ -141,19 +141,19 @@ async fn a_bucket_keeps_results() {
 }
 
 #[tokio::test]
-async fn a_result_that_is_too_large_is_refused_on_its_way() {
+async fn result_over_the_limit_is_refused_while_written() {
     let (results, _folder) = folder();
     let results = Results { largest: 10, ..results };
     let mut upload = results.begin("7/a-1.csv").await.unwrap();
-    upload.put(Bytes::from_static(b"0123456789")).await.unwrap();
-    let error = upload.put(Bytes::from_static(b"0")).await.unwrap_err();
+    upload.write(Bytes::from_static(b"0123456789")).await.unwrap();
+    let error = upload.write(Bytes::from_static(b"0")).await.unwrap_err();
     let export::Error::Write(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
 }
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_is_written_is_its_owners_alone_in_whatever_folder() {
+async fn result_files_are_private_in_any_folder() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let (results, folder) = folder();
@@ -165,7 +165,7 @@ async fn what_is_written_is_its_owners_alone_in_whatever_folder() {
 }
 
 #[tokio::test]
-async fn what_is_half_written_and_old_is_swept_away() {
+async fn abandoned_partial_results_are_removed() {
     let (results, folder) = folder();
     let now: Timestamp = "2026-03-29T10:00:00Z".parse().unwrap();
     std::fs::create_dir(folder.path().join("7")).unwrap();

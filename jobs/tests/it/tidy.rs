@@ -1,50 +1,50 @@
 //! What is forgotten, and when.
 
-use jobs::{BackfillEnd, KEEP};
-use store::{JobState, Withdrawn};
+use jobs::{BackfillEnd, RETENTION};
+use store::{Cancel, JobState};
 
 use crate::world::{World, backfill, endless, ends, export};
 
 #[tokio::test]
-async fn a_job_is_forgotten_with_its_result_when_its_time_is_over() {
+async fn gc_deletes_expired_jobs_with_their_results() {
     for world in World::both().await {
         let desk = world.desk();
         let worker = world.worker_at(&desk, endless());
         let id = world.ask(&desk, &export()).await;
         assert!(worker.step(&world.stop).await.unwrap());
         let object = format!("{id}-2.csv");
-        world.later(KEEP.as_secs() - 1);
-        worker.tidy().await;
+        world.later(RETENTION.as_secs() - 1);
+        worker.collect_garbage().await;
         assert_eq!((world.files(), world.state(&id).await), (vec![object], (JobState::Done, 1)));
         world.later(1);
-        worker.tidy().await;
+        worker.collect_garbage().await;
         assert_eq!(world.files(), Vec::<String>::new());
         assert_eq!(world.store.job(&id).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn jobs_are_forgotten_where_no_place_for_results_is_known() {
+async fn gc_deletes_expired_jobs_without_a_results_location() {
     for world in World::both().await {
         let desk = world.bare_desk();
         let worker = world.worker_at(&desk, ends(BackfillEnd::Done));
         let id = world.ask(&desk, &backfill()).await;
         assert!(worker.step(&world.stop).await.unwrap());
-        world.later(KEEP.as_secs());
-        worker.tidy().await;
+        world.later(RETENTION.as_secs());
+        worker.collect_garbage().await;
         assert_eq!(world.store.job(&id).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn a_result_goes_with_its_job_and_without_one() {
+async fn gc_deletes_results_without_a_job() {
     for world in World::both().await {
         let desk = world.desk();
         let worker = world.worker_at(&desk, endless());
         let [deleted, kept] = [world.ask(&desk, &export()).await, world.ask(&desk, &export()).await];
         while worker.step(&world.stop).await.unwrap() {}
-        let gone = desk.withdraw(&deleted, world.time()).await.unwrap();
-        assert!(matches!(gone, Withdrawn::Gone(Some(_))), "{gone:?}");
+        let gone = desk.cancel(&deleted, world.time()).await.unwrap();
+        assert!(matches!(gone, Cancel::Deleted(Some(_))), "{gone:?}");
         let whole = format!("{kept}-2.csv");
         assert_eq!(world.files(), [whole.as_str()], "at once");
 
@@ -54,7 +54,7 @@ async fn a_result_goes_with_its_job_and_without_one() {
         world.write(&format!("{}/{kept}-7.csv", world.me.id));
         world.write("9/notes.txt");
         world.write("9/0123-letter.txt");
-        worker.tidy().await;
+        worker.collect_garbage().await;
         let mut left = world.files();
         left.sort();
         let mut expected = ["0123-letter.txt".to_owned(), "notes.txt".to_owned(), whole];
@@ -64,7 +64,7 @@ async fn a_result_goes_with_its_job_and_without_one() {
 }
 
 #[tokio::test]
-async fn what_a_running_job_has_made_is_left_to_it() {
+async fn gc_keeps_results_of_running_jobs() {
     let world = World::embedded().await;
     let desk = world.desk();
     let id = world.ask(&desk, &export()).await;
@@ -72,6 +72,6 @@ async fn what_a_running_job_has_made_is_left_to_it() {
     world.store.claim_job(&["export"], "other", until, world.time()).await.unwrap().unwrap();
     let object = format!("{id}-2.csv");
     world.write(&format!("{}/{object}", world.me.id));
-    world.worker_at(&desk, endless()).tidy().await;
+    world.worker_at(&desk, endless()).collect_garbage().await;
     assert_eq!(world.files(), [object]);
 }

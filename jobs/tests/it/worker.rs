@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use futures_util::TryStreamExt as _;
 use jiff::SignedDuration;
-use jobs::{Backfill, BackfillEnd, KEEP, Work};
-use store::{JobState, Renewal, Withdrawn};
+use jobs::{Backfill, BackfillEnd, RETENTION, Work};
+use store::{Cancel, JobState, LeaseRenewal};
 use tokio::sync::{Semaphore, watch};
 
 use crate::world::{World, backfill, endless, ends, export};
 
 #[tokio::test]
-async fn an_export_is_done_and_its_result_read() {
+async fn export_job_completes_and_its_result_is_read() {
     for world in World::both().await {
         let desk = world.desk();
         let id = world.ask(&desk, &export()).await;
@@ -32,7 +32,7 @@ async fn an_export_is_done_and_its_result_read() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_five_times_with_growing_pauses() {
+async fn transient_job_failure_is_retried_five_times_with_back_off() {
     for world in World::both().await {
         let id = world.ask(&world.bare_desk(), &backfill()).await;
         let worker = world.worker(ends(BackfillEnd::Oura));
@@ -53,7 +53,7 @@ async fn what_may_pass_is_tried_five_times_with_growing_pauses() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_not_tried_again() {
+async fn permanent_job_failure_is_not_retried() {
     let world = World::embedded().await;
     let unknown = Work::Backfill { from: "2026-03-02".into(), to: "2026-03-01".into() };
     for (work, end, failure) in [
@@ -70,7 +70,7 @@ async fn what_will_not_pass_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn a_job_that_kills_its_process_is_given_up() {
+async fn job_that_kills_its_process_fails_after_max_attempts() {
     for world in World::both().await {
         let id = world.ask(&world.bare_desk(), &backfill()).await;
         for _ in 0..5 {
@@ -86,7 +86,7 @@ async fn a_job_that_kills_its_process_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_job_is_taken_over_from_a_dead_process_under_another_name() {
+async fn lease_of_a_killed_worker_is_taken_over() {
     for world in World::both().await {
         let desk = world.desk();
         let id = world.ask(&desk, &export()).await;
@@ -98,15 +98,15 @@ async fn a_job_is_taken_over_from_a_dead_process_under_another_name() {
         assert!(worker.step(&world.stop).await.unwrap());
         assert_eq!(world.state(&id).await, (JobState::Done, 2));
         assert_eq!(world.files(), [format!("{id}-3.csv")]);
-        let late = world.store.renew_job(&dead, "dead", until, (0, 0)).await.unwrap();
-        assert_eq!(late, Renewal::Lost);
+        let late = world.store.renew_job_lease(&dead, "dead", until, (0, 0)).await.unwrap();
+        assert_eq!(late, LeaseRenewal::Lost);
     }
 }
 
 /// The embedded database has one connection that writes. A sign of life has to wait for it while the work has it, and
 /// the work has to go on meanwhile, or neither does.
 #[tokio::test]
-async fn work_that_writes_goes_on_while_a_sign_of_life_waits_for_it() {
+async fn heartbeat_does_not_block_work_that_writes() {
     let world = World::embedded().await;
     let desk = world.bare_desk();
     let id = world.ask(&desk, &backfill()).await;
@@ -144,28 +144,28 @@ async fn work_that_writes_goes_on_while_a_sign_of_life_waits_for_it() {
 }
 
 #[tokio::test]
-async fn a_running_job_that_is_taken_back_stops() {
+async fn cancelled_running_job_stops() {
     for world in World::both().await {
         let desk = world.bare_desk();
         let id = world.ask(&desk, &backfill()).await;
         let worker = world.worker_at(&desk, endless());
         let withdraw = async {
-            let begun = desk.changed(&id, 1).await.unwrap().unwrap();
+            let begun = desk.wait_for_change(&id, 1).await.unwrap().unwrap();
             assert_eq!(begun.state, JobState::Running);
-            let told = desk.withdraw(&id, world.time()).await.unwrap();
-            assert!(matches!(&told, Withdrawn::Told(job) if job.cancelling), "{told:?}");
+            let told = desk.cancel(&id, world.time()).await.unwrap();
+            assert!(matches!(&told, Cancel::Requested(job) if job.cancelling), "{told:?}");
         };
         let (stepped, ()) = tokio::join!(worker.step(&world.stop), withdraw);
         assert!(stepped.unwrap());
         assert_eq!(world.state(&id).await, (JobState::Cancelled, 1));
         assert_eq!(world.counted("backfill", "cancelled"), 1);
-        assert_eq!(desk.withdraw(&id, world.time()).await.unwrap(), Withdrawn::Gone(None));
-        assert_eq!(desk.changed(&id, 1).await.unwrap(), None);
+        assert_eq!(desk.cancel(&id, world.time()).await.unwrap(), Cancel::Deleted(None));
+        assert_eq!(desk.wait_for_change(&id, 1).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
-async fn a_failure_of_a_job_that_was_taken_back_is_its_end() {
+async fn cancelled_job_that_fails_is_cancelled() {
     let world = World::embedded().await;
     let desk = world.bare_desk();
     let id = world.ask(&desk, &backfill()).await;
@@ -173,7 +173,7 @@ async fn a_failure_of_a_job_that_was_taken_back_is_its_end() {
     let work: Backfill = Arc::new(move |_, _, _, _| {
         let (desk, id) = (taking.clone(), told.clone());
         Box::pin(async move {
-            assert!(matches!(desk.withdraw(&id, at).await.unwrap(), Withdrawn::Told(_)));
+            assert!(matches!(desk.cancel(&id, at).await.unwrap(), Cancel::Requested(_)));
             BackfillEnd::Oura
         })
     });
@@ -184,13 +184,13 @@ async fn a_failure_of_a_job_that_was_taken_back_is_its_end() {
 }
 
 #[tokio::test]
-async fn a_process_that_stops_gives_its_jobs_back_uncounted() {
+async fn stopped_worker_releases_its_jobs_without_counting_an_attempt() {
     for world in World::both().await {
         let desk = world.bare_desk();
         let id = world.ask(&desk, &backfill()).await;
         let worker = world.worker_at(&desk, endless());
         let stop = async {
-            desk.changed(&id, 1).await.unwrap();
+            desk.wait_for_change(&id, 1).await.unwrap();
             world.stop.cancel();
         };
         tokio::join!(worker.run(world.stop.clone()), stop);
@@ -199,14 +199,14 @@ async fn a_process_that_stops_gives_its_jobs_back_uncounted() {
 }
 
 #[tokio::test]
-async fn no_two_attempts_write_under_one_name() {
+async fn attempts_write_results_under_different_names() {
     let world = World::embedded().await;
     let desk = world.desk();
     let id = world.ask(&desk, &export()).await;
     let until = world.time() + SignedDuration::from_secs(30);
     let first = world.store.claim_job(&["export"], "first", until, world.time()).await.unwrap().unwrap();
     // Given back uncounted, as by a process that stops; what it had sent may arrive late.
-    world.store.postpone_job(&first, "first", world.time(), false, KEEP, world.time()).await.unwrap();
+    world.store.release_job(&first, "first", world.time(), false, RETENTION, world.time()).await.unwrap();
     world.write(&format!("{}/{id}-{}.csv", world.me.id, first.version));
     assert!(world.worker_at(&desk, endless()).step(&world.stop).await.unwrap());
     assert_eq!(world.state(&id).await, (JobState::Done, first.attempts));
@@ -215,7 +215,7 @@ async fn no_two_attempts_write_under_one_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_made_of_a_job_that_is_anothers_is_taken_away() {
+async fn result_of_a_lost_lease_is_deleted() {
     let world = World::embedded().await;
     let desk = world.desk();
     let id = world.ask(&desk, &export()).await;
@@ -240,7 +240,7 @@ async fn what_was_made_of_a_job_that_is_anothers_is_taken_away() {
 }
 
 #[tokio::test]
-async fn backfills_wait_for_each_other_and_nobody_waits_for_them() {
+async fn backfills_run_one_at_a_time_without_blocking_others() {
     let world = World::embedded().await;
     let desk = world.desk();
     let gate = Arc::new(Semaphore::new(0));
@@ -261,14 +261,14 @@ async fn backfills_wait_for_each_other_and_nobody_waits_for_them() {
         let ended = async |id: &str| {
             let mut seen = 0;
             loop {
-                let job = desk.changed(id, seen).await.unwrap().unwrap();
+                let job = desk.wait_for_change(id, seen).await.unwrap().unwrap();
                 seen = job.version;
                 if job.state.is_final() {
                     return job.state;
                 }
             }
         };
-        desk.changed(&backfills[0], 1).await.unwrap();
+        desk.wait_for_change(&backfills[0], 1).await.unwrap();
         for _ in 0..2 {
             assert_eq!(ended(&world.ask(&desk, &export()).await).await, JobState::Done);
         }

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use ::export::Words;
 use domain::{Collection, Document};
 use jiff::{SignedDuration, Timestamp};
-use jobs::{Backfill, BackfillEnd, Desk, Kind, Metrics, Place, Progress, Results, Work, Worker};
+use jobs::{Backfill, BackfillEnd, JobQueue, Kind, Metrics, Progress, ResultLocation, Results, Work, Worker};
 use prometheus_client::registry::Registry;
-use store::{Accepted, Batch, Job, JobState, Origin, Person, Store};
+use store::{Batch, Enqueued, Job, JobState, Origin, Person, Store};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) fn now() -> Timestamp {
@@ -65,14 +65,14 @@ impl World {
     }
 
     /// A desk with a place for results.
-    pub(crate) fn desk(&self) -> Desk {
-        let place = Place::Folder(self.folder.path().to_owned());
-        Desk::new(self.store.clone(), Some(Results::open(&place, []).unwrap()), self.stop.clone())
+    pub(crate) fn desk(&self) -> JobQueue {
+        let place = ResultLocation::Folder(self.folder.path().to_owned());
+        JobQueue::new(self.store.clone(), Some(Results::open(&place, []).unwrap()), self.stop.clone())
     }
 
     /// A desk without one.
-    pub(crate) fn bare_desk(&self) -> Desk {
-        Desk::new(self.store.clone(), None, self.stop.clone())
+    pub(crate) fn bare_desk(&self) -> JobQueue {
+        JobQueue::new(self.store.clone(), None, self.stop.clone())
     }
 
     /// A worker of everything, by the clock of this world.
@@ -80,14 +80,14 @@ impl World {
         self.worker_at(&self.desk(), backfill)
     }
 
-    pub(crate) fn worker_at(&self, desk: &Desk, backfill: Backfill) -> Worker {
+    pub(crate) fn worker_at(&self, desk: &JobQueue, backfill: Backfill) -> Worker {
         let clock = self.clock.clone();
         self.worker_by(desk, backfill, move || *clock.lock().unwrap())
     }
 
     pub(crate) fn worker_by(
         &self,
-        desk: &Desk,
+        desk: &JobQueue,
         backfill: Backfill,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Worker {
@@ -103,9 +103,9 @@ impl World {
         *self.clock.lock().unwrap()
     }
 
-    pub(crate) async fn ask(&self, desk: &Desk, work: &Work) -> String {
-        match desk.ask(work, self.me.id, "token 1".into(), None, self.time()).await.unwrap() {
-            Accepted::New(job) => job.id,
+    pub(crate) async fn ask(&self, desk: &JobQueue, work: &Work) -> String {
+        match desk.enqueue(work, self.me.id, "token 1".into(), None, self.time()).await.unwrap() {
+            Enqueued::New(job) => job.id,
             other => panic!("{other:?}"),
         }
     }

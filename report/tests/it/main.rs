@@ -39,7 +39,7 @@ fn words(page: &str) -> String {
 }
 
 #[tokio::test]
-async fn nothing_measured_is_said_and_not_drawn() {
+async fn report_without_data_states_it_and_draws_nothing() {
     let (store, _folder) = store::testing::sqlite().await;
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
     let page = page(&store, &me, Period::Month).await;
@@ -49,7 +49,7 @@ async fn nothing_measured_is_said_and_not_drawn() {
 }
 
 #[tokio::test]
-async fn a_week_is_told_against_the_week_before() {
+async fn report_compares_with_the_week_before() {
     let (store, _folder) = store::testing::sqlite().await;
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
     let filed =
@@ -74,7 +74,7 @@ async fn a_week_is_told_against_the_week_before() {
 }
 
 #[tokio::test]
-async fn what_somebody_typed_is_text_and_nothing_is_fetched() {
+async fn report_shows_user_text_verbatim_and_loads_nothing() {
     let (store, _folder) = store::testing::sqlite().await;
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
     let tag = r#"{"id":"t","start_day":"2026-03-10","day":"2026-03-10","start_time":"2026-03-10T10:00:00+01:00","custom_name":"<script>alert(1)</script>"}"#;

@@ -15,7 +15,7 @@ fn person(seed: u64) -> Person {
 
 proptest! {
     #[test]
-    fn periods_are_in_order_and_within_their_day(seed in 0_u64..500, n in 1_i64..2_500) {
+    fn sleep_periods_are_ordered_within_their_day(seed in 0_u64..500, n in 1_i64..2_500) {
         let (person, day) = (person(seed), shift(FIRST, n));
         let mut before = Timestamp::MIN;
         for period in person.periods(day) {
@@ -29,7 +29,7 @@ proptest! {
     }
 
     #[test]
-    fn a_night_follows_the_day_before_it(seed in 0_u64..500, n in 1_i64..2_500) {
+    fn night_follows_the_day_before(seed in 0_u64..500, n in 1_i64..2_500) {
         let (person, day) = (person(seed), shift(FIRST, n));
         let (night, next) = (person.night(day), person.night(shift(day, 1)));
         let hours = next.start.duration_since(night.end).as_hours();
@@ -38,7 +38,7 @@ proptest! {
     }
 
     #[test]
-    fn syncs_only_go_forward(seed in 0_u64..200, hour in 0_i64..50_000) {
+    fn phone_syncs_only_go_forward(seed in 0_u64..200, hour in 0_i64..50_000) {
         let person = person(seed);
         let now = "2019-02-01T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour);
         let later = now + SignedDuration::from_mins(17);
@@ -55,7 +55,7 @@ fn days(it: impl Fn(&Person, Date) -> bool) -> usize {
 }
 
 #[test]
-fn rare_things_are_rare() {
+fn rare_events_are_rare() {
     let check = |what: &str, count: usize, expected: std::ops::Range<usize>| {
         assert!(expected.contains(&count), "{what}: {count} days, expected {expected:?}");
     };
@@ -80,7 +80,7 @@ fn rare_things_are_rare() {
 }
 
 #[test]
-fn a_forced_illness_is_felt_on_its_days_only() {
+fn forced_illness_affects_its_days_only() {
     let first = (1..400)
         .map(|n| shift(FIRST, n))
         .find(|day| (-9..9).all(|n| person(1).illness(shift(*day, n)) == 0.0));
@@ -92,7 +92,7 @@ fn a_forced_illness_is_felt_on_its_days_only() {
 }
 
 #[test]
-fn a_dst_night_is_measured_in_real_hours() {
+fn dst_night_is_measured_in_elapsed_hours() {
     let person = person(3);
     let zone = TimeZone::get("Europe/Berlin").unwrap();
     for (day, change) in [(date(2021, 3, 28), 1), (date(2021, 10, 31), -1)] {
@@ -106,7 +106,7 @@ fn a_dst_night_is_measured_in_real_hours() {
 }
 
 #[test]
-fn jet_lag_begins_with_a_flight_and_fades() {
+fn jet_lag_starts_with_a_flight_and_fades() {
     let person = person(7);
     let away = |day: Date| person.zone(day) != person.life().home;
     let flights: Vec<_> =

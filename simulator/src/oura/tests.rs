@@ -31,7 +31,7 @@ fn average(values: impl Iterator<Item = f64>) -> f64 {
 }
 
 #[test]
-fn a_short_night_scores_low_and_an_ill_one_too() {
+fn short_and_ill_nights_score_low() {
     let person = Person::new(Life::new(5, date(2022, 1, 1)));
     let nights = nights(&person);
     let hours = |night: &Value| night["total_sleep_duration"].as_f64().unwrap() / 3600.0;
@@ -50,7 +50,7 @@ fn a_short_night_scores_low_and_an_ill_one_too() {
 }
 
 #[test]
-fn an_id_leads_back_to_its_day() {
+fn document_id_leads_back_to_its_day() {
     let person = Person::new(Life::new(9, date(2019, 1, 1)));
     for n in 0..3_000 {
         let day = shift(date(2019, 1, 1), n);
@@ -62,7 +62,7 @@ fn an_id_leads_back_to_its_day() {
 }
 
 #[test]
-fn heart_rate_is_the_same_in_rows_and_nights() {
+fn heart_rate_rows_equal_those_of_nights() {
     let person = Person::new(Life::new(2, date(2026, 1, 1)));
     let day = (1..60)
         .map(|n| shift(date(2026, 2, 1), n))

@@ -32,7 +32,7 @@ fn hash(bytes: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn same_seed_same_bytes() {
+async fn same_seed_gives_the_same_bytes() {
     let mut lines = Vec::new();
     for (seed, day) in [(1, date(2021, 5, 4)), (1, date(2026, 3, 29)), (42, date(2024, 10, 27))] {
         let scopes = ["daily", "heartrate"];
@@ -54,7 +54,7 @@ async fn same_seed_same_bytes() {
 }
 
 #[test]
-fn another_seed_is_another_person() {
+fn different_seed_gives_a_different_person() {
     let day = date(2024, 4, 10);
     let of = |seed| person(seed).documents("sleep", day, now());
     assert_ne!(of(1), of(2));
@@ -64,7 +64,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_sleep_document_adds_up(seed in 0_u64..300, offset in 1_i64..2_100) {
+    fn sleep_document_is_consistent(seed in 0_u64..300, offset in 1_i64..2_100) {
         let day = days_from(FIRST, 2_101).nth(usize::try_from(offset).unwrap()).unwrap();
         for it in person(seed).documents("sleep", day, now()) {
             let (start, end) = (instant(&it["bedtime_start"]), instant(&it["bedtime_end"]));
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn a_daily_document_is_in_bounds(seed in 0_u64..300, offset in 1_i64..2_100) {
+    fn daily_document_is_within_bounds(seed in 0_u64..300, offset in 1_i64..2_100) {
         let day = days_from(FIRST, 2_101).nth(usize::try_from(offset).unwrap()).unwrap();
         let person = person(seed);
         let one = |collection| person.documents(collection, day, now());
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn an_activity_document_adds_up(seed in 0_u64..300, offset in 1_i64..2_100) {
+    fn activity_document_is_consistent(seed in 0_u64..300, offset in 1_i64..2_100) {
         let day = days_from(FIRST, 2_101).nth(usize::try_from(offset).unwrap()).unwrap();
         for it in person(seed).documents("daily_activity", day, now()) {
             let items = it["met"]["items"].as_array().unwrap();
@@ -160,7 +160,7 @@ fn today_is_partial() {
 }
 
 #[test]
-fn a_night_appears_with_the_morning_sync() {
+fn night_appears_with_the_morning_sync() {
     let person = person(1);
     let mut running = 0;
     for day in days_from(date(2026, 2, 1), 120) {
@@ -179,7 +179,7 @@ fn a_night_appears_with_the_morning_sync() {
 }
 
 #[test]
-fn a_revision_appears_only_after_its_time() {
+fn revision_appears_only_after_its_time() {
     let person = person(1);
     let mut seen = BTreeMap::new();
     for day in days_from(date(2022, 1, 1), 1_400) {
@@ -208,7 +208,7 @@ fn a_revision_appears_only_after_its_time() {
 }
 
 #[test]
-fn a_confirmed_nap_raises_the_scores_of_its_day() {
+fn confirmed_nap_raises_the_scores_of_its_day() {
     let person = person(1);
     let mut raised = 0;
     for day in days_from(date(2022, 1, 1), 1_400) {
@@ -237,7 +237,7 @@ fn a_confirmed_nap_raises_the_scores_of_its_day() {
 type Quirk<'a> = &'a dyn Fn(&Value) -> bool;
 
 #[test]
-fn every_quirk_of_sleep_happens_in_six_years() {
+fn every_sleep_quirk_occurs_in_six_years() {
     let person = person(1);
     let all: Vec<_> = days_from(FIRST, 2_150).flat_map(|day| person.documents("sleep", day, now())).collect();
     let items = |it: &Value, series: &str| it[series]["items"].as_array().cloned().unwrap_or_default();
@@ -273,7 +273,7 @@ fn every_quirk_of_sleep_happens_in_six_years() {
 }
 
 #[test]
-fn an_unworn_day_has_no_documents() {
+fn unworn_day_has_no_documents() {
     let person = person(1);
     let empty = |day: &Date| DOCUMENTS.iter().all(|it| person.documents(it, *day, now()).is_empty());
     let unworn: Vec<_> = days_from(FIRST, 2_000).filter(empty).collect();
@@ -286,7 +286,7 @@ fn an_unworn_day_has_no_documents() {
 }
 
 #[test]
-fn nothing_is_before_the_first_day_or_after_now() {
+fn documents_are_between_the_first_day_and_now() {
     let person = person(1);
     for day in days_from(date(2020, 12, 1), 31).chain(days_from(date(2026, 11, 23), 30)) {
         for collection in DOCUMENTS.into_iter().chain(["heartrate"]) {
@@ -297,7 +297,7 @@ fn nothing_is_before_the_first_day_or_after_now() {
 }
 
 #[test]
-fn a_day_with_a_dst_change_has_its_own_length() {
+fn day_with_a_dst_change_has_its_own_length() {
     let lengths = |day: Date| -> Vec<usize> {
         let all = (0..30).map(|seed| Person::new(Life::new(seed, FIRST)));
         let documents = all.flat_map(|person| person.documents("daily_activity", day, now()));

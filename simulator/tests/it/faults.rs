@@ -11,7 +11,7 @@ use crate::support::{cloud, get, now};
 const RANGE: &str = "daily_sleep?start_date=2026-02-01&end_date=2026-02-10";
 
 #[tokio::test]
-async fn a_rate_limit_lasts_as_long_as_told() {
+async fn rate_limit_lasts_as_configured() {
     let cloud = Arc::new(cloud());
     cloud.faults().next("/v2/usercollection/daily_sleep", 2, &Fault::TooManyRequests { retry_after: 7 });
     assert_eq!(get(&cloud, "sleep").await.status, 200, "another path");
@@ -30,7 +30,7 @@ async fn a_rate_limit_lasts_as_long_as_told() {
 }
 
 #[tokio::test]
-async fn answers_break_in_every_way() {
+async fn response_faults_occur_in_every_way() {
     let cloud = Arc::new(cloud());
     let whole = get(&cloud, RANGE).await.text;
     let after = async |fault: Fault| {
@@ -48,7 +48,7 @@ async fn answers_break_in_every_way() {
 }
 
 #[tokio::test]
-async fn one_document_has_the_wrong_shape() {
+async fn shape_fault_affects_one_document() {
     let cloud = Arc::new(cloud());
     let whole = get(&cloud, RANGE).await.data();
     let day = date(2026, 2, 5);
@@ -67,7 +67,7 @@ async fn one_document_has_the_wrong_shape() {
 }
 
 #[tokio::test]
-async fn a_held_answer_waits() {
+async fn held_response_waits() {
     let cloud = Arc::new(cloud());
     let release = Arc::new(Notify::new());
     cloud.faults().next("/v2", 1, &Fault::Hold(Arc::clone(&release)));

@@ -29,7 +29,7 @@ fn plain_days(person: &Person) -> [Date; 3] {
 }
 
 #[tokio::test]
-async fn bounds_are_instants_included_at_both_ends() {
+async fn date_bounds_are_inclusive_instants() {
     let cloud = Arc::new(cloud());
     let [first, second, third] = plain_days(&person(1));
     let check = async |collection: &str, query: String, expected: &[Date]| {
@@ -58,7 +58,7 @@ async fn bounds_are_instants_included_at_both_ends() {
 }
 
 #[tokio::test]
-async fn the_last_day_of_activity_falls_out_west_of_four_hours() {
+async fn last_activity_day_is_excluded_west_of_utc_minus_four() {
     for (zone, offset, last) in [
         ("America/New_York", "-04:00", false),
         ("Europe/Berlin", "+02:00", false),
@@ -79,7 +79,7 @@ async fn the_last_day_of_activity_falls_out_west_of_four_hours() {
 }
 
 #[tokio::test]
-async fn heart_rate_wants_instants() {
+async fn heart_rate_requires_datetimes() {
     let cloud = Arc::new(cloud());
     let rows = async |query: &str| get(&cloud, &format!("heartrate?{query}")).await.data();
     assert!(rows("start_date=2026-02-01&end_date=2026-02-20").await.is_empty());
@@ -97,7 +97,7 @@ async fn heart_rate_wants_instants() {
 }
 
 #[tokio::test]
-async fn dates_are_parsed_loosely() {
+async fn dates_are_parsed_leniently() {
     let cloud = Arc::new(cloud());
     let check = async |query: &str, status: StatusCode| -> Answer {
         let answer = get(&cloud, &format!("daily_sleep?{query}")).await;
@@ -143,7 +143,7 @@ async fn pages(cloud: &Arc<Cloud>, collection: &str, query: &str, with_range: bo
 }
 
 #[tokio::test]
-async fn paging_gives_each_document_once_in_order() {
+async fn paging_returns_each_document_once_in_order() {
     let large = Arc::new(cloud().with_page_size(10_000));
     let small = Arc::new(cloud().with_page_size(3).with_row_page_size(30));
     for collection in DOCUMENTS {
@@ -177,7 +177,7 @@ async fn paging_gives_each_document_once_in_order() {
 }
 
 #[tokio::test]
-async fn the_oracle_and_the_wire_agree() {
+async fn oracle_equals_the_wire() {
     let cloud = Arc::new(cloud().with_page_size(10_000));
     for collection in DOCUMENTS {
         let wire =
@@ -191,7 +191,7 @@ async fn the_oracle_and_the_wire_agree() {
 }
 
 #[tokio::test]
-async fn fields_are_chosen() {
+async fn fields_parameter_selects_fields() {
     let cloud = Arc::new(cloud());
     let keys = async |fields: &str| -> Vec<String> {
         let query = format!("daily_sleep?start_date=2026-02-02&end_date=2026-02-05&fields={fields}");
@@ -206,7 +206,7 @@ async fn fields_are_chosen() {
 }
 
 #[tokio::test]
-async fn one_document_by_its_id() {
+async fn document_is_returned_by_id() {
     let cloud = Arc::new(cloud());
     for collection in DOCUMENTS {
         for document in
@@ -228,7 +228,7 @@ async fn one_document_by_its_id() {
 }
 
 #[tokio::test]
-async fn tokens_scopes_and_membership() {
+async fn tokens_scopes_and_membership_are_enforced() {
     let cloud = Cloud::new(now).with_person(TOKEN, person(1), &["daily"]).with_person(
         "other",
         person(2),

@@ -93,7 +93,7 @@ fn error(answer: &Answer, status: u16) -> Value {
 }
 
 #[tokio::test]
-async fn a_code_works_once_and_for_ten_minutes() {
+async fn authorization_code_works_once_for_ten_minutes() {
     let it = setup();
     let code = it.consent().await;
     let answer = it.exchange(&code).await;
@@ -113,7 +113,7 @@ async fn a_code_works_once_and_for_ten_minutes() {
 }
 
 #[tokio::test]
-async fn refresh_tokens_rotate_and_work_once() {
+async fn refresh_tokens_rotate_and_are_single_use() {
     let it = setup();
     let (old, first) = pair(&it.exchange(&it.consent().await).await);
     it.clock.store(86_400, Ordering::Relaxed);
@@ -127,7 +127,7 @@ async fn refresh_tokens_rotate_and_work_once() {
 }
 
 #[tokio::test]
-async fn strangers_are_refused() {
+async fn unknown_clients_are_refused() {
     let it = setup();
     let wrong =
         it.token("grant_type=refresh_token&refresh_token=x&client_id=app&client_secret=no", None).await;
@@ -141,7 +141,7 @@ async fn strangers_are_refused() {
 }
 
 #[tokio::test]
-async fn a_reused_refresh_token_is_counted() {
+async fn reused_refresh_token_is_counted() {
     let it = setup();
     let (_, first) = pair(&it.exchange(&it.consent().await).await);
     pair(&it.refresh(&first).await);
@@ -152,7 +152,7 @@ async fn a_reused_refresh_token_is_counted() {
 }
 
 #[tokio::test]
-async fn an_application_works_with_the_front_end_it_was_registered_at() {
+async fn application_works_only_at_its_own_front_end() {
     let it = setup();
     let own = "&client_id=new&client_secret=secret";
     let exchange = async |path: &str, code: &str| {
@@ -173,7 +173,7 @@ async fn an_application_works_with_the_front_end_it_was_registered_at() {
 }
 
 #[tokio::test]
-async fn a_challenge_wants_its_verifier() {
+async fn pkce_challenge_requires_its_verifier() {
     let it = setup();
     // RFC 7636, appendix B.
     let challenge = "client_id=app&code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -189,7 +189,7 @@ async fn a_challenge_wants_its_verifier() {
 }
 
 #[tokio::test]
-async fn a_person_can_say_no() {
+async fn consent_can_be_denied() {
     let it = setup();
     it.cloud.set_denies(true);
     let uri = "/oauth/authorize?response_type=code&client_id=app&state=s&redirect_uri=http%3A%2F%2Flocalhost%3A8080%2Fcallback";

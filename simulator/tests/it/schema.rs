@@ -60,7 +60,7 @@ fn differences(root: &Value, schema: &Value, value: &Value, at: &str, found: &mu
 }
 
 #[tokio::test]
-async fn a_year_fits_ouras_schemas() {
+async fn year_of_documents_fits_the_openapi_schemas() {
     if !Path::new(DOCUMENT).exists() {
         eprintln!("skipped: no copy of Oura's OpenAPI document");
         return;

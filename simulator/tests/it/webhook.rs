@@ -95,7 +95,7 @@ fn wanted(token: &str, event_type: &str, data_type: &str) -> Value {
 }
 
 #[tokio::test]
-async fn only_a_callback_that_repeats_the_challenge_is_subscribed() {
+async fn subscription_requires_the_challenge_echo() {
     let it = setup();
     let refused = it.ask("POST", "", Some(wanted("wrong", "create", "sleep"))).await;
     assert_eq!(refused.status, 422);
@@ -119,7 +119,7 @@ async fn only_a_callback_that_repeats_the_challenge_is_subscribed() {
 }
 
 #[tokio::test]
-async fn subscriptions_change_end_and_live_on_when_renewed() {
+async fn subscriptions_change_end_and_renew() {
     let it = setup();
     let (kept, lost) = (it.subscribe("create", "sleep").await, it.subscribe("update", "sleep").await);
     let path = |made: &Value| format!("/{}", made["id"].as_str().unwrap());
@@ -136,7 +136,7 @@ async fn subscriptions_change_end_and_live_on_when_renewed() {
 }
 
 #[tokio::test]
-async fn what_changes_is_announced_and_signed() {
+async fn changes_are_sent_as_signed_webhook_events() {
     let it = setup();
     for event in ["create", "update", "delete"] {
         it.subscribe(event, "daily_activity").await;
@@ -170,7 +170,7 @@ async fn what_changes_is_announced_and_signed() {
 }
 
 #[tokio::test]
-async fn a_refused_event_is_tried_ten_times_more_within_about_an_hour() {
+async fn refused_webhook_event_is_retried_ten_times_within_an_hour() {
     let it = setup();
     it.subscribe("create", "sleep").await;
     it.status.store(503, Ordering::Relaxed);
@@ -188,7 +188,7 @@ async fn a_refused_event_is_tried_ten_times_more_within_about_an_hour() {
 }
 
 #[tokio::test]
-async fn gone_cancels_the_subscription() {
+async fn status_gone_cancels_the_subscription() {
     let it = setup();
     it.subscribe("create", "sleep").await;
     it.status.store(410, Ordering::Relaxed);

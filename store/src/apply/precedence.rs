@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use super::{Batch, ROWS, known, these};
+use super::{Batch, ROWS, push_id_filter, stored_versions};
 use crate::error::Result;
 use crate::numbers::Owner;
 use crate::origin::Origin;
@@ -18,7 +18,7 @@ use crate::transaction::{Tx, with_conn};
 
 /// Leaves in `fresh` what is to be written. What `is_known` and has another fingerprint is compared by content, so that
 /// an import and the API may spell the same document differently without ever writing it twice.
-pub(super) async fn settle(
+pub(super) async fn discard_unchanged(
     tx: &mut Tx,
     owner: Owner,
     origin: Origin,
@@ -30,8 +30,8 @@ pub(super) async fn settle(
     let stored = bodies(tx, owner, &ids).await?;
     fresh.retain(|document| {
         stored.get(&document.id).is_none_or(|stored| {
-            let adds = || compare::adds(stored, &document.body);
-            !compare::same(stored, &document.body) && (!origin.is_archive() || adds())
+            let adds = || compare::only_adds(stored, &document.body);
+            !compare::is_equivalent(stored, &document.body) && (!origin.is_archive() || adds())
         })
     });
     Ok(())
@@ -181,7 +181,7 @@ async fn stored(
 pub(super) async fn rejected<'a>(tx: &mut Tx, owner: Owner, batch: &'a Batch) -> Result<Vec<&'a Rejected>> {
     let mut rejected: Vec<&Rejected> = batch.rejected.iter().collect();
     if batch.origin.is_archive() && !rejected.is_empty() {
-        let known = known(tx, owner, rejected.iter().map(|rejected| rejected.id.as_str())).await?;
+        let known = stored_versions(tx, owner, rejected.iter().map(|rejected| rejected.id.as_str())).await?;
         rejected.retain(|rejected| !known.contains_key(&rejected.id));
     }
     Ok(rejected)
@@ -192,7 +192,7 @@ async fn bodies(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<HashMap<Strin
     for ids in ids.chunks(ROWS) {
         let rows: Vec<(String, String)> = with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("select id, body from document");
-            these(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
+            push_id_filter(&mut query, owner, ids).build_query_as().persistent(false).fetch_all(conn).await?
         });
         bodies.extend(rows);
     }

@@ -6,13 +6,13 @@ use jiff::{RoundMode, SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::AssertSqlSafe;
 
-use super::{Ending, Job, JobState, LOCK, Renewal, by_id, expiry, rounded};
+use super::{Job, JobOutcome, JobState, LOCK, LeaseRenewal, by_id, expiry, rounded};
 use crate::Store;
 use crate::error::Result;
 use crate::leases::whole_seconds;
 use crate::transaction::with_conn;
 
-impl Renewal {
+impl LeaseRenewal {
     /// From whether somebody wants the job to stop; `None` where the claim is another's.
     fn of(cancelled: Option<bool>) -> Self {
         match cancelled {
@@ -74,13 +74,13 @@ impl Store {
     }
 
     /// A sign of life: prolongs a claim and notes how far the work is.
-    pub async fn renew_job(
+    pub async fn renew_job_lease(
         &self,
         job: &Job,
         holder: &str,
         until: Timestamp,
         progress: (i64, i64),
-    ) -> Result<Renewal> {
+    ) -> Result<LeaseRenewal> {
         let mut tx = self.begin().await?;
         let held: Option<bool> = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
@@ -99,7 +99,7 @@ impl Store {
             .await?
         });
         tx.commit().await?;
-        Ok(Renewal::of(held))
+        Ok(LeaseRenewal::of(held))
     }
 
     /// Ends a job; `false` when it is another's by now, and nothing was changed.
@@ -107,14 +107,14 @@ impl Store {
         &self,
         job: &Job,
         holder: &str,
-        ending: &Ending,
+        ending: &JobOutcome,
         keep: SignedDuration,
         now: Timestamp,
     ) -> Result<bool> {
         let (state, failure, result) = match ending {
-            Ending::Done(result) => (JobState::Done, None, result.as_ref()),
-            Ending::Failed(failure) => (JobState::Failed, Some(*failure), None),
-            Ending::Cancelled => (JobState::Cancelled, None, None),
+            JobOutcome::Done(result) => (JobState::Done, None, result.as_ref()),
+            JobOutcome::Failed(failure) => (JobState::Failed, Some(*failure), None),
+            JobOutcome::Cancelled => (JobState::Cancelled, None, None),
         };
         let mut tx = self.begin().await?;
         let ended = with_conn!(&mut tx, conn => {
@@ -146,7 +146,7 @@ impl Store {
 
     /// Gives a job back until `not_before`; one that somebody wanted to stop is cancelled instead. With `counted` the
     /// attempt was the job's own; otherwise it does not count.
-    pub async fn postpone_job(
+    pub async fn release_job(
         &self,
         job: &Job,
         holder: &str,
@@ -154,7 +154,7 @@ impl Store {
         counted: bool,
         keep: SignedDuration,
         now: Timestamp,
-    ) -> Result<Renewal> {
+    ) -> Result<LeaseRenewal> {
         let mut tx = self.begin().await?;
         let cancelled: Option<bool> = with_conn!(&mut tx, conn => {
             sqlx::query_scalar(
@@ -177,6 +177,6 @@ impl Store {
             .await?
         });
         tx.commit().await?;
-        Ok(Renewal::of(cancelled))
+        Ok(LeaseRenewal::of(cancelled))
     }
 }

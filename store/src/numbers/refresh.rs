@@ -25,7 +25,7 @@ pub(crate) struct Owner {
 
 /// How many days back the newest value of a metric may hide behind documents that say nothing about it: a nap or a
 /// night in progress does not make last night disappear.
-const LOOK_BACK: i64 = 7;
+const LATEST_LOOKBACK_DAYS: i64 = 7;
 
 impl Owner {
     /// What writers of the collection lock. Collections that are derived from one another have one lock.
@@ -95,8 +95,8 @@ async fn refresh_own(tx: &mut Tx, owner: Owner, days: &BTreeSet<Day>, now: Times
     }
     let Some(last) = days.last() else { return Ok(newest) };
     match newest {
-        Some(newest) if *last >= newest.plus(-LOOK_BACK) => {
-            let derived = derive_days(tx, owner, newest.plus(-LOOK_BACK), newest).await?;
+        Some(newest) if *last >= newest.plus(-LATEST_LOOKBACK_DAYS) => {
+            let derived = derive_days(tx, owner, newest.plus(-LATEST_LOOKBACK_DAYS), newest).await?;
             write_latest(tx, owner, &derived, now).await?;
         }
         Some(_) => {}
@@ -275,7 +275,7 @@ async fn write_latest(
         })
     };
     let mut rows = Vec::new();
-    for metric in Metric::of(owner.collection).filter(|metric| metric.has_now()) {
+    for metric in Metric::of(owner.collection).filter(|metric| metric.has_current_value()) {
         let before = stored.get(metric.key).copied();
         // What is no longer said anywhere becomes an observed absence, so that other processes notice.
         let after = newest(metric).or_else(|| before.map(|(day, at, _)| (day, at, None)));

@@ -26,7 +26,7 @@ async fn scores(store: &Store) -> usize {
 }
 
 async fn doubted(store: &Store) -> Vec<(String, i64, Timestamp)> {
-    let doubts = store.doubts(me(store).await.id).await.unwrap();
+    let doubts = store.unconfirmed_deletions(me(store).await.id).await.unwrap();
     doubts.into_iter().map(|doubt| (doubt.collection, doubt.documents, doubt.since)).collect()
 }
 
@@ -142,7 +142,7 @@ pub(crate) async fn a_day_of_rows_that_shrinks_is_believed_after_an_hour(store: 
     let rows = |count: u8| {
         let row = |n| format!(r#"{{"timestamp":"2026-03-10T10:{n:02}:00Z","bpm":60,"source":"awake"}}"#);
         let rows: Vec<String> = (0..count).map(row).collect();
-        Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+        Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str)).0
     };
     let read = async |count: u8, now: &str| {
         let answer = march(&store, Collection::HeartRate, rows(count)).await;

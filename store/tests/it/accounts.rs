@@ -1,12 +1,12 @@
 use domain::{Collection, Theme};
 use secrecy::{ExposeSecret, SecretString};
-use store::{NewAccount, NewToken, Scope, Scopes, Store};
+use store::{NewToken, NewUserAccount, Scope, Scopes, Store};
 
 use crate::fixtures::{at, batch, me, now, score};
 
 pub(crate) async fn an_account_is_made_once_and_a_new_password_ends_its_log_ins(store: Store) {
     let me = me(&store).await.id;
-    let new = |id, password: &str| NewAccount {
+    let new = |id, password: &str| NewUserAccount {
         id,
         name: "ann".to_owned(),
         person: Some(me),
@@ -16,20 +16,20 @@ pub(crate) async fn an_account_is_made_once_and_a_new_password_ends_its_log_ins(
     assert!(store.create_account(&new(7, "first"), now()).await.unwrap());
     assert!(!store.create_account(&new(8, "second"), now()).await.unwrap(), "the name is taken");
     assert!(store.has_accounts().await.unwrap());
-    let (account, password) = store.account_to_log_in("ann").await.unwrap().unwrap();
+    let (account, password) = store.account_with_password_hash("ann").await.unwrap().unwrap();
     assert_eq!(
         (account.id, account.person, account.generation, account.last_login_at),
         (7, Some(me), 1, None)
     );
     assert_eq!(password.expose_secret(), "first");
-    assert_eq!(store.account_to_log_in("eve").await.unwrap().map(|(account, _)| account), None);
+    assert_eq!(store.account_with_password_hash("eve").await.unwrap().map(|(account, _)| account), None);
 
     let later = at("2026-06-01T09:00:00Z");
     let third: SecretString = "third".to_owned().into();
     assert!(store.set_password("ann", &third, later).await.unwrap());
     assert!(!store.set_password("eve", &third, later).await.unwrap());
-    assert!(store.end_log_ins(7).await.unwrap() && !store.end_log_ins(8).await.unwrap());
-    store.note_log_in(7, later).await.unwrap();
+    assert!(store.revoke_sessions(7).await.unwrap() && !store.revoke_sessions(8).await.unwrap());
+    store.record_login(7, later).await.unwrap();
     let known = store.account(7).await.unwrap().unwrap();
     assert_eq!((known.generation, known.password_changed_at, known.last_login_at), (3, later, Some(later)));
     assert_eq!(store.accounts().await.unwrap(), [known]);
@@ -44,7 +44,7 @@ pub(crate) async fn a_token_ends_by_itself_at_its_time(store: Store) {
     let text = store.create_token(&new, [7; 32], now()).await.unwrap();
     let token = store.token(&text, at("2026-06-02T07:59:59Z")).await.unwrap().unwrap();
     assert_eq!(token.expires_at, Some(end));
-    assert!(token.scopes.has(Scope::Read(Theme::Sleep)) && token.scopes.has_some_rest());
+    assert!(token.scopes.has(Scope::Read(Theme::Sleep)) && token.scopes.allows_any_rest());
     assert!(!token.scopes.has(Scope::Read(Theme::Tags)) && !token.scopes.has(Scope::Rest));
     assert_eq!(store.token(&text, end).await.unwrap(), None);
     assert!(store.has_tokens().await.unwrap(), "its end opens nothing that was closed");

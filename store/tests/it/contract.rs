@@ -60,7 +60,7 @@ pub(crate) async fn progress_of_a_running_day_is_no_revision(store: Store) {
                 format!(r#"{{"timestamp":"2026-03-01T10:0{i}:00Z","bpm":{bpm},"source":"awake"}}"#)
             })
             .collect();
-        Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+        Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str)).0
     };
     let during = at("2026-03-01T11:00:00Z");
     put_at(&store, Collection::HeartRate, rows(&[60]), during).await;
@@ -284,7 +284,7 @@ pub(crate) async fn rebuild_gives_the_same_numbers(store: Store) {
     store.rebuild(&person, Collection::Sleep, now(), |done, all| steps.push((done, all))).await.unwrap();
     assert_eq!(everything().await, before);
     assert_eq!(steps.last(), Some(&(28, 28)));
-    assert_eq!(store.forget_unknown_metrics().await.unwrap(), 0);
+    assert_eq!(store.delete_unknown_metrics().await.unwrap(), 0);
 }
 
 pub(crate) async fn people_are_kept_apart(store: Store) {

@@ -1,12 +1,12 @@
 //! Log-ins: a newer pair is never overwritten by an older one.
 
 use domain::Cause;
-use store::{Credential, SealedPair, Store};
+use store::{OuraGrant, SealedTokens, Store};
 
 use crate::fixtures::{at, me, now};
 
-fn pair(name: &str) -> SealedPair {
-    SealedPair {
+fn pair(name: &str) -> SealedTokens {
+    SealedTokens {
         sealed: format!("sealed {name}"),
         scopes: "daily heartrate".into(),
         token_url: "https://api.example/oauth/token".into(),
@@ -17,77 +17,77 @@ fn pair(name: &str) -> SealedPair {
 
 pub(crate) async fn a_log_in_is_kept_renewed_and_forgotten(store: Store) {
     let person = me(&store).await.id;
-    assert_eq!(store.credential(person).await.unwrap(), None);
-    assert_eq!(store.put_credential(person, &pair("first"), now()).await.unwrap(), 1);
-    let fresh = Credential {
+    assert_eq!(store.oura_grant(person).await.unwrap(), None);
+    assert_eq!(store.save_oura_grant(person, &pair("first"), now()).await.unwrap(), 1);
+    let fresh = OuraGrant {
         generation: 1,
         pair: pair("first"),
         logged_in_at: now(),
         attempted_at: None,
         failure: None,
     };
-    assert_eq!(store.credential(person).await.unwrap(), Some(fresh.clone()));
+    assert_eq!(store.oura_grant(person).await.unwrap(), Some(fresh.clone()));
 
     let later = at("2026-06-01T20:00:00Z");
     assert!(store.begin_refresh(person, 1, later).await.unwrap());
-    assert_eq!(store.credential(person).await.unwrap().unwrap().attempted_at, Some(later));
-    let second = SealedPair { scopes: "daily".into(), ..pair("second") };
+    assert_eq!(store.oura_grant(person).await.unwrap().unwrap().attempted_at, Some(later));
+    let second = SealedTokens { scopes: "daily".into(), ..pair("second") };
     assert!(store.finish_refresh(person, 1, &second).await.unwrap());
-    let renewed = Credential { generation: 2, pair: second, ..fresh };
-    assert_eq!(store.credentials().await.unwrap(), [(person, renewed)]);
+    let renewed = OuraGrant { generation: 2, pair: second, ..fresh };
+    assert_eq!(store.oura_grants().await.unwrap(), [(person, renewed)]);
 
-    assert!(store.forget_credential(person).await.unwrap());
-    assert!(!store.forget_credential(person).await.unwrap());
-    assert_eq!(store.credential(person).await.unwrap(), None);
-    assert_eq!(store.credentials().await.unwrap(), []);
-    assert_eq!(store.put_credential(person, &pair("third"), later).await.unwrap(), 4, "it never goes back");
+    assert!(store.delete_oura_grant(person).await.unwrap());
+    assert!(!store.delete_oura_grant(person).await.unwrap());
+    assert_eq!(store.oura_grant(person).await.unwrap(), None);
+    assert_eq!(store.oura_grants().await.unwrap(), []);
+    assert_eq!(store.save_oura_grant(person, &pair("third"), later).await.unwrap(), 4, "it never goes back");
 }
 
 pub(crate) async fn who_comes_late_changes_nothing(store: Store) {
     let person = me(&store).await.id;
     for lost in ["renewed", "logged in again", "logged out"] {
-        let seen = store.put_credential(person, &pair("seen"), now()).await.unwrap();
+        let seen = store.save_oura_grant(person, &pair("seen"), now()).await.unwrap();
         assert!(store.begin_refresh(person, seen, now()).await.unwrap());
         match lost {
             "renewed" => assert!(store.finish_refresh(person, seen, &pair("newer")).await.unwrap()),
-            "logged in again" => drop(store.put_credential(person, &pair("newer"), now()).await.unwrap()),
-            _ => assert!(store.forget_credential(person).await.unwrap()),
+            "logged in again" => drop(store.save_oura_grant(person, &pair("newer"), now()).await.unwrap()),
+            _ => assert!(store.delete_oura_grant(person).await.unwrap()),
         }
-        let before = store.credential(person).await.unwrap();
+        let before = store.oura_grant(person).await.unwrap();
         assert!(!store.begin_refresh(person, seen, now()).await.unwrap(), "{lost}");
         assert!(!store.finish_refresh(person, seen, &pair("stale")).await.unwrap(), "{lost}");
         assert!(
-            !store.note_credential_failure(person, seen, Cause::LoginRequired, true, now()).await.unwrap()
+            !store.record_refresh_failure(person, seen, Cause::LoginRequired, true, now()).await.unwrap()
         );
-        assert_eq!(store.credential(person).await.unwrap(), before, "{lost}");
+        assert_eq!(store.oura_grant(person).await.unwrap(), before, "{lost}");
     }
 }
 
 pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) {
     let person = me(&store).await.id;
-    let generation = store.put_credential(person, &pair("first"), now()).await.unwrap();
+    let generation = store.save_oura_grant(person, &pair("first"), now()).await.unwrap();
     assert!(store.begin_refresh(person, generation, now()).await.unwrap());
     let later = at("2026-06-01T20:00:00Z");
     let note = async |answered| {
         assert!(
             store
-                .note_credential_failure(person, generation, Cause::RenewalFailed, answered, later)
+                .record_refresh_failure(person, generation, Cause::RenewalFailed, answered, later)
                 .await
                 .unwrap()
         );
-        store.credential(person).await.unwrap().unwrap()
+        store.oura_grant(person).await.unwrap().unwrap()
     };
     let unknown = note(false).await;
     assert_eq!(unknown.attempted_at, Some(now()), "nobody knows what became of it");
     assert_eq!(unknown.failure, Some((Cause::RenewalFailed, later)));
     assert_eq!(note(true).await.attempted_at, None);
-    store.put_credential(person, &pair("again"), later).await.unwrap();
-    assert_eq!(store.credential(person).await.unwrap().unwrap().failure, None);
+    store.save_oura_grant(person, &pair("again"), later).await.unwrap();
+    assert_eq!(store.oura_grant(person).await.unwrap().unwrap().failure, None);
 }
 
 pub(crate) async fn of_many_only_one_renews(store: Store) {
     let person = me(&store).await.id;
-    let seen = store.put_credential(person, &pair("seen"), now()).await.unwrap();
+    let seen = store.save_oura_grant(person, &pair("seen"), now()).await.unwrap();
     let attempts: Vec<_> = (0..8)
         .map(|n| {
             let store = store.clone();
@@ -101,5 +101,5 @@ pub(crate) async fn of_many_only_one_renews(store: Store) {
         renewed += u32::from(attempt.await.unwrap());
     }
     assert_eq!(renewed, 1);
-    assert_eq!(store.credential(person).await.unwrap().unwrap().generation, seen + 1);
+    assert_eq!(store.oura_grant(person).await.unwrap().unwrap().generation, seen + 1);
 }

@@ -36,7 +36,7 @@ async fn writing_goes_on_after_a_full_disk_has_room_again() {
     assert_eq!(store.write_failures(), 1);
     // The full connection was closed, and the next has room.
     assert_eq!(store.apply(&large(person), now()).await.unwrap().new, 1);
-    store.set_due(person, Some(now())).await.unwrap();
+    store.schedule_sync(person, Some(now())).await.unwrap();
     assert_eq!(store.write_failures(), 1);
 }
 

@@ -16,7 +16,7 @@ async fn on_both(mut case: impl AsyncFnMut(Store)) {
 }
 
 #[tokio::test]
-async fn a_column_is_filled_for_each_person_and_metric_in_the_order_asked() {
+async fn columns_are_in_requested_order_per_person_and_metric() {
     on_both(async |store| {
         let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
         let bob = store.ensure_person(&"bob".parse().unwrap(), "UTC", now()).await.unwrap();
@@ -63,7 +63,7 @@ async fn a_column_is_filled_for_each_person_and_metric_in_the_order_asked() {
 }
 
 #[tokio::test]
-async fn a_number_of_a_day_comes_back_to_the_last_bit() {
+async fn daily_value_round_trips_exactly() {
     on_both(async |store| {
         // Whole numbers, a few digits, and as many as a double has.
         let first = day("2000-01-01");
@@ -103,7 +103,7 @@ async fn a_number_of_a_day_comes_back_to_the_last_bit() {
 }
 
 #[tokio::test]
-async fn points_come_in_order_whatever_documents_overlap() {
+async fn points_are_ordered_across_overlapping_documents() {
     on_both(async |store| {
         let items: Vec<Option<f64>> = (1..=12).map(|n| Some(f64::from(n))).collect();
         let mut nights: Vec<_> = (0..120)
@@ -131,7 +131,7 @@ async fn points_come_in_order_whatever_documents_overlap() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
+async fn token_is_valid_until_revoked_and_stored_as_hash() {
     on_both(async |store| {
         let me = me(&store).await.id;
         assert!(!store.has_tokens().await.unwrap());
@@ -166,10 +166,10 @@ async fn a_token_is_good_until_it_is_revoked_and_only_its_hash_is_kept() {
             assert_eq!(store.token(wrong, now()).await.unwrap(), None, "{wrong}");
         }
 
-        store.note_token_use(&token, now()).await.unwrap();
+        store.record_token_use(&token, now()).await.unwrap();
         let used = store.token(&text, now()).await.unwrap().unwrap();
         assert_eq!(used.last_used_at, Some(now()));
-        store.note_token_use(&used, at("2026-06-01T08:30:00Z")).await.unwrap();
+        store.record_token_use(&used, at("2026-06-01T08:30:00Z")).await.unwrap();
         assert_eq!(
             store.token(&text, now()).await.unwrap().unwrap().last_used_at,
             Some(now()),

@@ -1,11 +1,11 @@
 //! The queue of long work, one rule a case.
 
 use jiff::{SignedDuration, Timestamp};
-use store::{Accepted, Ending, Job, JobResult, JobState, NewJob, Renewal, Room, Store, Withdrawn};
+use store::{Cancel, Enqueued, Job, JobLimits, JobOutcome, JobResult, JobState, LeaseRenewal, NewJob, Store};
 
 use crate::fixtures::{me, now};
 
-const ROOM: Room = Room { unfinished: 3, all: 5 };
+const ROOM: JobLimits = JobLimits { unfinished: 3, all: 5 };
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const KINDS: [&str; 2] = ["export", "report"];
 
@@ -27,7 +27,7 @@ fn new(person: i64, id: &str, key: Option<&str>) -> NewJob {
 async fn queued(store: &Store, id: &str) -> Job {
     let new = new(me(store).await.id, id, None);
     match store.enqueue_job(&new, ROOM, now()).await.unwrap() {
-        Accepted::New(job) => job,
+        Enqueued::New(job) => job,
         other => panic!("{other:?}"),
     }
 }
@@ -37,7 +37,7 @@ async fn claimed(store: &Store, holder: &str, seconds: i64) -> Option<Job> {
     store.claim_job(&KINDS, holder, later(seconds + 60), later(seconds)).await.unwrap()
 }
 
-async fn finish(store: &Store, job: &Job, holder: &str, ending: Ending) -> bool {
+async fn finish(store: &Store, job: &Job, holder: &str, ending: JobOutcome) -> bool {
     store.finish_job(job, holder, &ending, DAY, later(30)).await.unwrap()
 }
 
@@ -52,14 +52,14 @@ pub(crate) async fn a_job_is_done_once_and_keeps_its_result(store: Store) {
     let mine = claimed(&store, "w1", 1).await.unwrap();
     assert_eq!((mine.state, mine.attempts, mine.started_at), (JobState::Running, 1, Some(later(1))));
     assert_eq!(claimed(&store, "w2", 2).await, None);
-    let held = store.renew_job(&mine, "w1", later(60), (3, 10)).await.unwrap();
-    assert_eq!(held, Renewal::Held);
+    let held = store.renew_job_lease(&mine, "w1", later(60), (3, 10)).await.unwrap();
+    assert_eq!(held, LeaseRenewal::Held);
     let seen = store.job("a").await.unwrap().unwrap();
     assert_eq!((seen.progress, seen.version), ((3, 10), 3));
-    store.renew_job(&mine, "w1", later(90), (3, 10)).await.unwrap();
+    store.renew_job_lease(&mine, "w1", later(90), (3, 10)).await.unwrap();
     assert_eq!(store.job("a").await.unwrap().unwrap().version, 3, "nothing has changed for whoever watches");
-    assert!(finish(&store, &mine, "w1", Ending::Done(Some(result("o")))).await);
-    assert!(!finish(&store, &mine, "w1", Ending::Failed("late")).await, "it has ended");
+    assert!(finish(&store, &mine, "w1", JobOutcome::Done(Some(result("o")))).await);
+    assert!(!finish(&store, &mine, "w1", JobOutcome::Failed("late")).await, "it has ended");
     let done = store.job("a").await.unwrap().unwrap();
     assert_eq!((done.state, done.progress, done.version), (JobState::Done, (10, 10), 4));
     assert_eq!((done.result, done.failure, done.finished_at), (Some(result("o")), None, Some(later(30))));
@@ -71,14 +71,14 @@ pub(crate) async fn the_same_key_is_the_same_job_and_never_another(store: Store)
     let me = me(&store).await.id;
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     let ask = async |new: NewJob| store.enqueue_job(&new, ROOM, now()).await.unwrap();
-    let Accepted::New(first) = ask(new(me, "a", Some("k"))).await else { panic!("the first") };
-    assert_eq!(ask(new(me, "b", Some("k"))).await, Accepted::Same(first));
+    let Enqueued::New(first) = ask(new(me, "a", Some("k"))).await else { panic!("the first") };
+    assert_eq!(ask(new(me, "b", Some("k"))).await, Enqueued::Same(first));
     let other = NewJob { parameters: "{\"x\":1}".into(), ..new(me, "c", Some("k")) };
-    assert_eq!(ask(other).await, Accepted::KeyTaken);
-    assert_eq!(ask(new(ann, "d", Some("k"))).await, Accepted::KeyTaken, "about somebody else");
+    assert_eq!(ask(other).await, Enqueued::KeyTaken);
+    assert_eq!(ask(new(ann, "d", Some("k"))).await, Enqueued::KeyTaken, "about somebody else");
     let stranger = NewJob { asker: "token 2".into(), ..new(me, "e", Some("k")) };
-    assert!(matches!(ask(stranger).await, Accepted::New(_)), "another asker's keys are his own");
-    assert!(matches!(ask(new(me, "f", None)).await, Accepted::New(_)), "no key is like no other");
+    assert!(matches!(ask(stranger).await, Enqueued::New(_)), "another asker's keys are his own");
+    assert!(matches!(ask(new(me, "f", None)).await, Enqueued::New(_)), "no key is like no other");
 }
 
 pub(crate) async fn a_job_whose_holder_died_is_taken_over_and_the_dead_changes_nothing(store: Store) {
@@ -87,52 +87,52 @@ pub(crate) async fn a_job_whose_holder_died_is_taken_over_and_the_dead_changes_n
     assert_eq!(claimed(&store, "alive", 59).await, None);
     let alive = claimed(&store, "alive", 61).await.unwrap();
     assert_eq!((alive.id.as_str(), alive.attempts), ("a", 2));
-    assert_eq!(store.renew_job(&dead, "dead", later(999), (1, 1)).await.unwrap(), Renewal::Lost);
-    assert!(!finish(&store, &dead, "dead", Ending::Failed("late")).await);
-    let given = store.postpone_job(&dead, "dead", later(0), true, DAY, later(99)).await.unwrap();
-    assert_eq!(given, Renewal::Lost);
+    assert_eq!(store.renew_job_lease(&dead, "dead", later(999), (1, 1)).await.unwrap(), LeaseRenewal::Lost);
+    assert!(!finish(&store, &dead, "dead", JobOutcome::Failed("late")).await);
+    let given = store.release_job(&dead, "dead", later(0), true, DAY, later(99)).await.unwrap();
+    assert_eq!(given, LeaseRenewal::Lost);
     assert_eq!(store.job("a").await.unwrap().unwrap().state, JobState::Running);
-    assert!(finish(&store, &alive, "alive", Ending::Done(None)).await);
+    assert!(finish(&store, &alive, "alive", JobOutcome::Done(None)).await);
 }
 
 pub(crate) async fn a_job_taken_back_stops_at_the_next_sign_of_life(store: Store) {
     queued(&store, "runs").await;
     let mine = claimed(&store, "w", 1).await.unwrap();
-    let withdraw = async |seconds| store.withdraw_job("runs", later(seconds)).await.unwrap();
-    let Withdrawn::Told(told) = withdraw(2).await else { panic!("it runs") };
+    let withdraw = async |seconds| store.cancel_job("runs", later(seconds)).await.unwrap();
+    let Cancel::Requested(told) = withdraw(2).await else { panic!("it runs") };
     assert_eq!((told.state, told.cancelling), (JobState::Running, true));
-    assert_eq!(withdraw(3).await, Withdrawn::Told(told), "asking twice is asking once");
-    assert_eq!(store.renew_job(&mine, "w", later(60), (0, 0)).await.unwrap(), Renewal::Cancel);
-    assert!(finish(&store, &mine, "w", Ending::Cancelled).await);
+    assert_eq!(withdraw(3).await, Cancel::Requested(told), "asking twice is asking once");
+    assert_eq!(store.renew_job_lease(&mine, "w", later(60), (0, 0)).await.unwrap(), LeaseRenewal::Cancel);
+    assert!(finish(&store, &mine, "w", JobOutcome::Cancelled).await);
     let ended = store.job("runs").await.unwrap().unwrap();
     assert_eq!((ended.state, ended.finished_at), (JobState::Cancelled, Some(later(30))));
 }
 
 pub(crate) async fn a_job_nobody_works_on_is_gone_when_it_is_taken_back(store: Store) {
-    let withdraw = async |id, seconds| store.withdraw_job(id, later(seconds)).await.unwrap();
-    assert_eq!(withdraw("nothing", 0).await, Withdrawn::Unknown);
+    let withdraw = async |id, seconds| store.cancel_job(id, later(seconds)).await.unwrap();
+    assert_eq!(withdraw("nothing", 0).await, Cancel::Unknown);
     queued(&store, "waits").await;
-    assert_eq!(withdraw("waits", 0).await, Withdrawn::Gone(None));
+    assert_eq!(withdraw("waits", 0).await, Cancel::Deleted(None));
     assert_eq!(claimed(&store, "w", 1).await, None);
     queued(&store, "ended").await;
     let mine = claimed(&store, "w", 1).await.unwrap();
-    assert!(finish(&store, &mine, "w", Ending::Done(Some(result("o")))).await);
-    assert_eq!(withdraw("ended", 31).await, Withdrawn::Gone(Some("o".into())));
-    assert_eq!(withdraw("ended", 32).await, Withdrawn::Unknown);
+    assert!(finish(&store, &mine, "w", JobOutcome::Done(Some(result("o")))).await);
+    assert_eq!(withdraw("ended", 31).await, Cancel::Deleted(Some("o".into())));
+    assert_eq!(withdraw("ended", 32).await, Cancel::Unknown);
     queued(&store, "orphan").await;
     let dead = claimed(&store, "dead", 1).await.unwrap();
-    assert!(matches!(withdraw("orphan", 60).await, Withdrawn::Told(_)), "its claim has not run out");
+    assert!(matches!(withdraw("orphan", 60).await, Cancel::Requested(_)), "its claim has not run out");
     // Times count in whole seconds, rounded so that nothing ends early.
-    assert_eq!(withdraw("orphan", 62).await, Withdrawn::Gone(None));
-    assert!(!finish(&store, &dead, "dead", Ending::Done(None)).await);
+    assert_eq!(withdraw("orphan", 62).await, Cancel::Deleted(None));
+    assert!(!finish(&store, &dead, "dead", JobOutcome::Done(None)).await);
 }
 
 pub(crate) async fn a_job_taken_back_is_not_queued_again(store: Store) {
     queued(&store, "a").await;
     let mine = claimed(&store, "w", 0).await.unwrap();
-    store.withdraw_job("a", later(1)).await.unwrap();
-    let given = store.postpone_job(&mine, "w", later(100), true, DAY, later(2)).await.unwrap();
-    assert_eq!(given, Renewal::Cancel);
+    store.cancel_job("a", later(1)).await.unwrap();
+    let given = store.release_job(&mine, "w", later(100), true, DAY, later(2)).await.unwrap();
+    assert_eq!(given, LeaseRenewal::Cancel);
     let ended = store.job("a").await.unwrap().unwrap();
     assert_eq!((ended.state, ended.finished_at), (JobState::Cancelled, Some(later(2))));
     assert!(ended.expires_at.is_some_and(|at| at >= later(2) + DAY), "{ended:?}");
@@ -142,14 +142,14 @@ pub(crate) async fn a_job_taken_back_is_not_queued_again(store: Store) {
 pub(crate) async fn a_job_given_back_waits_and_is_begun_again(store: Store) {
     queued(&store, "a").await;
     let first = claimed(&store, "w", 0).await.unwrap();
-    let given = store.postpone_job(&first, "w", later(100), true, DAY, later(1)).await.unwrap();
-    assert_eq!(given, Renewal::Held);
+    let given = store.release_job(&first, "w", later(100), true, DAY, later(1)).await.unwrap();
+    assert_eq!(given, LeaseRenewal::Held);
     let waits = store.job("a").await.unwrap().unwrap();
     assert_eq!((waits.state, waits.finished_at, waits.expires_at), (JobState::Queued, None, None));
     assert_eq!(claimed(&store, "w", 99).await, None);
     let second = claimed(&store, "w", 101).await.unwrap();
     assert_eq!(second.attempts, 2);
-    store.postpone_job(&second, "w", later(100), false, DAY, later(101)).await.unwrap();
+    store.release_job(&second, "w", later(100), false, DAY, later(101)).await.unwrap();
     assert_eq!(claimed(&store, "w", 101).await.unwrap().attempts, 2, "not its own failure");
 }
 
@@ -159,9 +159,9 @@ pub(crate) async fn nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries
         queued(&store, id).await;
     }
     let me = me(&store).await.id;
-    assert_eq!(store.enqueue_job(&new(me, "d", None), ROOM, now()).await.unwrap(), Accepted::Full);
+    assert_eq!(store.enqueue_job(&new(me, "d", None), ROOM, now()).await.unwrap(), Enqueued::Full);
     let late = store.enqueue_job(&new(ann, "z", None), ROOM, later(5)).await.unwrap();
-    assert!(matches!(late, Accepted::New(_)));
+    assert!(matches!(late, Enqueued::New(_)));
     let mut order = Vec::new();
     while let Some(job) = claimed(&store, &order.len().to_string(), 6).await {
         order.push(job.id);
@@ -176,7 +176,8 @@ pub(crate) async fn a_new_job_takes_the_place_of_the_one_that_ended_first(store:
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     let end = async |holder: &str, seconds| {
         let job = claimed(&store, holder, seconds).await.unwrap();
-        let ended = store.finish_job(&job, holder, &Ending::Done(None), DAY, later(seconds)).await.unwrap();
+        let ended =
+            store.finish_job(&job, holder, &JobOutcome::Done(None), DAY, later(seconds)).await.unwrap();
         assert!(ended);
     };
     store.enqueue_job(&new(ann, "z", None), ROOM, now()).await.unwrap();
@@ -196,13 +197,13 @@ pub(crate) async fn a_new_job_takes_the_place_of_the_one_that_ended_first(store:
     assert_eq!(ids(me(&store).await.id).await, ["a", "d", "e", "f", "g"], "c ended first");
     assert_eq!(ids(ann).await, ["z"], "another's stay");
     let more = store.enqueue_job(&new(me(&store).await.id, "h", None), ROOM, now()).await.unwrap();
-    assert_eq!(more, Accepted::Full);
+    assert_eq!(more, Enqueued::Full);
     assert_eq!(ids(me(&store).await.id).await.len(), 5, "what is refused costs nobody a place");
 }
 
 pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: Store) {
     let me = me(&store).await.id;
-    let room = Room { unfinished: 100, all: 100 };
+    let room = JobLimits { unfinished: 100, all: 100 };
     for n in 0..24 {
         store.enqueue_job(&new(me, &n.to_string(), None), room, now()).await.unwrap();
     }
@@ -229,13 +230,13 @@ pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: St
 pub(crate) async fn a_job_is_kept_until_it_expires(store: Store) {
     queued(&store, "a").await;
     let mine = claimed(&store, "w", 0).await.unwrap();
-    assert!(finish(&store, &mine, "w", Ending::Failed("database")).await);
+    assert!(finish(&store, &mine, "w", JobOutcome::Failed("database")).await);
     queued(&store, "b").await;
     let end = later(30) + DAY;
-    assert_eq!(store.forget_jobs(end - SignedDuration::from_secs(1)).await.unwrap(), 0);
+    assert_eq!(store.delete_expired_jobs(end - SignedDuration::from_secs(1)).await.unwrap(), 0);
     assert!(store.job("a").await.unwrap().is_some());
     // Times count in whole seconds, rounded so that nothing ends early.
-    assert_eq!(store.forget_jobs(end + SignedDuration::from_secs(1)).await.unwrap(), 1);
+    assert_eq!(store.delete_expired_jobs(end + SignedDuration::from_secs(1)).await.unwrap(), 1);
     assert_eq!(store.job("a").await.unwrap(), None);
     assert!(store.job("b").await.unwrap().is_some(), "what has not ended is not forgotten");
 }

@@ -20,7 +20,7 @@ async fn live(store: &Store, name: &str) -> i64 {
     }
     let night = sleep("n", "2026-03-01", "long_sleep", (1, 7), &[Some(50.0)]);
     store.apply(&batch(&person, Collection::Sleep, vec![night]), now()).await.unwrap();
-    assert!(store.take_turn(person.id, "somebody", now(), now()).await.unwrap());
+    assert!(store.take_sync_lease(person.id, "somebody", now(), now()).await.unwrap());
     person.id
 }
 
@@ -67,7 +67,7 @@ pub(crate) async fn of_many_who_add_a_person_all_get_the_same(store: Store) {
 
 /// The law behind it: whatever table is added has to be emptied too.
 #[tokio::test]
-async fn every_table_about_people_is_emptied() {
+async fn removing_a_person_empties_every_table() {
     let (store, _folder) = store::testing::sqlite().await;
     let removals = store::testing::tables_of_people(&store).await;
     assert!(removals.len() > 8, "{removals:?}");

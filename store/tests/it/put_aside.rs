@@ -60,7 +60,7 @@ async fn points(store: &Store) -> Vec<f64> {
 }
 
 fn gathered(rows: &[String]) -> Vec<Document> {
-    Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+    Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str)).0
 }
 
 pub(crate) async fn rows_put_aside_join_their_day(store: Store) {
@@ -77,7 +77,7 @@ pub(crate) async fn rows_put_aside_join_their_day(store: Store) {
 
 pub(crate) async fn rows_put_aside_are_forgotten_when_their_day_comes_whole(store: Store) {
     let bad = [row(3, "high"), r#"{"timestamp": "2026-03-08T10:00:00Z", "bpm": []}"#.to_owned()];
-    let (_, rejected) = Document::gather(Collection::HeartRate, bad.iter().map(String::as_str));
+    let (_, rejected) = Document::group_rows(Collection::HeartRate, bad.iter().map(String::as_str));
     put_aside(&store, Collection::HeartRate, rejected.clone()).await;
     let mut again = batch(&me(&store).await, Collection::HeartRate, gathered(&[row(3, 53)]));
     again.covered = DayRange::new(day("2026-03-09"), day("2026-03-10")).ok();

@@ -18,7 +18,7 @@ fn today() -> Timestamp {
 fn rows(rows: &[(&str, i64)]) -> Vec<Document> {
     let row = |(at, bpm): &(&str, i64)| json!({"timestamp": at, "bpm": bpm, "source": "awake"}).to_string();
     let rows: Vec<String> = rows.iter().map(row).collect();
-    Document::gather(Collection::HeartRate, rows.iter().map(String::as_str)).0
+    Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str)).0
 }
 
 async fn rejections(store: &Store) -> Vec<(String, String, i64)> {

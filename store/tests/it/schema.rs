@@ -7,7 +7,7 @@ fn refused(url: &str) -> String {
 }
 
 #[test]
-fn a_wrong_url_is_refused_without_repeating_it() {
+fn invalid_database_url_is_refused_without_echo() {
     for url in [
         "",
         "health.db",
@@ -26,7 +26,7 @@ fn a_wrong_url_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_named() {
+async fn unwritable_folder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let occupied = folder.path().join("file");
     std::fs::write(&occupied, "").unwrap();
@@ -37,7 +37,7 @@ async fn a_folder_that_cannot_be_written_is_named() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_refused_and_left_alone() {
+async fn file_that_is_not_a_database_is_refused_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("health.db");
     let text = "not a database, but somebody's only copy of something; ".repeat(40);
@@ -47,7 +47,7 @@ async fn a_file_that_is_no_database_is_refused_and_left_alone() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_not_there_is_unavailable() {
+async fn missing_server_is_unavailable() {
     let error = Store::open(&"postgres://nobody@127.0.0.1:1/none".parse().unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
 }
@@ -75,7 +75,7 @@ async fn pending_migrations_are_named_until_applied() {
 }
 
 #[tokio::test]
-async fn an_embedded_store_opens_again_with_what_it_held() {
+async fn embedded_store_reopens_with_its_data() {
     let (store, folder) = testing::sqlite().await;
     let person = crate::fixtures::me(&store).await;
     store.close().await;
@@ -86,7 +86,7 @@ async fn an_embedded_store_opens_again_with_what_it_held() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_file_is_its_owners_alone() {
+async fn database_file_is_private() {
     use std::os::unix::fs::PermissionsExt;
     let (store, folder) = testing::sqlite().await;
     crate::fixtures::me(&store).await;
@@ -99,7 +99,7 @@ async fn the_file_is_its_owners_alone() {
 
 /// The exporter only reads, so its role in the database need not be allowed more.
 #[tokio::test]
-async fn looking_for_pending_migrations_creates_nothing() {
+async fn checking_pending_migrations_creates_nothing() {
     let url = testing::empty_database_url().await;
     let read_only = format!("{url}%20-c%20default_transaction_read_only%3Don");
     let looker = Store::open(&read_only.parse().unwrap()).await.unwrap();

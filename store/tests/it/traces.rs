@@ -33,7 +33,7 @@ pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store
 
     let asked = [Collection::DailySpo2, Collection::DailySleep];
     let person = me(&store).await;
-    let traces = store.traces(&person, &asked, range, now()).await.unwrap();
+    let traces = store.day_evidence(&person, &asked, range, now()).await.unwrap();
     let [spo2, sleep] = traces.as_slice() else { panic!("{traces:?}") };
     assert_eq!(
         (spo2.collection, spo2.covered, spo2.now),
@@ -48,19 +48,19 @@ pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store
     assert_eq!(sleep.read_until, Some(day("2026-06-01")));
     assert_eq!(sleep.wear.worn, BTreeSet::from(["2026-03-12", "2026-03-15"].map(day)));
     // Set up half an hour after midnight in Berlin.
-    let ring = |on| sleep.wear.rings.of_night(day(on)).map(|ring| ring.hardware_type.as_str());
+    let ring = |on| sleep.wear.rings.at_night(day(on)).map(|ring| ring.hardware_type.as_str());
     assert_eq!((ring("2026-03-15"), ring("2026-03-16")), (Some("gen2"), Some("gen3")));
 
     let midnight = at("2026-03-20T23:30:00Z");
-    let traces = store.traces(&person, &asked[1..], range, midnight).await.unwrap();
+    let traces = store.day_evidence(&person, &asked[1..], range, midnight).await.unwrap();
     assert_eq!((traces.len(), traces[0].today), (1, day("2026-03-21")), "the day in Berlin");
-    assert!(store.traces(&person, &[], range, now()).await.unwrap().is_empty());
+    assert!(store.day_evidence(&person, &[], range, now()).await.unwrap().is_empty());
 }
 
 pub(crate) async fn traces_of_rows_follow_the_civil_days_of_the_person(store: Store) {
     let rows = |on: &str| {
         let row = json!({"timestamp": format!("{on}T10:00:00Z"), "level": 50, "charging": false}).to_string();
-        Document::gather(Collection::RingBatteryLevel, [row.as_str()]).0
+        Document::group_rows(Collection::RingBatteryLevel, [row.as_str()]).0
     };
     let mut read = batch(
         &me(&store).await,
@@ -74,7 +74,7 @@ pub(crate) async fn traces_of_rows_follow_the_civil_days_of_the_person(store: St
     for (zone, moved) in [("America/New_York", 0), ("Europe/Berlin", 0), ("Pacific/Auckland", 1)] {
         store.set_time_zone(me(&store).await.id, zone).await.unwrap();
         let person = store.person("me").await.unwrap().unwrap();
-        let traces = store.traces(&person, &asked, range, now()).await.unwrap();
+        let traces = store.day_evidence(&person, &asked, range, now()).await.unwrap();
         let days = BTreeSet::from(["2026-03-12", "2026-03-14"].map(|on| day(on).plus(moved)));
         assert_eq!((&traces[0].documents, &traces[0].wear.powered), (&days, &days), "{zone}");
         let covered = DayRange::new(day("2026-03-01").plus(moved), day("2026-03-25").plus(moved)).ok();
@@ -92,9 +92,9 @@ pub(crate) async fn rejected_document_is_the_reason_of_its_own_day(store: Store)
     let reasons = async || {
         let states = store.sync_states(person.id).await.unwrap();
         let latest = store.latest_of(person.id).await.unwrap();
-        let absent = store::absences(&person, &states, &latest, None, now());
+        let absent = store::absence_reasons(&person, &states, &latest, None, now());
         let today = absent.iter().find(|(of, _)| *of == Collection::DailySleep).map(|(_, reason)| *reason);
-        let traces = store.traces(&person, &[Collection::DailySleep], range, now()).await.unwrap();
+        let traces = store.day_evidence(&person, &[Collection::DailySleep], range, now()).await.unwrap();
         let days: Vec<String> = traces[0].rejected.iter().map(ToString::to_string).collect();
         (states[0].rejected_day.map(|day| day.to_string()), today, days)
     };
@@ -132,7 +132,7 @@ pub(crate) async fn rejected_document_without_a_day_counts_with_the_newest_days_
         store.apply(&read, now()).await.unwrap();
         let states = store.sync_states(person.id).await.unwrap();
         let latest = store.latest_of(person.id).await.unwrap();
-        let absent = store::absences(&person, &states, &latest, None, now());
+        let absent = store::absence_reasons(&person, &states, &latest, None, now());
         absent.iter().find(|(of, _)| *of == Collection::DailySleep).map(|(_, reason)| *reason)
     };
     assert_eq!(read("2024-12-01", "2024-12-30").await, Some(Reason::NotYet));
@@ -155,7 +155,7 @@ pub(crate) async fn document_that_says_null_is_not_computed(store: Store) {
     let reason = async |collection: Collection| {
         let states = store.sync_states(person.id).await.unwrap();
         let latest = store.latest_of(person.id).await.unwrap();
-        let absent = store::absences(&person, &states, &latest, None, now());
+        let absent = store::absence_reasons(&person, &states, &latest, None, now());
         absent.iter().find(|(of, _)| *of == collection).map(|(_, reason)| *reason)
     };
     put(&store, Collection::DailySleep, vec![score("2026-05-31", 70), score("2026-06-01", 71)]).await;

@@ -9,7 +9,7 @@ async fn person(store: &Store, name: &str) -> Person {
 }
 
 async fn due(store: &Store, now: &str) -> Vec<String> {
-    let due = store.due(10, at(now)).await.unwrap();
+    let due = store.people_due(10, at(now)).await.unwrap();
     due.iter().map(|person| person.name.to_string()).collect()
 }
 
@@ -21,47 +21,50 @@ pub(crate) async fn the_longest_due_come_first_and_nobody_twice(store: Store) {
         ["ann", "bob", "cleo"],
         "new people are due at once"
     );
-    assert_eq!(store.due(2, at("2026-06-01T08:00:00Z")).await.unwrap(), [ann.clone(), bob.clone()]);
+    assert_eq!(store.people_due(2, at("2026-06-01T08:00:00Z")).await.unwrap(), [ann.clone(), bob.clone()]);
 
     let (now, until) = (at("2026-06-01T08:00:00Z"), at("2026-06-01T08:00:30Z"));
-    assert!(store.take_turn(ann.id, "one", until, now).await.unwrap());
-    assert!(!store.take_turn(ann.id, "two", until, now).await.unwrap());
+    assert!(store.take_sync_lease(ann.id, "one", until, now).await.unwrap());
+    assert!(!store.take_sync_lease(ann.id, "two", until, now).await.unwrap());
     assert_eq!(due(&store, "2026-06-01T08:00:10Z").await, ["bob", "cleo"], "ann is being read");
-    store.end_turn(ann.id, "one", at("2026-06-01T08:10:00Z")).await.unwrap();
-    assert!(!store.is_due(ann.id, at("2026-06-01T08:09:59.9Z")).await.unwrap());
-    assert!(store.is_due(ann.id, at("2026-06-01T08:10:00.1Z")).await.unwrap());
+    store.finish_sync_lease(ann.id, "one", at("2026-06-01T08:10:00Z")).await.unwrap();
+    assert!(!store.is_person_due(ann.id, at("2026-06-01T08:09:59.9Z")).await.unwrap());
+    assert!(store.is_person_due(ann.id, at("2026-06-01T08:10:00.1Z")).await.unwrap());
 
-    store.end_turn(bob.id, "one", at("2026-06-01T08:05:00Z")).await.unwrap();
+    store.finish_sync_lease(bob.id, "one", at("2026-06-01T08:05:00Z")).await.unwrap();
     assert_eq!(due(&store, "2026-06-01T08:20:00Z").await, ["cleo", "bob", "ann"]);
-    store.set_due(ann.id, None).await.unwrap();
+    store.schedule_sync(ann.id, None).await.unwrap();
     assert_eq!(due(&store, "2026-06-01T08:01:00Z").await, ["ann", "cleo"]);
 
     // A process that was killed leaves its turn; it is free when its time is over.
-    assert!(store.take_turn(cleo.id, "killed", until, now).await.unwrap());
+    assert!(store.take_sync_lease(cleo.id, "killed", until, now).await.unwrap());
     assert_eq!(due(&store, "2026-06-01T08:00:29.9Z").await, ["ann"]);
     assert_eq!(due(&store, "2026-06-01T08:00:30Z").await, ["ann", "cleo"]);
-    assert!(store.take_turn(cleo.id, "other", at("2026-06-01T08:01:00Z"), until).await.unwrap());
+    assert!(store.take_sync_lease(cleo.id, "other", at("2026-06-01T08:01:00Z"), until).await.unwrap());
     assert!(
-        !store.take_turn(cleo.id, "killed", at("2026-06-01T08:01:30Z"), until).await.unwrap(),
+        !store.take_sync_lease(cleo.id, "killed", at("2026-06-01T08:01:30Z"), until).await.unwrap(),
         "whoever comes back too late finds it lost"
     );
 }
 
 #[tokio::test]
-async fn an_embedded_database_forgets_the_turns_of_the_dead_and_not_of_the_living() {
+async fn embedded_leases_end_with_their_process() {
     let (store, folder) = store::testing::sqlite().await;
     let location = store::Location::Sqlite(folder.path().join("test.db"));
     let ann = person(&store, "ann").await;
     let (now, until) = (at("2026-06-01T08:00:00Z"), at("2026-06-01T08:00:30Z"));
-    assert!(store.take_turn(ann.id, "one", until, now).await.unwrap());
+    assert!(store.take_sync_lease(ann.id, "one", until, now).await.unwrap());
     let second = Store::open(&location).await.unwrap();
-    assert!(!second.take_turn(ann.id, "two", until, now).await.unwrap(), "the first still lives");
+    assert!(!second.take_sync_lease(ann.id, "two", until, now).await.unwrap(), "the first still lives");
     drop(store);
     let third = Store::open(&location).await.unwrap();
-    assert!(!third.take_turn(ann.id, "three", until, now).await.unwrap(), "somebody lives, who knows who");
+    assert!(
+        !third.take_sync_lease(ann.id, "three", until, now).await.unwrap(),
+        "somebody lives, who knows who"
+    );
     drop((second, third));
     let alone = Store::open(&location).await.unwrap();
-    assert!(alone.take_turn(ann.id, "four", until, now).await.unwrap());
+    assert!(alone.take_sync_lease(ann.id, "four", until, now).await.unwrap());
 }
 
 /// What a clock that was ahead, or an absurd answer of Oura's, left behind.
@@ -69,18 +72,21 @@ async fn far_future(store: Store) {
     let now = at("2026-06-01T08:00:00Z");
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now).await.unwrap();
     for far in ["2026-06-02T10:00:00Z", "5195-01-01T00:00:00Z", "9999-12-30T22:00:00Z"] {
-        store.set_due(ann.id, Some(at(far))).await.unwrap();
-        assert_eq!(store.due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
-        assert!(store.is_due(ann.id, now).await.unwrap(), "{far}");
-        assert!(store.take_turn(ann.id, "ahead", at(far), at(far)).await.unwrap(), "{far}");
-        assert_eq!(store.due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
-        assert!(store.take_turn(ann.id, "right", at("2026-06-01T08:00:30Z"), now).await.unwrap(), "{far}");
-        store.give_turn_back(ann.id, "right").await.unwrap();
+        store.schedule_sync(ann.id, Some(at(far))).await.unwrap();
+        assert_eq!(store.people_due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
+        assert!(store.is_person_due(ann.id, now).await.unwrap(), "{far}");
+        assert!(store.take_sync_lease(ann.id, "ahead", at(far), at(far)).await.unwrap(), "{far}");
+        assert_eq!(store.people_due(2, now).await.unwrap(), std::slice::from_ref(&ann), "{far}");
+        assert!(
+            store.take_sync_lease(ann.id, "right", at("2026-06-01T08:00:30Z"), now).await.unwrap(),
+            "{far}"
+        );
+        store.release_unused_sync_lease(ann.id, "right").await.unwrap();
     }
     // The longest interval is a day.
-    store.set_due(ann.id, Some(at("2026-06-02T08:00:00Z"))).await.unwrap();
-    assert!(!store.is_due(ann.id, now).await.unwrap());
-    assert!(store.due(2, now).await.unwrap().is_empty());
+    store.schedule_sync(ann.id, Some(at("2026-06-02T08:00:00Z"))).await.unwrap();
+    assert!(!store.is_person_due(ann.id, now).await.unwrap());
+    assert!(store.people_due(2, now).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use domain::{Change, Collection};
 use jiff::{SignedDuration, Timestamp};
-use store::{Announcement, Claim, Queue, Queued, Store};
+use store::{EnqueuedEvent, EventLease, QueueDepth, Store, WebhookEvent};
 
 use crate::fixtures::{me, now};
 
@@ -12,20 +12,20 @@ fn later(seconds: i64) -> Timestamp {
     now() + SignedDuration::from_secs(seconds)
 }
 
-async fn announced(store: &Store, id: &str, change: Change, seconds: i64) -> Queued {
+async fn announced(store: &Store, id: &str, change: Change, seconds: i64) -> EnqueuedEvent {
     let person = me(store).await.id;
-    let event = Announcement {
+    let event = WebhookEvent {
         person,
         collection: Collection::Sleep,
         id: id.into(),
         change,
         event_at: later(seconds),
     };
-    store.enqueue(&event, ROOM, now()).await.unwrap()
+    store.enqueue_event(&event, ROOM, now()).await.unwrap()
 }
 
 /// Claims at `seconds` for a minute.
-async fn claimed(store: &Store, seconds: i64) -> Option<Claim> {
+async fn claimed(store: &Store, seconds: i64) -> Option<EventLease> {
     let person = me(store).await.id;
     store.claim_event(person, later(seconds + 60), later(seconds)).await.unwrap()
 }
@@ -35,11 +35,11 @@ async fn length(store: &Store) -> i64 {
 }
 
 pub(crate) async fn a_repeated_announcement_waits_once_and_the_newest_counts(store: Store) {
-    assert_eq!(announced(&store, "a", Change::Create, 0).await, Queued::New);
-    assert_eq!(announced(&store, "a", Change::Delete, 5).await, Queued::Merged);
-    assert_eq!(announced(&store, "a", Change::Update, 4).await, Queued::Old);
+    assert_eq!(announced(&store, "a", Change::Create, 0).await, EnqueuedEvent::New);
+    assert_eq!(announced(&store, "a", Change::Delete, 5).await, EnqueuedEvent::Merged);
+    assert_eq!(announced(&store, "a", Change::Update, 4).await, EnqueuedEvent::Old);
     let queue = store.event_queue(None).await.unwrap();
-    assert_eq!(queue, Queue { length: 1, oldest: Some(now()) });
+    assert_eq!(queue, QueueDepth { length: 1, oldest: Some(now()) });
     let claim = claimed(&store, 10).await.unwrap();
     assert_eq!((claim.announcement.change, claim.announcement.event_at), (Change::Delete, later(5)));
     assert!(store.finish_event(&claim).await.unwrap());
@@ -99,10 +99,10 @@ pub(crate) async fn a_document_given_up_is_listed_with_its_reason(store: Store) 
 
 pub(crate) async fn a_full_queue_takes_no_more_documents_but_news_of_those_it_has(store: Store) {
     for id in ["a", "b", "c"] {
-        assert_eq!(announced(&store, id, Change::Create, 0).await, Queued::New);
+        assert_eq!(announced(&store, id, Change::Create, 0).await, EnqueuedEvent::New);
     }
-    assert_eq!(announced(&store, "d", Change::Create, 0).await, Queued::Full);
-    assert_eq!(announced(&store, "c", Change::Update, 1).await, Queued::Merged);
+    assert_eq!(announced(&store, "d", Change::Create, 0).await, EnqueuedEvent::Full);
+    assert_eq!(announced(&store, "c", Change::Update, 1).await, EnqueuedEvent::Merged);
     assert_eq!(length(&store).await, ROOM);
 }
 
@@ -121,14 +121,14 @@ pub(crate) async fn what_is_due_longest_is_claimed_first(store: Store) {
 pub(crate) async fn claims_at_the_same_moment_never_share_a_document(store: Store) {
     let person = me(&store).await.id;
     for n in 0..24 {
-        let event = Announcement {
+        let event = WebhookEvent {
             person,
             collection: Collection::Sleep,
             id: n.to_string(),
             change: Change::Create,
             event_at: now(),
         };
-        store.enqueue(&event, 100, now()).await.unwrap();
+        store.enqueue_event(&event, 100, now()).await.unwrap();
     }
     let workers = (0..4).map(|_| {
         let store = store.clone();

@@ -308,7 +308,8 @@ fn changed(port: u16, psql: &dyn Fn(&str) -> Result<String>, person: usize) -> R
 /// others are there and have nothing, which is quicker to make and is all that a shard sees of them.
 fn people(count: usize, shards: usize) -> String {
     let list = |words: Vec<&str>| words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(",");
-    let keys = list(METRICS.iter().filter(|metric| metric.has_now()).map(|metric| metric.key).collect());
+    let keys =
+        list(METRICS.iter().filter(|metric| metric.has_current_value()).map(|metric| metric.key).collect());
     let collections = list(Collection::ALL.iter().map(|collection| collection.name()).collect());
     // As numeric, because 64 bits without a sign are no integer of PostgreSQL.
     let eight = "(select sum(get_byte(sha256(name::bytea), byte) * 256::numeric ^ (7 - byte)) from generate_series(0, 7) byte)";

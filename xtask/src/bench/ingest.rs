@@ -311,12 +311,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_median_comes_with_its_spread() {
+    fn median_has_its_spread() {
         assert_eq!(spread([3.0, 1.0, 2.0].into_iter(), "s"), "2.0 s (1.0 to 3.0)");
     }
 
     #[test]
-    fn the_peak_of_a_process_is_known() {
+    fn peak_memory_of_a_process_is_read() {
         assert!(peak_of(Path::new("/proc/self")).is_some_and(|peak| peak > 1 << 20));
     }
 }

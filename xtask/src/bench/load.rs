@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_wrk_says_is_read() {
+    fn wrk_output_is_parsed() {
         let said = "Running 5s test @ http://127.0.0.1:1/\n  1 threads and 8 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
                     Latency   810.50us  120.00us   5.00ms   90.50%\n  Latency Distribution\n     50%  790.00us\n     75%    1.00ms\n     \
                     90%    1.50ms\n     99%    1.05s \n  49123 requests in 5.00s, 1.20GB read\nRequests/sec:   9824.60\n";
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_told_by_median_and_spread() {
+    fn runs_are_summarised_by_median_and_spread() {
         assert_eq!((median(&[3.0, 1.0, 2.0]), spread(&[30.0, 1.0, 2.0]).as_str()), (2.0, "1 to 30"));
     }
 }

@@ -5,12 +5,12 @@ use mixin::Vocabulary;
 use super::*;
 
 #[test]
-fn every_expression_is_about_what_exists() {
+fn queries_name_existing_series_only() {
     assert_eq!(mixin::problems(&Config::default(), &service_metrics().unwrap()), Vec::<String>::new());
 }
 
 #[test]
-fn prometheus_can_read_every_expression() {
+fn promtool_parses_every_expression() {
     lint(&LintArgs { types: false }).unwrap();
 }
 
@@ -29,12 +29,12 @@ fn prove(promtool: &str, name: &str) {
 
 // Two tests, because they take half a minute and can run beside each other.
 #[test]
-fn every_health_alert_is_silent_before_and_fires_after() {
+fn health_alerts_are_silent_before_and_fire_after() {
     prove(&promtool().unwrap(), "health");
 }
 
 #[test]
-fn every_service_alert_is_silent_before_and_fires_after() {
+fn service_alerts_are_silent_before_and_fire_after() {
     prove(&promtool().unwrap(), "service");
 }
 
@@ -42,17 +42,17 @@ mod current {
     use super::*;
 
     #[test]
-    fn every_health_alert_is_silent_before_and_fires_after() {
+    fn health_alerts_are_silent_before_and_fire_after() {
         prove(&current_program("PROMTOOL"), "health");
     }
 
     #[test]
-    fn every_service_alert_is_silent_before_and_fires_after() {
+    fn service_alerts_are_silent_before_and_fire_after() {
         prove(&current_program("PROMTOOL"), "service");
     }
 
     #[test]
-    fn prometheus_can_read_every_expression() {
+    fn promtool_parses_every_expression() {
         check_expressions(&current_program("PROMTOOL"), &Config::default()).unwrap();
     }
 
@@ -71,7 +71,7 @@ fn complaints(expr: &str, legend: &str) -> Vec<String> {
 }
 
 #[test]
-fn what_does_not_exist_is_found() {
+fn lint_finds_unknown_names() {
     for (expr, legend, wanted) in [
         ("oura_sleep_scoer", "", "no series is called oura_sleep_scoer"),
         ("oura_sleep_score{persom=\"me\"}", "", "oura_sleep_score has no label persom"),
@@ -97,7 +97,7 @@ fn what_does_not_exist_is_found() {
 }
 
 #[test]
-fn what_exists_is_let_through() {
+fn lint_accepts_known_names() {
     for (expr, legend) in [
         (
             "max by (person, stage) (oura_sleep_stage_duration_seconds{source=\"history\",person=~\"$person\"})",
@@ -117,7 +117,7 @@ fn what_exists_is_let_through() {
 }
 
 #[test]
-fn every_alert_has_its_heading_in_the_runbook_and_no_heading_is_left_over() {
+fn runbook_headings_equal_the_alerts() {
     let runbook = std::fs::read_to_string(run::root().join("docs/runbook.md")).unwrap();
     let headings: Vec<_> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).collect();
     let mut alerts: Vec<_> =
@@ -168,7 +168,7 @@ fn check_alertmanager(program: &str) {
 }
 
 #[test]
-fn alertmanager_knows_no_alert_that_does_not_exist() {
+fn alertmanager_routes_name_existing_alerts_only() {
     let text = std::fs::read_to_string(run::root().join(ALERTMANAGER)).unwrap();
     let vocabulary = vocabulary();
     let matchers = text

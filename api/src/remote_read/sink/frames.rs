@@ -16,7 +16,7 @@ use tokio::time::timeout;
 
 use super::Sink;
 use crate::error::Error;
-use crate::remote_read::turns::Turns;
+use crate::remote_read::request_queue::RequestQueue;
 use crate::remote_read::wire::{Label, chunked};
 use crate::remote_read::xor::Encoder;
 
@@ -41,7 +41,7 @@ const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 /// The sender's end of a streamed response.
 pub(in crate::remote_read) struct Frames {
     out: mpsc::Sender<Bytes>,
-    turns: Turns,
+    turns: RequestQueue,
     /// Most bytes of a frame's message.
     limit: usize,
     query: i64,
@@ -74,7 +74,7 @@ impl Series {
 }
 
 impl Frames {
-    pub(in crate::remote_read) fn new(out: mpsc::Sender<Bytes>, turns: Turns, limit: usize) -> Self {
+    pub(in crate::remote_read) fn new(out: mpsc::Sender<Bytes>, turns: RequestQueue, limit: usize) -> Self {
         Self { out, turns, limit, query: 0, encoder: Encoder::default(), series: Series::default() }
     }
 
@@ -192,7 +192,7 @@ mod tests {
 
     /// A series of about so many segments, all in the channel or refused.
     async fn series(
-        turns: &Turns,
+        turns: &RequestQueue,
         segments: usize,
         limit: usize,
     ) -> (Result<(), Error>, mpsc::Receiver<Bytes>) {
@@ -211,7 +211,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn long_series_waits_for_a_place_and_gives_it_back_when_it_is_sent() {
-        let turns = Turns::new();
+        let turns = RequestQueue::new();
         let mut taken = Vec::new();
         while let Ok(place) = turns.take_long().await {
             taken.push(place);
@@ -232,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn series_beyond_the_limit_is_refused_with_what_to_ask_instead() {
-        let turns = Turns::new();
+        let turns = RequestQueue::new();
         let Err(Error::RemoteRead(text)) = series(&turns, 3, 2 * SEGMENT).await.0 else { panic!() };
         for words in ["oura_activity_met", "2097152 bytes", "shorter range", "--api.remote-read-frame-bytes"]
         {

@@ -16,7 +16,7 @@ use crate::error::Error;
 const MAX_SAMPLES: usize = 5_000_000;
 
 /// Bytes compressed at a time: the window of snappy.
-const PIECE: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 64 * 1024;
 
 /// Most bytes of a sample with its head.
 const SAMPLE: usize = 22;
@@ -51,7 +51,7 @@ impl Message {
     pub(in crate::remote_read) fn new() -> Self {
         Self {
             encoder: Encoder::new(),
-            plain: Vec::with_capacity(PIECE),
+            plain: Vec::with_capacity(BLOCK_BYTES),
             packed: Vec::new(),
             pieces: Vec::new(),
             length: 0,
@@ -85,10 +85,10 @@ impl Message {
     fn write(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
         self.length += bytes.len();
         while !bytes.is_empty() {
-            let (now, later) = bytes.split_at(bytes.len().min(PIECE - self.plain.len()));
+            let (now, later) = bytes.split_at(bytes.len().min(BLOCK_BYTES - self.plain.len()));
             self.plain.extend_from_slice(now);
             bytes = later;
-            if self.plain.len() == PIECE {
+            if self.plain.len() == BLOCK_BYTES {
                 self.compress()?;
             }
         }
@@ -99,7 +99,7 @@ impl Message {
         if self.plain.is_empty() {
             return Ok(());
         }
-        self.packed.resize(max_compress_len(PIECE), 0);
+        self.packed.resize(max_compress_len(BLOCK_BYTES), 0);
         let length = self.encoder.compress(&self.plain, &mut self.packed).map_err(|_| Error::Panic)?;
         // A block's own length goes: the pieces together are one block.
         let head = encoded_len_varint(self.plain.len() as u64);
@@ -166,7 +166,7 @@ impl Sink for Message {
             sample[1] = u8::try_from(length - 1).expect("BUG: a varint has ten bytes at most");
             self.series.bytes.extend_from_slice(&sample[..=length]);
         }
-        if self.series.bytes.len() >= PIECE {
+        if self.series.bytes.len() >= BLOCK_BYTES {
             if self.series.hole.is_none() {
                 self.series.hole = Some(self.hole()?);
             }

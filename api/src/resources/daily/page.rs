@@ -6,7 +6,7 @@ use domain::{Day, DayRange, Metric};
 use store::{Person, Store};
 
 use crate::error::Error;
-use crate::resources::walk::Walk;
+use crate::resources::day_scan::DayScan;
 
 /// What is asked for.
 pub(super) struct Wanted {
@@ -36,7 +36,7 @@ pub(super) async fn read(
         return Ok(Page { days, more_after: None });
     };
     let dense = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut walk = Walk::new(range, from, dense, i64::MAX);
+    let mut walk = DayScan::new(range, from, dense, i64::MAX);
     while let Some(here) = walk.next(days.len(), limit + 1) {
         for (metric, column) in metrics.iter().zip(store.daily_of(person.id, metrics, here).await?) {
             for (day, value) in column {

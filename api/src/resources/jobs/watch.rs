@@ -20,33 +20,34 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{Job, visible};
 use crate::access::Access;
-use crate::edges::{ConcurrencyLimit, Permit};
 use crate::error::{Error, Failures, Unknown};
+use crate::guards::{ConcurrencyLimit, Permit};
 use crate::state::State;
 
 /// Watches at a time: each asks the database once a second.
-const AT_A_TIME: usize = 64;
+const MAX_WATCHES: usize = 64;
 
 /// Of them, for one who asks.
-const EACH: usize = 16;
+const MAX_WATCHES_PER_PRINCIPAL: usize = 16;
 
 /// The longest watch. Whoever wants to go on asks again, and his right to is looked at again; browsers do so by themselves.
-const LONGEST: Duration = Duration::from_mins(5);
+const MAX_WATCH_DURATION: Duration = Duration::from_mins(5);
 
 /// How often a silent watch says that it lives, so that nothing between gives it up.
-const ALIVE: Duration = Duration::from_secs(15);
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Largest message taken from a watcher, who has nothing to say.
 const MAX_MESSAGE: usize = 4096;
 
-static PLACES: LazyLock<ConcurrencyLimit<String>> = LazyLock::new(|| ConcurrencyLimit::new(AT_A_TIME, EACH));
+static SLOTS: LazyLock<ConcurrencyLimit<String>> =
+    LazyLock::new(|| ConcurrencyLimit::new(MAX_WATCHES, MAX_WATCHES_PER_PRINCIPAL));
 
 pub(super) fn router() -> OpenApiRouter<State> {
     OpenApiRouter::new().routes(routes!(watch_job)).routes(routes!(watch_job_by_socket))
 }
 
 /// One watch.
-struct Watch {
+struct JobWatch {
     state: State,
     id: String,
     seen: i64,
@@ -55,10 +56,10 @@ struct Watch {
     _place: Permit<String>,
 }
 
-impl Watch {
+impl JobWatch {
     fn begin(state: State, access: &Access, id: String, seen: i64) -> Result<Self, Error> {
-        let place = PLACES.try_acquire(access.asker()).ok_or(Error::Busy)?;
-        Ok(Self { state, id, seen, ended: false, until: Instant::now() + LONGEST, _place: place })
+        let place = SLOTS.try_acquire(access.principal_key()).ok_or(Error::Busy)?;
+        Ok(Self { state, id, seen, ended: false, until: Instant::now() + MAX_WATCH_DURATION, _place: place })
     }
 
     /// The job once it is other than seen; `None` at the end of the job or of the watch. A database that fails ends the
@@ -67,7 +68,7 @@ impl Watch {
         if self.ended {
             return None;
         }
-        match timeout_at(self.until, self.state.jobs.changed(&self.id, self.seen)).await.ok()? {
+        match timeout_at(self.until, self.state.jobs.wait_for_change(&self.id, self.seen)).await.ok()? {
             Ok(job) => {
                 let job = job?;
                 (self.seen, self.ended) = (job.version, job.state.is_final());
@@ -123,7 +124,7 @@ async fn watch_job(
     if job.state.is_final() && seen == job.version {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let watch = Watch::begin(state, &access, id, seen)?;
+    let watch = JobWatch::begin(state, &access, id, seen)?;
     let events = stream::unfold(watch, async |mut watch| {
         let (version, job) = watch.next().await?;
         let event = Event::default().id(version.to_string()).event("job");
@@ -131,7 +132,7 @@ async fn watch_job(
         let event = event.json_data(job).unwrap_or_default();
         Some((Ok::<_, Infallible>(event), watch))
     });
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(ALIVE)).into_response())
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE_INTERVAL)).into_response())
 }
 
 /// A job by WebSocket: a text for every change, each the job as it is then; closed after the last, or after five minutes.
@@ -152,15 +153,15 @@ async fn watch_job_by_socket(
 ) -> Result<Response, Error> {
     visible(&state, &access, &id).await?;
     let upgrade = upgrade.map_err(|_| Error::NoWebSocket)?;
-    let watch = Watch::begin(state, &access, id, 0)?;
+    let watch = JobWatch::begin(state, &access, id, 0)?;
     Ok(upgrade
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE)
-        .on_upgrade(|socket| tell(socket, watch)))
+        .on_upgrade(|socket| send_event(socket, watch)))
 }
 
-async fn tell(mut socket: WebSocket, mut watch: Watch) {
-    let mut alive = tokio::time::interval(ALIVE);
+async fn send_event(mut socket: WebSocket, mut watch: JobWatch) {
+    let mut alive = tokio::time::interval(KEEP_ALIVE_INTERVAL);
     loop {
         let Ok(job) = meanwhile(&mut socket, &mut alive, watch.next()).await else { return };
         let Some(text) = job.and_then(|(_, job)| serde_json::to_string(&job).ok()) else { break };
@@ -172,7 +173,7 @@ async fn tell(mut socket: WebSocket, mut watch: Watch) {
 }
 
 /// The watcher has gone.
-struct Gone;
+struct ClientGone;
 
 /// Waits for one thing, and hears the watcher meanwhile, who has nothing to say: however much he says, the waiting goes on
 /// where it was.
@@ -180,18 +181,18 @@ async fn meanwhile<T>(
     socket: &mut WebSocket,
     alive: &mut Interval,
     wait: impl Future<Output = T>,
-) -> Result<T, Gone> {
+) -> Result<T, ClientGone> {
     let mut wait = pin!(wait);
     loop {
         tokio::select! {
             done = &mut wait => return Ok(done),
             said = socket.recv() => match said {
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(ClientGone),
                 // Pings are answered already.
                 Some(Ok(_)) => {}
             },
             _ = alive.tick() => {
-                socket.send(Message::Ping(axum::body::Bytes::new())).await.map_err(|_| Gone)?;
+                socket.send(Message::Ping(axum::body::Bytes::new())).await.map_err(|_| ClientGone)?;
             }
         }
     }

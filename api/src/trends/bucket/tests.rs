@@ -7,7 +7,7 @@ fn range(first: &str, last: &str) -> DayRange {
 }
 
 #[test]
-fn the_first_and_last_bucket_end_where_the_range_does() {
+fn buckets_at_the_edges_end_with_the_range() {
     let check = |bucket: Bucket, whole: DayRange, expected: &[(&str, &str)]| {
         let cut: Vec<_> = bucket.cut(whole).collect();
         let expected: Vec<_> = expected.iter().map(|(first, last)| range(first, last)).collect();
@@ -46,14 +46,14 @@ fn buckets() -> impl Strategy<Value = Bucket> {
 
 proptest! {
     #[test]
-    fn every_day_falls_in_exactly_one_bucket(range in ranges(), bucket in buckets()) {
+    fn buckets_partition_the_range(range in ranges(), bucket in buckets()) {
         let cut: Vec<DayRange> = bucket.cut(range).collect();
         let days: Vec<Day> = cut.iter().flat_map(|bucket| bucket.days()).collect();
         prop_assert!(days.iter().copied().eq(range.days()));
     }
 
     #[test]
-    fn inner_buckets_are_whole(range in ranges()) {
+    fn buckets_inside_the_range_are_whole(range in ranges()) {
         for week in Bucket::Week.cut(range).skip(1) {
             prop_assert_eq!(week.first().date().weekday(), jiff::civil::Weekday::Monday);
         }
@@ -70,7 +70,7 @@ proptest! {
     }
 
     #[test]
-    fn only_the_first_and_the_last_bucket_may_be_cut(range in ranges(), bucket in buckets()) {
+    fn buckets_other_than_first_and_last_are_not_cut(range in ranges(), bucket in buckets()) {
         let cut: Vec<DayRange> = bucket.cut(range).collect();
         for inner in cut.iter().skip(1).rev().skip(1) {
             prop_assert!(bucket.is_whole(*inner));

@@ -13,7 +13,7 @@ use crate::test_api::TestApi;
 const CROWD: usize = 100;
 
 #[tokio::test]
-async fn a_crowd_that_waits_for_history_keeps_nobody_else_out() {
+async fn queued_remote_reads_do_not_block_rest() {
     let api = TestApi::with(vec![score("2026-03-28", 70)]).await;
     let question = query("oura_sleep_score", "2026-03-27T00:00:00Z", "2026-03-30T00:00:00Z", None);
     let body = packed(&ReadRequest { queries: vec![question], accepted: Vec::new() });

@@ -50,7 +50,7 @@ async fn one(api: &TestApi, query: Query) -> QueryResult {
 }
 
 #[tokio::test]
-async fn what_is_read_together_changes_no_answer() {
+async fn batched_reading_does_not_change_the_response() {
     let api = house().await;
     let all = |start, end| asked(start, end, 1, "", vec![equal("source", "history")]);
     // A quarter: all metrics of everybody together. Twenty years: some. All there is: one of one person.
@@ -71,7 +71,7 @@ async fn what_is_read_together_changes_no_answer() {
 
 /// To know which series there are takes less than to know what they say, and finds the same.
 #[tokio::test]
-async fn the_list_of_series_is_that_of_the_answer() {
+async fn series_listing_equals_the_series_of_the_response() {
     let api = house().await;
     let (begin, end) = (ms("2025-12-28T00:00:00Z"), ms("2026-04-05T00:00:00Z"));
     let mut listed = 0;
@@ -96,7 +96,7 @@ async fn the_list_of_series_is_that_of_the_answer() {
 }
 
 #[tokio::test]
-async fn a_person_is_found_among_others() {
+async fn remote_read_selects_one_person_among_many() {
     let api = house().await;
     let of = |name| {
         asked(i64::MIN, i64::MAX, 1, "", vec![equal("__name__", "oura_sleep_score"), equal("person", name)])

@@ -3,16 +3,16 @@
 use domain::Cause;
 use ingest::oauth::{Application, missing};
 use jiff::{SignedDuration, Timestamp};
-use store::Credential;
+use store::OuraGrant;
 
-use super::{Findings, good};
+use super::{Findings, print_ok};
 use crate::commands::login::cost;
 
 /// A renewal that began this recently may be under way.
 const UNDER_WAY: SignedDuration = SignedDuration::from_mins(1);
 
 pub(super) fn report(
-    credential: Option<&Credential>,
+    credential: Option<&OuraGrant>,
     application: &Application,
     now: Timestamp,
     findings: &mut Findings,
@@ -40,7 +40,7 @@ pub(super) fn report(
             &format!("a renewal at {at} had no answer, so the log-in may be spent; the access token {left}"),
             "it is tried once more when the access token ends; `myhealth login` now makes it certain",
         ),
-        _ => good(&format!(
+        _ => print_ok(&format!(
             "logged in since {:.0}; the access token {left} and is renewed before",
             credential.logged_in_at
         )),

@@ -10,12 +10,12 @@ fn note(text: &str, advice: &str) {
     outln!("  --    {text}\n        {advice}");
 }
 
-pub(super) async fn tell(store: &Store, person: &Person, now: Timestamp) -> anyhow::Result<()> {
+pub(super) async fn report(store: &Store, person: &Person, now: Timestamp) -> anyhow::Result<()> {
     let states = store.sync_states(person.id).await?;
     let latest = store.latest_of(person.id).await?;
     let ring = store.ring(person.id).await?;
     let mut absent: BTreeMap<Reason, Vec<Collection>> = BTreeMap::new();
-    for (collection, reason) in store::absences(person, &states, &latest, ring.as_ref(), now) {
+    for (collection, reason) in store::absence_reasons(person, &states, &latest, ring.as_ref(), now) {
         absent.entry(reason).or_default().push(collection);
     }
     for (reason, collections) in absent {
@@ -26,9 +26,9 @@ pub(super) async fn tell(store: &Store, person: &Person, now: Timestamp) -> anyh
             None => String::new(),
         };
         let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
-        note(&format!("nothing of today ({}{since}): {}", reason.word(), names.join(", ")), reason.advice());
+        note(&format!("nothing of today ({}{since}): {}", reason.name(), names.join(", ")), reason.advice());
     }
-    for doubt in store.doubts(person.id).await? {
+    for doubt in store.unconfirmed_deletions(person.id).await? {
         let (collection, documents, since) = (&doubt.collection, doubt.documents, doubt.since);
         note(
             &format!(

@@ -4,7 +4,7 @@ use ingest::webhook::{Action, Callback, Subscription, Subscriptions, plan};
 use jiff::{SignedDuration, Timestamp};
 use store::{Person, Store, causes};
 
-use super::{Findings, good};
+use super::{Findings, print_ok};
 use crate::cli::DoctorArgs;
 
 /// A document that has waited longer is not merely being fetched.
@@ -23,7 +23,7 @@ pub(super) async fn queue(
             &format!("{} announced documents wait to be fetched, the first since {oldest}", queue.length),
             "is a process with the ingest role and --webhook.callback-url running? its log says why a fetch fails",
         ),
-        Some(_) => good(&format!("{} announced documents are being fetched", queue.length)),
+        Some(_) => print_ok(&format!("{} announced documents are being fetched", queue.length)),
         None => {}
     }
     Ok(())
@@ -81,7 +81,7 @@ fn judge(list: &[Subscription], callback: &Callback, now: Timestamp, findings: &
         );
     }
     if missing == 0 && expiring == 0 {
-        good(&format!("Oura announces every kind of news to {callback}"));
+        print_ok(&format!("Oura announces every kind of news to {callback}"));
     }
     let elsewhere = list.iter().filter(|subscription| !callback.is(&subscription.callback_url)).count();
     if elsewhere > 0 {

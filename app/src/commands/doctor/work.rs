@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use store::{JobState, Person, Store};
 
-use super::{Findings, good};
+use super::{Findings, print_ok};
 
 /// A job that has waited longer is not merely next in the queue.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
 
-pub(super) async fn tell(
+pub(super) async fn report(
     store: &Store,
     person: &Person,
     now: Timestamp,
@@ -31,7 +31,7 @@ pub(super) async fn tell(
                 "GET /api/v1/jobs says why; ask again for what is still wanted",
             ),
             JobState::Queued | JobState::Running => {
-                good(&format!("{count} jobs of kind {kind} are {}", counted.state.name()));
+                print_ok(&format!("{count} jobs of kind {kind} are {}", counted.state.name()));
             }
             JobState::Done | JobState::Cancelled => {}
         }

@@ -17,7 +17,7 @@ use crate::config::Invalid;
 pub(super) fn config(args: &HealthcheckArgs) -> anyhow::Result<Arc<ClientConfig>> {
     let provider = Arc::new(ring::default_provider());
     let told = match (&args.ca, args.insecure) {
-        (Some(path), _) => Some(Told::read(path, provider.clone())?),
+        (Some(path), _) => Some(TrustedCertificates::read(path, provider.clone())?),
         (None, true) => None,
         (None, false) => {
             let reason =
@@ -35,12 +35,12 @@ pub(super) fn config(args: &HealthcheckArgs) -> anyhow::Result<Arc<ClientConfig>
 
 /// Certificates from a file.
 #[derive(Debug)]
-struct Told {
+struct TrustedCertificates {
     certificates: Vec<CertificateDer<'static>>,
     authorities: Arc<WebPkiServerVerifier>,
 }
 
-impl Told {
+impl TrustedCertificates {
     fn read(path: &Path, provider: Arc<CryptoProvider>) -> Result<Self, Invalid> {
         let wrong = |reason: String| Invalid::Healthcheck(format!("--ca {}: {reason}", path.display()));
         let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
@@ -60,7 +60,7 @@ impl Told {
 /// Believes what was told; everything when nothing was.
 #[derive(Debug)]
 struct Trust {
-    told: Option<Told>,
+    told: Option<TrustedCertificates>,
     provider: Arc<CryptoProvider>,
 }
 

@@ -205,14 +205,14 @@ fn same(a: &Answer, b: &Answer) -> bool {
         })
 }
 on_each_generation!(
-    remote_read_says_what_blocks_of_the_same_history_say,
+    remote_read_equals_local_blocks,
     window_of_days_holds_a_sample_a_day_through_both_clock_changes,
-    an_offset_hidden_in_a_subquery_misses_no_day,
+    offset_inside_a_subquery_misses_no_day,
     panel_and_offset_hidden_in_a_subquery_ask_the_same,
-    the_export_in_blocks_says_the_same_and_a_correction_shows_at_once,
+    exported_blocks_equal_remote_read_and_corrections_show_at_once,
 );
 
-async fn remote_read_says_what_blocks_of_the_same_history_say(generation: Generation) {
+async fn remote_read_equals_local_blocks(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let output = finish(cloud.command("sync", folder.path()));
@@ -290,7 +290,7 @@ async fn window_of_days_holds_a_sample_a_day_through_both_clock_changes(generati
     }
 }
 
-async fn an_offset_hidden_in_a_subquery_misses_no_day(generation: Generation) {
+async fn offset_inside_a_subquery_misses_no_day(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path()).await;
     let first: Day = "2026-01-01".parse().unwrap();
@@ -340,7 +340,7 @@ async fn panel_and_offset_hidden_in_a_subquery_ask_the_same(generation: Generati
     assert_eq!(asked[0], asked[1]);
 }
 
-async fn the_export_in_blocks_says_the_same_and_a_correction_shows_at_once(generation: Generation) {
+async fn exported_blocks_equal_remote_read_and_corrections_show_at_once(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());

@@ -104,9 +104,9 @@ fn crc32c(data: &[u8]) -> u32 {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82f6_3b78 } else { 0 })
     })
 }
-on_each_generation!(streamed_chunks_are_those_of_prometheus_to_the_byte);
+on_each_generation!(streamed_chunks_equal_prometheus_bytes);
 
-async fn streamed_chunks_are_those_of_prometheus_to_the_byte(generation: Generation) {
+async fn streamed_chunks_equal_prometheus_bytes(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     assert!(finish(cloud.command("sync", folder.path())).status.success());

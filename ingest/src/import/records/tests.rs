@@ -24,7 +24,7 @@ fn check(row: &str, expected: [&str; COLUMNS]) {
 }
 
 #[test]
-fn cells_of_json_come_quoted_badly_or_not_at_all() {
+fn json_cells_are_read_despite_bad_quoting() {
     check(r#"a;{"deep": 51, "timing": null};c"#, ["a", r#"{"deep": 51, "timing": null}"#, "c"]);
     check(r#"a;"{""deep"": 51}";c"#, ["a", r#"{"deep": 51}"#, "c"]);
     check(r#"a;"{"deep": 51}";c"#, ["a", r#"{"deep": 51}"#, "c"]);
@@ -34,7 +34,7 @@ fn cells_of_json_come_quoted_badly_or_not_at_all() {
 }
 
 #[test]
-fn a_fault_costs_its_own_line() {
+fn malformed_line_costs_only_itself() {
     let file =
         b"1;a;b\n2;\"{broken;c\n3;\"{\"\"x\"\":1}\";c\n\n4;short\n5;a;b;c\n6;\xff;b\n7;\"open;b\n8;a;b\n";
     let rows = read(file);
@@ -55,7 +55,7 @@ fn a_fault_costs_its_own_line() {
 }
 
 #[test]
-fn a_text_may_span_lines_and_nothing_else_may() {
+fn only_text_cells_may_span_lines() {
     let rows = read(b"1;a;\"two\nlines; and \"\"more\"\"\"\n2;\"two\nlines\";c\n3;a;b\n");
     assert_eq!(rows[0], (1, Ok(cells(["1", "a", "two\nlines; and \"more\""]))));
     assert_eq!(rows[1], (3, Err("a quote is never closed".to_owned())));
@@ -64,26 +64,26 @@ fn a_text_may_span_lines_and_nothing_else_may() {
 }
 
 #[test]
-fn a_line_without_end_is_not_held() {
+fn endless_line_is_not_buffered() {
     let mut file = vec![b'x'; 3 * MAX_ROW];
     file.extend_from_slice(b"\n1;a;b");
     let mut records = Records::new(file.as_slice());
     let long = records.next(COLUMNS, |_| false).unwrap().unwrap();
     assert_eq!((long.line, long.cells), (1, Err("longer than 1 MiB".to_owned())));
-    assert!(long.text.len() <= KEPT);
+    assert!(long.text.len() <= KEPT_BYTES);
     let next = records.next(COLUMNS, |_| false).unwrap().unwrap();
     assert_eq!((next.line, next.cells), (2, Ok(cells(["1", "a", "b"]))));
 }
 
 #[test]
-fn quotes_that_stay_open_do_not_cost_the_square_of_the_file() {
+fn unclosed_quotes_take_linear_time() {
     let file = "\"open;a;b\n".repeat(20_000);
     assert_eq!(read(file.as_bytes()).len(), 20_000);
 }
 
 proptest! {
     #[test]
-    fn rows_written_by_the_book_are_read_back(table in prop::collection::vec(["[a-c\"; ]{0,6}", "[a-c\"; ]{0,6}", "[a-c\"; \n]{0,6}"], 0..6)) {
+    fn rows_of_rfc_4180_round_trip(table in prop::collection::vec(["[a-c\"; ]{0,6}", "[a-c\"; ]{0,6}", "[a-c\"; \n]{0,6}"], 0..6)) {
         let file: String = table.iter().map(|row| {
             let cells = row.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
             cells.collect::<Vec<_>>().join(";") + "\n"
@@ -96,7 +96,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_panic_and_every_line_is_somewhere(file in prop::collection::vec(prop::sample::select(b"a;\"\n\r\xc3{".to_vec()), 0..300)) {
+    fn arbitrary_bytes_never_panic_and_every_line_is_accounted_for(file in prop::collection::vec(prop::sample::select(b"a;\"\n\r\xc3{".to_vec()), 0..300)) {
         let rows = read(&file);
         let lines = file.split(|byte| *byte == b'\n').count() as u64;
         prop_assert!(rows.windows(2).all(|pair| pair[0].0 < pair[1].0));

@@ -8,7 +8,7 @@ use simulator::Fault;
 use super::{PORTAL, REDIRECT, TOKEN, keys, read, world};
 
 #[tokio::test]
-async fn a_code_is_exchanged_once_and_a_server_error_is_not_asked_again() {
+async fn authorization_code_is_exchanged_once() {
     let (world, _folder) = world().await;
     let application = world.application("legacy");
     let consent = Consent::new().unwrap();
@@ -24,7 +24,7 @@ async fn a_code_is_exchanged_once_and_a_server_error_is_not_asked_again() {
 }
 
 #[tokio::test]
-async fn log_out_is_told_to_oura_and_forgotten_here() {
+async fn log_out_revokes_at_oura_and_deletes_locally() {
     let (world, _folder) = world().await;
     let client = world.process();
     read(&client).await.unwrap();
@@ -35,11 +35,11 @@ async fn log_out_is_told_to_oura_and_forgotten_here() {
     assert!(was);
     assert_eq!(world.cloud.log_ins(), 0);
     assert_eq!(read(&client).await, Err(Cause::LoginRequired));
-    assert_eq!(world.store.credential(world.person.id).await.unwrap(), None);
+    assert_eq!(world.store.oura_grant(world.person.id).await.unwrap(), None);
 }
 
 #[tokio::test]
-async fn the_consent_page_is_asked_as_the_standard_says() {
+async fn authorize_url_follows_rfc_6749() {
     let (world, _folder) = world().await;
     let consent = Consent::new().unwrap();
     let url: Url = world.application("legacy").authorize_url(&consent);

@@ -11,7 +11,7 @@ use super::{DAY, PORTAL, TOKEN, World, keys, read, survives, world};
 
 /// Where the plug is pulled, and what is left of the log-in when the access token has ended as well.
 #[tokio::test]
-async fn killed_at_any_point_of_a_renewal_it_ends_logged_in_or_says_that_a_login_is_required() {
+async fn renewal_killed_anywhere_ends_logged_in_or_login_required() {
     use FaultPoint::{Answered, Leased, Marked, Released, Saved};
     for store in ["sqlite", "postgres"] {
         for (point, survives_it) in
@@ -43,7 +43,7 @@ async fn killed_at_any_point_of_a_renewal_it_ends_logged_in_or_says_that_a_login
                 assert_eq!(reuses, 0, "{point:?}");
             } else {
                 assert_eq!(end, Err(Cause::LoginRequired), "{point:?}");
-                assert!(next.tokens().need_login().await);
+                assert!(next.tokens().is_login_required().await);
                 world.later(5);
                 assert_eq!(read(&world.process()).await, Err(Cause::LoginRequired));
                 assert_eq!(reuses, 1, "nobody could know it was spent");
@@ -56,7 +56,7 @@ async fn killed_at_any_point_of_a_renewal_it_ends_logged_in_or_says_that_a_login
 }
 
 #[tokio::test]
-async fn killed_before_a_refusal_is_noted_it_is_noted_by_the_next() {
+async fn refusal_lost_by_a_kill_is_recorded_by_the_next_process() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
     world.cloud.revoke("nobody's");
@@ -73,7 +73,7 @@ async fn killed_before_a_refusal_is_noted_it_is_noted_by_the_next() {
 }
 
 #[tokio::test]
-async fn many_processes_and_many_requests_renew_once() {
+async fn concurrent_renewals_send_the_refresh_token_once() {
     let world = World::new(store::testing::postgres().await).await;
     world.log_in("legacy").await;
     for round in 2..6 {
@@ -95,7 +95,7 @@ async fn many_processes_and_many_requests_renew_once() {
 }
 
 #[tokio::test]
-async fn who_gives_up_waiting_loses_no_renewal() {
+async fn cancelled_caller_does_not_lose_the_renewal() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
     let release = Arc::new(tokio::sync::Notify::new());
@@ -118,7 +118,7 @@ async fn who_gives_up_waiting_loses_no_renewal() {
 }
 
 #[tokio::test]
-async fn a_log_in_made_during_a_renewal_counts() {
+async fn log_in_during_a_renewal_wins() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
     let release = Arc::new(tokio::sync::Notify::new());
@@ -140,7 +140,7 @@ async fn a_log_in_made_during_a_renewal_counts() {
 }
 
 #[tokio::test]
-async fn a_clock_that_jumps_costs_nothing_but_a_renewal() {
+async fn clock_jump_costs_one_renewal() {
     let (world, _folder) = world().await;
     let client = world.process();
     for days in [-400, 3, 400, -3, 0] {

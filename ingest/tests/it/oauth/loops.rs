@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::routing::post;
 use domain::Cause;
-use ingest::oauth::{Pair, store_login};
+use ingest::oauth::{TokenPair, store_login};
 use jiff::SignedDuration;
 use simulator::Fault;
 
@@ -37,7 +37,7 @@ impl Issuer {
 }
 
 async fn log_in(world: &World, access: &str, refresh: &str) {
-    let pair = Pair {
+    let pair = TokenPair {
         access: access.to_owned().into(),
         refresh: refresh.to_owned().into(),
         scopes: "daily".into(),

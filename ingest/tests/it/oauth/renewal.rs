@@ -9,7 +9,7 @@ use crate::helpers::day;
 use super::{DAY, PORTAL, TOKEN, World, keys, read, world};
 
 #[tokio::test]
-async fn a_log_in_is_renewed_before_it_ends_and_the_next_process_goes_on() {
+async fn token_is_renewed_before_expiry_and_used_after_restart() {
     let (world, _folder) = world().await;
     let client = world.process();
     assert!(read(&client).await.unwrap() > 10);
@@ -39,7 +39,7 @@ async fn a_log_in_is_renewed_before_it_ends_and_the_next_process_goes_on() {
 }
 
 #[tokio::test]
-async fn a_token_refused_early_is_renewed_once() {
+async fn token_refused_early_is_renewed_once() {
     let (world, _folder) = world().await;
     let client = world.process();
     world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
@@ -63,7 +63,7 @@ async fn a_token_refused_early_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_failing_log_in_server_is_asked_once_and_the_token_used_to_its_end() {
+async fn token_is_used_until_expiry_while_renewal_fails() {
     for (fault, sent) in [
         (Fault::Status(500), true),
         (Fault::CutBody, true),
@@ -95,7 +95,7 @@ async fn a_failing_log_in_server_is_asked_once_and_the_token_used_to_its_end() {
 }
 
 #[tokio::test]
-async fn a_log_in_server_that_is_away_costs_nothing_and_clears_no_doubt() {
+async fn unreachable_token_server_does_not_clear_an_uncertain_refresh() {
     let (world, _folder) = world().await;
     let away = |is: bool| {
         let nowhere = || "http://127.0.0.1:1".to_owned();
@@ -125,14 +125,17 @@ async fn a_log_in_server_that_is_away_costs_nothing_and_clears_no_doubt() {
 }
 
 #[tokio::test]
-async fn what_is_known_to_be_spent_is_never_sent_again() {
+async fn spent_refresh_token_is_never_sent_again() {
     let (world, _folder) = world().await;
     world.later(DAY - 30);
     world.cloud.revoke("nobody's");
     for _ in 0..3 {
         let client = world.process();
         assert_eq!(read(&client).await, Err(Cause::LoginRequired));
-        assert!(client.tokens().need_login().await || world.at() < world.credential().await.pair.expires_at);
+        assert!(
+            client.tokens().is_login_required().await
+                || world.at() < world.credential().await.pair.expires_at
+        );
         world.later(20);
     }
     assert_eq!(world.asked(TOKEN), 2, "the exchange, and one refused renewal");
@@ -140,15 +143,15 @@ async fn what_is_known_to_be_spent_is_never_sent_again() {
     assert!(world.exposition().contains("oauth_login_required{person=\"me\"} 1"));
     // A running process takes a new log-in without a restart.
     let client = world.process();
-    assert!(client.tokens().need_login().await);
+    assert!(client.tokens().is_login_required().await);
     world.log_in("legacy").await;
-    assert!(!client.tokens().need_login().await);
+    assert!(!client.tokens().is_login_required().await);
     read(&client).await.unwrap();
     assert!(world.exposition().contains("oauth_login_required{person=\"me\"} 0"));
 }
 
 #[tokio::test]
-async fn a_wrong_client_secret_costs_no_log_in() {
+async fn wrong_client_secret_keeps_the_grant() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
     let stranger = world.process_of("nobody", keys(), None);
@@ -159,7 +162,7 @@ async fn a_wrong_client_secret_costs_no_log_in() {
 }
 
 #[tokio::test]
-async fn the_front_end_that_worked_is_remembered() {
+async fn token_front_end_that_worked_is_remembered() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::new(store).await;
     world.log_in("portal").await;

@@ -10,7 +10,7 @@ use crate::helpers::day;
 use super::{DAY, TOKEN, World, keys, read, world};
 
 #[tokio::test]
-async fn another_key_opens_nothing_and_says_which_is_needed() {
+async fn wrong_encryption_key_names_the_needed_one() {
     let (world, _folder) = world().await;
     let other = Keyring { current: KeySource::Text("ab".repeat(32).into()), previous: None };
     let failure = world
@@ -30,7 +30,7 @@ async fn another_key_opens_nothing_and_says_which_is_needed() {
 }
 
 #[tokio::test]
-async fn no_token_lies_in_the_database_unsealed() {
+async fn tokens_are_sealed_in_the_database() {
     let (world, folder) = {
         let (store, folder) = store::testing::sqlite().await;
         let world = World::new(store).await;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use ingest::webhook::{
-    Callback, Credentials, Health, Keeper, Kept, Metrics, SubscriptionFailure, Subscriptions,
+    Callback, Credentials, Metrics, SubscriptionFailure, SubscriptionReconciler, Subscriptions, Summary,
+    WebhookHealth,
 };
 use prometheus_client::registry::Registry;
 use simulator::Fault;
@@ -12,9 +13,9 @@ use simulator::Fault;
 use super::{ALL, World, credentials, listening, start};
 
 #[tokio::test]
-async fn subscriptions_are_renewed_remade_after_a_410_and_after_they_expired() {
+async fn subscriptions_are_renewed_and_recreated_after_410_and_expiry() {
     let (world, _folder) = listening().await;
-    assert_eq!(world.look().await, Kept::default(), "nothing to do twice");
+    assert_eq!(world.look().await, Summary::default(), "nothing to do twice");
     assert!(world.webhooks.health().is_good());
     let active = "webhook_subscriptions{state=\"active\"}";
     assert_eq!(world.metric(active), ALL as u64);
@@ -25,19 +26,19 @@ async fn subscriptions_are_renewed_remade_after_a_410_and_after_they_expired() {
     world.cloud.announce("create", "sleep", "x");
     assert_eq!(world.cloud.deliver().await.cancelled, 1);
     world.gone.store(false, Ordering::Relaxed);
-    assert_eq!(world.look().await, Kept { created: 1, ..Kept::default() });
+    assert_eq!(world.look().await, Summary { created: 1, ..Summary::default() });
 
     world.pass(84 * 86_400);
-    assert_eq!(world.look().await, Kept { renewed: ALL, ..Kept::default() });
+    assert_eq!(world.look().await, Summary { renewed: ALL, ..Summary::default() });
     world.pass(89 * 86_400);
     assert_eq!(world.look().await.renewed, ALL);
     world.pass(91 * 86_400);
-    assert_eq!(world.look().await, Kept { created: ALL, ..Kept::default() });
+    assert_eq!(world.look().await, Summary { created: ALL, ..Summary::default() });
     assert_eq!(world.metric(active), ALL as u64);
 }
 
 #[tokio::test]
-async fn what_keeps_a_subscription_from_being_made_is_said() {
+async fn subscription_failure_is_reported() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::new(store).await;
     let elsewhere = Credentials { secret: "not the application's".into(), ..credentials() };
@@ -47,14 +48,20 @@ async fn what_keeps_a_subscription_from_being_made_is_said() {
     let callback: Callback = "https://elsewhere.example.org/".parse().unwrap();
     let subscriptions = Subscriptions::new(&world.base, credentials()).unwrap();
     let metrics = Metrics::register(&mut Registry::default());
-    let elsewhere = Keeper::new(subscriptions, callback, Health::default(), metrics, Arc::new(start));
-    let refused = elsewhere.look().await.unwrap_err();
+    let elsewhere = SubscriptionReconciler::new(
+        subscriptions,
+        callback,
+        WebhookHealth::default(),
+        metrics,
+        Arc::new(start),
+    );
+    let refused = elsewhere.reconcile().await.unwrap_err();
     assert!(refused.to_string().contains("--webhook.listen-address"), "{refused}");
     let creations = world.cloud.log().iter().filter(|request| request.method == "POST").count();
     assert_eq!(creations, 1, "what cannot work is not tried forty-five times");
 
     world.cloud.faults().next("/v2/webhook/subscription", 1, &Fault::Status(503));
-    let failed = world.webhooks.keeper().look().await;
+    let failed = world.webhooks.subscription_reconciler().reconcile().await;
     assert!(matches!(failed, Err(SubscriptionFailure::Status(_))), "{failed:?}");
     assert!(!world.webhooks.health().is_good());
     world.look().await;
@@ -62,7 +69,7 @@ async fn what_keeps_a_subscription_from_being_made_is_said() {
 }
 
 #[test]
-fn a_callback_is_an_https_address_and_nothing_else() {
+fn webhook_callback_must_be_https() {
     for address in
         ["", "health", "http://health.example.org/", "https://", "https://me:pw@health.example.org/"]
     {

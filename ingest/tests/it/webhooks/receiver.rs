@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use super::{CALLBACK, SECRET, World, listening, sign};
 
 #[tokio::test]
-async fn nobody_but_oura_is_believed() {
+async fn unsigned_webhook_event_is_refused() {
     let (world, _folder) = listening().await;
     let body = world.event("create", "sleep", "a");
     let timestamp = world.now().as_second().to_string();
@@ -37,7 +37,7 @@ async fn nobody_but_oura_is_believed() {
 }
 
 #[tokio::test]
-async fn what_is_no_news_of_ours_is_answered_and_not_kept() {
+async fn foreign_webhook_event_is_acknowledged_and_dropped() {
     let (world, _folder) = listening().await;
     let check = async |body: &str, status: u16, result: &str| {
         assert_eq!((world.post(body).await.as_u16(), world.events(result)), (status, 1), "{result}");
@@ -60,7 +60,7 @@ async fn what_is_no_news_of_ours_is_answered_and_not_kept() {
 }
 
 #[tokio::test]
-async fn only_who_knows_the_token_passes_the_verification() {
+async fn webhook_verification_requires_the_token() {
     let (world, _folder) = listening().await;
     for query in
         ["", "?challenge=x", "?verification_token=00&challenge=x", "?verification_token=%ff&challenge=x"]
@@ -74,12 +74,12 @@ async fn only_who_knows_the_token_passes_the_verification() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_kept_is_not_acknowledged() {
+async fn webhook_event_that_cannot_be_stored_is_not_acknowledged() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::new(store).await;
     let body = world.event("create", "sleep", "a");
     assert_eq!(world.post(&body).await, 503, "nobody knows yet who that is");
-    assert!(world.webhooks.worker().learn_once().await.unwrap());
+    assert!(world.webhooks.worker().link_oura_users_once().await.unwrap());
     assert_eq!(world.post(&body).await, 200);
     world.store.close().await;
     assert_eq!(world.post(&body).await, 503);
@@ -87,7 +87,7 @@ async fn what_cannot_be_kept_is_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn a_flood_of_one_event_is_one_fetch() {
+async fn repeated_webhook_events_are_one_fetch() {
     let (world, _folder) = listening().await;
     let (id, _) = world.a_night().await;
     world.work().await;
@@ -124,7 +124,7 @@ async fn senders_whose_body_never_comes_or_is_not_signed_keep_no_event_out() {
 
 /// Vectors recorded from others lie next to the project where somebody has them; they are not ours to publish.
 #[test]
-fn recorded_signatures_are_believed() {
+fn recorded_webhook_signatures_are_accepted() {
     let path =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/oura/samples/webhook/signature_vectors.json");
     let Ok(text) = std::fs::read_to_string(path) else {

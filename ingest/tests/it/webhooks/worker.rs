@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ingest::webhook::Done;
+use ingest::webhook::StepOutcome;
 use prometheus_client::registry::Registry;
 use simulator::{Fault, Wrong};
-use store::Queue;
+use store::QueueDepth;
 use tokio::sync::Notify;
 
 use crate::helpers::day;
@@ -13,7 +13,7 @@ use crate::helpers::day;
 use super::{World, listening, never, webhooks};
 
 #[tokio::test]
-async fn an_announced_night_is_stored_without_a_pass() {
+async fn webhook_event_stores_a_night_without_a_sync() {
     let (world, _folder) = listening().await;
     let (_, score) = world.a_night().await;
     assert_eq!(world.scores().await, [], "acknowledged, not fetched");
@@ -22,14 +22,14 @@ async fn an_announced_night_is_stored_without_a_pass() {
     world.pass(20);
     world.work().await;
     assert_eq!(world.scores().await, [("2026-03-10".to_owned(), score)]);
-    assert_eq!(world.store.event_queue(None).await.unwrap(), Queue::default());
+    assert_eq!(world.store.event_queue(None).await.unwrap(), QueueDepth::default());
     assert_eq!(world.fetches("stored") + world.fetches("unchanged"), world.events("queued"));
     assert_eq!(world.metric("webhook_delivery_lag_seconds_count"), world.events("queued"));
     assert_eq!(world.metric("webhook_delivery_lag_seconds_bucket{le=\"10.0\"}"), 0);
 }
 
 #[tokio::test]
-async fn on_a_server_it_is_the_same() {
+async fn webhook_event_stores_a_night_on_postgres() {
     let world = World::listening(store::testing::postgres().await).await;
     let (id, score) = world.a_night().await;
     world.work().await;
@@ -41,7 +41,7 @@ async fn on_a_server_it_is_the_same() {
 }
 
 #[tokio::test]
-async fn what_oura_deleted_is_taken_back() {
+async fn webhook_deletion_withdraws_the_document() {
     let (world, _folder) = listening().await;
     let (id, _) = world.a_night().await;
     world.work().await;
@@ -54,7 +54,7 @@ async fn what_oura_deleted_is_taken_back() {
 }
 
 #[tokio::test]
-async fn an_answer_that_contradicts_the_news_is_doubted_before_it_is_believed() {
+async fn response_contradicting_a_webhook_event_is_confirmed_first() {
     let (world, _folder) = listening().await;
     let (id, score) = world.a_night().await;
     world.work().await;
@@ -71,7 +71,7 @@ async fn an_answer_that_contradicts_the_news_is_doubted_before_it_is_believed() 
 }
 
 #[tokio::test]
-async fn a_proxy_that_knows_nothing_deletes_nothing() {
+async fn not_found_from_a_proxy_deletes_nothing() {
     let (world, _folder) = listening().await;
     let (id, score) = world.a_night().await;
     world.work().await;
@@ -100,7 +100,7 @@ async fn asked(world: &World, documents: usize) {
 }
 
 #[tokio::test]
-async fn the_receiver_answers_while_oura_hangs_and_news_during_a_fetch_is_fetched_again() {
+async fn webhook_event_during_a_fetch_is_fetched_again() {
     let (world, _folder) = listening().await;
     let (id, _) = world.a_night().await;
     world.work().await;
@@ -114,7 +114,7 @@ async fn the_receiver_answers_while_oura_hangs_and_news_during_a_fetch_is_fetche
     for _ in 0..5 {
         assert_eq!(world.post(&world.event("update", "daily_sleep", &id)).await, 200);
     }
-    assert_eq!(world.step().await, Done::Nothing, "one fetch at a time");
+    assert_eq!(world.step().await, StepOutcome::Nothing, "one fetch at a time");
     release.notify_one();
     fetch.await.unwrap();
     world.work().await;
@@ -122,7 +122,7 @@ async fn the_receiver_answers_while_oura_hangs_and_news_during_a_fetch_is_fetche
 }
 
 #[tokio::test]
-async fn a_worker_told_to_stop_gives_its_document_back_at_once() {
+async fn webhook_worker_releases_its_lease_when_stopped() {
     let (world, _folder) = listening().await;
     let (id, _) = world.a_night().await;
     world.work().await;
@@ -140,12 +140,12 @@ async fn a_worker_told_to_stop_gives_its_document_back_at_once() {
 }
 
 #[tokio::test]
-async fn two_workers_on_a_server_never_fetch_one_document_at_once() {
+async fn webhook_workers_never_fetch_one_document_concurrently() {
     let world = World::listening(store::testing::postgres().await).await;
     let (id, _) = world.a_night().await;
     let other = webhooks(&world.store, &world.base, &world.person, &world.clock, &mut Registry::default());
     let work = async |worker: &ingest::webhook::Worker| {
-        while worker.step(&never()).await.unwrap() == Done::One {}
+        while worker.step(&never()).await.unwrap() == StepOutcome::One {}
     };
     tokio::join!(work(world.webhooks.worker()), work(other.worker()));
     let mut fetched = world.fetched();
@@ -160,23 +160,23 @@ async fn two_workers_on_a_server_never_fetch_one_document_at_once() {
     let worker = world.webhooks.worker().clone();
     let fetch = tokio::spawn(async move { worker.step(&never()).await.unwrap() });
     asked(&world, before + 1).await;
-    assert_eq!(other.worker().step(&never()).await.unwrap(), Done::Nothing);
+    assert_eq!(other.worker().step(&never()).await.unwrap(), StepOutcome::Nothing);
     // Whoever holds it may have died: after its lease it is another's.
     world.pass(121);
-    assert_eq!(other.worker().step(&never()).await.unwrap(), Done::One);
+    assert_eq!(other.worker().step(&never()).await.unwrap(), StepOutcome::One);
     release.notify_one();
     fetch.await.unwrap();
     assert_eq!(world.queued().await, 0);
 }
 
 #[tokio::test]
-async fn a_document_that_never_comes_is_given_up_and_listed() {
+async fn webhook_document_that_keeps_failing_is_rejected_and_listed() {
     let (world, _folder) = listening().await;
     world.cloud.faults().always("/v2/usercollection/workout", Fault::Status(422));
     world.post(&world.event("create", "workout", "poison")).await;
     for _ in 0..19 {
-        assert_eq!(world.step().await, Done::One);
-        assert_eq!(world.step().await, Done::Nothing, "it waits");
+        assert_eq!(world.step().await, StepOutcome::One);
+        assert_eq!(world.step().await, StepOutcome::Nothing, "it waits");
         world.pass(6_000);
     }
     assert_eq!(world.queued().await, 1);
@@ -187,16 +187,16 @@ async fn a_document_that_never_comes_is_given_up_and_listed() {
 }
 
 #[tokio::test]
-async fn a_dead_token_or_a_limit_is_not_the_documents_failure() {
+async fn webhook_retry_is_not_counted_for_token_or_rate_limit_failures() {
     let (world, _folder) = listening().await;
     let (_, score) = world.a_night().await;
     let waiting = world.queued().await;
     let minute = std::time::Duration::from_mins(1);
     for (fault, done) in [
         // Nobody else has to wait until this person has logged in.
-        (Fault::Revoked, Done::One),
-        (Fault::TooManyRequests { retry_after: 7 }, Done::Pause(minute)),
-        (Fault::TooManyRequests { retry_after: 3_600 }, Done::Pause(60 * minute)),
+        (Fault::Revoked, StepOutcome::One),
+        (Fault::TooManyRequests { retry_after: 7 }, StepOutcome::Pause(minute)),
+        (Fault::TooManyRequests { retry_after: 3_600 }, StepOutcome::Pause(60 * minute)),
     ] {
         // A process of its own: what Oura asks of one is kept by the clock of the machine, which nobody moves here.
         let process =
@@ -211,7 +211,7 @@ async fn a_dead_token_or_a_limit_is_not_the_documents_failure() {
 }
 
 #[tokio::test]
-async fn what_nobody_consented_to_is_let_go() {
+async fn webhook_event_without_scope_is_dropped() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::with_scopes(store, &["workout"]).await.listen().await;
     world.a_night().await;
@@ -222,7 +222,7 @@ async fn what_nobody_consented_to_is_let_go() {
 }
 
 #[tokio::test]
-async fn a_document_of_the_wrong_shape_is_put_aside() {
+async fn webhook_document_of_the_wrong_shape_is_rejected() {
     let (world, _folder) = listening().await;
     let (id, _) = world.a_night().await;
     world.work().await;

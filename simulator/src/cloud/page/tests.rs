@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{Place, pick};
 
 #[test]
-fn a_place_survives_its_token() {
+fn page_position_survives_its_token() {
     let at = |text: &str| text.parse::<Timestamp>().unwrap();
     for from in [Timestamp::MIN, at("2024-02-29T01:02:03Z")] {
         let place = Place { from, to: at("2026-01-01T00:00:00Z"), at: at("1960-01-01T00:00:00Z"), sent: 17 };
@@ -20,7 +20,7 @@ fn a_place_survives_its_token() {
 }
 
 #[test]
-fn fields_are_picked_in_the_order_of_the_document() {
+fn selected_fields_keep_document_order() {
     let document = r#"{"id":"a","steps":5,"met":{"items":[1.0,null]},"day":"2024-01-01"}"#;
     let check = |fields: &str, expected: &str| {
         let fields: Vec<_> = fields.split(',').filter(|f| !f.is_empty()).map(ToOwned::to_owned).collect();

@@ -1,0 +1,129 @@
+//! How many answers are made at a time: each takes memory until its last byte is sent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::time::timeout;
+
+use super::matcher::{Patterns, Resolved};
+use super::wire::ResponseType;
+use crate::error::Error;
+
+/// Whole answers: each is held in memory until it is sent, a hundred megabytes at most.
+const MAX_BUFFERED: usize = 4;
+
+/// Streams: each holds a few frames, for as long as its reader takes.
+const MAX_STREAMS: usize = 16;
+
+/// Series longer than a segment that are made or sent at a time: each is held in memory until it is sent, as much as a
+/// frame may have at most.
+const LONG: usize = 4;
+
+/// Requests whose regular expressions are compiled at a time: that takes all of a processor.
+const COMPILING: usize = 1;
+
+/// Questions that wait for a turn: of some dashboards that are opened at a time.
+const MAX_WAITING: usize = 256;
+
+/// How long they wait: on a small machine a dashboard's first questions take seconds. Prometheus waits a minute, and
+/// the service gives up every answer that has not begun after half of one.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// The turns of one service; clones share them.
+#[derive(Clone)]
+pub(super) struct RequestQueue {
+    whole: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
+    compiling: Arc<Semaphore>,
+    long: Arc<Semaphore>,
+}
+
+impl RequestQueue {
+    pub(super) fn new() -> Self {
+        let [whole, streams, waiting, compiling, long] =
+            [MAX_BUFFERED, MAX_STREAMS, MAX_WAITING, COMPILING, LONG]
+                .map(|most| Arc::new(Semaphore::new(most)));
+        Self { whole, streams, waiting, compiling, long }
+    }
+
+    /// A turn to answer this way; whoever has it is not done before it is dropped.
+    pub(super) async fn take(&self, kind: ResponseType) -> Result<OwnedSemaphorePermit, Error> {
+        let turns = match kind {
+            ResponseType::Samples => &self.whole,
+            ResponseType::StreamedXorChunks => &self.streams,
+        };
+        let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
+        wait(turns).await
+    }
+
+    /// A place among the long series; who has one waits for nothing else that is counted here.
+    pub(super) async fn take_long(&self) -> Result<OwnedSemaphorePermit, Error> {
+        wait(&self.long).await
+    }
+
+    /// What the regular expressions of a request match, found on a thread of its own: neither the runtime's threads nor
+    /// more than one processor wait for it.
+    pub(super) async fn resolve(&self, patterns: Patterns, names: Vec<String>) -> Result<Resolved, Error> {
+        if patterns.is_empty() {
+            return Ok(Resolved::default());
+        }
+        let turn = wait(&self.compiling).await?;
+        let (result, resolved) = oneshot::channel();
+        tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            let found = patterns.resolve(&names, || result.is_closed());
+            // A caller that has gone reads nothing.
+            let _ = result.send(found);
+        });
+        resolved.await.map_err(|_| Error::Panic)?
+    }
+}
+
+async fn wait(turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+    match timeout(QUEUE_TIMEOUT, turns.clone().acquire_owned()).await {
+        Ok(Ok(turn)) => Ok(turn),
+        _ => Err(Error::Busy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote_read::wire::{LabelMatcher, MatchKind, Query, ReadRequest};
+
+    #[tokio::test(start_paused = true)]
+    async fn queued_request_times_out_with_retry_after() {
+        let turns = RequestQueue::new();
+        for (kind, most) in
+            [(ResponseType::Samples, MAX_BUFFERED), (ResponseType::StreamedXorChunks, MAX_STREAMS)]
+        {
+            let mut taken = Vec::new();
+            for _ in 0..most {
+                taken.push(turns.take(kind).await.unwrap());
+            }
+            assert!(matches!(turns.take(kind).await, Err(Error::Busy)));
+            let (next, ()) = tokio::join!(turns.take(kind), async { drop(taken.pop()) });
+            assert!(next.is_ok(), "one has ended");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn request_waits_while_another_compiles_and_only_with_patterns() {
+        let turns = RequestQueue::new();
+        let patterns = |kind: MatchKind| {
+            let matcher =
+                LabelMatcher { kind: kind as i32, name: "person".to_owned(), value: "m.".to_owned() };
+            let query =
+                Query { start_timestamp_ms: 0, end_timestamp_ms: 0, matchers: vec![matcher], hints: None };
+            let request = ReadRequest { queries: vec![query], accepted_response_types: Vec::new() };
+            Patterns::of(&request).unwrap()
+        };
+        let compiling = turns.compiling.clone().acquire_owned().await.unwrap();
+        assert!(turns.resolve(patterns(MatchKind::Equal), Vec::new()).await.is_ok());
+        assert!(matches!(turns.resolve(patterns(MatchKind::Regex), Vec::new()).await, Err(Error::Busy)));
+        drop(compiling);
+        assert!(turns.resolve(patterns(MatchKind::Regex), Vec::new()).await.is_ok());
+    }
+}
