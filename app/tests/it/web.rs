@@ -155,9 +155,7 @@ async fn strict_parsers_accept_the_exposition(generation: Generation) {
         strictly(&text);
         let classic = get(&url).await.unwrap();
         assert!(!classic.contains("# {") && !classic.contains("# EOF"), "{path}");
-        let mut promtool = generation.promtool();
-        let output = fed(promtool.args(["check", "metrics", "--extended"]), &classic);
-        assert!(output.status.success(), "{path}: {}", said(&output));
+        assert_eq!(complaints(generation, &classic), Vec::<String>::new(), "{path}");
     }
     assert!(exemplars > 0, "a request that was traced says where");
 }
@@ -169,6 +167,16 @@ fn strictly(text: &str) {
         assert sum(len(family.samples) for family in families) > 10\n";
     let output = fed(Command::new(provided("MYHEALTH_TEST_PYTHON")).args(["-c", READ]), text);
     assert!(output.status.success(), "{}", said(&output));
+}
+
+/// What promtool has against a page of metrics.
+pub(crate) fn complaints(generation: Generation, text: &str) -> Vec<String> {
+    // Version 2 takes the word for a type. Only a day that has one shows it, so it is not there in the morning.
+    const WORD: &str = "oura_stress_summary metric name should not include type 'summary'";
+    let output = fed(generation.promtool().args(["check", "metrics"]), text);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", said(&output));
+    let known = |line: &&str| generation == Generation::Debian && *line == WORD;
+    said(&output).lines().filter(|line| !known(line)).map(str::to_owned).collect()
 }
 
 /// Runs a command that reads `text`.

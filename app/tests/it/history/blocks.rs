@@ -245,8 +245,11 @@ async fn remote_read_equals_local_blocks(generation: Generation) {
         let got = ask(&remote, &ours).await;
         let expected = ask(&local, &theirs).await;
         assert!(same(&got, &expected), "{ours}\n{when}\n{got:?}\n{expected:?}");
-        let whole = ask(&unreduced, &ours).await;
-        assert!(same(&got, &whole), "hints change {ours}\n{when}\n{got:?}\n{whole:?}");
+        // The dearest: every sample, and in version 2 as whole responses.
+        if n % 4 == 0 {
+            let whole = ask(&unreduced, &ours).await;
+            assert!(same(&got, &whole), "hints change {ours}\n{when}\n{got:?}\n{whole:?}");
+        }
         if on_steps {
             let fewer = ask(&steps, &ours).await;
             assert!(same(&got, &fewer), "steps change {ours}\n{when}\n{got:?}\n{fewer:?}");
