@@ -204,7 +204,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PartialAccess {
 
 impl PartialAccess {
     /// Access to all of these collections, or a refusal that names the first scope that is missing.
-    pub(crate) fn to_collections(
+    pub(crate) fn limited_to(
         self,
         collections: impl IntoIterator<Item = Collection>,
     ) -> Result<Access, Error> {

@@ -29,7 +29,7 @@ use crate::login::Credentials;
 use crate::pools::Pools;
 use crate::progress;
 use crate::requests::Requests;
-use crate::shutdown::{Ending, Lifecycle, Readiness};
+use crate::shutdown::{Ending, Latch, Lifecycle, Readiness};
 use crate::web;
 use crate::webhook::Webhook;
 use crate::work;
@@ -77,16 +77,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     registry.register_collector(Box::new(exporter::ProcessCollector));
     let own = registry.sub_registry_with_prefix("myhealth");
     // The client is made first: a wrong address is a mistake in the configuration.
-    let reader = match &service.oura {
-        Some(oura) => {
-            let metrics = ingest::Metrics::register(own);
-            let client = ingest::Client::new(&oura.url, oura.credentials.typed(), metrics.clone());
-            let client = client.map_err(Invalid::from)?.with_budget(oura.budget);
-            let settings = Settings { horizon: oura.horizon, interval: oura.interval };
-            Some((client, oura, metrics, settings))
-        }
-        None => None,
-    };
+    let reader = service.oura.as_ref().map(|oura| oura_client(oura, own)).transpose()?;
     let lifecycle = Lifecycle::new(own);
     let rules = ListenerRules::read(&service, own, &clock)?;
     let requests = Requests::register(own);
@@ -100,18 +91,19 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
 
     let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
-    let desk = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
+    let jobs = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
     let mut backfill = None;
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
     if let Some(reader) = reader {
-        let mut crew = scheduler(reader, &service.person, &store, &clock).await?;
+        let mut scheduler = scheduler(reader, &service.person, &store, &clock).await?;
         if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
             outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
             let metrics = ingest::webhook::Metrics::register(own);
             let (store, clock) = (store.clone(), clock.clone());
-            let webhooks = Webhooks::new(store, crew.client.clone(), settings, subscriptions, metrics, clock);
-            crew.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
+            let webhooks =
+                Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
+            scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
             listen(
                 &lifecycle,
                 "webhooks",
@@ -127,31 +119,24 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
                 async move { webhooks.run(stop).await }
             });
         }
-        backfill = Some(work::backfill(&crew));
+        backfill = Some(work::backfill(&scheduler));
         let stop = lifecycle.stop.clone();
         lifecycle.supervise("ingest", move || {
-            let (crew, stop) = (crew.clone(), stop.clone());
-            async move { crew.run(stop, progress::watch()).await }
+            let (scheduler, stop) = (scheduler.clone(), stop.clone());
+            async move { scheduler.run(stop, progress::watch()).await }
         });
     }
     if let Some(exporter) = exporter.clone() {
-        // Dropped by the first attempt that has read everything, whichever that is.
-        let latch = Arc::new(Mutex::new(Some(latch.clone())));
-        let stop = lifecycle.stop.clone();
-        lifecycle.supervise("exporter", move || {
-            let (exporter, stop, latch) = (exporter.clone(), stop.clone(), latch.clone());
-            let ready = move || drop(latch.lock().unwrap_or_else(PoisonError::into_inner).take());
-            async move { exporter.run(stop, ready).await }
-        });
+        supervise_exporter(&lifecycle, exporter, latch.clone());
     }
-    work::start(&lifecycle, &service.roles, desk.clone(), backfill, own, &clock)?;
+    work::start(&lifecycle, &service.roles, jobs.clone(), backfill, own, &clock)?;
     let api = |sockets: &[TcpListener]| {
         let api = service_api.as_ref()?;
         let (primary, now) = (store.clone(), clock.clone());
         let store = api.replica.clone().unwrap_or_else(|| primary.clone());
         let (login, guards) = (api.login.clone(), api.guards.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
-        let jobs = desk.clone();
+        let jobs = jobs.clone();
         Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs }))
     };
     let web = web_sockets[0].local_addr()?;
@@ -180,9 +165,31 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let ending = lifecycle.run().await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
     if tokio::time::timeout(CLOSE_TIMEOUT, databases.close()).await.is_err() {
-        tracing::warn!("the database was left without a goodbye");
+        tracing::warn!("timed out closing database connections");
     }
     Ok(ending)
+}
+
+/// A client of Oura, which asks for no one yet.
+fn oura_client<'a>(
+    oura: &'a Oura,
+    registry: &mut Registry,
+) -> anyhow::Result<(ingest::Client, &'a Oura, ingest::Metrics, Settings)> {
+    let metrics = ingest::Metrics::register(registry);
+    let client = ingest::Client::new(&oura.url, oura.credentials.typed(), metrics.clone());
+    let client = client.map_err(Invalid::from)?.with_budget(oura.budget);
+    Ok((client, oura, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
+}
+
+/// Keeps the gauges current. The latch is dropped by the first attempt that has read everything, whichever that is.
+fn supervise_exporter(lifecycle: &Lifecycle, exporter: exporter::Exporter, latch: Latch) {
+    let latch = Arc::new(Mutex::new(Some(latch)));
+    let stop = lifecycle.stop.clone();
+    lifecycle.supervise("exporter", move || {
+        let (exporter, stop, latch) = (exporter.clone(), stop.clone(), latch.clone());
+        let ready = move || drop(latch.lock().unwrap_or_else(PoisonError::into_inner).take());
+        async move { exporter.run(stop, ready).await }
+    });
 }
 
 /// The sockets of one process, opened before anything is started.

@@ -107,10 +107,10 @@ impl Lifecycle {
                 let pause_seconds = pause.as_secs_f64();
                 match ended {
                     Ok(()) => {
-                        tracing::error!(task, pause_seconds, "BUG: a task ended by itself; restarting it")
+                        tracing::error!(task, pause_seconds, "BUG: a task ended by itself; restarting it");
                     }
                     Err(error) => {
-                        tracing::error!(task, %error, pause_seconds, "BUG: a task failed; restarting it")
+                        tracing::error!(task, %error, pause_seconds, "BUG: a task failed; restarting it");
                     }
                 }
                 tokio::select! {

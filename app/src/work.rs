@@ -46,25 +46,26 @@ fn kinds(roles: &[Role]) -> Vec<Kind> {
 }
 
 /// Reads days of somebody again, as `myhealth sync --from --to` does, in turn with the passes.
-pub(crate) fn backfill(crew: &Scheduler) -> Backfill {
-    let crew = crew.clone();
+pub(crate) fn backfill(scheduler: &Scheduler) -> Backfill {
+    let scheduler = scheduler.clone();
     let number = AtomicU64::new(0);
     Arc::new(move |person, days, progress, stop| {
         let number = number.fetch_add(1, Ordering::Relaxed);
-        let crew = Scheduler { holder: format!("{}-backfill-{number}", crew.holder), ..crew.clone() };
-        Box::pin(read(crew, person, days, progress, stop))
+        let scheduler =
+            Scheduler { holder: format!("{}-backfill-{number}", scheduler.holder), ..scheduler.clone() };
+        Box::pin(read(scheduler, person, days, progress, stop))
     })
 }
 
 async fn read(
-    crew: Scheduler,
+    scheduler: Scheduler,
     person: Person,
     days: DayRange,
     progress: Progress,
     stop: CancellationToken,
 ) -> BackfillEnd {
     let watch: ingest::ProgressFn = Arc::new(move |_, step| progress.set(step.done, step.total));
-    match Box::pin(crew.read(&person, SyncRun::Exactly(days), &stop, &watch)).await {
+    match Box::pin(scheduler.read(&person, SyncRun::Exactly(days), &stop, &watch)).await {
         Ok(None) => BackfillEnd::NoLogIn,
         Ok(Some(report)) => end(&report, &stop),
         Err(error) => {
@@ -91,7 +92,7 @@ fn end(report: &SyncReport, stop: &CancellationToken) -> BackfillEnd {
 pub(crate) fn start(
     lifecycle: &Lifecycle,
     roles: &[Role],
-    desk: JobQueue,
+    queue: JobQueue,
     backfill: Option<Backfill>,
     registry: &mut Registry,
     clock: &Clock,
@@ -101,7 +102,7 @@ pub(crate) fn start(
         return Ok(());
     }
     let metrics = Metrics::register(registry);
-    let worker = Worker::new(desk, kinds, backfill, metrics, clock.clone(), serve::lease_holder()?);
+    let worker = Worker::new(queue, kinds, backfill, metrics, clock.clone(), serve::lease_holder()?);
     let stop = lifecycle.stop.clone();
     lifecycle.supervise("jobs", move || {
         let (worker, stop) = (worker.clone(), stop.clone());

@@ -169,6 +169,7 @@ impl Collection {
 
 /// What differs from collection to collection; one literal each in `table`.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of a table: each is a fact of its own")]
 pub struct CollectionInfo {
     /// Whose row this is; the row's place in the table is the variant's number.
     pub collection: Collection,

@@ -87,7 +87,10 @@ const fn row(
 const ROWS: [Row; 17] = {
     const RETRIED: bool = true;
     const ASKED_ONCE: bool = false;
-    use Cause::*;
+    use Cause::{
+        AppTooOld, Forbidden, Intercepted, LoginRequired, Malformed, Network, NotFound, RateLimited, Refused,
+        RenewalFailed, Scope, Server, Store, Timeout, Unauthorized, Unexpected, WrongAccount,
+    };
     use Party::{Network as Net, Operator, Oura, Person, Program};
     [
         row(
@@ -308,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_person_must_do_is_not_tried_again_at_once() {
+    fn cause_that_a_person_must_fix_is_not_transient() {
         for cause in Cause::ALL.into_iter().filter(|cause| cause.party() == Party::Person) {
             assert!(!cause.is_transient(), "{cause}");
             assert_ne!(cause.reason(), Reason::ReadFailed, "{cause} has advice of its own");

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_clock_ahead_read_is_nothing_to_go_on_from() {
+    fn cursor_of_a_clock_ahead_is_ignored() {
         let covered = DayRange::new(day("2029-01-01"), day("2029-03-16")).unwrap();
         let first = plan(|_| None, today("2026-03-15"), horizon("2026-01-01"));
         assert_eq!(plan(|_| Some(read(covered)), today("2026-03-15"), horizon("2026-01-01")), first);

@@ -201,7 +201,7 @@ pub(crate) async fn retry(
                 }
             }
             Window::Instants => {
-                let items = Document::items_aside(&aside.body);
+                let items = Document::items_of_rejected(&aside.body);
                 let (days, rejected) = Document::group_rows(owner.collection, items);
                 if rejected.is_empty() && !days.iter().any(|day| day.is_ahead(now)) {
                     for day in days {
@@ -212,7 +212,7 @@ pub(crate) async fn retry(
             // It held when it was last seen.
             Window::Whole => {
                 let day = Day::at(aside.last_seen_at, &zone);
-                let items = Document::items_aside(&aside.body);
+                let items = Document::items_of_rejected(&aside.body);
                 let (observed, rejected) = Document::observe(owner.collection, day, items);
                 if rejected.is_empty() && !observed.is_some_and(|observed| observed.is_ahead(now)) {
                     gathered.entry(day).or_default().push(aside);
@@ -271,7 +271,7 @@ async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Quarantined]) -> Re
         return Ok(None);
     }
     let stored = stored.as_deref().map(Document::items).unwrap_or_default();
-    let items = aside.iter().flat_map(|aside| Document::items_aside(&aside.body)).chain(stored);
+    let items = aside.iter().flat_map(|aside| Document::items_of_rejected(&aside.body)).chain(stored);
     Ok(match owner.collection.window() {
         Window::Instants => {
             Document::group_rows(owner.collection, items).0.into_iter().find(|joined| joined.day == day)

@@ -87,9 +87,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         }
         run::visibly(&mut run, ADVICE)?;
     }
-    let said = service.said();
-    if said.contains("panicked") || said.contains(" ERROR ") {
-        bail!("the service failed while it was asked:\n{}", run::last_lines(&said));
+    let printed = service.printed();
+    if printed.contains("panicked") || printed.contains(" ERROR ") {
+        bail!("the service failed while it was asked:\n{}", run::last_lines(&printed));
     }
     println!("the service did what its document says");
     Ok(())
@@ -101,7 +101,7 @@ fn filled(binary: &Path, folder: &Path) -> Result<String> {
     let mut demo = Command::new(binary);
     demo.args(["demo", "--since", "2026-01-01", "--data-dir"]).arg(&data);
     let mut demo = service(&mut demo, &folder.join("demo.log"))?;
-    demo.until("the demo's history", |said| said.contains("percent=100"))?;
+    demo.until("the demo's history", |printed| printed.contains("percent=100"))?;
     drop(demo);
     let file = fs::read_dir(&data)?.filter_map(|entry| Some(entry.ok()?.path()));
     let file = file.into_iter().find(|path| path.extension().is_some_and(|kind| kind == "db"));

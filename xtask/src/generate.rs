@@ -121,9 +121,9 @@ mod tests {
             let text = read(&run::root().join(&path));
             let first = text.lines().next().unwrap_or_default();
             // JSON has no comments; a dashboard says it in its description.
-            let said = first.contains("enerated by `cargo xtask generate`")
+            let printed = first.contains("enerated by `cargo xtask generate`")
                 || Path::new(&path).extension().is_some_and(|kind| kind == "json");
-            assert!(said, "{path}: {first}");
+            assert!(printed, "{path}: {first}");
             assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{path}: ends in one line feed");
         }
     }

@@ -28,6 +28,8 @@ mod queries;
 mod quirks;
 mod run;
 mod test;
+#[cfg(test)]
+mod words;
 
 use std::process::ExitCode;
 

@@ -48,32 +48,32 @@ impl Running {
         Ok(Self { child, line, log: log.map(Path::to_owned) })
     }
 
-    /// Everything said so far.
-    pub(crate) fn said(&self) -> String {
+    /// Everything printed so far.
+    pub(crate) fn printed(&self) -> String {
         self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default()
     }
 
     /// The loopback port of the address that it prints after `name`, as soon as it does.
     pub(crate) fn port(&mut self, name: &str) -> Result<u16> {
         let mut port = None;
-        self.until(&format!("the address of {name}"), |said| {
-            port = port_in(said, name);
+        self.until(&format!("the address of {name}"), |printed| {
+            port = port_in(printed, name);
             port.is_some()
         })?;
         port.context("BUG: waited for it")
     }
 
-    /// Asks again, with what was said so far, until the answer is yes; fails at once when the program has ended.
+    /// Asks again, with what was printed so far, until the answer is yes; fails at once when the program has ended.
     pub(crate) fn until(&mut self, what: &str, mut is: impl FnMut(&str) -> bool) -> Result<()> {
         let mut ended = None::<ExitStatus>;
         until(what, || {
-            // Asked first: what it said last counts.
+            // Asked first: what it printed last counts.
             ended = self.child.try_wait().ok().flatten();
-            is(&self.said()) || ended.is_some()
+            is(&self.printed()) || ended.is_some()
         })?;
         match ended {
-            Some(status) if !is(&self.said()) => {
-                let last = run::last_lines(&self.said());
+            Some(status) if !is(&self.printed()) => {
+                let last = run::last_lines(&self.printed());
                 bail!("`{}` ended before {what}: {status}.\nIts last lines:\n{last}", self.line)
             }
             _ => Ok(()),
@@ -116,9 +116,9 @@ impl Drop for Running {
     }
 }
 
-fn port_in(said: &str, name: &str) -> Option<u16> {
+fn port_in(printed: &str, name: &str) -> Option<u16> {
     // A line that is being written may end within the number.
-    let lines = said.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+    let lines = printed.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
     let mut addresses =
         lines.filter_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("http://"));
     addresses.find_map(|address| address.split('/').next()?.rsplit_once(':')?.1.parse().ok())
@@ -174,10 +174,10 @@ mod tests {
 
     #[test]
     fn port_is_read_from_complete_lines() {
-        let said = "  page      http://127.0.0.1:41/\n  api docs  http://127.0.0.1:43/api/docs\n  api ready http://127.0.0.1:4";
-        assert_eq!(port_in(said, "page"), Some(41));
-        assert_eq!(port_in(said, "api docs"), Some(43));
-        assert_eq!(port_in(said, "api ready"), None);
+        let printed = "  page      http://127.0.0.1:41/\n  api docs  http://127.0.0.1:43/api/docs\n  api ready http://127.0.0.1:4";
+        assert_eq!(port_in(printed, "page"), Some(41));
+        assert_eq!(port_in(printed, "api docs"), Some(43));
+        assert_eq!(port_in(printed, "api ready"), None);
     }
 
     #[test]
@@ -188,7 +188,7 @@ mod tests {
         let error = running.port("page").unwrap_err().to_string();
         assert!(error.contains("exit status: 3") && error.contains("no such database"), "{error}");
         let mut quick = Running::logged(&shell("echo done"), &log).unwrap();
-        quick.until("its word", |said| said == "done\n").unwrap();
+        quick.until("its word", |printed| printed == "done\n").unwrap();
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         let log = folder.path().join("log");
         let script = "trap 'echo stopped; exit 0' TERM; echo begun; while :; do sleep 0.01; done";
         let mut running = Running::logged(&shell(script), &log).unwrap();
-        running.until("its start", |said| said == "begun\n").unwrap();
+        running.until("its start", |printed| printed == "begun\n").unwrap();
         assert!(running.resident().unwrap() > 0.1 && running.processor().unwrap() >= 0.0);
         drop(running);
         assert_eq!(fs::read_to_string(log).unwrap(), "begun\nstopped\n");

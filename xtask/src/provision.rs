@@ -120,7 +120,7 @@ fn current() -> Result<Option<Vec<(&'static str, String)>>> {
     CURRENT.into_iter().zip(named).map(program).collect::<Result<_>>().map(Some)
 }
 
-/// What is said where today's programs are not there.
+/// What is printed where today's programs are not there.
 pub(crate) fn without_current() -> String {
     format!(
         "NOT RUN: the tests on today's Prometheus and Alertmanager (their names contain `{CURRENT_TESTS}`): Go is missing; \

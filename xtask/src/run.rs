@@ -1,4 +1,4 @@
-//! Running other programs, so that every failure says what ran, how it ended, what it said and what to do.
+//! Running other programs, so that every failure says what ran, how it ended, what it printed and what to do.
 
 use std::io;
 use std::path::Path;
@@ -33,9 +33,9 @@ pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<String> {
     let line = command_line(command);
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(&line, &error, advice))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        let said = last_lines(&String::from_utf8_lossy(&said));
-        bail!("`{line}` failed: {}.\nIts last lines:\n{said}\nWhat to do: {advice}", output.status);
+        let printed = [output.stdout, output.stderr].concat();
+        let printed = last_lines(&String::from_utf8_lossy(&printed));
+        bail!("`{line}` failed: {}.\nIts last lines:\n{printed}\nWhat to do: {advice}", output.status);
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

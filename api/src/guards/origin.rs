@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_of_foreign_pages_are_told_from_those_of_programs_and_own_pages() {
+    fn foreign_pages_are_distinguished_from_programs_and_own_pages() {
         let post = &Method::POST;
         check(post, &[], false);
         check(post, &[("origin", "http://127.0.0.1:8872")], false);

@@ -220,7 +220,7 @@ mod tests {
         /// Wherever a panel or a subquery without an offset is evaluated, a sample of the same day stands there or a
         /// millisecond before, or the day has only just begun.
         #[test]
-        fn every_step_of_a_day_finds_it(midnight in -DAY..DAY, length in 1..25 * DAY / 24, from in 0..DAY, start in -90 * DAY..DAY, step in LOOKBACK_MS..3 * DAY, steps in 0..300_i64) {
+        fn day_is_found_at_every_step(midnight in -DAY..DAY, length in 1..25 * DAY / 24, from in 0..DAY, start in -90 * DAY..DAY, step in LOOKBACK_MS..3 * DAY, steps in 0..300_i64) {
             let (from, next) = (midnight + from.min(length - 1), midnight + length);
             let first = start + LOOKBACK_MS - 1;
             let samples: Vec<i64> = Instants::Steps { first, step }.of_day(midnight, from, next - 1).collect();

@@ -76,7 +76,7 @@ async fn get_correlations(
     let lags = lags(query.lag.as_deref())?;
     let split = split(query.split.as_deref())?;
     let access =
-        access.to_collections(metrics.iter().map(|metric| metric.collection).chain(split.collections()))?;
+        access.limited_to(metrics.iter().map(|metric| metric.collection).chain(split.collections()))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;
@@ -130,8 +130,7 @@ async fn get_effects(
     let tag = self::tag("tag", &tag)?;
     let metric = params::metrics("metric", &query.metric, 1, 1)?;
     let lag = params::number("lag", query.lag.as_deref(), 0, 30)?;
-    let access =
-        access.to_collections(std::iter::once(metric[0].collection).chain(Theme::Tags.collections()))?;
+    let access = access.limited_to(std::iter::once(metric[0].collection).chain(Theme::Tags.collections()))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;

@@ -130,7 +130,7 @@ async fn answer(
     path: &str,
     collections: &[Collection],
 ) -> Result<Json<DailyPage>, Error> {
-    let access = access.to_collections(collections.iter().copied())?;
+    let access = access.limited_to(collections.iter().copied())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = params::range(query.from.as_deref(), query.to.as_deref(), today, DEFAULT_DAYS)?;

@@ -183,7 +183,7 @@ async fn answer(
     path: &str,
     collection: Collection,
 ) -> Result<Json<EventPage>, Error> {
-    let access = access.to_collections([collection])?;
+    let access = access.limited_to([collection])?;
     let after = cursor::read_event(query.after.as_deref())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
@@ -234,7 +234,7 @@ async fn list_rings(
     Query(query): Query<RingParams>,
 ) -> Result<Json<Rings>, Error> {
     let collection = Collection::RingConfiguration;
-    let access = access.to_collections([collection])?;
+    let access = access.limited_to([collection])?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let states = state.store.sync_states(person.id).await?;
     let newest =

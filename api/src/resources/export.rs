@@ -143,7 +143,7 @@ async fn export_rows(
     };
     // Which kinds of data it is about does not depend on the day.
     let asked = words.table(Day::LAST.plus(-1)).map_err(refusal)?;
-    let access = access.to_collections(asked.collections())?;
+    let access = access.limited_to(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let table = words.table(state.today(&person)?).map_err(refusal)?;
     let seat = state.guards.exports().take(client).ok_or(Error::Busy)?;

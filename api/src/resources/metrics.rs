@@ -147,7 +147,7 @@ async fn list_metrics(
 ) -> Result<Json<Metrics>, Error> {
     let extents = match query.person.as_deref() {
         Some(name) => {
-            let access = access.to_collections(Collection::ALL.iter().copied())?;
+            let access = access.limited_to(Collection::ALL.iter().copied())?;
             let person = params::person(&state.store, &access, Some(name)).await?;
             state.store.extents(person.id).await?
         }

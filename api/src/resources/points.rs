@@ -140,7 +140,7 @@ async fn answer(
     keys: &[&'static str],
 ) -> Result<Json<PointPage>, Error> {
     let metrics: Vec<&'static Metric> = keys.iter().filter_map(|key| Metric::by_key(key)).collect();
-    let access = access.to_collections(metrics.iter().map(|metric| metric.collection))?;
+    let access = access.limited_to(metrics.iter().map(|metric| metric.collection))?;
     let after = cursor::read_point(query.after.as_deref())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let from = params::day("from", query.from.as_deref())?;

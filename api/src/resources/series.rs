@@ -84,7 +84,7 @@ async fn get_series(
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Json<Series>, Error> {
-    let access = access.to_collections([metric.collection])?;
+    let access = access.limited_to([metric.collection])?;
     if !metric.is_series() {
         let reason = format!(
             "{} is one number a day and has no points; ask /api/v1/trends/{0} for its days",

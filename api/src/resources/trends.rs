@@ -135,7 +135,7 @@ async fn get_trends(
     ByKey(metric): ByKey,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
-    let access = access.to_collections([metric.collection])?;
+    let access = access.limited_to([metric.collection])?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let question = query.question(state.today(&person)?)?;
     let known = trend(&state.store, &person, metric, question, (state.now)()).await?;
@@ -187,7 +187,7 @@ async fn get_trends_table(
     Query(query): Query<TableParams>,
 ) -> Result<Response, Error> {
     let metrics = params::metrics("metrics", &query.metrics, 1, MAX_METRICS)?;
-    let access = access.to_collections(metrics.iter().map(|metric| metric.collection))?;
+    let access = access.limited_to(metrics.iter().map(|metric| metric.collection))?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let today = state.today(&person)?;
     let range = range(query.from.as_deref(), query.to.as_deref(), query.period.as_deref(), today)?;

@@ -56,7 +56,7 @@ async fn push_stores_good_documents_and_reports_bad_ones() {
 }
 
 #[tokio::test]
-async fn document_of_the_future_is_put_aside_with_its_reason() {
+async fn document_of_the_future_is_rejected_with_its_reason() {
     let api = TestApi::with(Vec::new()).await;
     let token = token(&api, None, vec![Scope::Ingest, Scope::Rest]).await;
     let mistyped = json!({"id": "a", "day": "2062-03-28", "score": 11});

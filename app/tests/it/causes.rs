@@ -19,7 +19,7 @@ use prometheus_client::registry::Registry;
 use store::{Location, Person, Store};
 use tokio_util::sync::CancellationToken;
 
-use crate::process::{Running, finish, get, json, myhealth, said, service, until};
+use crate::process::{Running, finish, get, json, myhealth, printed, service, until};
 
 /// Each cause; the reason that the gauge and the API name; what the report says of today.
 const EXPECTED: [(Cause, &str, &str); Cause::ALL.len()] = [
@@ -140,7 +140,7 @@ async fn fail(store: &Store, base: &str, cause: Cause) {
 }
 
 fn command(words: &[&str], folder: &Path) -> String {
-    said(&finish(myhealth(&[words, &["--data-dir", folder.to_str().unwrap()]].concat())))
+    printed(&finish(myhealth(&[words, &["--data-dir", folder.to_str().unwrap()]].concat())))
 }
 
 #[tokio::test]

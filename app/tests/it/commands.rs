@@ -1,20 +1,20 @@
 //! Commands that run to their end.
 
 use crate::killed::Cloud;
-use crate::process::{Running, finish, get, myhealth, said, until};
+use crate::process::{Running, finish, get, myhealth, printed, until};
 
 #[tokio::test]
 async fn sync_runs_once_and_doctor_reports_the_state() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let output = finish(cloud.command("sync", folder.path()));
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("windows read"), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("windows read"), "{}", printed(&output));
     let again = finish(cloud.command("sync", folder.path()));
-    assert!(said(&again).contains(" 0 new documents, 0 changed, "), "{}", said(&again));
+    assert!(printed(&again).contains(" 0 new documents, 0 changed, "), "{}", printed(&again));
 
     let output = finish(cloud.command("doctor", folder.path()));
-    let report = said(&output);
+    let report = printed(&output);
     assert!(output.status.success(), "{report}");
     assert!(report.contains("accepts the token") && report.contains("nothing wrong found"), "{report}");
     assert!(report.contains("daily_sleep      read from"), "{report}");
@@ -22,15 +22,15 @@ async fn sync_runs_once_and_doctor_reports_the_state() {
 
     cloud.revoke();
     let output = finish(cloud.command("doctor", folder.path()));
-    let report = said(&output);
+    let report = printed(&output);
     assert_eq!(output.status.code(), Some(1));
     assert!(report.contains("get a new access token"), "{report}");
     let output = finish(cloud.command("sync", folder.path()));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("expired, revoked or mistyped"), "{}", said(&output));
+    assert!(printed(&output).contains("expired, revoked or mistyped"), "{}", printed(&output));
 
     let output = finish(myhealth(&["rebuild", "--data-dir", folder.path().to_str().unwrap()]));
-    assert!(said(&output).contains("me: every number derived again"), "{}", said(&output));
+    assert!(printed(&output).contains("me: every number derived again"), "{}", printed(&output));
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn person_commands_add_list_and_remove() {
     let data = folder.path().to_str().unwrap();
     let person = |words: &[&str]| {
         let output = finish(myhealth(&[&["person"], words, &["--data-dir", data]].concat()));
-        (output.status.code(), said(&output))
+        (output.status.code(), printed(&output))
     };
     assert!(finish(myhealth(&["migrate", "--data-dir", data])).status.success());
     assert!(person(&["list"]).1.contains("nobody yet"));
@@ -50,7 +50,8 @@ async fn person_commands_add_list_and_remove() {
     assert!(person(&["add", "ann", "--time-zone", "UTC"]).1.contains("moved from Asia/Tokyo to UTC"));
     assert_eq!(person(&["add", "ann@example.org"]).0, Some(64));
     assert!(
-        said(&finish(cloud.command("sync", folder.path()))).contains("nobody here is called me; known: ann;")
+        printed(&finish(cloud.command("sync", folder.path())))
+            .contains("nobody here is called me; known: ann;")
     );
     assert_eq!(person(&["add", "me", "--time-zone", "Europe/Berlin"]).0, Some(0));
     assert!(finish(cloud.command("sync", folder.path())).status.success());

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::killed::Cloud;
 use crate::monitoring::shipped;
-use crate::process::{Running, finish, http, myhealth, said};
+use crate::process::{Running, finish, http, myhealth, printed};
 
 /// The shell commands of a page.
 fn commands(page: &str) -> String {
@@ -25,7 +25,7 @@ async fn service(folder: &Path) -> Running {
     let mut sync = cloud.command("sync", folder);
     sync.args(["--from", "2026-03-01", "--to", "2026-03-10"]);
     let synced = finish(sync);
-    assert!(synced.status.success(), "{}", said(&synced));
+    assert!(synced.status.success(), "{}", printed(&synced));
     Running::start(serve(folder))
 }
 
@@ -38,7 +38,7 @@ async fn run(page: &str, serve: &Running, data: &Path, here: &Path) -> String {
     shell.env("PATH", format!("{}:/usr/bin:/bin", here.display()));
     shell.env("API", format!("http://{api}")).env("MYHEALTH_DATA_DIR", data);
     let output = finish(shell);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 

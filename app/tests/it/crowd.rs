@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::process::{PATIENCE, Running, get, http, myhealth, provided, until};
+use crate::process::{Running, WAIT_TIMEOUT, get, http, myhealth, provided, until};
 
 /// Opens as many connections as it is told, says so, and holds them until its input ends. A program of its own, because
 /// a process may have few files open, and the limit of a running one is not raised without unsafe code.
@@ -35,7 +35,7 @@ async fn ten_thousand_idle_connections_do_not_block_scrapes_or_use_much_memory()
     // One who was here before keeps his connection; one who comes later is let in.
     let regular = http();
     let scrape = async |http: &reqwest::Client| {
-        let answer = tokio::time::timeout(PATIENCE, http.get(&url).send()).await;
+        let answer = tokio::time::timeout(WAIT_TIMEOUT, http.get(&url).send()).await;
         answer.expect("an answer among the crowd").unwrap().text().await.unwrap()
     };
     let before = memory(&scrape(&regular).await);
@@ -44,9 +44,9 @@ async fn ten_thousand_idle_connections_do_not_block_scrapes_or_use_much_memory()
     let mut crowd = Command::new(provided("MYHEALTH_TEST_PYTHON"));
     crowd.args(["-c", CROWD, port, "10000"]).stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut crowd = crowd.spawn().unwrap();
-    let mut said = String::new();
-    BufReader::new(crowd.stdout.take().unwrap()).read_line(&mut said).unwrap();
-    assert_eq!(said, "here\n", "ten thousand are connected");
+    let mut printed = String::new();
+    BufReader::new(crowd.stdout.take().unwrap()).read_line(&mut printed).unwrap();
+    assert_eq!(printed, "here\n", "ten thousand are connected");
 
     let after = scrape(&regular).await;
     assert!(until("a newcomer's scrape", async || get(&url).await).await.contains(MEMORY));

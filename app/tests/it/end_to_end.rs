@@ -1,5 +1,5 @@
 //! The main job, end to end: the demo runs, a real Prometheus scrapes it, a real browser draws it, and both say what
-//! the simulated cloud said.
+//! the simulated cloud printed.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use simulator::{Life, Person};
 
 use crate::generation::{Generation, on_each_generation};
-use crate::process::{PATIENCE, Running, finish, get, json, provided, service, until};
+use crate::process::{Running, WAIT_TIMEOUT, finish, get, json, provided, service, until};
 use crate::web::complaints;
 
 const SEED: &str = "5";
@@ -210,7 +210,7 @@ async fn browser_renders_the_page() {
         "--dump-dom",
     ]);
     command.arg(format!("--user-data-dir={}", profile.path().display())).arg(format!("http://{}/", demo.web));
-    let page = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(move || finish(command)));
+    let page = tokio::time::timeout(WAIT_TIMEOUT, tokio::task::spawn_blocking(move || finish(command)));
     let page = String::from_utf8(page.await.unwrap().unwrap().stdout).unwrap();
     assert!(page.contains("data-state=\"ready\""), "{page}");
     for score in ["sleep", "readiness", "activity"] {

@@ -13,7 +13,7 @@ use store::{Batch, Location, Origin, Store};
 
 use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
-use crate::process::{Running, finish, http, myhealth, said, service, until};
+use crate::process::{Running, finish, http, myhealth, printed, service, until};
 use crate::prometheus::Prometheus;
 
 const DAY: i64 = 86_400_000;
@@ -134,9 +134,9 @@ async fn remote_write_pushes_as_far_back_as_the_receiver_accepts(generation: Gen
         finish(command)
     };
     let first = push();
-    assert!(said(&first).contains("60 samples sent, 0 refused"), "{}", said(&first));
+    assert!(printed(&first).contains("60 samples sent, 0 refused"), "{}", printed(&first));
     let again = push();
-    assert!(said(&again).contains("1 samples sent, 0 refused"), "the rest is known: {}", said(&again));
+    assert!(printed(&again).contains("1 samples sent, 0 refused"), "the rest is known: {}", printed(&again));
     let query = "count_over_time(oura_sleep_score{source=\"history\"}[70d])";
     let answer = receiver.instant(query, now().as_millisecond()).await;
     assert_eq!(answer.into_values().next().unwrap()[0].1.to_bits(), 60.0_f64.to_bits());
@@ -144,12 +144,16 @@ async fn remote_write_pushes_as_far_back_as_the_receiver_accepts(generation: Gen
     // From the first day again: most of it is too old now, and none of that is asked for twice.
     std::fs::remove_file(&cursor).unwrap();
     let third = push();
-    assert!(said(&third).contains("too old"), "{}", said(&third));
-    assert!(!third.status.success() && said(&third).contains("out_of_order_time_window"), "{}", said(&third));
+    assert!(printed(&third).contains("too old"), "{}", printed(&third));
+    assert!(
+        !third.status.success() && printed(&third).contains("out_of_order_time_window"),
+        "{}",
+        printed(&third)
+    );
     let mut other = myhealth(&["export", "remote-write", "http://127.0.0.1:1/x", "--daily-only", "--cursor"]);
     other.arg(&cursor).arg("--data-dir").arg(folder.path());
     let refused = finish(other);
-    assert_eq!(refused.status.code(), Some(64), "{}", said(&refused));
+    assert_eq!(refused.status.code(), Some(64), "{}", printed(&refused));
 }
 
 #[tokio::test]
@@ -168,9 +172,9 @@ async fn receiver_of_another_remote_write_version_is_reported() {
         myhealth(&["export", "remote-write", &format!("http://{receiver}/api/v1/write"), "--daily-only"]);
     push.arg("--data-dir").arg(folder.path());
     let output = finish(push);
-    assert!(!output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("does not take Prometheus remote write 1.0"), "{}", said(&output));
-    assert!(said(&output).contains("accepted-protobuf-messages"), "{}", said(&output));
+    assert!(!output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("does not take Prometheus remote write 1.0"), "{}", printed(&output));
+    assert!(printed(&output).contains("accepted-protobuf-messages"), "{}", printed(&output));
 }
 
 async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
@@ -193,11 +197,11 @@ async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
         myhealth(&[listen.as_slice(), &data, more].concat())
     };
     let refused = finish(outside(&[]));
-    assert!(!refused.status.success() && said(&refused).contains("token create"), "{}", said(&refused));
+    assert!(!refused.status.success() && printed(&refused).contains("token create"), "{}", printed(&refused));
 
     let make = |words: &[&str]| {
         let output = finish(myhealth(&[["token", "create"].as_slice(), words, &data].concat()));
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     let (all, reader) =
@@ -231,9 +235,9 @@ async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
     assert_eq!(Prometheus::start(generation, &[], &config(&reader)).await.instant(query, at).await.len(), 0);
 
     let listed = finish(myhealth(&[["token", "list"].as_slice(), &data].concat()));
-    assert!(said(&listed).contains("grafana") && said(&listed).contains("ann"), "{}", said(&listed));
+    assert!(printed(&listed).contains("grafana") && printed(&listed).contains("ann"), "{}", printed(&listed));
     for secret in [&all, &reader] {
-        assert!(!said(&listed).contains(secret.as_str()) && !running.output().contains(secret.as_str()));
+        assert!(!printed(&listed).contains(secret.as_str()) && !running.output().contains(secret.as_str()));
     }
     assert!(finish(myhealth(&[["token", "revoke", "1"].as_slice(), &data].concat())).status.success());
     // A process believes for a second what it has found out.

@@ -91,7 +91,7 @@ async fn illness_alert_is_delivered_and_inhibited_while_data_is_stale(generation
     })
     .await;
 
-    // Oura is gone: what is known of the person grows old, and is said no more.
+    // Oura is gone: what is known of the person grows old, and is printed no more.
     cloud.faults().always("/", Fault::Status(503));
     let stale: Value = until("the stale data to be told", async || receiver.alert("MyHealthSyncStale")).await;
     assert_eq!(stale["labels"]["person"], "me");

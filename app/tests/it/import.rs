@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use store::{Location, Store};
 
 use crate::killed::{NOW, SINCE, rows};
-use crate::process::{Running, finish, myhealth, said, until};
+use crate::process::{Running, finish, myhealth, printed, until};
 
 /// The export of the person behind the tests' cloud.
 fn export(folder: &Path, broken: Option<usize>) -> String {
@@ -41,7 +41,7 @@ async fn import_killed_anywhere_ends_with_the_same_rows() {
     let export = export(files.path(), None);
     let calm = tempfile::tempdir().unwrap();
     let output = finish(command(&export, calm.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let expected = rows(calm.path()).await;
     assert!(expected.len() > 10_000, "there is something to lose: {}", expected.len());
 
@@ -61,7 +61,7 @@ async fn import_killed_anywhere_ends_with_the_same_rows() {
     }
     assert!(cut > 0, "no kill came in the middle");
     let output = finish(command(&export, folder.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(rows(folder.path()).await, expected);
 }
 
@@ -70,7 +70,7 @@ async fn import_report_lists_every_file() {
     let files = tempfile::tempdir().unwrap();
     let export = export(files.path(), Some(100));
     let folder = tempfile::tempdir().unwrap();
-    let report = said(&finish(command(&export, folder.path())));
+    let report = printed(&finish(command(&export, folder.path())));
     for words in [
         "rows put aside: not UTF-8",
         "rawlocation.csv                  not opened: where you were is not stored",
@@ -83,9 +83,9 @@ async fn import_report_lists_every_file() {
     for secret in crate::killed::secrets() {
         assert!(!report.contains(&secret), "a report carries no health value");
     }
-    let again = said(&finish(command(&export, folder.path())));
+    let again = printed(&finish(command(&export, folder.path())));
     assert!(again.contains(": 0 new documents, 0 completed, "), "{again}");
-    let doctor = said(&finish(myhealth(&["doctor", "--data-dir", folder.path().to_str().unwrap()])));
+    let doctor = printed(&finish(myhealth(&["doctor", "--data-dir", folder.path().to_str().unwrap()])));
     assert!(doctor.contains("documents put aside: not UTF-8"), "{doctor}");
 }
 
@@ -99,8 +99,8 @@ fn import_of_another_file_is_refused_before_opening_the_database() {
         [(file.to_str().unwrap(), "membership.ouraring.com"), ("/nowhere.zip", "cannot read /nowhere.zip")]
     {
         let output = finish(command(name, &data));
-        assert_eq!(output.status.code(), Some(64), "{}", said(&output));
-        assert!(said(&output).contains(reason), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(64), "{}", printed(&output));
+        assert!(printed(&output).contains(reason), "{}", printed(&output));
         assert!(!data.exists());
     }
 }

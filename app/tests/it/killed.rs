@@ -9,7 +9,7 @@ use domain::DayRange;
 use jiff::Timestamp;
 use store::{Location, Store};
 
-use crate::process::{Running, finish, get, myhealth, said, until};
+use crate::process::{Running, finish, get, myhealth, printed, until};
 
 /// The moment at which that cloud stands still.
 pub(crate) const NOW: &str = "2026-03-29T15:00:00Z";
@@ -112,7 +112,7 @@ async fn first_sync_killed_anywhere_ends_with_the_same_rows() {
         running.kill();
     }
     let output = finish(cloud.command("sync", folder.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(rows(folder.path()).await, expected);
 }
 

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use jiff::{SignedDuration, Timestamp};
 use simulator::{Application, Fault, Life, Person};
 
-use crate::process::{Running, finish, get, http, myhealth, said, until};
+use crate::process::{Running, finish, get, http, myhealth, printed, until};
 
 const SECRET: &str = "c11e47-5ec2e7-of-the-simulated-application";
 const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -182,20 +182,20 @@ async fn browser_consent_is_used_by_every_role() {
     let rights = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
     assert_eq!(rights & 0o777, 0o600);
 
-    let report = said(&finish(oura.command("doctor", folder.path())));
+    let report = printed(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("logged in since") && report.contains("accepts the token"), "{report}");
     assert!(report.contains("the scope tag was not given (without it no enhanced_tag, tag)"), "{report}");
-    let synced = said(&finish(oura.command("sync", folder.path())));
+    let synced = printed(&finish(oura.command("sync", folder.path())));
     assert!(synced.contains("windows read"), "{synced}");
 
     let output = finish(oura.command("logout", folder.path()));
-    assert!(output.status.success() && said(&output).contains("me is logged out"), "{}", said(&output));
-    assert!(!said(&output).contains("Oura was not told"), "{}", said(&output));
+    assert!(output.status.success() && printed(&output).contains("me is logged out"), "{}", printed(&output));
+    assert!(!printed(&output).contains("Oura was not told"), "{}", printed(&output));
     assert_eq!(oura.cloud.log_ins(), 0);
     let output = finish(oura.command("sync", folder.path()));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("run `myhealth login`"), "{}", said(&output));
-    let report = said(&finish(oura.command("doctor", folder.path())));
+    assert!(printed(&output).contains("run `myhealth login`"), "{}", printed(&output));
+    let report = printed(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("nobody is logged in"), "{report}");
 }
 
@@ -207,11 +207,12 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
         let mut command = oura.command("login", folder.path());
         command.args(words);
         let output = log_in(command);
-        (output.status.code(), said(&output))
+        (output.status.code(), printed(&output))
     };
-    let list = || said(&finish(myhealth(&["person", "list", "--data-dir", folder.path().to_str().unwrap()])));
+    let list =
+        || printed(&finish(myhealth(&["person", "list", "--data-dir", folder.path().to_str().unwrap()])));
     assert_eq!(as_person(&mine, &[]).0, Some(0));
-    let synced = said(&finish(mine.command("sync", folder.path())));
+    let synced = printed(&finish(mine.command("sync", folder.path())));
     assert!(synced.contains("windows read") && !synced.contains(" 0 new documents"), "{synced}");
     let before = list();
 
@@ -221,7 +222,7 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
     assert!(code == Some(1) && text.contains("this Oura account is me's here"), "{text}");
     assert!(text.contains("mee is new here and is added by this log-in; did you mean me?"), "{text}");
     assert_eq!(list(), before, "nobody was added, and nothing was removed");
-    let synced = said(&finish(mine.command("sync", folder.path())));
+    let synced = printed(&finish(mine.command("sync", folder.path())));
     assert!(
         synced.contains(" 0 new documents") && synced.contains(" 0 gone"),
         "the log-in of before: {synced}"
@@ -230,11 +231,11 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
     let mut doctor = other.command("doctor", folder.path());
     doctor.env_remove("MYHEALTH_OURA_CLIENT_ID").env_remove("MYHEALTH_OURA_CLIENT_SECRET");
     doctor.env("MYHEALTH_OURA_TOKEN", "nobody's");
-    let report = said(&finish(doctor));
+    let report = printed(&finish(doctor));
     assert!(report.contains("another Oura account's than the one stored as me"), "{report}");
     let (code, text) = as_person(&other, &["--replace-account"]);
     assert!(code == Some(0) && text.contains("me has another Oura account from now on"), "{text}");
-    let synced = said(&finish(other.command("sync", folder.path())));
+    let synced = printed(&finish(other.command("sync", folder.path())));
     assert!(synced.contains(" 0 gone") && !synced.contains(" 0 new documents"), "{synced}");
     let (code, text) = as_person(&mine, &["--person", "ann"]);
     assert_eq!(code, Some(0), "the account of before may be a person again: {text}");
@@ -254,7 +255,7 @@ async fn denied_consent_changes_nothing() {
     assert!(login.output().contains("denied"), "{}", login.output());
     let output = log_in(oura.command("login", folder.path()));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("denied"), "{}", said(&output));
+    assert!(printed(&output).contains("denied"), "{}", printed(&output));
     assert_eq!(oura.exchanges(), 0);
 }
 
@@ -272,7 +273,7 @@ async fn wrong_paste_is_prompted_again_and_server_failure_is_final() {
         let (before, _) = right.split_once("&state=").unwrap();
         format!("\nno idea\n{before}&state=another\n{right}\n")
     });
-    let text = said(&output);
+    let text = printed(&output);
     assert!(output.status.success(), "{text}");
     assert!(text.contains("belongs to another log-in") && text.contains("there is no code in it"), "{text}");
     let output = paste(login(), &|_| String::new());
@@ -281,10 +282,10 @@ async fn wrong_paste_is_prompted_again_and_server_failure_is_final() {
     let before = oura.exchanges();
     let output = paste(login(), &|link| format!("{}\n", consent(link)));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("may be spent"), "{}", said(&output));
+    assert!(printed(&output).contains("may be spent"), "{}", printed(&output));
     assert_eq!(oura.exchanges(), before + 1, "a code is sent once");
     // The log-in of before is still there.
-    assert!(said(&finish(oura.command("sync", folder.path()))).contains("windows read"));
+    assert!(printed(&finish(oura.command("sync", folder.path()))).contains("windows read"));
 }
 
 #[tokio::test]
@@ -306,7 +307,7 @@ async fn serve_without_a_log_in_waits_for_one() {
     assert!(service.output().contains("run `myhealth login`"), "{}", service.output());
 
     let output = log_in(oura.command("login", folder.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     shows("oura_newest_day_timestamp_seconds{person=\"me\"").await;
     shows("myhealth_oauth_login_required{person=\"me\"} 0").await;
     shows("myhealth_oauth_scope{person=\"me\",scope=\"tag\"} 0").await;
@@ -335,7 +336,7 @@ async fn renewal_killed_before_the_token_is_spent_is_repeated() {
     kill_while_renewing(&oura, folder.path(), &Fault::Hold(Arc::default())).await;
     // The lease of the dead process has to end first.
     let output = finish(oura.command("sync", folder.path()));
-    let text = said(&output);
+    let text = printed(&output);
     assert!(text.contains("windows read") && !text.contains("myhealth login"), "{text}");
     assert_eq!(oura.cloud.refresh_reuses(), 0);
 }
@@ -349,13 +350,13 @@ async fn renewal_killed_after_the_token_is_spent_reports_login_required() {
     for _ in 0..2 {
         let output = finish(oura.command("sync", folder.path()));
         assert_eq!(output.status.code(), Some(1));
-        assert!(said(&output).contains("run `myhealth login`"), "{}", said(&output));
+        assert!(printed(&output).contains("run `myhealth login`"), "{}", printed(&output));
     }
     assert_eq!(oura.cloud.refresh_reuses(), 1, "tried once more, because nobody could know, and never again");
-    let report = said(&finish(oura.command("doctor", folder.path())));
+    let report = printed(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("spent or revoked"), "{report}");
     assert!(log_in(oura.command("login", folder.path())).status.success());
-    assert!(said(&finish(oura.command("sync", folder.path()))).contains("windows read"));
+    assert!(printed(&finish(oura.command("sync", folder.path()))).contains("windows read"));
 }
 
 /// Pulls the plug of a process that has sent its refresh token and has no answer.
@@ -400,22 +401,22 @@ async fn processes_on_one_postgres_renew_once() {
 
     // Another key opens nothing, says so, and spends nothing.
     std::fs::write(&key, "ab".repeat(32)).unwrap();
-    let report = said(&finish(command("doctor")));
+    let report = printed(&finish(command("doctor")));
     assert!(report.contains("sealed with another key"), "{report}");
     let old = folder.path().join("old");
     std::fs::write(&old, KEY).unwrap();
     let mut rotated = command("sync");
     rotated.arg("--previous-secret-key-file").arg(&old);
-    assert!(said(&finish(rotated)).contains("windows read"));
+    assert!(printed(&finish(rotated)).contains("windows read"));
     // What cannot be known is not claimed.
     let mut away = oura.command_on("doctor");
     away.args(["--database-url", "postgres://nobody@127.0.0.1:1/none", "--secret-key", KEY]);
-    let report = said(&finish(away));
+    let report = printed(&finish(away));
     assert!(report.contains("cannot be opened") && !report.contains("nobody is logged in"), "{report}");
     std::fs::write(&key, "not a key").unwrap();
     let output = finish(command("sync"));
     assert_eq!(output.status.code(), Some(64));
-    assert!(said(&output).contains("openssl rand -hex 32"), "{}", said(&output));
+    assert!(printed(&output).contains("openssl rand -hex 32"), "{}", printed(&output));
 }
 
 #[tokio::test]
@@ -427,8 +428,8 @@ async fn incomplete_oauth_configuration_is_refused_before_opening_the_database()
             command.args(words);
             command
         });
-        assert_eq!(output.status.code(), Some(64), "{words:?}: {}", said(&output));
-        assert!(said(&output).contains(reason), "{words:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(64), "{words:?}: {}", printed(&output));
+        assert!(printed(&output).contains(reason), "{words:?}: {}", printed(&output));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{words:?} left something behind");
     };
     let plain = |name: &str| {
@@ -466,10 +467,10 @@ async fn trace_log_of_a_log_in_has_no_secrets() {
     let broken = finish(talkative("sync"));
     let key = std::fs::read_to_string(folder.path().join("secret.key")).unwrap();
     for output in [&login, &sync, &broken, &finish(talkative("doctor")), &finish(talkative("logout"))] {
-        let text = said(output);
+        let text = printed(output);
         for secret in ["simulated-access", "simulated-refresh", "simulated-code", SECRET, key.trim()] {
             assert!(!text.contains(secret), "{secret} in {text}");
         }
     }
-    assert!(said(&sync).contains("log-in renewed") && said(&broken).contains("may be spent"));
+    assert!(printed(&sync).contains("log-in renewed") && printed(&broken).contains("may be spent"));
 }

@@ -132,7 +132,7 @@ impl Alertmanager {
         Self { running: Running::start(command), address, folder }
     }
 
-    /// Everything it has said so far.
+    /// Everything it has printed so far.
     pub(crate) fn log(&self) -> String {
         self.running.output()
     }

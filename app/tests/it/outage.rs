@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::end_to_end::now;
 use std::process::Command;
 
-use crate::process::{PATIENCE, Running, finish, get, http, myhealth, said, service, until};
+use crate::process::{Running, WAIT_TIMEOUT, finish, get, http, myhealth, printed, service, until};
 
 /// What becomes of what clients and server say to each other.
 #[derive(Clone, Copy, PartialEq)]
@@ -127,7 +127,7 @@ async fn hanging_database_is_reported_and_last_values_stay() {
     let web = running.address("gauges").await;
     // Who waits for the database here waits for ever.
     let ask = async |path: &str| {
-        let answer = tokio::time::timeout(PATIENCE, get(&format!("http://{web}{path}"))).await;
+        let answer = tokio::time::timeout(WAIT_TIMEOUT, get(&format!("http://{web}{path}"))).await;
         answer.expect("an answer while the database hangs")
     };
     let shows = async |what: &str| {
@@ -239,7 +239,7 @@ async fn embedded_database_that_cannot_write_is_not_ready_serves_reads_and_write
         "--data-dir",
         data,
     ]));
-    let token = said(&made).split_whitespace().find(|word| word.starts_with("mh_")).unwrap().to_owned();
+    let token = printed(&made).split_whitespace().find(|word| word.starts_with("mh_")).unwrap().to_owned();
     // A file that would grow beyond the limit fails to be written, as on a disk with errors.
     let served = service(&["serve", "--only", "exporter,api"], folder.path());
     let mut command = Command::new("/bin/sh");

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::killed::{Cloud, NOW, SINCE};
-use crate::process::{Running, finish, myhealth, said, until};
+use crate::process::{Running, finish, myhealth, printed, until};
 
 /// A database with a person, and what commands need.
 struct House {
@@ -53,7 +53,7 @@ impl House {
 fn commands(above: &[String]) -> Vec<String> {
     let mut words: Vec<&str> = above.iter().map(String::as_str).collect();
     words.push("-h");
-    let manual = said(&finish(myhealth(&words)));
+    let manual = printed(&finish(myhealth(&words)));
     let listed =
         manual.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
     let listed: Vec<String> = listed
@@ -117,7 +117,7 @@ fn closed() -> Stdio {
 }
 
 #[tokio::test]
-async fn every_command_ends_quietly_when_the_reader_of_its_output_has_gone() {
+async fn commands_end_quietly_on_a_closed_pipe() {
     let commands = commands(&[]);
     assert!(commands.len() > 30, "{commands:?}");
     let house = House::new().await;
@@ -125,9 +125,9 @@ async fn every_command_ends_quietly_when_the_reader_of_its_output_has_gone() {
         let (line, code) = example(command);
         let mut run = house.command(line);
         let output = run.stdout(closed()).output().unwrap();
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{line}: {said}");
-        assert!(!said.contains("panicked") && !said.contains("Broken pipe"), "{line}: {said}");
+        let printed = printed(&output);
+        assert_eq!(output.status.code(), Some(code), "{line}: {printed}");
+        assert!(!printed.contains("panicked") && !printed.contains("Broken pipe"), "{line}: {printed}");
         // What it does may be done by now; it still must not panic.
         let status = house.command(line).stdout(closed()).stderr(closed()).status().unwrap();
         assert!(matches!(status.code(), Some(0 | 1)), "{line}: {status}");
@@ -157,7 +157,7 @@ async fn output_that_cannot_be_written_is_a_failure() {
     for line in ["openapi", "person list", "export csv -", "report - --day 2026-03-10"] {
         let output = house.command(line).stdout(full()).output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{line}");
-        assert!(said(&output).contains("No space left on device"), "{line}: {}", said(&output));
+        assert!(printed(&output).contains("No space left on device"), "{line}: {}", printed(&output));
     }
 }
 
@@ -178,9 +178,9 @@ async fn export_to_standard_output_is_the_file_and_nothing_else() {
     symlink("/proc/self/fd/1", house.path("stdout")).unwrap();
     for name in ["-", "{}/stdout"] {
         let output = finish(house.command(&format!("export csv {name}")));
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
         assert!(output.stdout == expected, "{name}");
-        assert!(String::from_utf8_lossy(&output.stderr).contains(" rows are in "), "{}", said(&output));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(" rows are in "), "{}", printed(&output));
     }
     assert!(kind(&house.path("stdout")).is_symlink());
     // Behind what a file has already.
@@ -203,7 +203,7 @@ async fn pipes_and_devices_are_written_in_place() {
         read
     });
     let output = finish(house.command("export csv {}/pipe"));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert!(kind(&pipe).is_fifo(), "the pipe was replaced");
     assert!(reader.join().unwrap() == expected);
 
@@ -212,7 +212,7 @@ async fn pipes_and_devices_are_written_in_place() {
     for line in ["export csv {}/device", "report {}/device --day 2026-03-10", "export openmetrics {}/device"]
     {
         let output = finish(house.command(line));
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
         assert!(kind(&device).is_symlink() && kind(Path::new("/dev/null")).is_char_device(), "{line}");
     }
 }
@@ -235,7 +235,7 @@ async fn links_are_followed_and_a_file_keeps_its_rights() {
     for name in ["link of link.csv", "dangling.csv"] {
         let mut command = house.command("export csv");
         let output = command.arg(house.path(name)).output().unwrap();
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
         assert!(kind(&house.path(name)).is_symlink(), "{name}");
         assert!(fs::read(house.path(name)).unwrap() == expected, "{name}");
     }
@@ -266,8 +266,8 @@ async fn failed_export_leaves_everything_as_it_was() {
         ("export csv {}/loop", "symbolic links never end"),
     ] {
         let output = finish(house.command(line));
-        assert_eq!(output.status.code(), Some(1), "{line}: {}", said(&output));
-        assert!(said(&output).contains(reason), "{line}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(1), "{line}: {}", printed(&output));
+        assert!(printed(&output).contains(reason), "{line}: {}", printed(&output));
     }
     assert_eq!(names(), before);
     assert_eq!(fs::read_to_string(house.path("file.csv")).unwrap(), "before");
@@ -281,7 +281,7 @@ async fn reading_commands_make_no_database() {
         command.env("HOME", home.path()).env("MYHEALTH_OURA_TOKEN", "t");
         command.env("MYHEALTH_OURA_URL", "http://127.0.0.1:1").current_dir(home.path());
         let output = finish(command);
-        (output.status.code(), said(&output))
+        (output.status.code(), printed(&output))
     };
     let password = home.path().join("password");
     fs::write(&password, "a password of some length").unwrap();
@@ -304,12 +304,12 @@ async fn reading_commands_make_no_database() {
         "sync --everyone",
         "sync --person carl",
     ] {
-        let (code, said) = run(line);
-        assert_eq!(code, Some(64), "{line}: {said}");
-        assert!(said.contains("there is no database at sqlite:"), "{line}: {said}");
+        let (code, printed) = run(line);
+        assert_eq!(code, Some(64), "{line}: {printed}");
+        assert!(printed.contains("there is no database at sqlite:"), "{line}: {printed}");
     }
-    let (code, said) = run("doctor");
-    assert!(code == Some(1) && said.contains("WRONG there is no database at sqlite:"), "{said}");
+    let (code, printed) = run("doctor");
+    assert!(code == Some(1) && printed.contains("WRONG there is no database at sqlite:"), "{printed}");
     let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["password"]);
 }
@@ -330,14 +330,14 @@ async fn mistyped_name_makes_no_person() {
         "token create x --person carl",
     ] {
         let output = finish(house.command(line));
-        assert_eq!(output.status.code(), Some(1), "{line}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(1), "{line}: {}", printed(&output));
         assert!(
-            said(&output).contains("nobody here is called carl; did you mean karl?"),
+            printed(&output).contains("nobody here is called carl; did you mean karl?"),
             "{}",
-            said(&output)
+            printed(&output)
         );
     }
-    let people = said(&finish(house.command("person list")));
+    let people = printed(&finish(house.command("person list")));
     assert!(!people.contains("carl") && people.lines().count() == 3, "{people}");
 }
 
@@ -348,11 +348,15 @@ async fn default_name_is_made_in_an_empty_database_only() {
     assert!(finish(house.command("person remove me --yes")).status.success());
     for line in ["sync", "import {}/export.zip"] {
         let output = finish(house.command(line));
-        assert!(said(&output).contains("nobody here is called me; known: ann"), "{line}: {}", said(&output));
+        assert!(
+            printed(&output).contains("nobody here is called me; known: ann"),
+            "{line}: {}",
+            printed(&output)
+        );
     }
     let output =
         finish(house.command("serve --web.listen-address 127.0.0.1:0 --api.listen-address 127.0.0.1:0"));
-    assert!(said(&output).contains("name one with --person: ann"), "{}", said(&output));
+    assert!(printed(&output).contains("name one with --person: ann"), "{}", printed(&output));
     // Without a token for one person it reads all who have logged in.
     let mut command =
         house.command("serve --web.listen-address 127.0.0.1:0 --api.listen-address 127.0.0.1:0");
@@ -361,6 +365,6 @@ async fn default_name_is_made_in_an_empty_database_only() {
     let service = Running::start(command);
     service.address("api").await;
     drop(service);
-    let people = said(&finish(house.command("person list")));
+    let people = printed(&finish(house.command("person list")));
     assert!(!people.contains("\nme "), "{people}");
 }

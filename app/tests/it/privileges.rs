@@ -4,7 +4,7 @@ use domain::{Collection, Document};
 use store::{Batch, Origin, Store, testing};
 
 use crate::end_to_end::now;
-use crate::process::{Running, finish, get, myhealth, said, until};
+use crate::process::{Running, finish, get, myhealth, printed, until};
 
 /// The page's statements, for a role and a schema that no other test has.
 fn statements(role: &str, schema: &str) -> String {
@@ -72,7 +72,7 @@ async fn exporter_database_role_serves_gauges_and_reads_nothing_else() {
     for more in ["token list", "account list"] {
         let words: Vec<&str> = more.split(' ').chain(["--database-url", own.as_str()]).collect();
         let output = finish(myhealth(&words));
-        assert!(said(&output).contains("permission denied"), "{more}: {}", said(&output));
+        assert!(printed(&output).contains("permission denied"), "{more}: {}", printed(&output));
     }
     for table in ["document", "series", "daily", "credential", "account", "api_token"] {
         assert!(!testing::may_read(own.as_str(), table).await, "{table}");

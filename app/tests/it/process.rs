@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything may take before the test says it is stuck; nothing waits this long when all is well.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The binary under test, with an environment of its own.
 pub(crate) fn myhealth(words: &[&str]) -> Command {
@@ -31,8 +31,8 @@ pub(crate) fn finish(mut command: Command) -> Output {
     command.output().unwrap()
 }
 
-/// A text of what a finished command said.
-pub(crate) fn said(output: &Output) -> String {
+/// A text of what a finished command printed.
+pub(crate) fn printed(output: &Output) -> String {
     String::from_utf8_lossy(&[output.stdout.as_slice(), output.stderr.as_slice()].concat()).into_owned()
 }
 
@@ -54,7 +54,7 @@ impl Running {
         Self { child, output, collectors }
     }
 
-    /// Everything said so far.
+    /// Everything printed so far.
     pub(crate) fn output(&self) -> String {
         self.output.lock().unwrap().clone()
     }
@@ -80,7 +80,7 @@ impl Running {
         assert!(status.unwrap().success());
     }
 
-    /// Waits for the end, and for the last of what was said.
+    /// Waits for the end, and for the last of what was printed.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
         let status = until("the process to end", async || self.child.try_wait().unwrap()).await;
         for collector in self.collectors.drain(..) {
@@ -120,7 +120,7 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(started.elapsed() < PATIENCE, "waited in vain for {what}");
+        assert!(started.elapsed() < WAIT_TIMEOUT, "waited in vain for {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::generation::Generation;
-use crate::process::{Running, finish, http, said, until};
+use crate::process::{Running, finish, http, printed, until};
 
 /// Labels without the name, and the samples: time in milliseconds and value.
 pub(crate) type Answer = BTreeMap<String, Vec<(i64, f64)>>;
@@ -87,7 +87,7 @@ pub(crate) fn load(generation: Generation, file: &Path, data: &Path) {
     command.args(["tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=1458h", "--quiet"]);
     command.args([file, data]);
     let output = finish(command);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
 }
 
 #[expect(

@@ -52,7 +52,7 @@ fn mail(arrived: &Arrived) -> String {
     address
 }
 
-/// Who it is to, and everything that was said from the log-in to the last line.
+/// Who it is to, and everything that was printed from the log-in to the last line.
 async fn letter(mut stream: TcpStream) -> std::io::Result<(String, String)> {
     let (read, mut write) = stream.split();
     let mut lines = BufReader::new(read).lines();

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::path::Path;
 
-use crate::process::{Running, finish, http, myhealth, said};
+use crate::process::{Running, finish, http, myhealth, printed};
 
 /// Runs with the words of `line`, in which `{}` is a fresh folder.
 fn check(line: &str, code: i32, reason: &str) {
@@ -11,10 +11,10 @@ fn check(line: &str, code: i32, reason: &str) {
     let line = line.replace("{}", folder.path().to_str().unwrap());
     let words: Vec<&str> = line.split(' ').collect();
     let output = finish(myhealth(&words));
-    let said = said(&output);
-    assert_eq!(output.status.code(), Some(code), "{line}\n{said}");
-    assert!(said.contains(reason), "{line} should say {reason:?}:\n{said}");
-    assert!(!said.contains("panicked") && !said.contains("RUST_BACKTRACE"), "{said}");
+    let printed = printed(&output);
+    assert_eq!(output.status.code(), Some(code), "{line}\n{printed}");
+    assert!(printed.contains(reason), "{line} should say {reason:?}:\n{printed}");
+    assert!(!printed.contains("panicked") && !printed.contains("RUST_BACKTRACE"), "{printed}");
     let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
     assert!(code != 64 || left.is_empty(), "{line} left something behind: {left:?}");
 }
@@ -91,7 +91,7 @@ fn errors_do_not_repeat_passwords() {
         "postgres://u:hunter2@[::1/x",
     ] {
         let output = finish(myhealth(&["serve", "--only", "api", "--database-url", url]));
-        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+        assert!(!printed(&output).contains("hunter2"), "{}", printed(&output));
     }
 }
 
@@ -104,9 +104,9 @@ fn unwritable_folder_is_named() {
     let output = finish(myhealth(&["serve", "--oura-token", "t", "--data-dir", inside.to_str().unwrap()]));
     assert_eq!(output.status.code(), Some(64));
     assert!(
-        said(&output).contains(inside.to_str().unwrap()) && said(&output).contains("--data-dir"),
+        printed(&output).contains(inside.to_str().unwrap()) && printed(&output).contains("--data-dir"),
         "{}",
-        said(&output)
+        printed(&output)
     );
 }
 
@@ -118,8 +118,8 @@ fn port_in_use_is_named_and_data_stay_intact() {
     let words = ["serve", "--only", "exporter", "--web.listen-address", &address, "--data-dir"];
     let output = finish(myhealth(&[words.as_slice(), &[folder.path().to_str().unwrap()]].concat()));
     assert_eq!(output.status.code(), Some(1));
-    let said = said(&output);
-    assert!(said.contains(&address) && said.contains("--web.listen-address"), "{said}");
+    let printed = printed(&output);
+    assert!(printed.contains(&address) && printed.contains("--web.listen-address"), "{printed}");
     assert!(Path::exists(&folder.path().join("myhealth.db")));
 }
 
@@ -166,9 +166,9 @@ async fn serve_with_pending_migrations_does_not_start() {
     };
     let output = serve();
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("run `myhealth migrate` first"), "{}", said(&output));
+    assert!(printed(&output).contains("run `myhealth migrate` first"), "{}", printed(&output));
     let output = finish(myhealth(&["migrate", "--database-url", &url]));
-    assert!(said(&output).contains("applied first schema"), "{}", said(&output));
+    assert!(printed(&output).contains("applied first schema"), "{}", printed(&output));
     let output = finish(myhealth(&["migrate", "--database-url", &url]));
-    assert!(said(&output).contains("is up to date"), "{}", said(&output));
+    assert!(printed(&output).contains("is up to date"), "{}", printed(&output));
 }

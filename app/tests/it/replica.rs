@@ -4,7 +4,7 @@ use store::Store;
 
 use crate::end_to_end::now;
 use crate::outage::sleep;
-use crate::process::{Running, finish, get, http, myhealth, said, until};
+use crate::process::{Running, finish, get, http, myhealth, printed, until};
 
 #[tokio::test]
 async fn replica_serves_history_only() {
@@ -24,7 +24,7 @@ async fn replica_serves_history_only() {
     let replica = format!("{replica}{separator}options[default_transaction_read_only]=on");
     let made =
         finish(myhealth(&["token", "create", "test", "--person", "ann", "--database-url", primary.as_str()]));
-    assert!(made.status.success(), "{}", said(&made));
+    assert!(made.status.success(), "{}", printed(&made));
     let token = String::from_utf8(made.stdout).unwrap();
     let token = token.split_whitespace().find(|word| word.starts_with("mh_")).unwrap().to_owned();
 
@@ -59,6 +59,6 @@ fn replica_url_must_be_postgres() {
     let mut command = crate::process::service(&["serve", "--only", "api"], folder.path());
     command.args(["--database-replica-url", "sqlite:/somewhere/else.db"]);
     let output = finish(command);
-    assert_eq!(output.status.code(), Some(64), "{}", said(&output));
-    assert!(said(&output).contains("--database-replica-url"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(64), "{}", printed(&output));
+    assert!(printed(&output).contains("--database-replica-url"), "{}", printed(&output));
 }

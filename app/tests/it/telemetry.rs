@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use crate::killed::{Cloud, TOKEN, secrets};
-use crate::process::{finish, said};
+use crate::process::{finish, printed};
 
 /// A collector that keeps what it is sent.
 pub(crate) fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
@@ -35,7 +35,7 @@ async fn traces_are_flushed_before_exit() {
     let mut command = cloud.command("sync", folder.path());
     command.args(["--otlp.endpoint", &address, "--from", "2026-03-01", "--to", "2026-03-10"]);
     let output = finish(command);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let received = String::from_utf8_lossy(&received.lock().unwrap()).into_owned();
     for name in ["sync.pass", "oura.window", "db.document.apply", "myhealth", "daily_sleep"] {
         assert!(received.contains(name), "{name} is missing");
@@ -63,13 +63,13 @@ async fn trace_log_has_no_secrets_or_health_values() {
     ]);
     command.args(["--otlp.endpoint", &address]);
     let output = finish(command);
-    let said = said(&output);
-    assert!(output.status.success(), "{said}");
+    let printed = printed(&output);
+    assert!(output.status.success(), "{printed}");
     let sent = String::from_utf8_lossy(&sent.lock().unwrap()).into_owned();
-    assert!(said.contains("oura.window") && sent.contains("oura.window"), "logs and traces have spans");
+    assert!(printed.contains("oura.window") && sent.contains("oura.window"), "logs and traces have spans");
     let fields = ["contributors", "bpm\\\"", "sleep_phase_5_min\\\"", "bedtime_start\\\""].map(str::to_owned);
     for secret in secrets().into_iter().chain(fields).chain([TOKEN.to_owned()]) {
-        assert!(!holds(&said, &secret), "the log holds {secret:?}");
+        assert!(!holds(&printed, &secret), "the log holds {secret:?}");
         assert!(!holds(&sent, &secret), "a trace holds {secret:?}");
     }
 }

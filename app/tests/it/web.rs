@@ -15,7 +15,7 @@ use rcgen::{
 use crate::end_to_end::{ask, now, prometheus_with};
 use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
-use crate::process::{Running, finish, get, http, myhealth, provided, said, service, until};
+use crate::process::{Running, finish, get, http, myhealth, printed, provided, service, until};
 
 /// An exporter over what is stored in a folder.
 fn exporter(folder: &Path, words: &[&str]) -> Command {
@@ -124,7 +124,7 @@ async fn healthcheck_trusts_the_given_certificates() {
                 probe.args(&words).current_dir(folder.path());
                 probe
             });
-            assert_eq!(output.status.code(), Some(code), "{words:?}: {}", said(&output));
+            assert_eq!(output.status.code(), Some(code), "{words:?}: {}", printed(&output));
         }
     }
 }
@@ -166,7 +166,7 @@ fn strictly(text: &str) {
         families = list(read(sys.stdin.read()))\n\
         assert sum(len(family.samples) for family in families) > 10\n";
     let output = fed(Command::new(provided("MYHEALTH_TEST_PYTHON")).args(["-c", READ]), text);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
 }
 
 /// What promtool has against a page of metrics.
@@ -174,9 +174,9 @@ pub(crate) fn complaints(generation: Generation, text: &str) -> Vec<String> {
     // Version 2 takes the word for a type. Only a day that has one shows it, so it is not there in the morning.
     const WORD: &str = "oura_stress_summary metric name should not include type 'summary'";
     let output = fed(generation.promtool().args(["check", "metrics"]), text);
-    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", said(&output));
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{}", printed(&output));
     let known = |line: &&str| generation == Generation::Debian && *line == WORD;
-    said(&output).lines().filter(|line| !known(line)).map(str::to_owned).collect()
+    printed(&output).lines().filter(|line| !known(line)).map(str::to_owned).collect()
 }
 
 /// Runs a command that reads `text`.
@@ -195,7 +195,7 @@ async fn scrape_filters_select_persons_collections_and_shards() {
         let mut command = cloud.command("sync", folder.path());
         command.args(["--person", person, "--from", "2026-03-20", "--to", "2026-03-29"]);
         let output = finish(command);
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", printed(&output));
     }
     let running = Running::start(exporter(folder.path(), &["--web.telemetry-path", "/numbers"]));
     let web = running.address("gauges").await;
@@ -343,7 +343,7 @@ async fn systemd_socket_activation_works() {
 
     let output = finish(exporter(folder.path(), &["--web.systemd-socket"]));
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("start the .socket unit"), "{}", said(&output));
+    assert!(printed(&output).contains("start the .socket unit"), "{}", printed(&output));
 }
 
 #[tokio::test]
@@ -365,8 +365,8 @@ fn config_check_opens_nothing() {
         let mut command = myhealth(&["serve", "--only", "exporter", "--config.check", "--data-dir"]);
         command.arg(&data).args(words);
         let output = finish(command);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", said(&output));
-        assert!(said(&output).contains(expected), "{words:?}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(code), "{words:?}: {}", printed(&output));
+        assert!(printed(&output).contains(expected), "{words:?}: {}", printed(&output));
     };
     check(&[], 0, "usable");
     check(&["--web.config.file", "none.yml"], 64, "--web.config.file none.yml: cannot read none.yml");

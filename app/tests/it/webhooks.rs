@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use simulator::{Application, Deliveries, Fault, Life, Person};
 use tokio::sync::Notify;
 
-use crate::process::{Running, finish, get, http, myhealth, said, until};
+use crate::process::{Running, finish, get, http, myhealth, printed, until};
 
 const TOKEN: &str = "b7f1c0de-simulated-access-token-of-webhooks";
 const SECRET: &str = "5eed9a11-simulated-client-secret-of-webhooks";
@@ -208,9 +208,9 @@ async fn webhook_updates_and_deletes_a_gauge_without_polling() {
         .await;
 
     // The most talkative log names neither the person, nor a document, nor a secret.
-    let said = running.output();
+    let printed = running.output();
     for secret in [TOKEN, SECRET, &cloud.user, &cloud.id] {
-        assert!(!said.contains(secret), "the log holds {secret}");
+        assert!(!printed.contains(secret), "the log holds {secret}");
     }
 }
 
@@ -253,7 +253,7 @@ async fn webhook_commands_list_repair_and_end_subscriptions() {
     let folder = tempfile::tempdir().unwrap();
     let run = |words: &[&str]| {
         let output = finish(cloud.command(words));
-        (output.status.code(), said(&output))
+        (output.status.code(), printed(&output))
     };
     let data = folder.path().to_str().unwrap();
     let doctor = ["doctor", "--oura-token", TOKEN, "--data-dir", data, THERE[0], THERE[1]];

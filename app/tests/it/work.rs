@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::killed::{Cloud, SINCE};
-use crate::process::{PATIENCE, Running, finish, http, myhealth, said, until};
+use crate::process::{Running, WAIT_TIMEOUT, finish, http, myhealth, printed, until};
 
 /// A running service, and a token for its jobs.
 struct Service {
@@ -58,7 +58,7 @@ fn token(folder: &Path) -> String {
     let mut command = myhealth(&["token", "create", "test", "--scope", "jobs", "--data-dir"]);
     command.arg(folder);
     let output = finish(command);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -113,7 +113,7 @@ async fn job_of_a_killed_process_is_completed_by_the_next() {
         command.arg(folder.path()).arg(&file);
         command
     });
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     assert_eq!(result, std::fs::read(&file).unwrap(), "the command writes the same");
     let whole: Vec<PathBuf> = files(&folder.path().join("results"))
         .into_iter()
@@ -130,7 +130,7 @@ async fn websocket_follows_a_job_to_its_end() {
     let service = Service::start(&cloud, folder.path(), token(folder.path())).await;
     let id = service.ask(&json!({"kind": "report", "period": "month", "day": "2026-02-10"})).await.unwrap();
     let mut socket = std::net::TcpStream::connect(&service.api).unwrap();
-    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
     write!(
         socket,
         "GET /api/v1/jobs/{id}/socket HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: Upgrade\r\n\

@@ -33,7 +33,7 @@ impl Document {
     }
 
     /// The items of a body that was put aside: those it gathers, or itself.
-    pub fn items_aside(body: &str) -> Vec<&str> {
+    pub fn items_of_rejected(body: &str) -> Vec<&str> {
         let items = Self::items(body);
         if items.is_empty() { vec![body] } else { items }
     }
@@ -42,10 +42,10 @@ impl Document {
     pub fn readable_from(collection: Collection, body: &str, now: Timestamp) -> Option<Timestamp> {
         let document = match collection.window() {
             Window::Days => Self::parse(collection, body).ok(),
-            Window::Instants => Self::group_rows(collection, Self::items_aside(body)).0.pop(),
+            Window::Instants => Self::group_rows(collection, Self::items_of_rejected(body)).0.pop(),
             Window::Whole => {
                 let today = Day::at(now, &TimeZone::UTC);
-                Self::observe(collection, today, Self::items_aside(body)).0
+                Self::observe(collection, today, Self::items_of_rejected(body)).0
             }
         };
         document.map(|document| document.not_before).filter(|not_before| *not_before > now)

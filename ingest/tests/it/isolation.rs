@@ -126,7 +126,7 @@ fn pages_in_a_circle(n: usize) -> Response<Body> {
 }
 
 #[tokio::test]
-async fn failure_of_one_collection_leaves_the_others_read_whatever_it_is() {
+async fn failure_of_one_collection_leaves_the_others_read() {
     let faults: [(&str, Fault, Cause, usize); 13] = [
         ("broken body", broken_off, Cause::Network, 5),
         ("short body", shorter_than_said, Cause::Network, 5),

@@ -8,9 +8,9 @@ use crate::world::{World, backfill, endless, ends, export};
 #[tokio::test]
 async fn gc_deletes_expired_jobs_with_their_results() {
     for world in World::both().await {
-        let desk = world.desk();
-        let worker = world.worker_at(&desk, endless());
-        let id = world.ask(&desk, &export()).await;
+        let queue = world.queue();
+        let worker = world.worker_at(&queue, endless());
+        let id = world.ask(&queue, &export()).await;
         assert!(worker.step(&world.stop).await.unwrap());
         let object = format!("{id}-2.csv");
         world.later(RETENTION.as_secs() - 1);
@@ -26,9 +26,9 @@ async fn gc_deletes_expired_jobs_with_their_results() {
 #[tokio::test]
 async fn gc_deletes_expired_jobs_without_a_results_location() {
     for world in World::both().await {
-        let desk = world.bare_desk();
-        let worker = world.worker_at(&desk, ends(BackfillEnd::Done));
-        let id = world.ask(&desk, &backfill()).await;
+        let queue = world.bare_queue();
+        let worker = world.worker_at(&queue, ends(BackfillEnd::Done));
+        let id = world.ask(&queue, &backfill()).await;
         assert!(worker.step(&world.stop).await.unwrap());
         world.later(RETENTION.as_secs());
         worker.collect_garbage().await;
@@ -39,11 +39,11 @@ async fn gc_deletes_expired_jobs_without_a_results_location() {
 #[tokio::test]
 async fn gc_deletes_results_without_a_job() {
     for world in World::both().await {
-        let desk = world.desk();
-        let worker = world.worker_at(&desk, endless());
-        let [deleted, kept] = [world.ask(&desk, &export()).await, world.ask(&desk, &export()).await];
+        let queue = world.queue();
+        let worker = world.worker_at(&queue, endless());
+        let [deleted, kept] = [world.ask(&queue, &export()).await, world.ask(&queue, &export()).await];
         while worker.step(&world.stop).await.unwrap() {}
-        let gone = desk.cancel(&deleted, world.time()).await.unwrap();
+        let gone = queue.cancel(&deleted, world.time()).await.unwrap();
         assert!(matches!(gone, Cancel::Deleted(Some(_))), "{gone:?}");
         let whole = format!("{kept}-2.csv");
         assert_eq!(world.files(), [whole.as_str()], "at once");
@@ -66,12 +66,12 @@ async fn gc_deletes_results_without_a_job() {
 #[tokio::test]
 async fn gc_keeps_results_of_running_jobs() {
     let world = World::embedded().await;
-    let desk = world.desk();
-    let id = world.ask(&desk, &export()).await;
+    let queue = world.queue();
+    let id = world.ask(&queue, &export()).await;
     let until = world.time() + jiff::SignedDuration::from_secs(30);
     world.store.claim_job(&["export"], "other", until, world.time()).await.unwrap().unwrap();
     let object = format!("{id}-2.csv");
     world.write(&format!("{}/{object}", world.me.id));
-    world.worker_at(&desk, endless()).collect_garbage().await;
+    world.worker_at(&queue, endless()).collect_garbage().await;
     assert_eq!(world.files(), [object]);
 }

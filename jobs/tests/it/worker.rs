@@ -14,16 +14,16 @@ use crate::world::{World, backfill, endless, ends, export};
 #[tokio::test]
 async fn export_job_completes_and_its_result_is_read() {
     for world in World::both().await {
-        let desk = world.desk();
-        let id = world.ask(&desk, &export()).await;
-        let worker = world.worker_at(&desk, endless());
+        let queue = world.queue();
+        let id = world.ask(&queue, &export()).await;
+        let worker = world.worker_at(&queue, endless());
         assert!(worker.step(&world.stop).await.unwrap());
         assert!(!worker.step(&world.stop).await.unwrap(), "there was one");
         let job = world.job(&id).await;
         assert_eq!((job.state, job.attempts, job.progress.0), (JobState::Done, 1, job.progress.1));
         let result = job.result.unwrap();
         let pieces: Vec<_> =
-            desk.results.unwrap().read(&result.object).await.unwrap().try_collect().await.unwrap();
+            queue.results.unwrap().read(&result.object).await.unwrap().try_collect().await.unwrap();
         let text = String::from_utf8(pieces.concat()).unwrap();
         assert_eq!(i64::try_from(text.len()).unwrap(), result.bytes);
         assert!(text.contains("me,2026-03-28,sleep_score,82"), "{text}");
@@ -34,7 +34,7 @@ async fn export_job_completes_and_its_result_is_read() {
 #[tokio::test]
 async fn transient_job_failure_is_retried_five_times_with_back_off() {
     for world in World::both().await {
-        let id = world.ask(&world.bare_desk(), &backfill()).await;
+        let id = world.ask(&world.bare_queue(), &backfill()).await;
         let worker = world.worker(ends(BackfillEnd::Oura));
         for (attempt, pause) in (1..).zip([10, 20, 40, 80]) {
             assert!(worker.step(&world.stop).await.unwrap());
@@ -61,9 +61,9 @@ async fn permanent_job_failure_is_not_retried() {
         (export(), BackfillEnd::Done, "no_place"),
         (unknown, BackfillEnd::Done, "unknown"),
     ] {
-        let desk = world.bare_desk();
-        let id = world.ask(&desk, &work).await;
-        assert!(world.worker_at(&desk, ends(end)).step(&world.stop).await.unwrap());
+        let queue = world.bare_queue();
+        let id = world.ask(&queue, &work).await;
+        assert!(world.worker_at(&queue, ends(end)).step(&world.stop).await.unwrap());
         let job = world.job(&id).await;
         assert_eq!((job.state, job.failure.as_deref()), (JobState::Failed, Some(failure)));
     }
@@ -72,7 +72,7 @@ async fn permanent_job_failure_is_not_retried() {
 #[tokio::test]
 async fn job_that_kills_its_process_fails_after_max_attempts() {
     for world in World::both().await {
-        let id = world.ask(&world.bare_desk(), &backfill()).await;
+        let id = world.ask(&world.bare_queue(), &backfill()).await;
         for _ in 0..5 {
             let until = world.time() + SignedDuration::from_secs(30);
             let claimed = world.store.claim_job(&["backfill"], "dead", until, world.time()).await.unwrap();
@@ -88,11 +88,11 @@ async fn job_that_kills_its_process_fails_after_max_attempts() {
 #[tokio::test]
 async fn lease_of_a_killed_worker_is_taken_over() {
     for world in World::both().await {
-        let desk = world.desk();
-        let id = world.ask(&desk, &export()).await;
+        let queue = world.queue();
+        let id = world.ask(&queue, &export()).await;
         let until = world.time() + SignedDuration::from_secs(30);
         let dead = world.store.claim_job(&["export"], "dead", until, world.time()).await.unwrap().unwrap();
-        let worker = world.worker_at(&desk, endless());
+        let worker = world.worker_at(&queue, endless());
         assert!(!worker.step(&world.stop).await.unwrap(), "it may live");
         world.later(31);
         assert!(worker.step(&world.stop).await.unwrap());
@@ -108,8 +108,8 @@ async fn lease_of_a_killed_worker_is_taken_over() {
 #[tokio::test]
 async fn heartbeat_does_not_block_work_that_writes() {
     let world = World::embedded().await;
-    let desk = world.bare_desk();
-    let id = world.ask(&desk, &backfill()).await;
+    let queue = world.bare_queue();
+    let id = world.ask(&queue, &backfill()).await;
     let (looks, looked) = watch::channel(());
     let (store, told) = (world.store.clone(), id.clone());
     let work: Backfill = Arc::new(move |_, _, progress, stop| {
@@ -132,7 +132,7 @@ async fn heartbeat_does_not_block_work_that_writes() {
     });
     // A sign of life that fails costs the job, since so much time goes by between two of them.
     let clock = world.clock.clone();
-    let worker = world.worker_by(&desk, work, move || {
+    let worker = world.worker_by(&queue, work, move || {
         looks.send_replace(());
         let mut now = clock.lock().unwrap();
         *now += SignedDuration::from_secs(31);
@@ -146,38 +146,38 @@ async fn heartbeat_does_not_block_work_that_writes() {
 #[tokio::test]
 async fn cancelled_running_job_stops() {
     for world in World::both().await {
-        let desk = world.bare_desk();
-        let id = world.ask(&desk, &backfill()).await;
-        let worker = world.worker_at(&desk, endless());
+        let queue = world.bare_queue();
+        let id = world.ask(&queue, &backfill()).await;
+        let worker = world.worker_at(&queue, endless());
         let withdraw = async {
-            let begun = desk.wait_for_change(&id, 1).await.unwrap().unwrap();
+            let begun = queue.wait_for_change(&id, 1).await.unwrap().unwrap();
             assert_eq!(begun.state, JobState::Running);
-            let told = desk.cancel(&id, world.time()).await.unwrap();
+            let told = queue.cancel(&id, world.time()).await.unwrap();
             assert!(matches!(&told, Cancel::Requested(job) if job.cancelling), "{told:?}");
         };
         let (stepped, ()) = tokio::join!(worker.step(&world.stop), withdraw);
         assert!(stepped.unwrap());
         assert_eq!(world.state(&id).await, (JobState::Cancelled, 1));
         assert_eq!(world.counted("backfill", "cancelled"), 1);
-        assert_eq!(desk.cancel(&id, world.time()).await.unwrap(), Cancel::Deleted(None));
-        assert_eq!(desk.wait_for_change(&id, 1).await.unwrap(), None);
+        assert_eq!(queue.cancel(&id, world.time()).await.unwrap(), Cancel::Deleted(None));
+        assert_eq!(queue.wait_for_change(&id, 1).await.unwrap(), None);
     }
 }
 
 #[tokio::test]
 async fn cancelled_job_that_fails_is_cancelled() {
     let world = World::embedded().await;
-    let desk = world.bare_desk();
-    let id = world.ask(&desk, &backfill()).await;
-    let (taking, at, told) = (desk.clone(), world.time(), id.clone());
+    let queue = world.bare_queue();
+    let id = world.ask(&queue, &backfill()).await;
+    let (taking, at, told) = (queue.clone(), world.time(), id.clone());
     let work: Backfill = Arc::new(move |_, _, _, _| {
-        let (desk, id) = (taking.clone(), told.clone());
+        let (queue, id) = (taking.clone(), told.clone());
         Box::pin(async move {
-            assert!(matches!(desk.cancel(&id, at).await.unwrap(), Cancel::Requested(_)));
+            assert!(matches!(queue.cancel(&id, at).await.unwrap(), Cancel::Requested(_)));
             BackfillEnd::Oura
         })
     });
-    assert!(world.worker_at(&desk, work).step(&world.stop).await.unwrap());
+    assert!(world.worker_at(&queue, work).step(&world.stop).await.unwrap());
     let job = world.job(&id).await;
     assert_eq!((job.state, job.finished_at), (JobState::Cancelled, Some(at)));
     assert_eq!((world.counted("backfill", "cancelled"), world.counted("backfill", "postponed")), (1, 0));
@@ -186,11 +186,11 @@ async fn cancelled_job_that_fails_is_cancelled() {
 #[tokio::test]
 async fn stopped_worker_releases_its_jobs_without_counting_an_attempt() {
     for world in World::both().await {
-        let desk = world.bare_desk();
-        let id = world.ask(&desk, &backfill()).await;
-        let worker = world.worker_at(&desk, endless());
+        let queue = world.bare_queue();
+        let id = world.ask(&queue, &backfill()).await;
+        let worker = world.worker_at(&queue, endless());
         let stop = async {
-            desk.wait_for_change(&id, 1).await.unwrap();
+            queue.wait_for_change(&id, 1).await.unwrap();
             world.stop.cancel();
         };
         tokio::join!(worker.run(world.stop.clone()), stop);
@@ -201,14 +201,14 @@ async fn stopped_worker_releases_its_jobs_without_counting_an_attempt() {
 #[tokio::test]
 async fn attempts_write_results_under_different_names() {
     let world = World::embedded().await;
-    let desk = world.desk();
-    let id = world.ask(&desk, &export()).await;
+    let queue = world.queue();
+    let id = world.ask(&queue, &export()).await;
     let until = world.time() + SignedDuration::from_secs(30);
     let first = world.store.claim_job(&["export"], "first", until, world.time()).await.unwrap().unwrap();
     // Given back uncounted, as by a process that stops; what it had sent may arrive late.
     world.store.release_job(&first, "first", world.time(), false, RETENTION, world.time()).await.unwrap();
     world.write(&format!("{}/{id}-{}.csv", world.me.id, first.version));
-    assert!(world.worker_at(&desk, endless()).step(&world.stop).await.unwrap());
+    assert!(world.worker_at(&queue, endless()).step(&world.stop).await.unwrap());
     assert_eq!(world.state(&id).await, (JobState::Done, first.attempts));
     assert_eq!(world.files().len(), 2);
     assert_eq!(world.job(&id).await.result.unwrap().object, format!("{}/{id}-4.csv", world.me.id));
@@ -217,12 +217,12 @@ async fn attempts_write_results_under_different_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn result_of_a_lost_lease_is_deleted() {
     let world = World::embedded().await;
-    let desk = world.desk();
-    let id = world.ask(&desk, &export()).await;
+    let queue = world.queue();
+    let id = world.ask(&queue, &export()).await;
     let looks = AtomicU32::new(0);
     let (store, clock) = (world.store.clone(), world.clock.clone());
     // Read when the job is claimed, when it is begun, and when it has been made: by then it is another's.
-    let worker = world.worker_by(&desk, endless(), move || {
+    let worker = world.worker_by(&queue, endless(), move || {
         let now = *clock.lock().unwrap();
         if looks.fetch_add(1, Ordering::Relaxed) == 2 {
             let late = now + SignedDuration::from_secs(31);
@@ -242,7 +242,7 @@ async fn result_of_a_lost_lease_is_deleted() {
 #[tokio::test]
 async fn backfills_run_one_at_a_time_without_blocking_others() {
     let world = World::embedded().await;
-    let desk = world.desk();
+    let queue = world.queue();
     let gate = Arc::new(Semaphore::new(0));
     let open = gate.clone();
     let gated: Backfill = Arc::new(move |_, _, _, _| {
@@ -252,25 +252,25 @@ async fn backfills_run_one_at_a_time_without_blocking_others() {
             BackfillEnd::Done
         })
     });
-    let worker = world.worker_at(&desk, gated);
+    let worker = world.worker_at(&queue, gated);
     let rest = async {
-        let first = world.ask(&desk, &backfill()).await;
+        let first = world.ask(&queue, &backfill()).await;
         // Of two of one moment either may be the first to be taken.
         world.later(1);
-        let backfills = [first, world.ask(&desk, &backfill()).await];
+        let backfills = [first, world.ask(&queue, &backfill()).await];
         let ended = async |id: &str| {
             let mut seen = 0;
             loop {
-                let job = desk.wait_for_change(id, seen).await.unwrap().unwrap();
+                let job = queue.wait_for_change(id, seen).await.unwrap().unwrap();
                 seen = job.version;
                 if job.state.is_final() {
                     return job.state;
                 }
             }
         };
-        desk.wait_for_change(&backfills[0], 1).await.unwrap();
+        queue.wait_for_change(&backfills[0], 1).await.unwrap();
         for _ in 0..2 {
-            assert_eq!(ended(&world.ask(&desk, &export()).await).await, JobState::Done);
+            assert_eq!(ended(&world.ask(&queue, &export()).await).await, JobState::Done);
         }
         assert_eq!(world.state(&backfills[0]).await, (JobState::Running, 1));
         assert_eq!(world.state(&backfills[1]).await, (JobState::Queued, 0));

@@ -64,35 +64,35 @@ impl World {
         }
     }
 
-    /// A desk with a place for results.
-    pub(crate) fn desk(&self) -> JobQueue {
+    /// A queue with a place for results.
+    pub(crate) fn queue(&self) -> JobQueue {
         let place = ResultLocation::Folder(self.folder.path().to_owned());
         JobQueue::new(self.store.clone(), Some(Results::open(&place, []).unwrap()), self.stop.clone())
     }
 
-    /// A desk without one.
-    pub(crate) fn bare_desk(&self) -> JobQueue {
+    /// A queue without one.
+    pub(crate) fn bare_queue(&self) -> JobQueue {
         JobQueue::new(self.store.clone(), None, self.stop.clone())
     }
 
     /// A worker of everything, by the clock of this world.
     pub(crate) fn worker(&self, backfill: Backfill) -> Worker {
-        self.worker_at(&self.desk(), backfill)
+        self.worker_at(&self.queue(), backfill)
     }
 
-    pub(crate) fn worker_at(&self, desk: &JobQueue, backfill: Backfill) -> Worker {
+    pub(crate) fn worker_at(&self, queue: &JobQueue, backfill: Backfill) -> Worker {
         let clock = self.clock.clone();
-        self.worker_by(desk, backfill, move || *clock.lock().unwrap())
+        self.worker_by(queue, backfill, move || *clock.lock().unwrap())
     }
 
     pub(crate) fn worker_by(
         &self,
-        desk: &JobQueue,
+        queue: &JobQueue,
         backfill: Backfill,
         clock: impl Fn() -> Timestamp + Send + Sync + 'static,
     ) -> Worker {
         let (kinds, metrics) = (Kind::ALL.to_vec(), self.metrics.clone());
-        Worker::new(desk.clone(), kinds, Some(backfill), metrics, Arc::new(clock), "worker".into())
+        Worker::new(queue.clone(), kinds, Some(backfill), metrics, Arc::new(clock), "worker".into())
     }
 
     pub(crate) fn later(&self, seconds: i64) {
@@ -103,8 +103,8 @@ impl World {
         *self.clock.lock().unwrap()
     }
 
-    pub(crate) async fn ask(&self, desk: &JobQueue, work: &Work) -> String {
-        match desk.enqueue(work, self.me.id, "token 1".into(), None, self.time()).await.unwrap() {
+    pub(crate) async fn ask(&self, queue: &JobQueue, work: &Work) -> String {
+        match queue.enqueue(work, self.me.id, "token 1".into(), None, self.time()).await.unwrap() {
             Enqueued::New(job) => job.id,
             other => panic!("{other:?}"),
         }

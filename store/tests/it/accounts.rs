@@ -4,7 +4,7 @@ use store::{NewToken, NewUserAccount, Scope, Scopes, Store};
 
 use crate::fixtures::{at, batch, me, now, score};
 
-pub(crate) async fn an_account_is_made_once_and_a_new_password_ends_its_log_ins(store: Store) {
+pub(crate) async fn account_is_created_once_and_a_new_password_revokes_sessions(store: Store) {
     let me = me(&store).await.id;
     let new = |id, password: &str| NewUserAccount {
         id,
@@ -37,7 +37,7 @@ pub(crate) async fn an_account_is_made_once_and_a_new_password_ends_its_log_ins(
     assert_eq!(store.account(7).await.unwrap(), None);
 }
 
-pub(crate) async fn a_token_ends_by_itself_at_its_time(store: Store) {
+pub(crate) async fn token_expires_at_its_time(store: Store) {
     let end = at("2026-06-02T08:00:00Z");
     let scopes = Scopes::new(vec![Scope::Read(Theme::Sleep)]);
     let new = NewToken { name: "study".to_owned(), person: None, scopes, expires_at: Some(end) };
@@ -50,7 +50,7 @@ pub(crate) async fn a_token_ends_by_itself_at_its_time(store: Store) {
     assert!(store.has_tokens().await.unwrap(), "its end opens nothing that was closed");
 }
 
-pub(crate) async fn every_change_of_a_person_is_counted_and_nothing_else(store: Store) {
+pub(crate) async fn person_revision_counts_every_change_and_nothing_else(store: Store) {
     let me = me(&store).await;
     let at = async || store.person_at(me.name.as_str()).await.unwrap().unwrap().1;
     assert_eq!(store.person_at("eve").await.unwrap(), None);

@@ -20,7 +20,7 @@ async fn totals(store: &Store) -> Totals {
     store.totals(me(store).await.id).await.unwrap()
 }
 
-pub(crate) async fn a_batch_is_stored_and_derived(store: Store) {
+pub(crate) async fn batch_is_stored_and_derived(store: Store) {
     let applied =
         put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 90)]).await;
     assert_eq!(applied, Applied { new: 2, ..Applied::default() });
@@ -28,7 +28,7 @@ pub(crate) async fn a_batch_is_stored_and_derived(store: Store) {
     assert_eq!(newest(&store, "sleep_score").await, Some(("2026-03-02".into(), 90.0)));
 }
 
-pub(crate) async fn applying_again_changes_nothing(store: Store) {
+pub(crate) async fn batch_applied_twice_changes_nothing(store: Store) {
     let documents =
         || vec![score("2026-03-01", 80), sleep("n", "2026-03-01", "long_sleep", (1, 7), &[Some(50.0)])];
     put(&store, Collection::DailySleep, vec![documents().remove(0)]).await;
@@ -42,7 +42,7 @@ pub(crate) async fn applying_again_changes_nothing(store: Store) {
     assert_eq!(store.watermark().await.unwrap(), Some(now()), "no row of `latest` was written again");
 }
 
-pub(crate) async fn the_newest_content_wins_and_the_old_is_kept(store: Store) {
+pub(crate) async fn newest_body_wins_and_the_previous_is_a_revision(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     let applied = put(&store, Collection::DailySleep, vec![score("2026-03-01", 75)]).await;
     assert_eq!(applied, Applied { changed: 1, ..Applied::default() });
@@ -51,7 +51,7 @@ pub(crate) async fn the_newest_content_wins_and_the_old_is_kept(store: Store) {
     assert_eq!(totals(&store).await.revisions, 2);
 }
 
-pub(crate) async fn progress_of_a_running_day_is_no_revision(store: Store) {
+pub(crate) async fn progress_of_a_running_day_is_not_a_revision(store: Store) {
     let rows = |bpm: &[i64]| {
         let rows: Vec<String> = bpm
             .iter()
@@ -71,7 +71,7 @@ pub(crate) async fn progress_of_a_running_day_is_no_revision(store: Store) {
     assert_eq!(newest(&store, "heart_rate_awake").await, Some(("2026-03-01".into(), 62.0)));
 }
 
-pub(crate) async fn null_removes_a_value(store: Store) {
+pub(crate) async fn null_removes_the_value(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 82)]).await;
     put(&store, Collection::DailySleep, vec![score("2026-03-02", serde_json::Value::Null)]).await;
     assert_eq!(values(&store, "sleep_score").await, said(&[("2026-03-01", 80.0)]));
@@ -79,13 +79,13 @@ pub(crate) async fn null_removes_a_value(store: Store) {
     assert_eq!(newest(&store, "sleep_contributor_timing").await, Some(("2026-03-02".into(), 70.0)));
 }
 
-pub(crate) async fn a_document_may_move_to_another_day(store: Store) {
+pub(crate) async fn document_moves_to_another_day(store: Store) {
     put(&store, Collection::Sleep, vec![sleep("n", "2026-03-01", "long_sleep", (1, 7), &[])]).await;
     put(&store, Collection::Sleep, vec![sleep("n", "2026-03-02", "long_sleep", (1, 8), &[])]).await;
     assert_eq!(values(&store, "sleep_time_in_bed").await, said(&[("2026-03-02", 25_200.0)]));
 }
 
-pub(crate) async fn the_newest_value_is_not_hidden_by_a_nap(store: Store) {
+pub(crate) async fn latest_value_is_not_hidden_by_a_nap(store: Store) {
     let night = sleep("night", "2026-03-01", "long_sleep", (1, 7), &[]);
     let detection = sleep("rest", "2026-03-02", "rest", (1, 2), &[]);
     put(&store, Collection::Sleep, vec![night, detection]).await;
@@ -93,7 +93,7 @@ pub(crate) async fn the_newest_value_is_not_hidden_by_a_nap(store: Store) {
     assert_eq!(store.sync_states(me(&store).await.id).await.unwrap()[0].newest_day, Some(day("2026-03-02")));
 }
 
-pub(crate) async fn a_failed_batch_leaves_nothing(store: Store) {
+pub(crate) async fn failed_batch_leaves_nothing(store: Store) {
     let stranger = store::Person { id: 4711, ..me(&store).await };
     let mut orphan = batch(&stranger, Collection::DailySleep, vec![score("2026-03-01", 80)]);
     orphan.covered = Some(DayRange::ending(day("2026-03-01"), 3));
@@ -123,7 +123,7 @@ pub(crate) async fn rejected_documents_are_kept_until_they_parse(store: Store) {
     assert_eq!(totals(&store).await.rejected, 0);
 }
 
-pub(crate) async fn an_archive_fills_what_is_missing_and_replaces_nothing(store: Store) {
+pub(crate) async fn archive_adds_missing_documents_and_replaces_none(store: Store) {
     let person = me(&store).await;
     let body = |id: &str, score: Value, more: Value| {
         let on = format!("2026-03-0{}", "abcd".find(id).unwrap() + 1);
@@ -175,7 +175,7 @@ pub(crate) async fn an_archive_fills_what_is_missing_and_replaces_nothing(store:
     assert_eq!(totals(&store).await.revisions, 2);
 }
 
-pub(crate) async fn an_archive_of_a_person_never_read_leaves_the_cursor_open(store: Store) {
+pub(crate) async fn archive_does_not_move_the_cursor(store: Store) {
     let person = me(&store).await;
     let archive = Batch {
         origin: Origin::Import,
@@ -187,7 +187,7 @@ pub(crate) async fn an_archive_of_a_person_never_read_leaves_the_cursor_open(sto
     assert_eq!(state.newest_day, Some(day("2026-03-01")));
 }
 
-pub(crate) async fn another_spelling_of_a_document_is_no_change(store: Store) {
+pub(crate) async fn equivalent_document_is_not_a_change(store: Store) {
     let person = me(&store).await;
     let spelled = |body: &str| {
         let document = Document::parse(Collection::DailySleep, body).unwrap();
@@ -201,7 +201,7 @@ pub(crate) async fn another_spelling_of_a_document_is_no_change(store: Store) {
     assert_eq!(store.watermark().await.unwrap(), Some(now()));
 }
 
-pub(crate) async fn only_the_days_read_without_a_hole_count_as_read(store: Store) {
+pub(crate) async fn covered_range_has_no_holes(store: Store) {
     let person = me(&store).await;
     let read = async |first: &str, last: &str| {
         let mut batch = batch(&person, Collection::DailySleep, Vec::new());
@@ -218,7 +218,7 @@ pub(crate) async fn only_the_days_read_without_a_hole_count_as_read(store: Store
     assert_eq!(read("2026-03-20", "2026-04-02").await, range("2026-02-01", "2026-04-02"));
 }
 
-pub(crate) async fn a_failure_keeps_what_was_read(store: Store) {
+pub(crate) async fn failure_keeps_the_covered_range(store: Store) {
     let person = me(&store).await;
     let mut read = batch(&person, Collection::DailySleep, vec![score("2026-03-01", 80)]);
     read.covered = Some(DayRange::ending(day("2026-03-01"), 7));
@@ -234,7 +234,7 @@ pub(crate) async fn a_failure_keeps_what_was_read(store: Store) {
     assert_eq!(store.sync_states(person.id).await.unwrap()[0].failure, None);
 }
 
-pub(crate) async fn ranges_are_inclusive(store: Store) {
+pub(crate) async fn day_ranges_are_inclusive(store: Store) {
     let days = ["2026-03-28", "2026-03-29", "2026-03-30", "2026-03-31"];
     put(&store, Collection::DailySleep, days.iter().map(|day| score(day, 80)).collect()).await;
     let range = DayRange::new(day("2026-03-29"), day("2026-03-30")).unwrap();
@@ -242,7 +242,7 @@ pub(crate) async fn ranges_are_inclusive(store: Store) {
     assert_eq!(found, [(day("2026-03-29"), 80.0), (day("2026-03-30"), 80.0)]);
 }
 
-pub(crate) async fn points_come_back_exactly(store: Store) {
+pub(crate) async fn points_round_trip_exactly(store: Store) {
     let items = [None, Some(48.0), None, Some(51.0)];
     put(&store, Collection::Sleep, vec![sleep("n", "2026-03-01", "long_sleep", (1, 7), &items)]).await;
     let range = DayRange::ending(day("2026-03-01"), 1);
@@ -252,7 +252,7 @@ pub(crate) async fn points_come_back_exactly(store: Store) {
     assert_eq!(points, [(start + 300_000, 0.048), (start + 900_000, 0.051)]);
 }
 
-pub(crate) async fn values_come_back_to_the_last_bit(store: Store) {
+pub(crate) async fn values_round_trip_exactly(store: Store) {
     let awkward =
         [0.1 + 0.2, 1.0 / 3.0, f64::MIN_POSITIVE, 1.797_693_134_862_315_7e308, -0.012_345_678_901_234_567];
     for value in awkward {
@@ -266,7 +266,7 @@ pub(crate) async fn values_come_back_to_the_last_bit(store: Store) {
     }
 }
 
-pub(crate) async fn rebuild_gives_the_same_numbers(store: Store) {
+pub(crate) async fn rebuild_gives_the_same_values(store: Store) {
     let nights: Vec<Document> = (1..29)
         .map(|n| {
             sleep(&format!("n{n}"), &format!("2026-02-{n:02}"), "long_sleep", (0, 7), &[Some(f64::from(n))])
@@ -303,7 +303,7 @@ pub(crate) async fn people_are_kept_apart(store: Store) {
     assert_eq!(store.person("bob").await.unwrap(), None);
 }
 
-pub(crate) async fn changes_are_announced(store: Store) {
+pub(crate) async fn change_signal_fires_after_a_commit(store: Store) {
     let mut changes = store.subscribe();
     changes.mark_unchanged();
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
@@ -311,7 +311,7 @@ pub(crate) async fn changes_are_announced(store: Store) {
     assert_eq!(store.watermark().await.unwrap(), Some(now()));
 }
 
-pub(crate) async fn a_nap_confirmed_days_later_joins_its_day(store: Store) {
+pub(crate) async fn nap_confirmed_days_later_joins_its_day(store: Store) {
     let nap = |delta: serde_json::Value| {
         let value = serde_json::json!({
             "id": "nap", "day": "2026-03-01", "type": "sleep", "sleep_score_delta": delta,
@@ -334,7 +334,7 @@ pub(crate) async fn a_nap_confirmed_days_later_joins_its_day(store: Store) {
     );
 }
 
-pub(crate) async fn a_night_in_progress_counts_once_it_has_ended(store: Store) {
+pub(crate) async fn night_in_progress_counts_once_it_has_ended(store: Store) {
     let running = serde_json::json!({
         "id": "tonight", "day": "2026-03-02", "type": "long_sleep", "bedtime_start": "2026-03-02T01:00:00+00:00",
         "bedtime_end": null, "time_in_bed": 3600,
@@ -347,7 +347,7 @@ pub(crate) async fn a_night_in_progress_counts_once_it_has_ended(store: Store) {
     assert_eq!(newest(&store, "sleep_time_in_bed").await, Some(("2026-03-02".into(), 21_600.0)));
 }
 
-pub(crate) async fn the_exporter_reads_only_whom_it_asks_for(store: Store) {
+pub(crate) async fn latest_values_are_read_for_the_given_people_only(store: Store) {
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     store.apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-02", 60)]), now()).await.unwrap();
@@ -371,7 +371,7 @@ pub(crate) async fn the_exporter_reads_only_whom_it_asks_for(store: Store) {
     assert_eq!(store.rings_of_each(&everyone).await.unwrap(), []);
 }
 
-pub(crate) async fn only_writes_since_the_mark_count_as_changes(store: Store) {
+pub(crate) async fn changed_people_are_those_written_since_the_mark(store: Store) {
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
     assert_eq!(store.changed_since(None).await.unwrap(), [], "nobody has a number yet");
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;

@@ -15,7 +15,7 @@ fn pair(name: &str) -> SealedTokens {
     }
 }
 
-pub(crate) async fn a_log_in_is_kept_renewed_and_forgotten(store: Store) {
+pub(crate) async fn grant_is_saved_renewed_and_deleted(store: Store) {
     let person = me(&store).await.id;
     assert_eq!(store.oura_grant(person).await.unwrap(), None);
     assert_eq!(store.save_oura_grant(person, &pair("first"), now()).await.unwrap(), 1);
@@ -43,7 +43,7 @@ pub(crate) async fn a_log_in_is_kept_renewed_and_forgotten(store: Store) {
     assert_eq!(store.save_oura_grant(person, &pair("third"), later).await.unwrap(), 4, "it never goes back");
 }
 
-pub(crate) async fn who_comes_late_changes_nothing(store: Store) {
+pub(crate) async fn late_renewal_of_an_old_generation_changes_nothing(store: Store) {
     let person = me(&store).await.id;
     for lost in ["renewed", "logged in again", "logged out"] {
         let seen = store.save_oura_grant(person, &pair("seen"), now()).await.unwrap();
@@ -63,7 +63,7 @@ pub(crate) async fn who_comes_late_changes_nothing(store: Store) {
     }
 }
 
-pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) {
+pub(crate) async fn renewal_failure_tells_whether_the_token_may_be_spent(store: Store) {
     let person = me(&store).await.id;
     let generation = store.save_oura_grant(person, &pair("first"), now()).await.unwrap();
     assert!(store.begin_refresh(person, generation, now()).await.unwrap());
@@ -85,7 +85,7 @@ pub(crate) async fn a_failure_says_whether_the_token_may_be_spent(store: Store) 
     assert_eq!(store.oura_grant(person).await.unwrap().unwrap().failure, None);
 }
 
-pub(crate) async fn of_many_only_one_renews(store: Store) {
+pub(crate) async fn grant_is_renewed_by_one_of_many(store: Store) {
     let person = me(&store).await.id;
     let seen = store.save_oura_grant(person, &pair("seen"), now()).await.unwrap();
     let attempts: Vec<_> = (0..8)

@@ -45,7 +45,7 @@ fn result(object: &str) -> JobResult {
     JobResult { object: object.into(), bytes: 7, media_type: "text/csv".into(), file_name: "a.csv".into() }
 }
 
-pub(crate) async fn a_job_is_done_once_and_keeps_its_result(store: Store) {
+pub(crate) async fn job_is_completed_once_and_keeps_its_result(store: Store) {
     let job = queued(&store, "a").await;
     assert_eq!((job.state, job.version, job.attempts, job.created_at), (JobState::Queued, 1, 0, now()));
     assert_eq!(store.claim_job(&["backfill"], "x", later(60), later(1)).await.unwrap(), None, "another kind");
@@ -67,7 +67,7 @@ pub(crate) async fn a_job_is_done_once_and_keeps_its_result(store: Store) {
     assert_eq!(store.jobs(me(&store).await.id).await.unwrap().len(), 1);
 }
 
-pub(crate) async fn the_same_key_is_the_same_job_and_never_another(store: Store) {
+pub(crate) async fn idempotency_key_identifies_one_job(store: Store) {
     let me = me(&store).await.id;
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     let ask = async |new: NewJob| store.enqueue_job(&new, ROOM, now()).await.unwrap();
@@ -81,7 +81,7 @@ pub(crate) async fn the_same_key_is_the_same_job_and_never_another(store: Store)
     assert!(matches!(ask(new(me, "f", None)).await, Enqueued::New(_)), "no key is like no other");
 }
 
-pub(crate) async fn a_job_whose_holder_died_is_taken_over_and_the_dead_changes_nothing(store: Store) {
+pub(crate) async fn job_lease_of_a_dead_worker_is_taken_over(store: Store) {
     queued(&store, "a").await;
     let dead = claimed(&store, "dead", 0).await.unwrap();
     assert_eq!(claimed(&store, "alive", 59).await, None);
@@ -95,7 +95,7 @@ pub(crate) async fn a_job_whose_holder_died_is_taken_over_and_the_dead_changes_n
     assert!(finish(&store, &alive, "alive", JobOutcome::Done(None)).await);
 }
 
-pub(crate) async fn a_job_taken_back_stops_at_the_next_sign_of_life(store: Store) {
+pub(crate) async fn cancelled_job_stops_at_the_next_heartbeat(store: Store) {
     queued(&store, "runs").await;
     let mine = claimed(&store, "w", 1).await.unwrap();
     let withdraw = async |seconds| store.cancel_job("runs", later(seconds)).await.unwrap();
@@ -108,7 +108,7 @@ pub(crate) async fn a_job_taken_back_stops_at_the_next_sign_of_life(store: Store
     assert_eq!((ended.state, ended.finished_at), (JobState::Cancelled, Some(later(30))));
 }
 
-pub(crate) async fn a_job_nobody_works_on_is_gone_when_it_is_taken_back(store: Store) {
+pub(crate) async fn cancelled_job_without_a_worker_is_deleted(store: Store) {
     let withdraw = async |id, seconds| store.cancel_job(id, later(seconds)).await.unwrap();
     assert_eq!(withdraw("nothing", 0).await, Cancel::Unknown);
     queued(&store, "waits").await;
@@ -127,7 +127,7 @@ pub(crate) async fn a_job_nobody_works_on_is_gone_when_it_is_taken_back(store: S
     assert!(!finish(&store, &dead, "dead", JobOutcome::Done(None)).await);
 }
 
-pub(crate) async fn a_job_taken_back_is_not_queued_again(store: Store) {
+pub(crate) async fn cancelled_job_is_not_queued_again(store: Store) {
     queued(&store, "a").await;
     let mine = claimed(&store, "w", 0).await.unwrap();
     store.cancel_job("a", later(1)).await.unwrap();
@@ -139,7 +139,7 @@ pub(crate) async fn a_job_taken_back_is_not_queued_again(store: Store) {
     assert_eq!(claimed(&store, "w", 101).await, None);
 }
 
-pub(crate) async fn a_job_given_back_waits_and_is_begun_again(store: Store) {
+pub(crate) async fn released_job_waits_and_is_started_again(store: Store) {
     queued(&store, "a").await;
     let first = claimed(&store, "w", 0).await.unwrap();
     let given = store.release_job(&first, "w", later(100), true, DAY, later(1)).await.unwrap();
@@ -153,7 +153,7 @@ pub(crate) async fn a_job_given_back_waits_and_is_begun_again(store: Store) {
     assert_eq!(claimed(&store, "w", 101).await.unwrap().attempts, 2, "not its own failure");
 }
 
-pub(crate) async fn nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries(store: Store) {
+pub(crate) async fn job_queue_is_fair_among_people(store: Store) {
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     for id in ["a", "b", "c"] {
         queued(&store, id).await;
@@ -172,7 +172,7 @@ pub(crate) async fn nobody_fills_the_queue_and_nobody_waits_behind_one_who_tries
     assert_eq!(counts, [("running", 3)]);
 }
 
-pub(crate) async fn a_new_job_takes_the_place_of_the_one_that_ended_first(store: Store) {
+pub(crate) async fn new_job_replaces_the_one_that_ended_first(store: Store) {
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap().id;
     let end = async |holder: &str, seconds| {
         let job = claimed(&store, holder, seconds).await.unwrap();
@@ -201,7 +201,7 @@ pub(crate) async fn a_new_job_takes_the_place_of_the_one_that_ended_first(store:
     assert_eq!(ids(me(&store).await.id).await.len(), 5, "what is refused costs nobody a place");
 }
 
-pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: Store) {
+pub(crate) async fn concurrent_workers_lease_different_jobs(store: Store) {
     let me = me(&store).await.id;
     let room = JobLimits { unfinished: 100, all: 100 };
     for n in 0..24 {
@@ -227,7 +227,7 @@ pub(crate) async fn jobs_claimed_at_the_same_moment_are_different_ones(store: St
     assert_eq!(all.len(), 24);
 }
 
-pub(crate) async fn a_job_is_kept_until_it_expires(store: Store) {
+pub(crate) async fn job_is_kept_until_it_expires(store: Store) {
     queued(&store, "a").await;
     let mine = claimed(&store, "w", 0).await.unwrap();
     assert!(finish(&store, &mine, "w", JobOutcome::Failed("database")).await);

@@ -4,7 +4,7 @@ use store::Store;
 
 use crate::fixtures::at;
 
-pub(crate) async fn one_holder_has_a_lease_until_it_ends(store: Store) {
+pub(crate) async fn lease_belongs_to_one_holder_until_it_ends(store: Store) {
     let take = async |holder: &str, until: &str, now: &str| {
         store.take_lease(1, "refresh", holder, at(until), at(now)).await.unwrap()
     };
@@ -38,7 +38,7 @@ pub(crate) async fn one_holder_has_a_lease_until_it_ends(store: Store) {
     assert!(take("d", "2026-06-01T08:03:00Z", "2026-06-01T08:02:01Z").await);
 }
 
-pub(crate) async fn of_many_only_one_takes_a_lease(store: Store) {
+pub(crate) async fn lease_is_taken_by_one_of_many(store: Store) {
     let attempts: Vec<_> = (0..8)
         .map(|n| {
             let store = store.clone();

@@ -20,7 +20,7 @@ fn of_another(person: &Person) -> AccountClaim {
     AccountClaim::OtherPerson(person.name.clone())
 }
 
-pub(crate) async fn account_is_one_person_and_a_person_one_account(store: Store) {
+pub(crate) async fn oura_account_belongs_to_one_person(store: Store) {
     let (me, bob) = (me(&store).await, bob(&store).await);
     let strangers = async || -> Vec<i64> {
         store.people_without_account().await.unwrap().iter().map(|person| person.id).collect()
@@ -38,7 +38,7 @@ pub(crate) async fn account_is_one_person_and_a_person_one_account(store: Store)
     assert_eq!(store.account_owner("u1").await.unwrap(), None);
 }
 
-pub(crate) async fn confirmation_remembers_its_log_in_until_the_next(store: Store) {
+pub(crate) async fn account_confirmation_lasts_until_the_next_grant(store: Store) {
     let me = me(&store).await;
     assert_eq!(store.oura_account(me.id).await.unwrap(), None);
     for (with, remembered) in
@@ -50,7 +50,7 @@ pub(crate) async fn confirmation_remembers_its_log_in_until_the_next(store: Stor
     }
 }
 
-pub(crate) async fn stored_profile_tells_the_account_of_before(store: Store) {
+pub(crate) async fn stored_profile_identifies_the_previous_account(store: Store) {
     let me = me(&store).await;
     let profile = json!({"id": "u1", "age": 40}).to_string();
     let profile = Document::observe(Collection::PersonalInfo, day("2026-03-01"), [profile.as_str()]).0;
@@ -61,9 +61,7 @@ pub(crate) async fn stored_profile_tells_the_account_of_before(store: Store) {
     assert_eq!(claim(&store, &me, "u1").await, AccountClaim::Confirmed);
 }
 
-pub(crate) async fn replaced_account_keeps_what_is_stored_and_answers_of_the_new_one_miss_nothing(
-    store: Store,
-) {
+pub(crate) async fn replaced_account_keeps_stored_documents(store: Store) {
     let (me, bob) = (me(&store).await, bob(&store).await);
     let read = |documents| {
         let covered = Some(DayRange::new(day("2026-03-01"), day("2026-03-03")).unwrap());

@@ -24,7 +24,7 @@ async fn live(store: &Store, name: &str) -> i64 {
     person.id
 }
 
-pub(crate) async fn a_person_removed_leaves_nothing_and_takes_nobody_along(store: Store) {
+pub(crate) async fn removing_a_person_leaves_nothing_and_keeps_the_others(store: Store) {
     let (ann, bob) = (live(&store, "ann").await, live(&store, "bob").await);
     let before = store::testing::rows_by_person(&store).await;
     let of = |rows: &BTreeMap<(String, i64), i64>, person| -> BTreeMap<String, i64> {
@@ -52,7 +52,7 @@ pub(crate) async fn a_person_removed_leaves_nothing_and_takes_nobody_along(store
     assert!(me(&store).await.id > again);
 }
 
-pub(crate) async fn of_many_who_add_a_person_all_get_the_same(store: Store) {
+pub(crate) async fn person_added_concurrently_is_one_person(store: Store) {
     let adding = (0..8).map(|_| {
         let store = store.clone();
         tokio::spawn(async move { me(&store).await })

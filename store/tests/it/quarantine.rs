@@ -52,7 +52,7 @@ async fn answer(
     Batch { covered, rejected, ..batch(&me(store).await, collection, documents) }
 }
 
-pub(crate) async fn documents_of_the_future_are_put_aside_whatever_way_they_come(store: Store) {
+pub(crate) async fn documents_of_the_future_are_quarantined_from_every_source(store: Store) {
     put_at(&store, Collection::DailySleep, vec![score("2026-11-28", 84)], today()).await;
     for (origin, on) in [
         (Origin::Api, "2026-11-30"),
@@ -69,7 +69,7 @@ pub(crate) async fn documents_of_the_future_are_put_aside_whatever_way_they_come
     assert_eq!(state.newest_day, Some(day("2026-11-28")), "and they are no fresh data");
 }
 
-pub(crate) async fn days_that_have_begun_somewhere_are_taken(store: Store) {
+pub(crate) async fn days_that_have_begun_in_some_time_zone_are_accepted(store: Store) {
     // Ten in the morning of the 28th on the first islands, ten minutes of skew before.
     let takes = async |collection, on: &str, now: &str| {
         let body = json!({"id": format!("{on}{now}"), "day": on});
@@ -82,7 +82,7 @@ pub(crate) async fn days_that_have_begun_somewhere_are_taken(store: Store) {
     assert!(!takes(Collection::Sleep, "2026-11-28", "2026-11-27T03:49:00Z").await);
 }
 
-pub(crate) async fn rows_of_the_next_hours_are_put_aside_and_the_others_kept(store: Store) {
+pub(crate) async fn rows_of_the_next_hours_are_quarantined_and_the_others_kept(store: Store) {
     let day_of_rows = || {
         rows(&[
             ("2026-11-28T14:30:00Z", 60),
@@ -118,7 +118,7 @@ pub(crate) async fn rows_of_the_next_hours_are_put_aside_and_the_others_kept(sto
     assert_eq!(left(&store).await, 0, "Oura has them no longer");
 }
 
-pub(crate) async fn what_lay_ahead_is_read_once_it_is_past(store: Store) {
+pub(crate) async fn quarantined_document_is_read_once_its_time_is_past(store: Store) {
     send(&store, Origin::Push, Collection::DailySleep, vec![score("2026-11-30", 70)], today()).await;
     send(&store, Origin::Push, Collection::HeartRate, rows(&[("2026-11-28T18:00:00Z", 70)]), today()).await;
     let plan = json!({"id": "w", "day": "2026-11-28", "intensity": "easy",
@@ -140,7 +140,7 @@ pub(crate) async fn what_lay_ahead_is_read_once_it_is_past(store: Store) {
     assert_eq!(left(&store).await, 0);
 }
 
-pub(crate) async fn what_a_clock_ahead_stored_is_repaired(store: Store) {
+pub(crate) async fn documents_stored_by_a_clock_ahead_are_repaired(store: Store) {
     let ahead = at("2029-03-01T12:00:00Z");
     let person = me(&store).await;
     let profile =
@@ -192,7 +192,7 @@ pub(crate) async fn what_a_clock_ahead_stored_is_repaired(store: Store) {
     assert_eq!(store.apply(&scores, now).await.unwrap().doubted, 0, "a moment old");
 }
 
-pub(crate) async fn a_rebuild_repairs_what_no_answer_is_about(store: Store) {
+pub(crate) async fn rebuild_repairs_future_documents_without_a_response(store: Store) {
     let ahead = at("2029-03-01T12:00:00Z");
     send(
         &store,
@@ -221,7 +221,7 @@ fn unreadable(body: &str) -> Rejected {
     Document::parse(Collection::EnhancedTag, body).unwrap_err()
 }
 
-pub(crate) async fn what_was_rejected_goes_when_it_is_mended_or_gone(store: Store) {
+pub(crate) async fn rejection_ends_when_the_document_is_fixed_or_gone(store: Store) {
     let nameless = unreadable(r#"{"id": 17, "start_day": "2026-11-25"}"#);
     let named = unreadable(r#"{"id": "n", "start_day": "2026-11-26", "tag_type_code": 7}"#);
     let undated = unreadable("17");
@@ -250,7 +250,7 @@ pub(crate) async fn what_was_rejected_goes_when_it_is_mended_or_gone(store: Stor
     );
 }
 
-pub(crate) async fn a_nameless_rejection_shields_its_own_day_alone(store: Store) {
+pub(crate) async fn unnamed_rejection_shields_its_own_day_only(store: Store) {
     let on = |id: &str, day: &str| {
         document(Collection::EnhancedTag, &json!({"id": id, "start_day": day, "tag_type_code": "tag_x"}))
     };
@@ -272,7 +272,7 @@ pub(crate) async fn a_nameless_rejection_shields_its_own_day_alone(store: Store)
     );
 }
 
-pub(crate) async fn a_score_decides_whether_a_short_sleep_is_the_night(store: Store) {
+pub(crate) async fn short_sleep_is_the_night_of_a_scored_day(store: Store) {
     let short = |on: &str, id: &str| {
         document(
             Collection::Sleep,
@@ -309,7 +309,7 @@ pub(crate) async fn a_score_decides_whether_a_short_sleep_is_the_night(store: St
     assert_eq!(values(&store, "sleep_time_in_bed").await, [("2026-03-01".to_owned(), 28_800.0)]);
 }
 
-pub(crate) async fn a_correction_of_yesterday_keeps_what_it_replaces(store: Store) {
+pub(crate) async fn correction_of_yesterday_keeps_the_replaced_revision(store: Store) {
     store.set_time_zone(me(&store).await.id, "America/New_York").await.unwrap();
     for (collection, field) in
         [(Collection::DailyActivity, "steps"), (Collection::DailyStress, "stress_high")]

@@ -12,7 +12,7 @@ fn workout(id: &str, on: &str) -> Document {
     document(Collection::Workout, &json!({"id": id, "day": on, "activity": "running"}))
 }
 
-pub(crate) async fn documents_come_page_by_page_in_order(store: Store) {
+pub(crate) async fn documents_are_paged_in_order(store: Store) {
     let all = [("c", "2026-03-01"), ("a", "2026-03-02"), ("b", "2026-03-02"), ("d", "2026-03-04")];
     put(&store, Collection::Workout, all.iter().rev().map(|(id, on)| workout(id, on)).collect()).await;
     let person = me(&store).await.id;
@@ -37,7 +37,7 @@ pub(crate) async fn documents_come_page_by_page_in_order(store: Store) {
     assert!(store.documents_of(person, &[], range).await.unwrap().is_empty());
 }
 
-pub(crate) async fn what_is_stored_of_a_metric_is_known(store: Store) {
+pub(crate) async fn extent_of_a_metric_is_known(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-02", 80), score("2026-03-09", 70)]).await;
     let night = |id: &str, hours| sleep(id, "2026-03-05", "long_sleep", hours, &[Some(50.0)]);
     put(&store, Collection::Sleep, vec![night("n", (0, 7)), night("m", (9, 10))]).await;

@@ -8,7 +8,7 @@ use store::{Store, testing};
 
 use crate::fixtures::{at, batch, day, document, me, now, put, score};
 
-pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store) {
+pub(crate) async fn day_evidence_explains_days_without_values(store: Store) {
     let range = DayRange::new(day("2026-03-10"), day("2026-03-20")).unwrap();
     let mut read = batch(
         &me(&store).await,
@@ -57,7 +57,7 @@ pub(crate) async fn traces_say_what_days_without_values_left_behind(store: Store
     assert!(store.day_evidence(&person, &[], range, now()).await.unwrap().is_empty());
 }
 
-pub(crate) async fn traces_of_rows_follow_the_civil_days_of_the_person(store: Store) {
+pub(crate) async fn day_evidence_of_rows_follows_civil_days(store: Store) {
     let rows = |on: &str| {
         let row = json!({"timestamp": format!("{on}T10:00:00Z"), "level": 50, "charging": false}).to_string();
         Document::group_rows(Collection::RingBatteryLevel, [row.as_str()]).0

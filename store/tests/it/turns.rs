@@ -13,7 +13,7 @@ async fn due(store: &Store, now: &str) -> Vec<String> {
     due.iter().map(|person| person.name.to_string()).collect()
 }
 
-pub(crate) async fn the_longest_due_come_first_and_nobody_twice(store: Store) {
+pub(crate) async fn due_people_are_leased_once_longest_due_first(store: Store) {
     let (ann, bob, cleo) =
         (person(&store, "ann").await, person(&store, "bob").await, person(&store, "cleo").await);
     assert_eq!(

@@ -34,7 +34,7 @@ async fn length(store: &Store) -> i64 {
     store.event_queue(Some(me(store).await.id)).await.unwrap().length
 }
 
-pub(crate) async fn a_repeated_announcement_waits_once_and_the_newest_counts(store: Store) {
+pub(crate) async fn repeated_webhook_event_is_queued_once(store: Store) {
     assert_eq!(announced(&store, "a", Change::Create, 0).await, EnqueuedEvent::New);
     assert_eq!(announced(&store, "a", Change::Delete, 5).await, EnqueuedEvent::Merged);
     assert_eq!(announced(&store, "a", Change::Update, 4).await, EnqueuedEvent::Old);
@@ -46,7 +46,7 @@ pub(crate) async fn a_repeated_announcement_waits_once_and_the_newest_counts(sto
     assert_eq!(length(&store).await, 0);
 }
 
-pub(crate) async fn what_is_announced_during_its_fetch_is_fetched_again(store: Store) {
+pub(crate) async fn webhook_event_enqueued_during_its_fetch_is_fetched_again(store: Store) {
     announced(&store, "a", Change::Create, 0).await;
     let claim = claimed(&store, 1).await.unwrap();
     announced(&store, "a", Change::Update, 0).await;
@@ -58,7 +58,7 @@ pub(crate) async fn what_is_announced_during_its_fetch_is_fetched_again(store: S
     assert_eq!(claimed(&store, 4).await, None);
 }
 
-pub(crate) async fn a_claim_that_runs_out_is_given_to_another_and_is_worth_nothing_then(store: Store) {
+pub(crate) async fn expired_event_lease_is_taken_over_and_void(store: Store) {
     announced(&store, "a", Change::Create, 0).await;
     let dead = claimed(&store, 0).await.unwrap();
     assert_eq!(claimed(&store, 59).await, None);
@@ -72,7 +72,7 @@ pub(crate) async fn a_claim_that_runs_out_is_given_to_another_and_is_worth_nothi
     assert_eq!(store.rejections(me(&store).await.id).await.unwrap(), []);
 }
 
-pub(crate) async fn a_postponed_document_waits_and_only_its_own_failures_count(store: Store) {
+pub(crate) async fn postponed_event_waits_and_counts_its_own_failures(store: Store) {
     announced(&store, "a", Change::Create, 0).await;
     let claim = claimed(&store, 0).await.unwrap();
     store.postpone_event(&claim, later(100), true).await.unwrap();
@@ -88,7 +88,7 @@ pub(crate) async fn a_postponed_document_waits_and_only_its_own_failures_count(s
     assert_eq!(claimed(&store, 101).await.unwrap().attempts, 1);
 }
 
-pub(crate) async fn a_document_given_up_is_listed_with_its_reason(store: Store) {
+pub(crate) async fn event_given_up_is_listed_with_its_reason(store: Store) {
     announced(&store, "a", Change::Create, 0).await;
     let claim = claimed(&store, 0).await.unwrap();
     store.reject_event(&claim, "not fetched: scope", later(1)).await.unwrap();
@@ -97,7 +97,7 @@ pub(crate) async fn a_document_given_up_is_listed_with_its_reason(store: Store) 
     assert_eq!(rejections, [("sleep".to_owned(), "not fetched: scope".to_owned(), 1)]);
 }
 
-pub(crate) async fn a_full_queue_takes_no_more_documents_but_news_of_those_it_has(store: Store) {
+pub(crate) async fn full_event_queue_accepts_only_documents_it_has(store: Store) {
     for id in ["a", "b", "c"] {
         assert_eq!(announced(&store, id, Change::Create, 0).await, EnqueuedEvent::New);
     }
@@ -106,7 +106,7 @@ pub(crate) async fn a_full_queue_takes_no_more_documents_but_news_of_those_it_ha
     assert_eq!(length(&store).await, ROOM);
 }
 
-pub(crate) async fn what_is_due_longest_is_claimed_first(store: Store) {
+pub(crate) async fn event_due_longest_is_leased_first(store: Store) {
     announced(&store, "b", Change::Create, 0).await;
     announced(&store, "a", Change::Create, 0).await;
     let first = claimed(&store, 0).await.unwrap();
@@ -118,7 +118,7 @@ pub(crate) async fn what_is_due_longest_is_claimed_first(store: Store) {
     assert_eq!(ids, ["b", "a"]);
 }
 
-pub(crate) async fn claims_at_the_same_moment_never_share_a_document(store: Store) {
+pub(crate) async fn concurrent_event_leases_never_share_a_document(store: Store) {
     let person = me(&store).await.id;
     for n in 0..24 {
         let event = WebhookEvent {

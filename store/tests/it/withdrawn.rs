@@ -18,7 +18,7 @@ async fn newest_day(store: &Store) -> Option<domain::Day> {
     store.sync_states(me(store).await.id).await.unwrap()[0].newest_day
 }
 
-pub(crate) async fn a_withdrawn_document_leaves_its_day_and_stays_as_a_revision(store: Store) {
+pub(crate) async fn withdrawn_document_leaves_its_day_and_stays_as_a_revision(store: Store) {
     let night = sleep("night", "2026-03-01", "long_sleep", (0, 7), &[Some(48.0)]);
     let nap = sleep("nap", "2026-03-02", "late_nap", (14, 15), &[]);
     let second = sleep("second", "2026-03-02", "long_sleep", (0, 8), &[]);
@@ -39,7 +39,7 @@ pub(crate) async fn a_withdrawn_document_leaves_its_day_and_stays_as_a_revision(
     assert_eq!(counted(&store).await, (2, 2));
 }
 
-pub(crate) async fn withdrawing_again_changes_nothing(store: Store) {
+pub(crate) async fn withdrawal_repeated_changes_nothing(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80), score("2026-03-02", 90)]).await;
     assert_eq!(withdraw(&store, Collection::DailySleep, &["score-2026-03-02"]).await, 1);
     let before = (counted(&store).await, newest_values(&store).await, store.watermark().await.unwrap());
@@ -57,7 +57,7 @@ pub(crate) async fn withdrawing_again_changes_nothing(store: Store) {
     );
 }
 
-pub(crate) async fn a_document_that_comes_back_counts_on(store: Store) {
+pub(crate) async fn document_that_returns_continues_its_revisions(store: Store) {
     for score_then in [80, 81, 82] {
         put(&store, Collection::DailySleep, vec![score("2026-03-01", score_then)]).await;
     }
@@ -74,7 +74,7 @@ pub(crate) async fn a_document_that_comes_back_counts_on(store: Store) {
     assert_eq!(counted(&store).await, (1, 6), "no two revisions share a number");
 }
 
-pub(crate) async fn the_last_document_takes_the_newest_values_with_it(store: Store) {
+pub(crate) async fn withdrawal_of_the_last_document_removes_latest_values(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     assert_eq!(withdraw(&store, Collection::DailySleep, &["score-2026-03-01"]).await, 1);
     assert_eq!(newest_values(&store).await, []);
@@ -83,7 +83,7 @@ pub(crate) async fn the_last_document_takes_the_newest_values_with_it(store: Sto
     assert_eq!(newest(&store, "sleep_score").await, Some(("2026-02-01".into(), 70.0)));
 }
 
-pub(crate) async fn progress_withdrawn_is_kept_too(store: Store) {
+pub(crate) async fn withdrawn_progress_is_kept_as_a_revision(store: Store) {
     let body = serde_json::json!({"id": "a", "day": "2026-03-01", "steps": 100});
     let running = crate::fixtures::document(Collection::DailyActivity, &body);
     put_at(&store, Collection::DailyActivity, vec![running], at("2026-03-01T10:00:00Z")).await;

@@ -186,9 +186,10 @@ fn pgbench(programs: &Path, url: &str, statement: &Path, seconds: u32) -> Result
         &seconds.to_string(),
         "-f",
     ]);
-    let said = run::quietly(command.arg(statement).arg(url), "look at the lines above")?;
-    let rate = said.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench said no rate")?;
-    let rate = rate.split_whitespace().next().context("pgbench said no rate")?.parse()?;
+    let printed = run::quietly(command.arg(statement).arg(url), "look at the lines above")?;
+    let rate =
+        printed.lines().find_map(|line| line.strip_prefix("tps = ")).context("pgbench printed no rate")?;
+    let rate = rate.split_whitespace().next().context("pgbench printed no rate")?.parse()?;
     let mut took = Vec::new();
     for entry in fs::read_dir(folder.path())? {
         for line in fs::read_to_string(entry?.path())?.lines() {

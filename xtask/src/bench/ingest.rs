@@ -58,8 +58,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             again.push(sync(&database)?);
         }
         for run in &again {
-            if !run.said.contains(" 0 new documents, 0 changed, ") {
-                bail!("a repeated sync wrote rows: {}", run.said);
+            if !run.printed.contains(" 0 new documents, 0 changed, ") {
+                bail!("a repeated sync wrote rows: {}", run.printed);
             }
         }
         let seconds = || first.iter().map(|run| run.time.as_secs_f64());
@@ -228,12 +228,12 @@ struct Sync {
     processor: f64,
     /// Bytes.
     peak: u64,
-    said: String,
+    printed: String,
 }
 
 impl Sync {
     fn documents(&self) -> Result<f64> {
-        let words = self.said.split_whitespace().collect::<Vec<_>>();
+        let words = self.printed.split_whitespace().collect::<Vec<_>>();
         let at =
             words.iter().position(|word| *word == "new").context("a sync says how many documents are new")?;
         Ok(words[at - 1].parse()?)
@@ -263,12 +263,12 @@ fn sync(binary: &Path, cloud: &str, since: &str, database: &Database) -> Result<
         thread::sleep(LOOK);
     };
     let time = started.elapsed();
-    let mut said = String::new();
-    process.stdout.take().expect("BUG: its output is a pipe").read_to_string(&mut said)?;
+    let mut printed = String::new();
+    process.stdout.take().expect("BUG: its output is a pipe").read_to_string(&mut printed)?;
     if !status.success() {
-        bail!("`{}` failed: {status}\n{said}", run::command_line(&command));
+        bail!("`{}` failed: {status}\n{printed}", run::command_line(&command));
     }
-    Ok(Sync { time, processor, peak, said })
+    Ok(Sync { time, processor, peak, printed })
 }
 
 /// The most memory a process ever had, in bytes.

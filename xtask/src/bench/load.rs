@@ -26,20 +26,20 @@ pub(super) fn wrk(port: u16, path: &str, header: &str, connections: u32, seconds
     command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency", "-H", header]);
     command.args([format!("-c{connections}"), format!("-d{seconds}s")]);
     let advice = "look at the lines above";
-    let said = run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), advice)?;
-    if said.contains("Non-2xx") || said.contains("Socket errors") {
-        bail!("wrk met errors:\n{said}");
+    let printed = run::quietly(command.arg(format!("http://127.0.0.1:{port}{path}")), advice)?;
+    if printed.contains("Non-2xx") || printed.contains("Socket errors") {
+        bail!("wrk met errors:\n{printed}");
     }
-    read(&said).with_context(|| format!("wrk said less than it should:\n{said}"))
+    read(&printed).with_context(|| format!("wrk printed less than it should:\n{printed}"))
 }
 
-fn read(said: &str) -> Option<Load> {
+fn read(printed: &str) -> Option<Load> {
     // At the start of a line: other columns hold percentages, too.
     let after = |mark: &str| {
-        let rest = said.lines().find_map(|line| line.trim_start().strip_prefix(mark))?;
+        let rest = printed.lines().find_map(|line| line.trim_start().strip_prefix(mark))?;
         rest.split_whitespace().next()
     };
-    let words = said.split_whitespace();
+    let words = printed.split_whitespace();
     let requests = words.clone().zip(words.skip(1)).find(|(_, word)| *word == "requests")?.0;
     Some(Load {
         requests: requests.parse().ok()?,
@@ -79,10 +79,10 @@ mod tests {
 
     #[test]
     fn wrk_output_is_parsed() {
-        let said = "Running 5s test @ http://127.0.0.1:1/\n  1 threads and 8 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
+        let printed = "Running 5s test @ http://127.0.0.1:1/\n  1 threads and 8 connections\n  Thread Stats   Avg      Stdev     Max   +/- Stdev\n    \
                     Latency   810.50us  120.00us   5.00ms   90.50%\n  Latency Distribution\n     50%  790.00us\n     75%    1.00ms\n     \
                     90%    1.50ms\n     99%    1.05s \n  49123 requests in 5.00s, 1.20GB read\nRequests/sec:   9824.60\n";
-        let load = read(said).unwrap();
+        let load = read(printed).unwrap();
         assert_eq!((load.requests, load.rate, load.half, load.tail), (49123.0, 9824.6, 0.79, 1050.0));
         assert!(read("Requests/sec: many").is_none());
     }

@@ -148,8 +148,8 @@ fn alertmanager_can_read_its_configuration_and_routes_every_alert() {
 
 /// Reads configuration and templates, and sends every kind of alert to whom it concerns.
 fn check_alertmanager(program: &str) {
-    let said = amtool(program, &["check-config", ALERTMANAGER]);
-    assert!(said.contains("SUCCESS") && said.contains("1 templates"), "{said}");
+    let printed = amtool(program, &["check-config", ALERTMANAGER]);
+    assert!(printed.contains("SUCCESS") && printed.contains("1 templates"), "{printed}");
     for (labels, receiver) in [
         (&["area=health", "severity=warning", "alertname=OuraIllnessSignal", "person=me"][..], "person"),
         (&["area=health", "severity=warning", "alertname=OuraRingBatteryLow", "person=me"], "person"),
@@ -159,11 +159,11 @@ fn check_alertmanager(program: &str) {
         (&["area=service", "severity=warning", "alertname=MyHealthSyncStale", "person=alex"], "operator"),
         (&["area=service", "severity=info", "alertname=MyHealthOuraDrift"], "operator-digest"),
     ] {
-        let said = amtool(
+        let printed = amtool(
             program,
             &[&["config", "routes", "test", "--config.file", ALERTMANAGER][..], labels].concat(),
         );
-        assert_eq!(said.trim(), receiver, "{labels:?}");
+        assert_eq!(printed.trim(), receiver, "{labels:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use store::Store;
 use super::{DAY, HOUR, MINUTE, ms, open, put, put_of, remote_read, serve};
 use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
-use crate::process::{finish, myhealth, said};
+use crate::process::{finish, myhealth, printed};
 use crate::prometheus::{Answer, Prometheus};
 
 /// Numbers of days that are compared, and points.
@@ -216,7 +216,7 @@ async fn remote_read_equals_local_blocks(generation: Generation) {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     let output = finish(cloud.command("sync", folder.path()));
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
     let store = open(folder.path()).await;
     let (live, blocks) = (live(), as_blocks(&store).await);
     let local = Prometheus::start(generation, &[&live, &blocks], "global: {}\n").await;
@@ -355,8 +355,8 @@ async fn exported_blocks_equal_remote_read_and_corrections_show_at_once(generati
         "--data-dir",
         folder.path().to_str().unwrap(),
     ]));
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(said(&output).contains("--max-block-duration"), "{}", said(&output));
+    assert!(output.status.success(), "{}", printed(&output));
+    assert!(printed(&output).contains("--max-block-duration"), "{}", printed(&output));
     let local =
         Prometheus::start(generation, &[&std::fs::read_to_string(&file).unwrap()], "global: {}\n").await;
     let (_api, address) = serve(folder.path(), &[]).await;

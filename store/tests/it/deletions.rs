@@ -30,7 +30,7 @@ async fn doubted(store: &Store) -> Vec<(String, i64, Timestamp)> {
     doubts.into_iter().map(|doubt| (doubt.collection, doubt.documents, doubt.since)).collect()
 }
 
-pub(crate) async fn what_a_complete_answer_lacks_is_withdrawn(store: Store) {
+pub(crate) async fn document_missing_from_a_complete_response_is_withdrawn(store: Store) {
     read(&store, 1..11, MORNING).await;
     let outside = vec![score("2026-04-01", 70)];
     store.apply(&batch(&me(&store).await, Collection::DailySleep, outside), at(MORNING)).await.unwrap();
@@ -42,7 +42,7 @@ pub(crate) async fn what_a_complete_answer_lacks_is_withdrawn(store: Store) {
     assert_eq!(read(&store, 1..10, NOON).await, Applied { unchanged: 9, ..Applied::default() });
 }
 
-pub(crate) async fn an_empty_answer_is_believed_after_an_hour(store: Store) {
+pub(crate) async fn empty_response_deletes_after_an_hour(store: Store) {
     read(&store, 1..3, MORNING).await;
     let waiting = Applied { doubted: 2, ..Applied::default() };
     assert_eq!(read(&store, 0..0, NOON).await, waiting);
@@ -54,7 +54,7 @@ pub(crate) async fn an_empty_answer_is_believed_after_an_hour(store: Store) {
     assert_eq!((scores(&store).await, doubted(&store).await), (0, Vec::new()));
 }
 
-pub(crate) async fn an_answer_that_lacks_most_is_believed_after_an_hour(store: Store) {
+pub(crate) async fn response_without_most_documents_deletes_after_an_hour(store: Store) {
     read(&store, 1..15, MORNING).await;
     assert_eq!(read(&store, 1..4, NOON).await, Applied { unchanged: 3, doubted: 11, ..Applied::default() });
     assert_eq!(scores(&store).await, 14);
@@ -62,7 +62,7 @@ pub(crate) async fn an_answer_that_lacks_most_is_believed_after_an_hour(store: S
     assert_eq!(scores(&store).await, 3);
 }
 
-pub(crate) async fn what_is_seen_again_is_missed_no_longer(store: Store) {
+pub(crate) async fn document_seen_again_is_confirmed(store: Store) {
     read(&store, 1..3, MORNING).await;
     assert_eq!(read(&store, 0..0, NOON).await.doubted, 2);
     assert_eq!(
@@ -74,7 +74,7 @@ pub(crate) async fn what_is_seen_again_is_missed_no_longer(store: Store) {
     assert_eq!(scores(&store).await, 2);
 }
 
-pub(crate) async fn only_what_the_api_has_said_can_be_missing(store: Store) {
+pub(crate) async fn archived_document_is_never_missing(store: Store) {
     let person = me(&store).await;
     for origin in [Origin::Import, Origin::Push] {
         let documents = vec![score("2026-03-01", 80), score("2026-03-02", 90)];
@@ -97,7 +97,7 @@ pub(crate) async fn only_what_the_api_has_said_can_be_missing(store: Store) {
     assert_eq!(applied.withdrawn, 1, "an export does not take a document away from the API");
 }
 
-pub(crate) async fn an_answer_with_a_nameless_document_proves_no_absence(store: Store) {
+pub(crate) async fn unnamed_document_prevents_deletions_of_its_day(store: Store) {
     read(&store, 1..4, MORNING).await;
     let put_aside =
         |id: &str| Rejected { id: id.into(), reason: "/day: expected a date".into(), body: "{}".into() };
@@ -113,7 +113,7 @@ pub(crate) async fn an_answer_with_a_nameless_document_proves_no_absence(store: 
     );
 }
 
-pub(crate) async fn a_document_that_came_a_moment_ago_is_not_missed(store: Store) {
+pub(crate) async fn recently_stored_document_is_not_missing(store: Store) {
     read(&store, 1..3, MORNING).await;
     let fetched = Batch {
         origin: Origin::Webhook,
@@ -124,7 +124,7 @@ pub(crate) async fn a_document_that_came_a_moment_ago_is_not_missed(store: Store
     assert_eq!(read(&store, 1..3, "2026-04-20T13:00:00Z").await.withdrawn, 1);
 }
 
-pub(crate) async fn a_document_that_moved_out_of_the_window_follows_its_day(store: Store) {
+pub(crate) async fn document_moved_out_of_the_window_follows_its_day(store: Store) {
     let night = |on: &str| sleep("night", on, "long_sleep", (0, 7), &[]);
     let other = || sleep("other", "2026-03-10", "long_sleep", (0, 8), &[]);
     let first = march(&store, Collection::Sleep, vec![night("2026-03-31"), other()]).await;
@@ -138,7 +138,7 @@ pub(crate) async fn a_document_that_moved_out_of_the_window_follows_its_day(stor
     assert_eq!(nights, ["2026-03-10", "2026-04-01"], "days that were not asked for are not stored");
 }
 
-pub(crate) async fn a_day_of_rows_that_shrinks_is_believed_after_an_hour(store: Store) {
+pub(crate) async fn day_of_rows_shrinks_after_an_hour(store: Store) {
     let rows = |count: u8| {
         let row = |n| format!(r#"{{"timestamp":"2026-03-10T10:{n:02}:00Z","bpm":60,"source":"awake"}}"#);
         let rows: Vec<String> = (0..count).map(row).collect();

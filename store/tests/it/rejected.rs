@@ -24,7 +24,7 @@ async fn left(store: &Store) -> i64 {
     store.totals(me(store).await.id).await.unwrap().rejected
 }
 
-pub(crate) async fn a_rebuild_reads_again_what_was_put_aside(store: Store) {
+pub(crate) async fn rebuild_retries_rejected_documents(store: Store) {
     let body = score("2026-03-09", 77).body;
     let broken = r#"{"id": "x", "day": "2026-03-09", "score": "high"}"#;
     put_aside(&store, Collection::DailySleep, vec![aside("score-2026-03-09", &body), aside("x", broken)])
@@ -39,7 +39,7 @@ pub(crate) async fn a_rebuild_reads_again_what_was_put_aside(store: Store) {
     assert_eq!(rebuild(&store, Collection::DailySleep).await, 0);
 }
 
-pub(crate) async fn what_was_put_aside_does_not_replace_what_is_newer(store: Store) {
+pub(crate) async fn rejected_document_does_not_replace_a_newer_one(store: Store) {
     put_aside(&store, Collection::DailySleep, vec![aside("content-1", &score("2026-03-09", 60).body)]).await;
     put(&store, Collection::DailySleep, vec![score("2026-03-09", 77)]).await;
     assert_eq!(rebuild(&store, Collection::DailySleep).await, 0);
@@ -63,7 +63,7 @@ fn gathered(rows: &[String]) -> Vec<Document> {
     Document::group_rows(Collection::HeartRate, rows.iter().map(String::as_str)).0
 }
 
-pub(crate) async fn rows_put_aside_join_their_day(store: Store) {
+pub(crate) async fn rejected_rows_join_their_day(store: Store) {
     let stored = [row(0, 50), row(2, 52)];
     put(&store, Collection::HeartRate, gathered(&stored)).await;
     let rejected = [row(1, 51), row(2, 99), row(3, "high")];
@@ -75,7 +75,7 @@ pub(crate) async fn rows_put_aside_join_their_day(store: Store) {
     assert_eq!(store.totals(me(&store).await.id).await.unwrap().documents, 1);
 }
 
-pub(crate) async fn rows_put_aside_are_forgotten_when_their_day_comes_whole(store: Store) {
+pub(crate) async fn rejected_rows_end_when_their_day_arrives_complete(store: Store) {
     let bad = [row(3, "high"), r#"{"timestamp": "2026-03-08T10:00:00Z", "bpm": []}"#.to_owned()];
     let (_, rejected) = Document::group_rows(Collection::HeartRate, bad.iter().map(String::as_str));
     put_aside(&store, Collection::HeartRate, rejected.clone()).await;
@@ -89,14 +89,14 @@ pub(crate) async fn rows_put_aside_are_forgotten_when_their_day_comes_whole(stor
     assert_eq!(left(&store).await, 1, "the other day has not come");
 }
 
-pub(crate) async fn a_profile_put_aside_is_filed_under_the_day_it_held(store: Store) {
+pub(crate) async fn rejected_profile_is_filed_under_its_day(store: Store) {
     let profile = json!({"id": "u", "weight": 70.5}).to_string();
     put_aside(&store, Collection::PersonalInfo, vec![aside("content-1", &profile)]).await;
     assert_eq!(rebuild(&store, Collection::PersonalInfo).await, 1);
     assert_eq!(values(&store, "body_weight").await, [("2026-03-10".to_owned(), 70_500.0)]);
 }
 
-pub(crate) async fn what_is_unknown_is_counted_once_a_change(store: Store) {
+pub(crate) async fn drift_is_counted_once_per_change(store: Store) {
     let night = |snoring: i64, kind: &str| {
         let body = json!({"id": "n", "day": "2026-03-01", "type": kind, "snoring": snoring});
         vec![document(Collection::Sleep, &body)]
@@ -113,7 +113,7 @@ pub(crate) async fn what_is_unknown_is_counted_once_a_change(store: Store) {
     assert_eq!(counts, [("sleep".into(), "/snoring".into(), 2), ("sleep".into(), "/type".into(), 1)]);
 }
 
-pub(crate) async fn a_peer_gone_mad_does_not_fill_the_table(store: Store) {
+pub(crate) async fn drift_table_is_bounded(store: Store) {
     for n in 0..100 {
         let field = |m: i64| (format!("field_{n}_{m}"), json!(m));
         let mut body = (0..10).map(field).collect::<serde_json::Map<_, _>>();
@@ -123,7 +123,7 @@ pub(crate) async fn a_peer_gone_mad_does_not_fill_the_table(store: Store) {
     assert_eq!(store.drift(me(&store).await.id).await.unwrap().len(), 64);
 }
 
-pub(crate) async fn many_metrics_are_answered_in_the_order_asked(store: Store) {
+pub(crate) async fn daily_values_are_in_requested_order(store: Store) {
     put(&store, Collection::DailySleep, vec![score("2026-03-02", 80), score("2026-03-01", 70)]).await;
     let metrics =
         ["sleep_contributor_timing", "sleep_naps", "sleep_score"].map(|key| Metric::by_key(key).unwrap());
