@@ -30,10 +30,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     let mut arguments = vec!["install", "-y", "--no-install-recommends"];
     arguments.extend(packages);
     // Once more after a failure: dpkg now and then loses its unpacked archives on a busy machine.
-    run::quietly(&mut apt_get(&arguments), &advice).or_else(|error| {
-        eprintln!("{error}\ntrying once more");
-        run::quietly(&mut apt_get(&arguments), &advice)
-    })?;
+    run::quietly_retried(&mut || apt_get(&arguments), &advice)?;
     Ok(())
 }
 

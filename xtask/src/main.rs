@@ -10,9 +10,11 @@
 
 mod apt;
 mod bench;
+mod cache;
 mod contract;
 mod docs;
 mod generate;
+mod go_tools;
 #[cfg(test)]
 mod layers;
 mod mixin;
@@ -47,6 +49,7 @@ enum Command {
     LintQueries(mixin::lint::Args),
     Pictures(pictures::Args),
     Provision(provision::Args),
+    GoTools(go_tools::Args),
     Bench(bench::Args),
     Contract(contract::Args),
 }
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Command::LintQueries(args) => mixin::lint::main(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
+        Command::GoTools(args) => go_tools::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
     };

@@ -40,6 +40,14 @@ pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a command silently, and once more if it fails: for what comes from a network.
+pub(crate) fn quietly_retried(command: &mut impl FnMut() -> Command, advice: &str) -> Result<String> {
+    quietly(&mut command(), advice).or_else(|error| {
+        eprintln!("{error}\ntrying once more");
+        quietly(&mut command(), advice)
+    })
+}
+
 /// Runs a command whose output goes straight to the terminal.
 pub(crate) fn visibly(command: &mut Command, advice: &str) -> Result<()> {
     let line = command_line(command);
@@ -95,6 +103,18 @@ mod tests {
             error.to_string(),
             "`no-such-program` did not start: No such file or directory (os error 2).\nWhat to do: Install it."
         );
+    }
+
+    #[test]
+    fn failed_command_is_retried_once() {
+        let scripts = ["exit 1", "echo out"];
+        let mut tries = scripts.iter();
+        let output = quietly_retried(&mut || shell(tries.next().unwrap()), "").unwrap();
+        assert_eq!((output.as_str(), tries.len()), ("out\n", 0));
+
+        let mut tries = ["exit 1", "exit 2", "echo out"].iter();
+        let error = quietly_retried(&mut || shell(tries.next().unwrap()), "").unwrap_err();
+        assert!(error.to_string().contains("exit status: 2"), "{error}");
     }
 
     #[test]
