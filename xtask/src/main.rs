@@ -27,6 +27,7 @@ mod python;
 #[cfg(test)]
 mod quirks;
 mod run;
+mod terraform;
 mod test;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::ValueEnum;
 
 use crate::provision::provision;
-use crate::{generate, mixin, run};
+use crate::{generate, mixin, run, terraform};
 
 /// Run every check: format, generated files, queries, clippy, and all tests with what they need
 ///
@@ -35,6 +35,8 @@ enum Step {
     Generated,
     /// `cargo xtask lint-queries`; what it needs promtool for is in the tests
     Queries,
+    /// Everything in `terraform/` and the workflows: format, validation, tests, policy scan
+    Terraform,
     /// `cargo clippy --workspace --all-targets -- -D warnings`
     Clippy,
     /// `cargo test --workspace --lib --bins --tests`
@@ -54,6 +56,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             Step::Fmt => done.time("fmt", fmt)?,
             Step::Generated => done.time("generated", generate::check)?,
             Step::Queries => done.time("queries", mixin::lint::check)?,
+            Step::Terraform => done.time("terraform", terraform::check)?,
             Step::Clippy => done.time("clippy", clippy)?,
             Step::Tests => {
                 let provisioned = done.time("provision", provision)?;
@@ -137,7 +140,7 @@ mod tests {
     #[test]
     fn steps_keep_their_order() {
         assert!(Step::selected(&[Step::Clippy, Step::Fmt]).eq([Step::Fmt, Step::Clippy]));
-        let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Clippy, Step::Tests];
+        let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Terraform, Step::Clippy, Step::Tests];
         assert!(Step::selected(&[]).eq(all));
     }
 }
