@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{docs, mixin, run};
+use crate::{docs, mixin, run, terraform};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -26,6 +26,7 @@ struct Generated {
 
 const FILES: &[Generated] = &[
     Generated { path: "docs/metrics.md", render: || Ok(docs::metrics()) },
+    Generated { path: "docs/terraform-cost.md", render: terraform::cost::page },
     Generated { path: "api/openapi.json", render: openapi },
 ];
 

@@ -1,6 +1,9 @@
 //! Holds `terraform/` to what can be known without an account: format, names and types by the providers' own schemas, every
 //! module's tests, the order of what depends on each other, and a policy scan.
 
+pub(crate) mod cost;
+#[cfg(test)]
+mod joins;
 mod order;
 mod provider;
 mod schema;
@@ -82,7 +85,10 @@ fn scan(source: &Path) -> Result<()> {
     zizmor.args(["--offline", "--no-progress", "--quiet"]).args(&workflows);
     run::visibly(&mut zizmor, "mend the workflow.")?;
     let mut shellcheck = program("shellcheck");
-    shellcheck.args(files(&source.join("scripts"), ".sh")?).arg(source.join("modules/single-node/setup.sh"));
+    shellcheck
+        .args(["-x", "-P", "SCRIPTDIR"])
+        .args(files(&source.join("scripts"), ".sh")?)
+        .arg(source.join("modules/single-node/setup.sh"));
     run::visibly(&mut shellcheck, "mend the script.")
 }
 

@@ -29,7 +29,7 @@ variable "size" {
 }
 
 variable "release" {
-  description = "The program: https address of a myhealth executable for linux/arm64, and its SHA-256."
+  description = "The program: https address of its executable for linux/arm64, and the SHA-256 of that."
   type        = object({ url = string, sha256 = string })
 }
 
