@@ -7,6 +7,7 @@ mod joins;
 mod order;
 mod provider;
 mod schema;
+mod scripts;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,7 @@ use crate::go_tools::Tool;
 use crate::{programs, python, run};
 
 /// Fewer runs than this mean that tests were lost or not found.
-const LEAST_RUNS: usize = 120;
+const LEAST_RUNS: usize = 180;
 
 /// One version each, so that a check that was green stays green.
 const SCANNERS: [&str; 4] =
@@ -56,6 +57,8 @@ pub(crate) fn check() -> Result<()> {
         }
     }
     order::check(&engines[0], &copy_of(engines[0].name))?;
+    scripts::check_site_function(&source)?;
+    scripts::check(&source)?;
     scan(&source)
 }
 

@@ -8,9 +8,10 @@ use clap::ValueEnum;
 use crate::provision::provision;
 use crate::{generate, mixin, run, terraform};
 
-/// Run every check: format, generated files, queries, clippy, and all tests with what they need
+/// Run every check: format, generated files, queries, Terraform, clippy, and all tests with what they need
 ///
-/// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`). Steps run in the order
+/// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`), and `OpenTofu` is
+/// built if it was not yet (see `cargo xtask go-tools`), which needs Go and npm. Steps run in the order
 /// of their cost; the first that fails ends the run. The tests come last, and their results are the last lines printed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \

@@ -1,3 +1,5 @@
+data "aws_partition" "current" {}
+
 locals {
   zone_id = var.zone_id == null ? aws_route53_zone.main[0].zone_id : var.zone_id
 }

@@ -5,7 +5,7 @@ output "zone_id" {
 
 output "zone_arn" {
   description = "Its ARN, for external-dns."
-  value       = "arn:aws:route53:::hostedzone/${local.zone_id}"
+  value       = "arn:${data.aws_partition.current.partition}:route53:::hostedzone/${local.zone_id}"
 }
 
 output "name_servers" {
