@@ -85,15 +85,18 @@ pub(super) fn check(engine: &Engine, copy: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The edges of a graph as DOT: `"[root] a.b (expand)" -> "[root] c.d (expand)"`.
+/// The edges of a graph as DOT: `"[root] a.b (expand)" -> "[root] c.d (expand)"`. Names may hold escaped quotes: a provider is
+/// opened as `provider[\"…\"]` and closed as `provider[\"…\"] (close)`, after everything that uses it.
 fn edges(dot: &str) -> Graph<'_> {
     let mut graph = Graph::new();
     for line in dot.lines() {
-        let mut ends = line.split("\"[root] ").skip(1).filter_map(|end| end.split('"').next());
-        let mut end = || ends.next().map(|end| end.trim_end_matches(" (expand)"));
-        let Some(from) = end() else { continue };
-        let to = graph.entry(from).or_default();
-        to.extend(end());
+        let mut ends = line.split("\"[root] ").skip(1).map(|rest| {
+            let quotes = rest.match_indices('"').map(|(at, _)| at);
+            let end = quotes.into_iter().find(|&at| !rest[..at].ends_with('\\')).unwrap_or(rest.len());
+            rest[..end].trim_end_matches(" (expand)")
+        });
+        let Some(from) = ends.next() else { continue };
+        graph.entry(from).or_default().extend(ends.next());
     }
     graph
 }
@@ -127,5 +130,14 @@ mod tests {
         assert!(reaches(&graph, "c.w", "b.z"));
         assert!(!reaches(&graph, "b.z", "a.x"));
         assert!(!reaches(&graph, "a.x", "c.w"));
+    }
+
+    #[test]
+    fn provider_that_is_closed_is_not_the_one_that_is_opened() {
+        let dot = "\t\"[root] late (expand)\" -> \"[root] provider[\\\"host/aws\\\"]\"\n\
+                   \t\"[root] provider[\\\"host/aws\\\"] (close)\" -> \"[root] early (expand)\"\n";
+        let graph = edges(dot);
+        assert!(graph.contains_key("provider[\\\"host/aws\\\"] (close)"), "{graph:?}");
+        assert!(!reaches(&graph, "late", "early"));
     }
 }

@@ -11,7 +11,7 @@ use crate::{apt, programs, python, run};
 
 const AWS: [&str; 2] = ["awscli==1.46.3", "moto[server]==5.2.5"];
 
-/// Paths before and after the site's function, which CloudFront runs before it looks for an object.
+/// Paths before and after the site's function, which the edge runs before it looks for an object.
 const PATHS: [(&str, &str); 4] = [
     ("/", "/index.html"),
     ("/guide/", "/guide/index.html"),
