@@ -32,7 +32,7 @@ data "aws_eks_cluster" "main" {
   name = var.platform.cluster_name
 }
 
-# A token is asked for when it is needed, by the credentials of whoever applies: none is in the state.
+# A token is asked for when it is needed, by the credentials of the operator who applies: none is in the state.
 provider "helm" {
   kubernetes = {
     host                   = data.aws_eks_cluster.main.endpoint

@@ -19,7 +19,7 @@ fi
 # A new secret has no value yet; any other failure must not lose the keys that are there.
 if ! aws secretsmanager get-secret-value --secret-id "$id" --query SecretString --output text \
   >"$private/old.json" 2>"$private/error"; then
-  grep -q ResourceNotFoundException "$private/error" || fail "$(cat "$private/error")" "mend that and try again"
+  grep -q ResourceNotFoundException "$private/error" || fail "$(cat "$private/error")" "fix that and try again"
   aws secretsmanager describe-secret --secret-id "$id" >/dev/null ||
     fail "there is no secret $id" "apply the environment first"
   echo '{}' >"$private/old.json"

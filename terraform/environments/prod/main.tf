@@ -11,7 +11,7 @@ terraform {
   }
 
   # Bucket, key and region by `init -backend-config=backend.hcl`, which scripts/bootstrap.sh writes. The lock is a file beside
-  # the state; whoever has a DynamoDB table for locks may name it there, too.
+  # the state; an existing DynamoDB table for locks may be named there, too.
   backend "s3" {
     use_lockfile = true
     encrypt      = true

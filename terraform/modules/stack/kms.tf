@@ -1,4 +1,4 @@
-# One key of the environment. Whoever may use it is said here: the account's own policies, and services for what is ours.
+# One key of the environment. Its users are named here: the account's own policies, and services for what is ours.
 
 locals {
   account_root = "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:root"

@@ -69,7 +69,7 @@ pub(super) fn check(engine: &Engine, copy: &Path) -> Result<()> {
     for (folder, later, earlier, otherwise) in ORDER {
         if !graphs.contains_key(folder) {
             let mut graph = engine.command(&copy.join(folder));
-            graphs.insert(folder, run::quietly(graph.args(["graph", "-type=plan"]), "mend what it names.")?);
+            graphs.insert(folder, run::quietly(graph.args(["graph", "-type=plan"]), "fix what it names.")?);
         }
         let edges = edges(&graphs[folder]);
         for resource in [later, earlier] {

@@ -59,7 +59,7 @@ variables {
   domain      = { name = "health.example.org" }
 }
 
-run "what_costs_is_off_in_dev" {
+run "costly_features_are_off_in_dev" {
   command = plan
 
   assert {

@@ -35,7 +35,7 @@ run "hundred_requests_a_minute_by_route_and_hardly_any_elsewhere" {
   }
 }
 
-run "everybody_comes_by_the_name_with_tls" {
+run "api_is_reached_by_its_name_with_tls_only" {
   command = apply
 
   assert {
@@ -52,7 +52,7 @@ run "everybody_comes_by_the_name_with_tls" {
   }
 }
 
-run "logs_name_no_person" {
+run "access_logs_hold_no_path_query_or_header" {
   command = plan
 
   assert {
@@ -112,7 +112,7 @@ run "gauges_are_refused" {
   expect_failures = [var.routes]
 }
 
-run "route_that_nobody_may_use_is_refused" {
+run "route_without_requests_is_refused" {
   command = plan
   variables {
     routes = { "GET /api/{proxy+}" = { per_minute = 0 } }

@@ -15,7 +15,7 @@ run "controller_is_told_what_it_cannot_ask" {
   }
 }
 
-run "what_was_not_asked_for_is_not_there" {
+run "optional_releases_are_off_by_default" {
   command = apply
 
   assert {

@@ -68,7 +68,7 @@ run "ghcr_without_credentials_is_refused" {
   expect_failures = [var.pull_through]
 }
 
-run "everybody_as_puller_is_refused" {
+run "wildcard_puller_is_refused" {
   command = plan
   variables {
     puller_arns = ["*"]

@@ -64,7 +64,7 @@ run "reminders_come_by_the_kind_of_secret" {
   }
 }
 
-run "without_a_topic_nobody_is_reminded" {
+run "without_a_topic_no_reminder_is_scheduled" {
   command = plan
   assert {
     condition     = length(aws_scheduler_schedule.reminder) == 0 && length(aws_iam_role.reminder) == 0
@@ -88,7 +88,7 @@ run "secrets_without_reader_are_refused" {
   expect_failures = [var.reader_arns]
 }
 
-run "everybody_as_reader_is_refused" {
+run "wildcard_reader_is_refused" {
   command = plan
   variables {
     reader_arns = ["*"]

@@ -20,7 +20,7 @@ variables {
   kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1"
 }
 
-run "what_costs_is_off_and_what_is_free_is_on" {
+run "costly_services_are_off_and_free_ones_on" {
   command = plan
 
   assert {

@@ -48,7 +48,7 @@ run "every_workload_has_a_role_for_its_own_service_account" {
   }
 }
 
-run "nobody_may_everything" {
+run "policies_have_no_wildcard_actions" {
   command = plan
 
   assert {
