@@ -20,7 +20,8 @@ xfs_growfs /var/lib/myhealth
 chown myhealth:myhealth /var/lib/myhealth
 chmod 0700 /var/lib/myhealth
 
-dnf install -y amazon-ssm-agent python3-pip
+# The system's own Python is older than these packages take.
+dnf install -y amazon-ssm-agent python3.12 python3.12-pip
 systemctl enable --now amazon-ssm-agent
 
 curl --fail --silent --show-error --location --proto =https --retry 5 --output /tmp/myhealth "$RELEASE_URL"
@@ -28,7 +29,7 @@ echo "$RELEASE_SUM  /tmp/myhealth" | sha256sum --check --strict -
 install -m 0755 /tmp/myhealth /usr/local/bin/myhealth
 
 install -d -m 0750 -g myhealth /etc/myhealth
-python3 -m venv /opt/tools
+python3.12 -m venv /opt/tools
 /opt/tools/bin/pip install --quiet 'boto3==1.44.8' ${DOMAIN:+'certbot==5.8.0'}
 
 # Secrets are read at each start, so that a changed one needs a restart and no new instance.
