@@ -19,6 +19,9 @@ resource "helm_release" "load_balancer_controller" {
     serviceAccount = { name = "aws-load-balancer-controller", annotations = local.annotations["load-balancer-controller"] }
     # One hop of IMDS: it is told what it would ask there.
     podDisruptionBudget = { maxUnavailable = 1 }
+    # Its role has no right to either.
+    enableShield = false
+    enableWaf    = false
   })]
 }
 
@@ -92,7 +95,13 @@ resource "helm_release" "velero" {
   atomic           = true
 
   values = [yamlencode({
-    credentials    = { useSecret = false }
+    credentials = { useSecret = false }
+    # Velero itself knows no cloud.
+    initContainers = [{
+      name         = "velero-plugin-for-aws"
+      image        = "velero/velero-plugin-for-aws:${var.versions.velero_plugin}"
+      volumeMounts = [{ name = "plugins", mountPath = "/target" }]
+    }]
     serviceAccount = { server = { name = "velero-server", annotations = local.annotations["velero"] } }
     configuration = {
       backupStorageLocation  = [{ name = "default", provider = "aws", bucket = var.velero_bucket, prefix = var.cluster_name, config = { region = var.region } }]

@@ -1,16 +1,17 @@
 variable "versions" {
-  description = "Exact versions of the charts."
+  description = "Exact versions of the charts, and of the image of Velero's plug-in for AWS."
   type = object({
     load_balancer_controller = optional(string, "3.5.0")
     external_dns             = optional(string, "1.21.1")
     external_secrets         = optional(string, "2.9.0")
     karpenter                = optional(string, "1.14.1")
     velero                   = optional(string, "12.1.0")
+    velero_plugin            = optional(string, "v1.13.1")
   })
   default = {}
 
   validation {
-    condition     = alltrue([for version in values(var.versions) : can(regex("^[0-9]+\\.[0-9]+\\.[0-9]+$", version))])
+    condition     = alltrue([for version in values(var.versions) : can(regex("^v?[0-9]+\\.[0-9]+\\.[0-9]+$", version))])
     error_message = "Exact versions such as 2.9.0."
   }
 }

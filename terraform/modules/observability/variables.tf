@@ -2,7 +2,7 @@ variable "versions" {
   description = "Exact versions of the charts."
   type = object({
     kube_prometheus_stack = optional(string, "88.5.3")
-    collector             = optional(string, "0.158.3")
+    collector             = optional(string, "0.170.0")
     fluent_bit            = optional(string, "0.58.1")
     yace                  = optional(string, "0.47.0")
     keda                  = optional(string, "2.20.2")

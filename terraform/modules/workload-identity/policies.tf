@@ -181,7 +181,8 @@ locals {
         Action = [
           "ec2:DeleteSecurityGroup", "ec2:CreateTags", "ec2:DeleteTags",
           "elasticloadbalancing:AddTags", "elasticloadbalancing:DeleteLoadBalancer", "elasticloadbalancing:DeleteTargetGroup",
-          "elasticloadbalancing:ModifyCapacityReservation", "elasticloadbalancing:ModifyLoadBalancerAttributes",
+          "elasticloadbalancing:ModifyCapacityReservation", "elasticloadbalancing:ModifyIpPools",
+          "elasticloadbalancing:ModifyLoadBalancerAttributes",
           "elasticloadbalancing:ModifyTargetGroup", "elasticloadbalancing:ModifyTargetGroupAttributes",
           "elasticloadbalancing:RemoveTags", "elasticloadbalancing:SetIpAddressType", "elasticloadbalancing:SetSecurityGroups",
           "elasticloadbalancing:SetSubnets", "elasticloadbalancing:SetWebAcl", "elasticloadbalancing:CreateListener",
@@ -191,7 +192,8 @@ locals {
         Condition = { StringEquals = local.tag_of_cluster }
       },
       {
-        # Listeners and rules lie below a load balancer that only this controller could make.
+        # Listeners and rules are tagged while they are made, so no tag can be asked for; they lie below load balancers
+        # that only this controller makes.
         Effect = "Allow"
         Action = [
           "elasticloadbalancing:AddListenerCertificates", "elasticloadbalancing:AddTags", "elasticloadbalancing:CreateRule",
@@ -203,7 +205,6 @@ locals {
         Resource = [for kind in ["listener/net/*/*/*", "listener/app/*/*/*", "listener-rule/net/*/*/*", "listener-rule/app/*/*/*"] :
           "arn:${local.partition}:elasticloadbalancing:${local.region}:${local.account}:${kind}"
         ]
-        Condition = { StringEquals = local.tag_of_cluster }
       },
       {
         # Rules of groups that carry the cluster's tag, the nodes' included.
@@ -235,9 +236,9 @@ locals {
       {
         Effect = "Allow"
         Action = [
-          "ec2:DescribeAvailabilityZones", "ec2:DescribeCapacityReservations", "ec2:DescribeImages", "ec2:DescribeInstances",
-          "ec2:DescribeInstanceStatus", "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes",
-          "ec2:DescribeLaunchTemplates", "ec2:DescribeSecurityGroups", "ec2:DescribeSpotPriceHistory", "ec2:DescribeSubnets",
+          "ec2:DescribeCapacityReservations", "ec2:DescribeImages", "ec2:DescribeInstances", "ec2:DescribeInstanceStatus",
+          "ec2:DescribeInstanceTypeOfferings", "ec2:DescribeInstanceTypes", "ec2:DescribeLaunchTemplates",
+          "ec2:DescribePlacementGroups", "ec2:DescribeSecurityGroups", "ec2:DescribeSpotPriceHistory", "ec2:DescribeSubnets",
           "pricing:GetProducts",
         ]
         Resource = ["*"]
@@ -252,7 +253,8 @@ locals {
         Action = ["ec2:CreateFleet", "ec2:RunInstances"]
         Resource = [
           "arn:${local.partition}:ec2:${local.region}::image/*", "arn:${local.partition}:ec2:${local.region}::snapshot/*",
-          "${local.ec2}:security-group/*", "${local.ec2}:subnet/*",
+          "${local.ec2}:security-group/*", "${local.ec2}:subnet/*", "${local.ec2}:capacity-reservation/*",
+          "${local.ec2}:placement-group/*",
         ]
       },
       {

@@ -52,6 +52,10 @@ run "velero_copies_daily_and_weekly" {
     condition     = !yamldecode(helm_release.velero[0].values[0]).credentials.useSecret
     error_message = "By its role, without a key."
   }
+  assert {
+    condition     = yamldecode(helm_release.velero[0].values[0]).initContainers[0].image == "velero/velero-plugin-for-aws:v1.13.1"
+    error_message = "Without its plug-in Velero knows no bucket."
+  }
 }
 
 run "karpenter_listens_to_its_queue" {
