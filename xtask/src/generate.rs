@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use mixin::Config;
 
-use crate::{docs, run};
+use crate::{docs, run, terraform};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -29,6 +29,7 @@ struct Generated {
 const FILES: &[Generated] = &[
     Generated { path: "docs/metrics.md", render: || Ok(docs::metrics()) },
     Generated { path: "docs/failures.md", render: || Ok(docs::failures()) },
+    Generated { path: "docs/terraform-cost.md", render: terraform::cost::page },
     Generated { path: "api/openapi.json", render: openapi },
 ];
 

@@ -115,6 +115,18 @@ fn folder_name(name: &str, source: &Source) -> String {
     format!("{name}-{}-{:08x}", source.version, hash.finish() >> 32)
 }
 
+/// A program whose module is a folder of this repository.
+pub(crate) fn local(name: &str, module: &Path) -> Result<PathBuf> {
+    let mut hash = DefaultHasher::new();
+    for file in ["go.mod", "go.sum", "main.go"] {
+        fs::read(module.join(file)).with_context(|| format!("cannot read {file} of {name}"))?.hash(&mut hash);
+    }
+    let folder = cache::folder("go", &format!("{name}-{:016x}", hash.finish()), |folder| {
+        compile(module, ".", &folder.join(name), "").with_context(|| format!("cannot build {name}"))
+    })?;
+    Ok(folder.join(name))
+}
+
 const ADVICE: &str =
     "look at the lines above; it needs Go 1.21 or newer (https://go.dev/dl) and a module proxy.";
 
@@ -135,15 +147,28 @@ fn build(source: &Source, to: &Path) -> Result<()> {
         fs::write(file, "")?;
     }
     for (package, program) in source.programs {
-        let mut build = || {
-            let mut go = go(&copy);
-            // Readonly: a dependency that go.sum does not pin is an error.
-            go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
-            go.arg(format!("-ldflags=-s -w {}", source.ldflags));
-            go.arg("-o").arg(to.join(program)).arg(format!("./{package}"));
-            go
-        };
-        run::quietly_retried(&mut build, ADVICE)?;
+        compile(&copy, package, &to.join(program), source.ldflags)?;
+    }
+    Ok(())
+}
+
+/// Compiles a package of the module in a folder. A dependency that its `go.sum` does not pin is an error.
+fn compile(module: &Path, package: &str, program: &Path, ldflags: &str) -> Result<()> {
+    check_go()?;
+    let mut build = || {
+        let mut go = go(module);
+        go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
+        go.arg(format!("-ldflags=-s -w {ldflags}")).arg("-o").arg(program).arg(format!("./{package}"));
+        go
+    };
+    run::quietly_retried(&mut build, ADVICE).map(drop)
+}
+
+fn check_go() -> Result<()> {
+    if programs::find("go").is_none() {
+        bail!(
+            "Go is missing.\nWhat to do: install Go 1.21 or newer (https://go.dev/dl) and put it on the path."
+        );
     }
     Ok(())
 }

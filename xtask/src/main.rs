@@ -27,6 +27,7 @@ mod queries;
 #[cfg(test)]
 mod quirks;
 mod run;
+mod terraform;
 mod test;
 #[cfg(test)]
 mod words;

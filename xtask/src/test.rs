@@ -6,11 +6,12 @@ use anyhow::{Result, bail};
 use clap::ValueEnum;
 
 use crate::provision::{CURRENT_TESTS, provision, without_current};
-use crate::{generate, queries, run};
+use crate::{generate, queries, run, terraform};
 
-/// Run every check: format, generated files, queries, clippy, and all tests with what they need
+/// Run every check: format, generated files, queries, Terraform, clippy, and all tests with what they need
 ///
-/// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`). Steps run in the order
+/// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`), and `OpenTofu` is
+/// built if it was not yet (see `cargo xtask go-tools`), which needs Go and npm. Steps run in the order
 /// of their cost; the first that fails ends the run. The tests come last, and their results are the last lines printed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -38,6 +39,8 @@ enum Step {
     Generated,
     /// `cargo xtask lint-queries`; what it needs promtool for is in the tests
     Queries,
+    /// Everything in `terraform/` and the workflows: format, validation, tests, policy scan
+    Terraform,
     /// `cargo clippy --workspace --all-targets -- -D warnings`
     Clippy,
     /// `cargo test --workspace --lib --bins --tests`
@@ -57,6 +60,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             Step::Fmt => done.time("fmt", fmt)?,
             Step::Generated => done.time("generated", generate::check)?,
             Step::Queries => done.time("queries", queries::check)?,
+            Step::Terraform => done.time("terraform", terraform::check)?,
             Step::Clippy => done.time("clippy", clippy)?,
             Step::Tests => {
                 let provisioned = done.time("provision", provision)?;
@@ -174,7 +178,7 @@ mod tests {
     #[test]
     fn steps_run_in_order() {
         assert!(Step::selected(&[Step::Clippy, Step::Fmt]).eq([Step::Fmt, Step::Clippy]));
-        let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Clippy, Step::Tests];
+        let all = [Step::Fmt, Step::Generated, Step::Queries, Step::Terraform, Step::Clippy, Step::Tests];
         assert!(Step::selected(&[]).eq(all));
     }
 }

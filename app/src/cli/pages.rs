@@ -8,9 +8,30 @@ use clap::{Command, CommandFactory};
 
 use super::Cli;
 
-/// The README, the guide for contributors and everything in `docs`.
+/// The README, the guide for contributors, everything in `docs`, and what sets machines up in `terraform`.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut pages = documents(root);
+    configurations(&root.join("terraform"), &mut pages);
+    pages
+}
+
+/// Scripts and configurations of a folder: all of one is code.
+fn configurations(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            configurations(&path, into);
+        } else if kind == "md" {
+            into.push((path.clone(), fs::read_to_string(path).unwrap()));
+        } else if ["hcl", "sh", "tf"].contains(&kind) {
+            into.push((path.clone(), format!("```\n{}\n```", fs::read_to_string(path).unwrap())));
+        }
+    }
+}
+
+fn documents(root: &Path) -> Vec<(PathBuf, String)> {
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
     let docs = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
     let named = ["README.md", "CONTRIBUTING.md"].map(|name| root.join(name));
@@ -91,12 +112,23 @@ fn every_documented_variable_is_read() {
         let is_word = |c: char| c.is_ascii_uppercase() || c == '_';
         let names = text.split(|c| !is_word(c)).filter(|word| word.starts_with("MYHEALTH_"));
         // `cargo xtask` reads those.
-        for name in names.filter(|name| !name.starts_with("MYHEALTH_TEST_")) {
+        for name in
+            names.filter(|name| !name.starts_with("MYHEALTH_TEST_") && !name.starts_with("MYHEALTH_XTASK_"))
+        {
             checked += 1;
             assert!(known.contains(name), "{}: {name}", page.display());
         }
     }
     assert!(checked > 5, "{checked} variables were found");
+}
+
+#[test]
+fn commands_and_variables_of_the_single_nodes_script_are_checked() {
+    let pages = pages();
+    let (_, script) = pages.iter().find(|(path, _)| path.ends_with("single-node/setup.sh")).unwrap();
+    let found: Vec<_> = commands(script).into_iter().map(|words| words[0].clone()).collect();
+    assert!(found.contains(&"serve".to_owned()) && found.contains(&"account".to_owned()), "{found:?}");
+    assert!(script.contains("MYHEALTH_API_LISTEN_ADDRESS"));
 }
 
 #[test]

@@ -79,3 +79,73 @@ async fn exporter_database_role_serves_gauges_and_reads_nothing_else() {
     }
     testing::administer(&url, &format!("drop owned by {role}; drop role {role}")).await;
 }
+
+/// Statements of a script of `terraform/scripts`, for roles and a schema that no other test has.
+fn script(text: &str, prefix: &str, schema: &str) -> String {
+    let text = text.replace("myhealth_", prefix).replace("schema public", &format!("schema {schema}"));
+    format!("set search_path to {schema};\n{text}")
+}
+
+/// Runs statements as an operator does, by psql.
+fn psql(url: &str, statements: &str) {
+    let mut psql = std::process::Command::new("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1", "--file", "-"]);
+    for role in ["owner", "writer", "reader"] {
+        psql.args(["--set", &format!("{role}_password=secret of {role}")]);
+    }
+    let mut psql = psql
+        .arg(url)
+        .stdin(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("psql comes with PostgreSQL");
+    std::io::Write::write_all(&mut psql.stdin.take().unwrap(), statements.as_bytes()).unwrap();
+    let output = psql.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[tokio::test]
+async fn roles_of_the_terraform_scripts_migrate_write_and_read() {
+    let url = testing::empty_database_url().await;
+    let (_, schema) = url.rsplit_once("%3D").unwrap();
+    let prefix = format!("role_{schema}_");
+    let roles = include_str!("../../../terraform/scripts/database-roles.sql");
+    let reader = include_str!("../../../terraform/scripts/database-reader.sql");
+    let role = |name: &str| {
+        let mut url = reqwest::Url::parse(&url).unwrap();
+        url.set_username(&format!("{prefix}{name}")).unwrap();
+        url.set_password(Some(&format!("secret of {name}"))).unwrap();
+        url.to_string()
+    };
+    psql(&url, &script(roles, &prefix, schema));
+    // To rotate the passwords it is run again.
+    psql(&url, &script(roles, &prefix, schema));
+    assert!(finish(myhealth(&["migrate", "--database-url", &role("owner")])).status.success());
+    psql(&role("owner"), &script(reader, &prefix, schema));
+
+    let store = Store::open(&role("writer").parse().unwrap()).await.unwrap();
+    fill(&store).await;
+
+    assert!(testing::may_read(&role("writer"), "document").await);
+    assert!(testing::may_read(&role("reader"), "latest").await);
+    for table in ["document", "series", "daily", "credential", "account", "api_token"] {
+        assert!(!testing::may_read(&role("reader"), table).await, "{table}");
+    }
+    let migrated = finish(myhealth(&["account", "list", "--database-url", &role("writer")]));
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    drop(store);
+    for name in ["reader", "writer", "owner"].map(|name| format!("{prefix}{name}")) {
+        testing::administer(&url, &format!("drop owned by {name} cascade; drop role {name}")).await;
+    }
+}
+
+#[test]
+fn reader_of_the_terraform_scripts_is_the_role_of_the_exporters_page() {
+    let page = include_str!("../../../docs/exporter.md");
+    let script = include_str!("../../../terraform/scripts/database-reader.sql");
+    let grant = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("grant select on ")).unwrap();
+        line.split(" to ").next().unwrap().to_owned()
+    };
+    assert_eq!(grant(script), grant(page));
+}

@@ -1,0 +1,4 @@
+output "versions" {
+  description = "Versions of the charts that run."
+  value       = var.versions
+}
