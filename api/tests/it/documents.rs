@@ -25,16 +25,21 @@ pub(crate) fn night(on: &str, hrv: &[Option<f64>]) -> Filed {
     filed(Collection::Sleep, &value)
 }
 
-/// A nap from one to two o'clock UTC, inside the night of [`night`]: rings do overlap.
-pub(crate) fn nap(on: &str, hrv: &[Option<f64>]) -> Filed {
-    nap_at(on, "00:01:00.000", hrv)
+/// What is measured in the last ten minutes of [`night`].
+pub(crate) fn late(hrv: &[Option<f64>]) -> Vec<Option<f64>> {
+    [&[None; 22], hrv].concat()
 }
 
-/// A nap whose first point is of this time UTC, to the millisecond.
+/// A nap whose start overlaps the last minutes of [`night`].
+pub(crate) fn nap(on: &str, hrv: &[Option<f64>]) -> Filed {
+    nap_at(on, "01:51:00.000", hrv)
+}
+
+/// A nap to three o'clock whose first point is of this time UTC, to the millisecond.
 pub(crate) fn nap_at(on: &str, start: &str, hrv: &[Option<f64>]) -> Filed {
     let value = json!({
         "id": format!("nap-{on}"), "day": on, "type": "late_nap",
-        "bedtime_start": format!("{on}T{}+00:00", &start[..8]), "bedtime_end": format!("{on}T01:00:00+00:00"),
+        "bedtime_start": format!("{on}T{}+00:00", &start[..8]), "bedtime_end": format!("{on}T03:00:00+00:00"),
         "hrv": {"interval": 300.0, "items": hrv, "timestamp": format!("{on}T{start}+00:00")},
     });
     filed(Collection::Sleep, &value)

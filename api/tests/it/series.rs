@@ -1,7 +1,7 @@
 use domain::{DayRange, Metric};
 use serde_json::{Value, json};
 
-use crate::documents::{awake, nap, nap_at, night};
+use crate::documents::{awake, late, nap, nap_at, night};
 use crate::test_api::TestApi;
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn series_without_points_are_empty() {
 #[tokio::test]
 async fn series_of_overlapping_documents_are_sorted_by_time() {
     let api = TestApi::with(vec![
-        night("2026-03-27", &[Some(50.0), Some(51.0)]),
+        night("2026-03-27", &late(&[Some(50.0), Some(51.0)])),
         nap("2026-03-27", &[Some(60.0), Some(61.0)]),
     ])
     .await;
@@ -42,12 +42,12 @@ async fn series_of_overlapping_documents_are_sorted_by_time() {
 async fn series_use_the_later_document_for_one_instant() {
     let on = "2026-03-27";
     let api = TestApi::with(vec![
-        night(on, &[Some(50.0), Some(51.0)]),
+        night(on, &late(&[Some(50.0), Some(51.0)])),
         // Its first point is the night's second.
-        nap_at(on, "00:05:00.250", &[Some(60.0), Some(61.0)]),
+        nap_at(on, "01:55:00.250", &[Some(60.0), Some(61.0)]),
     ])
     .await;
-    let start = 1_774_569_600_250_i64;
+    let start = 1_774_576_200_250_i64;
     let expected = [(start, 0.05), (start + 300_000, 0.06), (start + 600_000, 0.061)];
     let series = api.get("/api/v1/series/sleep_hrv").await;
     assert_eq!(series["points"], json!(expected));

@@ -73,7 +73,7 @@ fn missing_file_or_server_fails_the_start() {
     check(
         "serve --only exporter --database-url postgres://nobody:hunter2@127.0.0.1:1/none",
         1,
-        "does not answer",
+        "the database is unavailable",
     );
     check("healthcheck http://127.0.0.1:1/-/ready", 1, "does not answer");
     check(

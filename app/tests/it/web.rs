@@ -192,6 +192,9 @@ async fn scrape_filters_select_persons_collections_and_shards() {
     let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
     for person in ["ann", "bob"] {
+        let data = folder.path().to_str().unwrap();
+        let added = finish(myhealth(&["person", "add", person, "--time-zone", "UTC", "--data-dir", data]));
+        assert!(added.status.success(), "{}", printed(&added));
         let mut command = cloud.command("sync", folder.path());
         command.args(["--person", person, "--from", "2026-03-20", "--to", "2026-03-29"]);
         let output = finish(command);
