@@ -85,8 +85,8 @@ impl Life {
                 Collection::DailySleep if n % 7 != 3 => {
                     all.push(json!({"id": format!("s{n}"), "day": on, "score": 50 + self.any(50)}));
                 }
-                // The first night of the journey is spent flying.
-                Collection::Sleep if n % 9 != 4 && n != JOURNEY.start => {
+                // The nights of both flights have no bed.
+                Collection::Sleep if n % 9 != 4 && n != JOURNEY.start && n != JOURNEY.end => {
                     let items: Vec<Value> = (0..14)
                         .map(|_| if self.any(5) == 0 { Value::Null } else { json!(20 + self.any(80)) })
                         .collect();
@@ -264,7 +264,8 @@ async fn check(api: &TestApi, zone: &str, first: Date) {
     let mut documents: BTreeMap<Collection, Vec<Value>> =
         collections.into_iter().map(|collection| (collection, life.documents(collection))).collect();
     // What was said first: other scores, and a nap and a workout that are deleted later.
-    let (before, after) = (noon + SignedDuration::from_hours(13), noon + SignedDuration::from_hours(14));
+    // Stored once the last day is over, whatever offset the wearer's clock had.
+    let (before, after) = (noon + SignedDuration::from_hours(37), noon + SignedDuration::from_hours(38));
     apply(api, Collection::HeartRate, &rows, read, before).await;
     for (collection, said) in &documents {
         let mut said = said.clone();
