@@ -132,7 +132,7 @@ async fn roles_of_the_terraform_scripts_migrate_write_and_read() {
         assert!(!testing::may_read(&role("reader"), table).await, "{table}");
     }
     let migrated = finish(myhealth(&["account", "list", "--database-url", &role("writer")]));
-    assert!(migrated.status.success(), "{}", said(&migrated));
+    assert!(migrated.status.success(), "{}", printed(&migrated));
     drop(store);
     for name in ["reader", "writer", "owner"].map(|name| format!("{prefix}{name}")) {
         testing::administer(&url, &format!("drop owned by {name} cascade; drop role {name}")).await;
