@@ -1,11 +1,12 @@
 //! What stands between the network and the handlers: how much one address may ask ([`limit`]), how a body is received
-//! ([`body`]), how many questions run at a time and what happens when the database is gone ([`load_shedder`]), which pages may
-//! send something ([`origin`]), what is answered from memory ([`memory`]), and what need not be sent again ([`conditional`]). None of it knows what is asked. What has
-//! places for so many is shared between clients: [`seats`], [`concurrency`].
+//! ([`body`]), how many questions run at a time and what happens when the database is gone ([`load_shedding`]), which pages
+//! may send something ([`origin`]), what is answered from memory ([`response_cache`]), and what need not be sent again
+//! ([`conditional`]). None of it knows what is asked. What has places for so many is shared between clients: [`seats`],
+//! [`concurrency`].
 
 pub(crate) mod body;
 pub(crate) mod client;
-mod concurrency;
+pub(crate) mod concurrency;
 pub(crate) mod conditional;
 pub(crate) mod gzip;
 pub(crate) mod limit;

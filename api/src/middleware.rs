@@ -88,7 +88,7 @@ fn turns(router: Router, state: &Arc<State>) -> Router {
         .layer(from_fn_with_state(state.clone(), access::guard))
 }
 
-/// Paths whose answers are long to make and short to keep: see [`memory`].
+/// Paths whose answers are long to make and short to keep: see [`response_cache`].
 pub(crate) fn kept<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
     router.layer(from_fn(response_cache::serve_cached))
 }

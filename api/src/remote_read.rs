@@ -11,6 +11,7 @@ mod wire;
 mod xor;
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use axum::Extension;
 use axum::body::Body;
@@ -22,8 +23,8 @@ use futures_util::{Stream, StreamExt as _, stream};
 use prost::Message as _;
 use serde::Deserialize;
 use store::{Person, Store};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -36,6 +37,8 @@ use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::Query;
+use crate::guards::client::Client;
+use crate::guards::concurrency::Permit;
 use crate::state::State;
 
 /// Where Prometheus asks.
@@ -85,6 +88,7 @@ struct Params {
 async fn read_history(
     With(state): With<State>,
     Extension(turns): Extension<RequestQueue>,
+    Extension(client): Extension<Client>,
     access: Access,
     Query(params): Query<Params>,
     body: Bytes,
@@ -100,7 +104,7 @@ async fn read_history(
     let request = unpack(&body)?;
     let kind = response_type(&request)?;
     let patterns = Patterns::of(&request)?;
-    let turn = turns.take(kind).await?;
+    let turn = turns.take(kind, client).await?;
     let mut people = access.people(&state.store).await?;
     let names = people.iter().map(|person| person.name.to_string()).collect();
     let resolved = turns.resolve(patterns, names).await?;
@@ -112,7 +116,7 @@ async fn read_history(
         ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
         ResponseType::StreamedXorChunks => {
             let limit = state.guards.frame_bytes();
-            let make = |out| Frames::new(out, turns, limit);
+            let make = |out| Frames::new(out, turns, client, limit);
             chunks(state.store, people, questions, turn, make).await
         }
     }
@@ -166,7 +170,7 @@ async fn whole(
     store: &Store,
     people: &[Person],
     questions: &[Option<HistoryQuery>],
-    turn: OwnedSemaphorePermit,
+    turn: Permit<Client>,
 ) -> Result<Response, Error> {
     let mut message = Message::new();
     for question in questions {
@@ -184,11 +188,15 @@ async fn whole(
     Ok((headers, body_with_permit(message.finish()?, turn)).into_response())
 }
 
-/// A body that has its turn until it is sent or given up: so long it takes memory.
-fn body_with_permit(pieces: Vec<Bytes>, turn: OwnedSemaphorePermit) -> Body {
+/// How long a client may take for a whole response; as long as Prometheus waits for one unless told otherwise.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A body that has its turn until it is sent or given up, because it takes memory until then.
+fn body_with_permit(pieces: Vec<Bytes>, turn: Permit<Client>) -> Body {
+    let deadline = Instant::now() + RESPONSE_TIMEOUT;
     let piece = move |piece| {
         let _turn = &turn;
-        Ok::<Bytes, io::Error>(piece)
+        if Instant::now() > deadline { Err(io::Error::from(io::ErrorKind::TimedOut)) } else { Ok(piece) }
     };
     Body::from_stream(stream::iter(pieces.into_iter().map(piece)))
 }
@@ -198,12 +206,13 @@ async fn chunks(
     store: Store,
     people: Vec<Person>,
     questions: Vec<Option<HistoryQuery>>,
-    turn: OwnedSemaphorePermit,
+    turn: Permit<Client>,
     make: impl FnOnce(mpsc::Sender<Bytes>) -> Frames,
 ) -> Result<Response, Error> {
     let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
     let mut sink = make(out);
-    let maker = tokio::spawn(async move {
+    // Ends with the response: a client that has gone holds no turn.
+    let maker = AbortOnDropHandle::new(tokio::spawn(async move {
         let _turn = turn;
         for (n, question) in questions.iter().enumerate() {
             sink.begin_result(n);
@@ -212,7 +221,7 @@ async fn chunks(
             }
         }
         Ok(())
-    });
+    }));
     let headers =
         [(header::CONTENT_TYPE, "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")];
     Ok((headers, begun(frames, maker).await?).into_response())
@@ -221,7 +230,7 @@ async fn chunks(
 /// The body, once its first bytes or its end are there.
 async fn begun(
     mut frames: mpsc::Receiver<Bytes>,
-    maker: JoinHandle<Result<(), Error>>,
+    maker: AbortOnDropHandle<Result<(), Error>>,
 ) -> Result<Body, Error> {
     let Some(first) = frames.recv().await else {
         maker.await.map_err(|_| Error::Panic)??;
@@ -233,9 +242,9 @@ async fn begun(
 /// Frames as they are made. An answer that fails, or whose maker panics, must not look complete.
 fn followed(
     frames: mpsc::Receiver<Bytes>,
-    maker: JoinHandle<Result<(), Error>>,
+    maker: AbortOnDropHandle<Result<(), Error>>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    let next = async |(mut frames, maker): (mpsc::Receiver<Bytes>, Option<JoinHandle<_>>)| {
+    let next = async |(mut frames, maker): (mpsc::Receiver<Bytes>, Option<AbortOnDropHandle<_>>)| {
         if let Some(frame) = frames.recv().await {
             return Some((Ok(frame), (frames, maker)));
         }
@@ -260,36 +269,36 @@ fn followed(
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::Semaphore;
-
     use super::*;
+    use crate::guards::concurrency::ConcurrencyLimit;
 
     #[tokio::test]
     async fn buffered_response_holds_its_permit_until_sent_or_dropped() {
-        let turns = std::sync::Arc::new(Semaphore::new(1));
+        let turns = ConcurrencyLimit::new(1, 1);
+        let client = Client::of("10.0.0.1".parse().unwrap());
         let body = async || {
-            let turn = turns.clone().acquire_owned().await.unwrap();
+            let turn = turns.try_acquire(client).unwrap();
             body_with_permit(vec![Bytes::from_static(b"a"), Bytes::from_static(b"b")], turn)
                 .into_data_stream()
         };
         let mut sent = body().await;
         assert_eq!(sent.next().await.unwrap().unwrap(), "a");
-        assert_eq!(turns.available_permits(), 0, "half of it is still here");
+        assert!(turns.try_acquire(client).is_none(), "half of it is still here");
         drop(sent);
         let given_up = body().await;
-        assert_eq!(turns.available_permits(), 0);
+        assert!(turns.try_acquire(client).is_none());
         drop(given_up);
-        assert_eq!(turns.available_permits(), 1);
+        assert!(turns.try_acquire(client).is_some());
     }
 
     #[tokio::test]
     async fn stream_that_fails_early_is_not_complete() {
         let ends = async |end: fn() -> Result<(), Error>| {
             let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
-            let maker = tokio::spawn(async move {
+            let maker = AbortOnDropHandle::new(tokio::spawn(async move {
                 out.send(Bytes::from_static(b"frame")).await.unwrap();
                 end()
-            });
+            }));
             let read: Vec<io::Result<Bytes>> = followed(frames, maker).collect().await;
             assert_eq!(read[0].as_ref().unwrap(), "frame");
             read[1..].iter().map(Result::is_err).collect::<Vec<_>>()
@@ -304,10 +313,10 @@ mod tests {
     async fn failure_before_the_first_frame_is_the_response() {
         let ends = async |end: fn() -> Result<(), Error>| {
             let (out, frames) = mpsc::channel(PREFETCHED_FRAMES);
-            let maker = tokio::spawn(async move {
+            let maker = AbortOnDropHandle::new(tokio::spawn(async move {
                 let _out = out;
                 end()
-            });
+            }));
             begun(frames, maker).await
         };
         assert!(axum::body::to_bytes(ends(|| Ok(())).await.unwrap(), 1).await.unwrap().is_empty());

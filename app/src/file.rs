@@ -131,12 +131,14 @@ fn existing(path: &Path) -> io::Result<Option<Metadata>> {
 
 async fn replace<T>(path: &Path, fill: impl AsyncFnOnce(&mut Out) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
+    // What another user puts there meanwhile gets no say.
+    let before = existing(path)?.filter(Metadata::is_file);
     // Only its owner may read it from the first byte on, and it goes when it is dropped.
     let part =
         tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".part").tempfile_in(folder(path));
     let part = part.with_context(|| format!("cannot write beside {}", path.display()))?;
     let filled = pour(part.as_file().try_clone()?, fill).await?;
-    if let Some(before) = existing(path)? {
+    if let Some(before) = before {
         keep_rights(&part, &before).with_context(|| {
             format!(
                 "{} belongs to another user and cannot be replaced; write another file, or remove it first",

@@ -231,20 +231,16 @@ impl Today {
         Self { now, local, midnight, utc: Day::at(now, &TimeZone::UTC), hour }
     }
 
-    /// The day of which the collection's numbers are "today". What has no past is filed under the UTC day, which may
-    /// be the person's tomorrow.
-    pub fn of(self, collection: Collection) -> Day {
-        match collection.window() {
-            Window::Days | Window::Instants => self.local,
-            Window::Whole => self.local.min(self.utc),
-        }
+    /// The day on the person's calendar.
+    pub const fn day(self) -> Day {
+        self.local
     }
 
     /// The newest day under which a document of the collection can be filed by now.
     fn filed(self, collection: Collection) -> Day {
         match collection.window() {
             Window::Instants => self.utc,
-            Window::Days | Window::Whole => self.of(collection),
+            Window::Days | Window::Whole => self.local,
         }
     }
 
@@ -269,7 +265,7 @@ const OBSERVED_WITHIN: SignedDuration = SignedDuration::from_hours(36);
 /// Why `collection` has nothing of today, a document that says null included; `None` when it has.
 pub fn absence_reason(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
     let Some(reading) = evidence.of(collection) else { return Some(Reason::NeverRead) };
-    let today = evidence.today.of(collection);
+    let today = evidence.today.day();
     let observed = collection.info().cadence == Cadence::Observed;
     let is_filed = reading.newest_day.is_some_and(|newest| newest >= evidence.today.filed(collection));
     let has_value = reading.newest_value.is_some_and(|newest| newest >= today);
@@ -333,7 +329,7 @@ impl Evidence<'_> {
     /// something of yesterday is enough.
     fn unsynced(&self, early: bool) -> Option<Reason> {
         let fresh = |reading: &ReadingStatus| {
-            let enough = self.today.of(reading.collection).plus(if early { -1 } else { 0 });
+            let enough = self.today.day().plus(if early { -1 } else { 0 });
             comes_from_the_ring(reading.collection) && reading.newest().is_some_and(|newest| newest >= enough)
         };
         (!self.readings.iter().any(fresh)).then_some(Reason::PhoneNotSynced)

@@ -12,7 +12,7 @@ use crate::table::TABLE;
 /// Persons in a block. More would copy more for one change, fewer would be more pieces for a scrape.
 pub(crate) const PEOPLE_PER_BLOCK: usize = 256;
 
-/// Up to [`PEOPLE`] persons.
+/// Up to [`PEOPLE_PER_BLOCK`] persons.
 #[derive(Debug)]
 pub(crate) struct Block {
     /// By slot; a slot is empty after its person was removed.

@@ -19,7 +19,7 @@ pub(crate) struct CollectionStatus<'a> {
 pub(crate) struct Freshness {
     pub(crate) name: &'static str,
     pub(crate) help: &'static str,
-    /// The label for [`Said::word`].
+    /// The label for [`StatusSample::word`].
     pub(crate) label: Option<&'static str>,
     pub(crate) says: fn(&CollectionStatus<'_>) -> Option<StatusSample>,
 }

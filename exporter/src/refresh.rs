@@ -233,7 +233,7 @@ impl Exporter {
 
 impl Cursor {
     /// Whose turn it is to be read again, changed or not: everyone where they are few, otherwise as many as keep the
-    /// promise of [`TURN`].
+    /// promise of [`FULL_READ_INTERVAL`].
     fn turn(&mut self) -> Vec<Person> {
         let since = self.turned.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let all = self.everyone.len();

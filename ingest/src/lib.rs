@@ -1,6 +1,6 @@
 //! Oura in: the only part of the house that talks to Oura. [`plan`](plan::plan) says what to ask (pure), [`Client`]
 //! asks and reads every page to the end with the log-in that [`oauth`] keeps alive, [`Ingest`] stores each window in one
-//! transaction before it counts as read, [`Crew`] does so for everybody who is due, and [`webhook`] fetches at once what
+//! transaction before it counts as read, [`Scheduler`] does so for everybody who is due, and [`webhook`] fetches at once what
 //! Oura says has changed.
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).

@@ -1,7 +1,7 @@
 //! Many people, many processes: each person who is due is read by one worker of one replica.
 //!
 //! A turn is a lease in the store. It is prolonged while the pass runs, so a process that dies loses it within
-//! [`Crew::hold`], and one that stalls finds it lost and stops. What is stored twice all the same is stored once: applying is
+//! [`Scheduler::hold`], and one that stalls finds it lost and stops. What is stored twice all the same is stored once: applying is
 //! idempotent.
 
 use std::sync::Arc;
@@ -50,7 +50,7 @@ pub struct Scheduler {
     /// A name no other process has.
     pub holder: String,
     /// How long a turn lasts without a sign of life, of which there are three in that time. Clocks of replicas may
-    /// differ by less than this. [`Crew::HOLD`] unless there is a reason.
+    /// differ by less than this. [`Scheduler::LEASE`] unless there is a reason.
     pub hold: Duration,
     /// How old what was read may be while the webhooks are in good health, where they stand in for passes. Time series
     /// are not announced, so they come as rarely.
@@ -180,7 +180,7 @@ impl Scheduler {
     }
 
     /// Reads one person now, due or not, as far as there is something to read; `None` without a way to ask Oura. While
-    /// another process reads them, it is waited for: at most [`Crew::hold`] where that process was killed.
+    /// another process reads them, it is waited for: at most [`Scheduler::hold`] where that process was killed.
     pub async fn read(
         &self,
         person: &Person,

@@ -2,8 +2,9 @@
 alter table rejected add column origin text not null default 'api';
 -- The day it claims; null where it does not state one. `myhealth rebuild` fills it for older rows.
 alter table rejected add column day date;
--- The last day of the response it came with: where `day` is null, a response about this day that lacks it ends it.
-alter table rejected add column answered_day date;
+-- The days of the response it came with: where `day` is null, a response about all of them that lacks it ends it.
+alter table rejected add column answered_from date;
+alter table rejected add column answered_to date;
 -- When a document that lies in the future can be read again; null for every other.
 alter table rejected add column not_before timestamptz;
 

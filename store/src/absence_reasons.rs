@@ -120,7 +120,7 @@ impl Store {
             let covered = state.and_then(|state| state.covered);
             DayEvidence {
                 collection: *collection,
-                today: today.of(*collection),
+                today: today.day(),
                 now: reasons.iter().find(|(absent, _)| absent == collection).map(|(_, reason)| *reason),
                 covered: covered.and_then(|days| DayRange::new(civil(days.first()), civil(days.last())).ok()),
                 read_until: state.and_then(|state| state.last_success_at).map(|at| Day::at(at, &zone)),

@@ -176,7 +176,8 @@ pub(crate) async fn write(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timesta
     let kept = precedence::rejected(tx, owner, batch).await?;
     rejected::upsert(tx, owner, batch.origin, batch.covered, &kept, now).await?;
     let read: Vec<&str> = incoming.keys().copied().collect();
-    rejected::delete(tx, owner, &read).await?;
+    // An archive may be older than what Oura's API has sent and could not be read.
+    rejected::delete(tx, owner, &read, batch.origin).await?;
     rejected::delete_resolved(tx, owner, batch, now).await?;
 
     days.extend(fresh.iter().map(|document| document.day));

@@ -74,7 +74,7 @@ struct Source {
 type PointsRow = (jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 impl Store {
-    /// The points measured in a range of UTC days, and up to [`MARGIN`] days around it.
+    /// The points measured in a range of UTC days, and up to [`DAY_MARGIN`] days around it.
     pub async fn points(&self, person: i64, metric: &'static Metric, range: DayRange) -> Result<PointStream> {
         let asked = range.padded(DAY_MARGIN);
         let known = self.series_extent(person, metric).await?.and_then(|extent| {

@@ -38,6 +38,11 @@ impl Origin {
         matches!(self, Self::Import)
     }
 
+    /// The origin of a word in the database; one of a newer version is taken for an archive, which replaces nothing.
+    pub(crate) fn of_name(word: &str) -> Self {
+        Self::ALL.into_iter().find(|origin| origin.name() == word).unwrap_or(Self::Import)
+    }
+
     /// Whether a word in the database is one of those.
     pub(crate) fn names_oura(word: &str) -> bool {
         [Self::Api, Self::Webhook].iter().any(|origin| origin.name() == word)

@@ -84,6 +84,13 @@ impl Store {
                 .bind(person)
                 .execute(&mut *conn)
                 .await?;
+                sqlx::query(
+                    "update rejected set origin = $1 where person = $2 and origin in ('api', 'webhook')",
+                )
+                .bind(Origin::Import.name())
+                .bind(person)
+                .execute(&mut *conn)
+                .await?;
                 sqlx::query("delete from webhook_event where person = $1").bind(person).execute(&mut *conn).await?;
                 sqlx::query("update sync_state set first_day = null, last_day = null where person = $1")
                     .bind(person)

@@ -49,7 +49,7 @@ impl Store {
                 progress(done, range.len());
             }
         }
-        let dated = date_rejected(&mut tx, owner).await?;
+        let dated = date_rejected(&mut tx, owner, now).await?;
         if read + dated > 0 {
             let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
             sync::note_newest(&mut tx, owner, newest, now).await?;
@@ -81,7 +81,7 @@ impl Store {
 }
 
 /// Notes the days of rejected documents that an earlier version kept without. Returns how many say one.
-async fn date_rejected(tx: &mut Tx, owner: Owner) -> Result<usize> {
+async fn date_rejected(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<usize> {
     let rows: Vec<(String, String)> = with_conn!(&mut *tx, conn => {
         sqlx::query_as("select id, body from rejected where person = $1 and collection = $2 and day is null")
             .bind(owner.person)
@@ -91,14 +91,14 @@ async fn date_rejected(tx: &mut Tx, owner: Owner) -> Result<usize> {
     });
     let mut dated = 0;
     for (id, body) in rows {
-        let rejected = Rejected { id, reason: String::new(), body };
-        let Some(day) = rejected.day(owner.collection) else { continue };
+        let row = Rejected { id, reason: String::new(), body };
+        let Some(day) = rejected::claimed_day(owner, &row, now) else { continue };
         with_conn!(&mut *tx, conn => {
             sqlx::query("update rejected set day = $1 where person = $2 and collection = $3 and id = $4")
                 .bind(day.date().to_sqlx())
                 .bind(owner.person)
                 .bind(owner.collection.name())
-                .bind(&rejected.id)
+                .bind(&row.id)
                 .execute(conn)
                 .await?;
         });

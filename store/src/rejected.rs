@@ -24,6 +24,7 @@ const GRACE: SignedDuration = SignedDuration::from_hours(1);
 struct Quarantined {
     id: String,
     body: String,
+    origin: Origin,
     last_seen_at: Timestamp,
 }
 
@@ -48,13 +49,10 @@ pub(crate) async fn upsert(
     let unique: BTreeMap<&str, &Rejected> =
         rejected.iter().map(|rejected| (rejected.id.as_str(), *rejected)).collect();
     let rejected: Vec<&Rejected> = unique.into_values().collect();
-    // No response will be about a day of the future.
-    let plausible = newest_day(owner.collection, now);
-    let answered = covered.map(|covered| covered.last().min(Day::at(now, &TimeZone::UTC)).date().to_sqlx());
-    let day = |rejected: &Rejected| {
-        let claimed = Document::day_of(owner.collection, &rejected.body).filter(|day| *day <= plausible);
-        claimed.map(|day| day.date().to_sqlx())
-    };
+    let today = Day::at(now, &TimeZone::UTC);
+    let from = covered.map(|covered| covered.first().date().to_sqlx());
+    let to = covered.map(|covered| covered.last().min(today).max(covered.first()).date().to_sqlx());
+    let day = |rejected: &Rejected| claimed_day(owner, rejected, now).map(|day| day.date().to_sqlx());
     let not_before = |rejected: &Rejected| {
         let ahead = rejected.reason == AHEAD;
         let from = ahead.then(|| Document::readable_from(owner.collection, &rejected.body, now)).flatten();
@@ -64,8 +62,8 @@ pub(crate) async fn upsert(
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new(
                 "insert into rejected
-                     (person, collection, id, reason, body, origin, day, answered_day, not_before, first_seen_at,
-                      last_seen_at) ",
+                     (person, collection, id, reason, body, origin, day, answered_from, answered_to, not_before,
+                      first_seen_at, last_seen_at) ",
             );
             query.push_values(rejected, |mut row, rejected| {
                 row.push_bind(owner.person)
@@ -75,7 +73,8 @@ pub(crate) async fn upsert(
                     .push_bind(storable(&rejected.body))
                     .push_bind(origin.name())
                     .push_bind(day(rejected))
-                    .push_bind(answered)
+                    .push_bind(from)
+                    .push_bind(to)
                     .push_bind(not_before(rejected))
                     .push_bind(now.to_sqlx())
                     .push_bind(now.to_sqlx());
@@ -83,12 +82,18 @@ pub(crate) async fn upsert(
             query.push(
                 " on conflict (person, collection, id) do update
                   set reason = excluded.reason, body = excluded.body, origin = excluded.origin, day = excluded.day,
-                      answered_day = excluded.answered_day, not_before = excluded.not_before, last_seen_at = excluded.last_seen_at",
+                      answered_from = excluded.answered_from, answered_to = excluded.answered_to, not_before = excluded.not_before, last_seen_at = excluded.last_seen_at
+                  where excluded.body <> '' and (excluded.origin <> 'import' or rejected.origin = 'import')",
             );
             query.build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())
+}
+
+/// The day that a rejected document claims; none of the future, which no response will be about.
+pub(crate) fn claimed_day(owner: Owner, rejected: &Rejected, now: Timestamp) -> Option<Day> {
+    rejected.day(owner.collection).filter(|day| *day <= newest_day(owner.collection, now))
 }
 
 /// PostgreSQL's text holds every character but NUL, which valid JSON only has as an escape; broken input may have it.
@@ -99,35 +104,42 @@ fn storable(body: &str) -> String {
 /// What was put aside of one collection; rare, and each body was small enough to be received.
 async fn quarantined(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Result<Vec<Quarantined>> {
     let due = now.checked_add(CLOCK_SKEW).unwrap_or(now);
-    let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn, Db => {
-        let mut query = QueryBuilder::<Db>::new("select id, body, last_seen_at from rejected where person = ");
+    let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn, Db => {
+        let mut query =
+            QueryBuilder::<Db>::new("select id, body, origin, last_seen_at from rejected where person = ");
         query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
         if which == Which::Due {
             query.push(" and not_before <= ").push_bind(due.to_sqlx());
         }
         query.push(" order by last_seen_at, id").build_query_as().persistent(false).fetch_all(conn).await?
     });
-    let aside = |(id, body, at): (String, String, jiff_sqlx::Timestamp)| Quarantined {
+    let aside = |(id, body, origin, at): (String, String, String, jiff_sqlx::Timestamp)| Quarantined {
         id,
         body,
+        origin: Origin::of_name(&origin),
         last_seen_at: at.to_jiff(),
     };
     Ok(rows.into_iter().map(aside).collect())
 }
 
-/// Forgets what was put aside under these ids: it parses now, or is gone.
-pub(crate) async fn delete(tx: &mut Tx, owner: Owner, ids: &[&str]) -> Result<()> {
+/// Deletes what was rejected under these ids, because documents of this origin parse or it is gone: an archive ends only
+/// rejections of archives.
+pub(crate) async fn delete(tx: &mut Tx, owner: Owner, ids: &[&str], origin: Origin) -> Result<()> {
     for ids in ids.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("delete from rejected");
-            push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
+            let query = push_id_filter(&mut query, owner, ids);
+            if origin.is_archive() {
+                query.push(" and origin = ").push_bind(Origin::Import.name());
+            }
+            query.build().persistent(false).execute(conn).await?;
         });
     }
     Ok(())
 }
 
-/// The id, the day and the last sight of something that Oura's answers brought, with its body where the day is unknown.
-type SeenRow = (String, DateColumn, jiff_sqlx::Timestamp, Option<String>);
+/// Id, claimed day, days of the response, and last sight of something that Oura's responses brought.
+type SeenRow = (String, DateColumn, DateColumn, DateColumn, jiff_sqlx::Timestamp);
 
 /// Forgets what a complete answer of Oura lacks: it has been mended under an id that could not be read before, or is
 /// gone. Of a time series only the days that have come whole prove that.
@@ -136,15 +148,15 @@ pub(crate) async fn delete_resolved(tx: &mut Tx, owner: Owner, batch: &Batch, no
     let window = owner.collection.window();
     let rows: Vec<SeenRow> = with_conn!(&mut *tx, conn, Db => {
         let mut query = QueryBuilder::<Db>::new(
-            "select id, coalesce(day, answered_day), last_seen_at,
-                    case when day is null and answered_day is null then body end
-             from rejected where person = ",
+            "select id, day, answered_from, answered_to, last_seen_at from rejected where person = ",
         );
         query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
         query.push(" and origin in ('api', 'webhook')");
         if window != Window::Whole {
-            query.push(" and (coalesce(day, answered_day) is null or coalesce(day, answered_day) between ").push_bind(range.first().date().to_sqlx());
-            query.push(" and ").push_bind(range.last().date().to_sqlx()).push(")");
+            let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
+            query.push(" and (day between ").push_bind(first).push(" and ").push_bind(last);
+            query.push(" or (day is null and answered_from >= ").push_bind(first);
+            query.push(" and answered_to <= ").push_bind(last).push("))");
         }
         query.build_query_as().persistent(false).fetch_all(conn).await?
     });
@@ -155,22 +167,25 @@ pub(crate) async fn delete_resolved(tx: &mut Tx, owner: Owner, batch: &Batch, no
     let whole: HashSet<Day> = batch.documents.iter().map(|document| document.day).collect();
     let is_empty = batch.documents.is_empty() && batch.rejected.is_empty();
     let mut mended = Vec::new();
-    for (id, day, seen, body) in rows {
-        let day = match day {
-            Some(day) => Some(sync::day(day)?),
-            None => body.and_then(|body| Document::day_of(owner.collection, &body)),
-        };
-        let proven = match window {
-            Window::Instants => day.is_some_and(|day| range.contains(day) && whole.contains(&day)),
-            Window::Days => day.is_some_and(|day| range.contains(day)),
-            Window::Whole => true,
+    for (id, day, from, to, seen) in rows {
+        let day = day.map(sync::day).transpose()?;
+        let answered = [from, to].map(|day| day.map(sync::day));
+        let answered = answered.into_iter().flatten().collect::<Result<Vec<Day>>>()?;
+        // Without a day of its own it may be of any day of its response.
+        let about = |days: &[Day]| !days.is_empty() && days.iter().all(|day| range.contains(*day));
+        let proven = match (window, day) {
+            (Window::Whole, _) => true,
+            (Window::Days, Some(day)) => range.contains(day),
+            (Window::Instants, Some(day)) => range.contains(day) && whole.contains(&day),
+            (Window::Days, None) => about(&answered),
+            (Window::Instants, None) => about(&answered) && !whole.is_empty(),
         };
         let believed = !is_empty || now.duration_since(seen.to_jiff()) >= GRACE;
         if proven && believed && !again.contains(id.as_str()) {
             mended.push(id);
         }
     }
-    delete(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>()).await
+    delete(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>(), Origin::Api).await
 }
 
 /// Reads again what was put aside; what parses and is past becomes documents. Returns what was written, and how many
@@ -187,7 +202,7 @@ pub(crate) async fn retry(
     }
     let zone = people::zone(tx, owner.person).await?;
     let mut read: Vec<&str> = Vec::new();
-    let mut documents: Vec<Document> = Vec::new();
+    let mut documents: BTreeMap<&'static str, Vec<Document>> = BTreeMap::new();
     let mut gathered: BTreeMap<Day, Vec<&Quarantined>> = BTreeMap::new();
     for aside in &aside {
         match owner.collection.window() {
@@ -197,7 +212,7 @@ pub(crate) async fn retry(
                     && is_newer(tx, owner, &document, aside).await?
                 {
                     read.push(&aside.id);
-                    documents.push(document);
+                    documents.entry(aside.origin.name()).or_default().push(document);
                 }
             }
             Window::Instants => {
@@ -222,23 +237,30 @@ pub(crate) async fn retry(
     }
     for (day, aside) in gathered {
         if let Some(document) = join(tx, owner, day, &aside).await? {
-            documents.push(document);
+            let oura = aside.iter().map(|aside| aside.origin).find(|origin| origin.is_oura());
+            let origin = oura.unwrap_or(aside[0].origin);
+            documents.entry(origin.name()).or_default().push(document);
         }
         read.extend(aside.iter().map(|aside| aside.id.as_str()));
     }
     let count = read.iter().collect::<BTreeSet<_>>().len();
-    delete(tx, owner, &read).await?;
-    let batch = Batch {
-        person: owner.person,
-        collection: owner.collection,
-        covered: None,
-        // Whether it came from Oura is no longer known; a reading that has it again will say so.
-        origin: Origin::Import,
-        documents,
-        nearby: Vec::new(),
-        rejected: Vec::new(),
-    };
-    Ok((write(tx, owner, &batch, now).await?, count))
+    delete(tx, owner, &read, Origin::Api).await?;
+    let mut written = Written::default();
+    for (origin, documents) in documents {
+        let batch = Batch {
+            person: owner.person,
+            collection: owner.collection,
+            covered: None,
+            origin: Origin::of_name(origin),
+            documents,
+            nearby: Vec::new(),
+            rejected: Vec::new(),
+        };
+        let more = write(tx, owner, &batch, now).await?;
+        written.applied += more.applied;
+        written.days.extend(more.days);
+    }
+    Ok((written, count))
 }
 
 /// Whether a body put aside is younger than the stored document of the same id. One that is not stays where it is.

@@ -73,7 +73,7 @@ impl LoadShedder {
 
     /// Whether it makes sense to ask the databases; one that takes no writes can be read. While one is unavailable, a request
     /// now and then finds out whether it still is, and the others do not wait for that.
-    async fn is_closed(&self) -> bool {
+    async fn may_query(&self) -> bool {
         let lost = |known: Result<(), Outage>| known.is_err_and(|outage| !outage.is_only_of_writes());
         for database in &self.databases {
             if lost(database.last_probe()) && lost(database.probe_unless_busy().await) {
@@ -111,7 +111,7 @@ pub(crate) async fn shed_load(With(state): With<Arc<State>>, request: Request, n
     if request.uri().path() == EXEMPT {
         return next.run(request).await;
     }
-    if !load_shedder.is_closed().await {
+    if !load_shedder.may_query().await {
         metrics.refused(Refusal::Database);
         return Error::DatabaseGone.into_response();
     }
@@ -129,8 +129,9 @@ pub(crate) async fn shed_load(With(state): With<Arc<State>>, request: Request, n
 
 /// Stands before every handler, behind what waits for the client: a client that sends its body slowly holds no turn. A turn
 /// ends when the response begins: one that reads slowly holds none either, but of remote read, which is made while it is read.
-pub(crate) async fn turn(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
+pub(crate) async fn turn(With(state): With<Arc<State>>, mut request: Request, next: Next) -> Response {
     let (load_shedder, client) = (&state.guards.0.load_shedder, state.guards.client(&request));
+    request.extensions_mut().insert(client);
     match request.uri().path() {
         EXEMPT => next.run(request).await,
         OWN_QUEUE => match timeout(APART_PATIENCE, load_shedder.apart.acquire(client)).await {
@@ -166,11 +167,11 @@ mod tests {
     async fn requests_to_an_unavailable_database_are_refused_once_one_has_failed() {
         let (store, _folder) = store::testing::sqlite().await;
         let load_shedder = LoadShedder::new(vec![store.clone()]);
-        assert!(load_shedder.is_closed().await);
+        assert!(load_shedder.may_query().await);
         store.close().await;
-        assert!(load_shedder.is_closed().await, "no probe has found out yet");
+        assert!(load_shedder.may_query().await, "no probe has found out yet");
         load_shedder.look_again().await;
-        assert!(!load_shedder.is_closed().await);
+        assert!(!load_shedder.may_query().await);
     }
 
     #[tokio::test(start_paused = true)]

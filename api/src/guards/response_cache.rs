@@ -4,7 +4,7 @@
 //! of them on.
 //!
 //! A count is at most a second old, so what another process writes shows within a second; what this process writes shows
-//! at once. Why something is absent may be told up to [`LIFE`] late: that changes without a document.
+//! at once. Why something is absent may be told up to [`TTL`] late: that changes without a document.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -6,18 +6,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
+use crate::guards::client::Client;
+use crate::guards::concurrency::{ConcurrencyLimit, Permit};
+
 use super::matcher::{Patterns, Resolved};
 use super::wire::ResponseType;
 use crate::error::Error;
 
-/// Whole answers: each is held in memory until it is sent, a hundred megabytes at most.
+/// Whole answers: each is held in memory until it is sent, a hundred megabytes at most. One client has all but one.
 const MAX_BUFFERED: usize = 4;
 
 /// Streams: each holds a few frames, for as long as its reader takes.
 const MAX_STREAMS: usize = 16;
 
 /// Series longer than a segment that are made or sent at a time: each is held in memory until it is sent, as much as a
-/// frame may have at most.
+/// frame may have at most. One client has all but one.
 const LONG: usize = 4;
 
 /// Requests whose regular expressions are compiled at a time: that takes all of a processor.
@@ -33,34 +36,39 @@ const QUEUE_TIMEOUT: Duration = Duration::from_secs(25);
 /// The turns of one service; clones share them.
 #[derive(Clone)]
 pub(super) struct RequestQueue {
-    whole: Arc<Semaphore>,
-    streams: Arc<Semaphore>,
+    whole: ConcurrencyLimit<Client>,
+    streams: ConcurrencyLimit<Client>,
     waiting: Arc<Semaphore>,
     compiling: Arc<Semaphore>,
-    long: Arc<Semaphore>,
+    long: ConcurrencyLimit<Client>,
 }
 
 impl RequestQueue {
     pub(super) fn new() -> Self {
-        let [whole, streams, waiting, compiling, long] =
-            [MAX_BUFFERED, MAX_STREAMS, MAX_WAITING, COMPILING, LONG]
-                .map(|most| Arc::new(Semaphore::new(most)));
+        let [whole, streams, long] = [MAX_BUFFERED, MAX_STREAMS, LONG]
+            .map(|most| ConcurrencyLimit::new(most, most - most.div_ceil(4)));
+        let [waiting, compiling] = [MAX_WAITING, COMPILING].map(|most| Arc::new(Semaphore::new(most)));
         Self { whole, streams, waiting, compiling, long }
     }
 
     /// A turn to answer this way; whoever has it is not done before it is dropped.
-    pub(super) async fn take(&self, kind: ResponseType) -> Result<OwnedSemaphorePermit, Error> {
+    pub(super) async fn take(&self, kind: ResponseType, client: Client) -> Result<Permit<Client>, Error> {
         let turns = match kind {
             ResponseType::Samples => &self.whole,
             ResponseType::StreamedXorChunks => &self.streams,
         };
         let _place = self.waiting.try_acquire().map_err(|_| Error::Busy)?;
-        wait(turns).await
+        timeout(QUEUE_TIMEOUT, turns.acquire(client)).await.map_err(|_| Error::Busy)
     }
 
-    /// A place among the long series; who has one waits for nothing else that is counted here.
-    pub(super) async fn take_long(&self) -> Result<OwnedSemaphorePermit, Error> {
-        wait(&self.long).await
+    /// A place among the long series, if there is one now.
+    pub(super) fn try_take_long(&self, client: Client) -> Option<Permit<Client>> {
+        self.long.try_acquire(client)
+    }
+
+    /// A place among the long series; its holder waits for nothing else that is counted here.
+    pub(super) async fn take_long(&self, client: Client) -> Result<Permit<Client>, Error> {
+        timeout(QUEUE_TIMEOUT, self.long.acquire(client)).await.map_err(|_| Error::Busy)
     }
 
     /// What the regular expressions of a request match, found on a thread of its own: neither the runtime's threads nor
@@ -100,11 +108,13 @@ mod tests {
             [(ResponseType::Samples, MAX_BUFFERED), (ResponseType::StreamedXorChunks, MAX_STREAMS)]
         {
             let mut taken = Vec::new();
-            for _ in 0..most {
-                taken.push(turns.take(kind).await.unwrap());
+            let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
+            for _ in 0..most - most.div_ceil(4) {
+                taken.push(turns.take(kind, one).await.unwrap());
             }
-            assert!(matches!(turns.take(kind).await, Err(Error::Busy)));
-            let (next, ()) = tokio::join!(turns.take(kind), async { drop(taken.pop()) });
+            assert!(matches!(turns.take(kind, one).await, Err(Error::Busy)));
+            assert!(turns.take(kind, other).await.is_ok(), "another client has a turn");
+            let (next, ()) = tokio::join!(turns.take(kind, one), async { drop(taken.pop()) });
             assert!(next.is_ok(), "one has ended");
         }
     }

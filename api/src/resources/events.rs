@@ -98,7 +98,7 @@ struct EventPage {
     #[schema(
         required = true,
         format = "uri-reference",
-        example = "/api/v1/workouts?person=me&from=2026-03-01&to=2026-03-29&limit=10&after=MjAyNi0wMy0wMQoyMDI2LTAzLTAxVDA3OjAwOjAwWgphLTE"
+        example = "/api/v1/workouts?person=me&from=2026-03-01&to=2026-03-29&limit=10&after=2026-03-01.1772348400000000000.612d31"
     )]
     next: Option<String>,
 }

@@ -107,7 +107,7 @@ struct PointPage {
     #[schema(
         required = true,
         format = "uri-reference",
-        example = "/api/v1/heart-rate?person=me&from=2026-03-29&to=2026-03-29&limit=10&after=MjAyNi0wMy0yOQoxNzc0NzQyNDAwMDAwCjA"
+        example = "/api/v1/heart-rate?person=me&from=2026-03-29&to=2026-03-29&limit=10&after=2026-03-29.1774742400000.0"
     )]
     next: Option<String>,
 }

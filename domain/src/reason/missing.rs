@@ -19,7 +19,7 @@ pub struct DayEvidence {
     pub collection: Collection,
     /// Today, as [`crate::reason::Today::of`] says it.
     pub today: Day,
-    /// Why the collection has nothing of today, by [`crate::reason::absence`].
+    /// Why the collection has nothing of today, by [`crate::reason::absence_reason`].
     pub now: Option<Reason>,
     /// The days that have been read.
     pub covered: Option<DayRange>,

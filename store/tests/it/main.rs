@@ -128,6 +128,8 @@ on_both_databases! {
     document_moved_out_of_the_window_follows_its_day
     day_of_rows_shrinks_after_an_hour
     rebuild_retries_rejected_documents
+    rejected_newer_body_replaces_the_stored_one_once_it_is_read
+    undated_rejection_outlives_a_response_about_fewer_days
     rejected_document_does_not_replace_a_newer_one
     rejected_rows_join_their_day
     rejected_rows_end_when_their_day_arrives_complete

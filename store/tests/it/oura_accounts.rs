@@ -70,7 +70,10 @@ pub(crate) async fn replaced_account_keeps_stored_documents(store: Store) {
     claim(&store, &me, "u1").await;
     claim(&store, &bob, "taken").await;
     let before = vec![score("2026-03-01", 70), score("2026-03-02", 71)];
-    store.apply(&read(before), now() - jiff::SignedDuration::from_hours(5)).await.unwrap();
+    let rejected =
+        domain::Document::parse(Collection::DailySleep, r#"{"id": "r", "day": "2026-03-03", "score": "x"}"#);
+    let first = Batch { rejected: vec![rejected.unwrap_err()], ..read(before) };
+    store.apply(&first, now() - jiff::SignedDuration::from_hours(5)).await.unwrap();
 
     assert_eq!(store.replace_account(me.id, "taken").await.unwrap(), of_another(&bob));
     assert_eq!(claim(&store, &me, "u1").await, AccountClaim::Confirmed);
@@ -89,4 +92,5 @@ pub(crate) async fn replaced_account_keeps_stored_documents(store: Store) {
         1,
         "the other word about the second day is kept"
     );
+    assert_eq!(store.totals(me.id).await.unwrap().rejected, 1, "and so is what could not be read");
 }

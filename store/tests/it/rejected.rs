@@ -3,7 +3,7 @@
 use domain::drift::Drift;
 use domain::{Collection, Day, DayRange, Document, Metric, Rejected};
 use serde_json::json;
-use store::{Batch, Store};
+use store::{Batch, Origin, Store};
 
 use crate::fixtures::{at, batch, day, document, me, newest, now, put, score, values};
 
@@ -37,6 +37,39 @@ pub(crate) async fn rebuild_retries_rejected_documents(store: Store) {
     assert_eq!(state.last_success_at, Some(at("2026-03-10T12:00:00Z")), "a rebuild has not asked Oura");
     assert_eq!(left(&store).await, 1, "what still cannot be read stays");
     assert_eq!(rebuild(&store, Collection::DailySleep).await, 0);
+}
+
+pub(crate) async fn rejected_newer_body_replaces_the_stored_one_once_it_is_read(store: Store) {
+    put(&store, Collection::DailySleep, vec![score("2026-03-09", 71)]).await;
+    let newer = score("2026-03-09", 85);
+    let rejected = aside(&newer.id, &newer.body);
+    let answer =
+        Batch { rejected: vec![rejected], ..batch(&me(&store).await, Collection::DailySleep, Vec::new()) };
+    store.apply(&answer, now() + jiff::SignedDuration::from_hours(1)).await.unwrap();
+    let older = Batch {
+        origin: Origin::Import,
+        rejected: vec![aside(&newer.id, "{\"file\":\"a.csv\"}")],
+        ..batch(&me(&store).await, Collection::DailySleep, Vec::new())
+    };
+    store.apply(&older, now() + jiff::SignedDuration::from_hours(2)).await.unwrap();
+    assert_eq!(rebuild(&store, Collection::DailySleep).await, 1, "the archive has not replaced it");
+    assert_eq!(values(&store, "sleep_score").await, [("2026-03-09".to_owned(), 85.0)]);
+    assert_eq!(left(&store).await, 0);
+}
+
+pub(crate) async fn undated_rejection_outlives_a_response_about_fewer_days(store: Store) {
+    let answer = async |from: &str, rejected: Vec<Rejected>| {
+        let covered = Some(DayRange::new(day(from), day("2026-03-09")).unwrap());
+        let documents = vec![score("2026-03-09", 71)];
+        let answer =
+            Batch { covered, rejected, ..batch(&me(&store).await, Collection::DailySleep, documents) };
+        store.apply(&answer, now()).await.unwrap();
+        left(&store).await
+    };
+    let undated = Document::parse(Collection::DailySleep, r#"{"id": "x", "day": "20 Feb"}"#).unwrap_err();
+    assert_eq!(answer("2026-02-10", vec![undated]).await, 1);
+    assert_eq!(answer("2026-03-03", Vec::new()).await, 1, "it may be of February");
+    assert_eq!(answer("2026-02-09", Vec::new()).await, 0);
 }
 
 pub(crate) async fn rejected_document_does_not_replace_a_newer_one(store: Store) {

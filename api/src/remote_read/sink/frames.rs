@@ -11,11 +11,13 @@ use bytes::Bytes;
 use crc::{CRC_32_ISCSI, Crc, Table};
 use domain::history::Labels;
 use prost::encoding::{self, encode_varint, encoded_len_varint};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::Sink;
 use crate::error::Error;
+use crate::guards::client::Client;
+use crate::guards::concurrency::Permit;
 use crate::remote_read::request_queue::RequestQueue;
 use crate::remote_read::wire::{Label, chunked};
 use crate::remote_read::xor::Encoder;
@@ -42,6 +44,7 @@ const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 pub(in crate::remote_read) struct Frames {
     out: mpsc::Sender<Bytes>,
     turns: RequestQueue,
+    client: Client,
     /// Most bytes of a frame's message.
     limit: usize,
     query: i64,
@@ -58,7 +61,7 @@ struct Series {
     /// Bytes so far, without that room.
     length: usize,
     /// Held by a series that is long, until it is sent.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Permit<Client>>,
 }
 
 impl Series {
@@ -74,8 +77,13 @@ impl Series {
 }
 
 impl Frames {
-    pub(in crate::remote_read) fn new(out: mpsc::Sender<Bytes>, turns: RequestQueue, limit: usize) -> Self {
-        Self { out, turns, limit, query: 0, encoder: Encoder::default(), series: Series::default() }
+    pub(in crate::remote_read) fn new(
+        out: mpsc::Sender<Bytes>,
+        turns: RequestQueue,
+        client: Client,
+        limit: usize,
+    ) -> Self {
+        Self { out, turns, client, limit, query: 0, encoder: Encoder::default(), series: Series::default() }
     }
 
     /// Which query the next series answer.
@@ -99,7 +107,14 @@ impl Frames {
             )));
         }
         if self.series.length > SEGMENT && self.series.place.is_none() {
-            self.series.place = Some(self.turns.take_long().await?);
+            self.series.place = Some(match self.turns.try_take_long(self.client) {
+                Some(place) => place,
+                None => {
+                    // The headers go out first: Prometheus opens every selector of an expression before it reads one.
+                    self.send_piece(Bytes::new()).await?;
+                    self.turns.take_long(self.client).await?
+                }
+            });
         }
         Ok(())
     }
@@ -111,6 +126,10 @@ impl Frames {
     /// Bytes of the frame's message, if the series ended here.
     fn message_len(&self) -> usize {
         1 + encoded_len_varint(self.series.length as u64) + self.series.length + self.tail_len()
+    }
+
+    async fn send_piece(&self, piece: Bytes) -> Result<(), Error> {
+        self.out.send_timeout(piece, SEND_TIMEOUT).await.map_err(|_| Error::Gone)
     }
 
     async fn send(&mut self) -> Result<(), Error> {
@@ -145,7 +164,7 @@ impl Frames {
         let hand_on = async {
             for (n, segment) in segments.into_iter().enumerate() {
                 let bytes = Bytes::from(segment).slice(if n == 0 { unused.. } else { 0.. });
-                self.out.send_timeout(bytes, SEND_TIMEOUT).await.map_err(|_| Error::Gone)?;
+                self.send_piece(bytes).await?;
             }
             Ok(())
         };
@@ -190,6 +209,10 @@ mod tests {
 
     use super::*;
 
+    fn client() -> Client {
+        Client::of("10.0.0.1".parse().unwrap())
+    }
+
     /// A series of about so many segments, all in the channel or refused.
     async fn series(
         turns: &RequestQueue,
@@ -197,7 +220,7 @@ mod tests {
         limit: usize,
     ) -> (Result<(), Error>, mpsc::Receiver<Bytes>) {
         let (out, frames) = mpsc::channel(segments + 2);
-        let mut sink = Frames::new(out, turns.clone(), limit);
+        let mut sink = Frames::new(out, turns.clone(), client(), limit);
         let made = async {
             sink.begin(vec![("__name__", Cow::Borrowed("oura_activity_met"))]).await?;
             // Values without a bit in common: some eight bytes each.
@@ -213,7 +236,7 @@ mod tests {
     async fn long_series_waits_for_a_place_and_gives_it_back_when_it_is_sent() {
         let turns = RequestQueue::new();
         let mut taken = Vec::new();
-        while let Ok(place) = turns.take_long().await {
+        while let Ok(place) = turns.take_long(client()).await {
             taken.push(place);
         }
         assert!(matches!(series(&turns, 3, usize::MAX).await.0, Err(Error::Busy)), "all places are taken");
