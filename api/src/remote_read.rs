@@ -189,7 +189,7 @@ async fn whole(
 }
 
 /// How long a client may take for a whole response; as long as Prometheus waits for one unless told otherwise.
-const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
+const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A body that has its turn until it is sent or given up, because it takes memory until then.
 fn body_with_permit(pieces: Vec<Bytes>, turn: Permit<Client>) -> Body {

@@ -25,8 +25,13 @@ pub(crate) struct Cloud {
 
 impl Cloud {
     pub(crate) async fn start() -> Self {
+        Self::of(3).await
+    }
+
+    /// The account of another person for each seed.
+    pub(crate) async fn of(seed: u64) -> Self {
         let now: Timestamp = NOW.parse().unwrap();
-        let person = simulator::Person::new(simulator::Life::new(3, SINCE.parse().unwrap()));
+        let person = simulator::Person::new(simulator::Life::new(seed, SINCE.parse().unwrap()));
         let cloud = simulator::Cloud::new(move || now).with_person(TOKEN, person, simulator::SCOPES);
         let cloud = Arc::new(cloud);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -46,6 +51,16 @@ impl Cloud {
 
     pub(crate) fn address(&self) -> String {
         self.address.clone()
+    }
+
+    /// Responses below this path do not come until [`Cloud::release`].
+    pub(crate) fn hold(&self, path: &str) {
+        self.cloud.faults().always(path, simulator::Fault::Hold(Arc::default()));
+    }
+
+    /// Requests from now on are answered.
+    pub(crate) fn release(&self) {
+        self.cloud.faults().clear();
     }
 
     pub(crate) fn revoke(&self) {

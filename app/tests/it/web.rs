@@ -189,9 +189,9 @@ fn fed(command: &mut Command, text: &str) -> std::process::Output {
 
 #[tokio::test]
 async fn scrape_filters_select_persons_collections_and_shards() {
-    let cloud = Cloud::start().await;
     let folder = tempfile::tempdir().unwrap();
-    for person in ["ann", "bob"] {
+    for (person, seed) in [("ann", 3), ("bob", 4)] {
+        let cloud = Cloud::of(seed).await;
         let data = folder.path().to_str().unwrap();
         let added = finish(myhealth(&["person", "add", person, "--time-zone", "UTC", "--data-dir", data]));
         assert!(added.status.success(), "{}", printed(&added));

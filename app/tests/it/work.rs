@@ -84,6 +84,8 @@ async fn job_of_a_killed_process_is_completed_by_the_next() {
         serve.env("GARBAGE", std::ffi::OsStr::from_bytes(b"\xff"));
     })
     .await;
+    // The backfill gets on, and not to its end.
+    cloud.hold("/v2/usercollection/workout");
     let backfill = json!({"kind": "backfill", "from": SINCE, "to": "2026-03-29"});
     let backfill = service.ask(&backfill).await.unwrap();
     let export = json!({"kind": "export", "format": "ndjson", "what": "points"});
@@ -99,6 +101,7 @@ async fn job_of_a_killed_process_is_completed_by_the_next() {
     .await;
     assert_eq!(begun["state"], "running", "{begun}");
     service.running.kill();
+    cloud.release();
 
     let service = Service::start(&cloud, folder.path(), token).await;
     let done = service.ended(&backfill).await;

@@ -107,14 +107,12 @@ impl Frames {
             )));
         }
         if self.series.length > SEGMENT && self.series.place.is_none() {
-            self.series.place = Some(match self.turns.try_take_long(self.client) {
-                Some(place) => place,
-                None => {
-                    // The headers go out first: Prometheus opens every selector of an expression before it reads one.
-                    self.send_piece(Bytes::new()).await?;
-                    self.turns.take_long(self.client).await?
-                }
-            });
+            self.series.place = self.turns.try_take_long(self.client);
+            if self.series.place.is_none() {
+                // The headers go out first: Prometheus opens every selector of an expression before it reads one.
+                self.send_piece(Bytes::new()).await?;
+                self.series.place = Some(self.turns.take_long(self.client).await?);
+            }
         }
         Ok(())
     }
