@@ -21,8 +21,8 @@ async fn queued_remote_reads_do_not_block_rest() {
         let request = Request::post(PATH).header(header::CONTENT_ENCODING, "snappy");
         api.router.clone().oneshot(request.body(Body::from(body.clone())).unwrap())
     };
-    // Four that nobody reads are all there are at a time.
-    let unread = join_all((0..4).map(|_| ask())).await;
+    // Three that nobody reads are all that one client has at a time.
+    let unread = join_all((0..3).map(|_| ask())).await;
     assert!(unread.iter().all(|answer| answer.as_ref().unwrap().status() == 200));
     // Each gives up his turn with his answer.
     let mut crowd = Box::pin(join_all((0..CROWD).map(|_| async { ask().await.unwrap().status() })));
