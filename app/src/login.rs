@@ -145,7 +145,8 @@ impl Credentials {
         })?))
     }
 
-    /// The way to Oura for everybody; a token that was typed in is `mine`. Each person's client is made once: it knows how far a renewal has come.
+    /// Access to Oura for every person; a token given on the command line belongs to person `mine`. Each person's client
+    /// is made once: it knows how far a renewal has come.
     pub(crate) fn access(
         &self,
         client: Client,
