@@ -43,7 +43,7 @@ enum Step {
     Terraform,
     /// `cargo clippy --workspace --all-targets -- -D warnings`
     Clippy,
-    /// `cargo test --workspace --lib --bins --tests`
+    /// `cargo test --workspace --tests`
     Tests,
 }
 
@@ -101,6 +101,7 @@ fn clippy() -> Result<()> {
     )
 }
 
+/// `--tests` means the tests of libraries, programs and `tests/`, and unlike `--lib` it fits a package without a library.
 /// No doc tests: the crates are internal, and their results would hide the real ones behind "0 tests".
 /// Cargo lets `--workspace` win over a named package, so it is given only when none is named.
 fn test_arguments(extra: &[String], without_current: bool) -> Vec<&str> {
@@ -111,11 +112,10 @@ fn test_arguments(extra: &[String], without_current: bool) -> Vec<&str> {
     let everything = if names_a_package { None } else { Some("--workspace") };
     let separator = (without_current && !extra().any(|word| word == "--")).then_some("--");
     let skip = if without_current { &["--skip", CURRENT_TESTS][..] } else { &[] };
-    let kinds = ["--lib", "--bins", "--tests"];
     ["test"]
         .into_iter()
         .chain(everything)
-        .chain(kinds)
+        .chain(["--tests"])
         .chain(extra())
         .chain(separator)
         .chain(skip.iter().copied())
@@ -155,11 +155,11 @@ mod tests {
 
     #[test]
     fn named_package_replaces_the_workspace() {
-        check_arguments(&[], "test --workspace --lib --bins --tests");
-        check_arguments(&["upsert"], "test --workspace --lib --bins --tests upsert");
-        check_arguments(&["-p", "store"], "test --lib --bins --tests -p store");
-        check_arguments(&["--package=store"], "test --lib --bins --tests --package=store");
-        check_arguments(&["--", "-p"], "test --workspace --lib --bins --tests -- -p");
+        check_arguments(&[], "test --workspace --tests");
+        check_arguments(&["upsert"], "test --workspace --tests upsert");
+        check_arguments(&["-p", "store"], "test --tests -p store");
+        check_arguments(&["--package=store"], "test --tests --package=store");
+        check_arguments(&["--", "-p"], "test --workspace --tests -- -p");
     }
 
     #[test]
@@ -168,11 +168,8 @@ mod tests {
             let extra: Vec<_> = extra.iter().map(ToString::to_string).collect();
             assert_eq!(test_arguments(&extra, true).join(" "), expected);
         };
-        check(&[], "test --workspace --lib --bins --tests -- --skip current::");
-        check(
-            &["-p", "app", "--", "--nocapture"],
-            "test --lib --bins --tests -p app -- --nocapture --skip current::",
-        );
+        check(&[], "test --workspace --tests -- --skip current::");
+        check(&["-p", "app", "--", "--nocapture"], "test --tests -p app -- --nocapture --skip current::");
     }
 
     #[test]
