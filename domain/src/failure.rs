@@ -23,7 +23,7 @@ pub enum Cause {
     Unauthorized,
     /// The consent leaves the collection out.
     Scope,
-    /// The membership has lapsed, or the account has no access.
+    /// 403: the membership has lapsed, or Oura refuses the request, for example one without a `User-Agent`.
     Forbidden,
     /// Oura does not know the address.
     NotFound,

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use axum::Router;
 use axum::extract::{Path, Query, Request as HttpRequest, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use jiff::Timestamp;
@@ -184,6 +184,7 @@ impl Cloud {
             )
             .route("/v2/webhook/subscription/renew/{id}", put(subscriptions::renew))
             .fallback(|| async { problem(StatusCode::NOT_FOUND, "No such route.") })
+            .layer(from_fn(require_user_agent))
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))
     }
@@ -297,6 +298,15 @@ async fn record_and_disturb(State(cloud): State<Arc<Cloud>>, request: HttpReques
         None => next.run(request).await,
         Some(fault) => fault.disturb(cloud.now(), next.run(request)).await,
     }
+}
+
+/// Refuses requests without a `User-Agent`, as Oura documents since 1.43. The page of consent is left to browsers.
+async fn require_user_agent(request: HttpRequest, next: Next) -> Response {
+    let is_page = request.uri().path().ends_with("authorize");
+    if is_page || request.headers().contains_key(header::USER_AGENT) {
+        return next.run(request).await;
+    }
+    problem(StatusCode::FORBIDDEN, "Every request must include a User-Agent header.").into_response()
 }
 
 /// 200 with this JSON.

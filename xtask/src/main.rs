@@ -27,6 +27,7 @@ mod queries;
 #[cfg(test)]
 mod quirks;
 mod run;
+mod spec_diff;
 mod terraform;
 mod test;
 #[cfg(test)]
@@ -55,6 +56,7 @@ enum Command {
     GoTools(go_tools::Args),
     Bench(bench::Args),
     Contract(contract::Args),
+    SpecDiff(spec_diff::Args),
 }
 
 fn main() -> ExitCode {
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
         Command::GoTools(args) => go_tools::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
+        Command::SpecDiff(args) => spec_diff::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

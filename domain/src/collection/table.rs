@@ -199,7 +199,17 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
             labels: &["activity", "intensity", "source", "label"],
             tag_names: &[],
         }),
-        closed_sets: &[("/source", &["manual", "autodetected", "confirmed", "workout_heart_rate"])],
+        closed_sets: &[(
+            "/source",
+            &[
+                "manual",
+                "autodetected",
+                "confirmed",
+                "workout_heart_rate",
+                "live_third_party_heart_rate",
+                "live_oura_heart_rate",
+            ],
+        )],
         fields: FIELDS_WORKOUT,
         ..EVENTS
     },

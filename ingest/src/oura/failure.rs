@@ -42,7 +42,9 @@ pub enum Failure {
     #[error("the consent does not cover this collection; log in again and tick it")]
     Scope,
     /// 403: the membership lapsed, or the account may not.
-    #[error("Oura refuses: the membership has lapsed or the account has no access")]
+    #[error(
+        "Oura refuses: the membership has lapsed, the account has no access, or the request was not accepted"
+    )]
     Forbidden,
     /// 404.
     #[error("Oura does not know this address; check the base URL")]

@@ -49,7 +49,11 @@ pub(super) fn workouts(person: &Person, day: Date, known: Timestamp) -> Vec<Docu
         m if m < 8.0 => "moderate",
         _ => "hard",
     };
-    let source = if chance.happens(0.7) { "autodetected" } else { "confirmed" };
+    let source = match chance.happens(0.7) {
+        true => "autodetected",
+        false if wire::current(day) => "live_oura_heart_rate",
+        false => "confirmed",
+    };
     let zone = person.zone(day);
     let energy = (met - 1.0) * person.constitution().weight * real(workout.minutes) / 60.0;
     let id = wire::id(person, "workout", day, 0);

@@ -56,7 +56,7 @@ struct Wire<'a> {
 #[derive(Debug, Serialize)]
 struct Modern {
     app_sleep_phase_5_min: String,
-    ring_id: String,
+    ring_id: Option<String>,
     sleep_phase_30_sec: String,
 }
 
@@ -220,7 +220,7 @@ fn listed(
         kind: listing.kind,
         modern: wire::modern(day).then(|| Modern {
             app_sleep_phase_5_min: five_minutes(it),
-            ring_id: person.ring(day),
+            ring_id: (!wire::current(day)).then(|| person.ring(day)),
             sleep_phase_30_sec: it.stages.iter().map(|stage| stage.digit()).collect(),
         }),
     };

@@ -2,7 +2,7 @@
 //!
 //! What belongs here: form shared by several collections. Shapes of one collection are in its own file.
 
-use jiff::civil::Date;
+use jiff::civil::{Date, date};
 use jiff::fmt::temporal::DateTimePrinter;
 use jiff::tz::{Offset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
@@ -25,6 +25,12 @@ pub(super) struct Sample {
 /// Whether documents of `day` have the shape of 2026: milliseconds, `timestamp_unix`, 30-second phases, `ring_id`.
 pub(super) fn modern(day: Date) -> bool {
     day.year() >= 2026
+}
+
+/// Whether documents of `day` have the shape of Oura's document 1.41: `ring_id` is always null, live workouts have
+/// sources of their own.
+pub(super) fn current(day: Date) -> bool {
+    day >= date(2026, 9, 30)
 }
 
 /// An instant in the offset that `zone` has then. Documents of before 2026 have no milliseconds.

@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
 use jiff::ToSpan;
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use simulator::{Cloud, Life, Person};
 
-use crate::support::{Answer, DOCUMENTS, FIRST, TOKEN, at, cloud, days_from, get, get_as, now, person};
+use crate::support::{
+    Answer, DOCUMENTS, FIRST, TOKEN, at, cloud, days_from, get, get_as, now, person, send_as_is,
+};
 
 /// Three days in a row at home with every daily document and exactly one sleep document.
 fn plain_days(person: &Person) -> [Date; 3] {
@@ -259,4 +262,16 @@ async fn tokens_scopes_and_membership_are_enforced() {
     check("sleep", Some(TOKEN), 401).await;
     assert_eq!(cloud.requests(), 11);
     assert_eq!(cloud.log()[2].path, "/v2/usercollection/heartrate");
+}
+
+#[tokio::test]
+async fn request_without_a_user_agent_is_forbidden() {
+    let cloud = Arc::new(cloud());
+    for path in ["/v2/usercollection/daily_sleep", "/v2/webhook/subscription", "/oauth/token"] {
+        let request = Request::get(path).header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
+        let answer = send_as_is(&cloud.router(), request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path}");
+        assert!(answer.text.contains("User-Agent"), "{path}: {}", answer.text);
+    }
+    assert_eq!(get(&cloud, "daily_sleep").await.status, StatusCode::OK);
 }

@@ -9,7 +9,7 @@ use simulator::{COLLECTIONS, Shape};
 
 use crate::support::{DOCUMENTS, cloud, get};
 
-const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/oura/openapi-1.37.json");
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/oura/openapi-1.43.json");
 
 /// Where a value and its schema differ, as JSON-pointer-like paths with reasons.
 fn differences(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::{HeaderMap, Request, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use jiff::civil::{Date, date};
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
@@ -59,7 +59,13 @@ pub(crate) fn days_from(first: Date, n: i64) -> impl Iterator<Item = Date> {
     (0..n).map(move |n| first.checked_add(n.days()).unwrap())
 }
 
-pub(crate) async fn send(router: &Router, request: Request<Body>) -> Answer {
+/// Sends `request` with a `User-Agent`.
+pub(crate) async fn send(router: &Router, mut request: Request<Body>) -> Answer {
+    request.headers_mut().insert(header::USER_AGENT, HeaderValue::from_static("tests"));
+    send_as_is(router, request).await
+}
+
+pub(crate) async fn send_as_is(router: &Router, request: Request<Body>) -> Answer {
     let response = router.clone().oneshot(request).await.unwrap();
     let (parts, body) = response.into_parts();
     let bytes = to_bytes(body, usize::MAX).await.unwrap();

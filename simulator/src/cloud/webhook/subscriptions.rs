@@ -21,8 +21,8 @@ const LIFE: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// The words of `event_type`.
 const EVENTS: [&str; 3] = ["create", "update", "delete"];
 
-/// Types that can be subscribed to beside those of our collections.
-const OTHER_TYPES: [&str; 2] = ["ring_configuration", "meal"];
+/// Types that can be subscribed to in addition to those of our collections.
+const OTHER_TYPES: [&str; 1] = ["ring_configuration"];
 
 impl Cloud {
     /// The application a request of these routes comes from.
