@@ -3,69 +3,47 @@
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
 
-mod absence_reasons;
-mod accounts;
-mod apply;
+mod auth;
 mod backend;
 mod changes;
-mod columns;
-mod deletions;
-mod documents;
-mod drift;
 mod error;
-mod fingerprint;
 mod health;
-mod history;
-mod jobs;
-mod json_numbers;
-mod leases;
 mod migrate;
-mod newest;
-mod now;
-mod numbers;
-mod origin;
-mod oura_accounts;
-mod oura_grants;
 mod people;
 mod process_lock;
-mod quarantine;
-mod rebuild;
-mod rejected;
-mod rings;
+mod queue;
+mod read;
 mod sync;
-mod sync_leases;
 #[cfg(feature = "testing")]
 pub mod testing;
-mod tokens;
 mod transaction;
-mod webhook;
-mod withdraw;
+mod write;
 
 use std::sync::Arc;
 
-pub use absence_reasons::absence_reasons;
-pub use accounts::{NewUserAccount, UserAccount};
-pub use apply::{Applied, Batch};
+pub use read::absence_reasons::absence_reasons;
+pub use auth::user_accounts::{NewUserAccount, UserAccount};
+pub use write::apply::{Applied, Batch};
 pub use backend::{Location, PoolUse, create_private};
-pub use columns::{Column, Extent};
-pub use deletions::UnconfirmedDeletion;
-pub use documents::StoredDocument;
-pub use drift::SeenDrift;
+pub use read::daily::{Column, Extent};
+pub use write::deletions::UnconfirmedDeletion;
+pub use read::documents::StoredDocument;
+pub use write::drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use health::{Outage, PROBE_INTERVAL};
-pub use history::PointStream;
-pub use jobs::{
+pub use read::points::PointStream;
+pub use queue::jobs::{
     Cancel, Enqueued, InvalidJobState, Job, JobCount, JobLimits, JobOutcome, JobResult, JobState,
     LeaseRenewal, NewJob,
 };
-pub use numbers::{Latest, StoredSeries};
-pub use origin::Origin;
-pub use oura_accounts::{AccountClaim, OuraAccount};
-pub use oura_grants::{OuraGrant, SealedTokens};
+pub use read::numbers::{Latest, StoredSeries};
+pub use write::origin::Origin;
+pub use auth::oura_accounts::{AccountClaim, OuraAccount};
+pub use auth::oura_grants::{OuraGrant, SealedTokens};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
-pub use tokens::{NewToken, Scope, Scopes, Token};
-pub use webhook::{EnqueuedEvent, EventLease, QueueDepth, WebhookEvent};
+pub use auth::tokens::{NewToken, Scope, Scopes, Token};
+pub use queue::webhook_events::{EnqueuedEvent, EventLease, QueueDepth, WebhookEvent};
 
 use crate::backend::Backend;
 use crate::changes::ChangeSignal;

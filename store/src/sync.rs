@@ -8,7 +8,7 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::numbers::Owner;
+use crate::write::derive::Owner;
 use crate::transaction::{Tx, with_conn};
 
 /// The state of one collection of one person.

@@ -11,9 +11,9 @@ use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::backend::with_pool;
-use crate::documents;
+use crate::read::documents;
 use crate::error::{Error, Result};
-use crate::numbers::Latest;
+use crate::read::numbers::Latest;
 use crate::people::Person;
 use crate::sync::{self, SyncState};
 

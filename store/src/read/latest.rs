@@ -9,7 +9,7 @@ use sqlx::{Encode, QueryBuilder, Type};
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::numbers::{self, Latest, LatestRow};
+use crate::read::numbers::{self, Latest, LatestRow};
 use crate::people::{self, Person};
 use crate::sync::{self, SyncState};
 

@@ -8,10 +8,10 @@ use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::error::Result;
-use crate::numbers::{self, Owner};
+use crate::write::derive::{self, Owner};
 use crate::people::{self, Person};
-use crate::quarantine;
-use crate::rejected;
+use crate::write::quarantine;
+use crate::write::rejected;
 use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};
 
@@ -37,21 +37,21 @@ impl Store {
         let (_, read) = rejected::retry(&mut tx, owner, rejected::Which::All, now).await?;
         let ahead = quarantine::stored_ahead(&mut tx, owner, now).await?;
         if !ahead.is_empty() {
-            let newest = numbers::refresh(&mut tx, owner, &ahead, now).await?;
+            let newest = derive::refresh(&mut tx, owner, &ahead, now).await?;
             sync::note_newest(&mut tx, owner, newest, now).await?;
         }
         if let Some(range) = documented(&mut tx, owner).await? {
             let mut done = 0;
             for chunk in range.chunks(DAYS_PER_BATCH) {
                 let days: BTreeSet<_> = chunk.days().collect();
-                numbers::refresh(&mut tx, owner, &days, now).await?;
+                derive::refresh(&mut tx, owner, &days, now).await?;
                 done += chunk.len();
                 progress(done, range.len());
             }
         }
         let dated = date_rejected(&mut tx, owner, now).await?;
         if read + dated > 0 {
-            let newest = numbers::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
+            let newest = derive::refresh(&mut tx, owner, &BTreeSet::new(), now).await?;
             sync::note_newest(&mut tx, owner, newest, now).await?;
         }
         people::count_change(&mut tx, person.id).await?;

@@ -9,7 +9,7 @@ use sqlx::AssertSqlSafe;
 use super::{Job, JobOutcome, JobState, LOCK, LeaseRenewal, by_id, expiry, rounded};
 use crate::Store;
 use crate::error::Result;
-use crate::leases::whole_seconds;
+use crate::queue::leases::whole_seconds;
 use crate::transaction::with_conn;
 
 impl LeaseRenewal {

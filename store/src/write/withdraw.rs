@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::apply::{self, ROWS, push_id_filter};
+use crate::write::apply::{self, ROWS, push_id_filter};
 use crate::error::Result;
-use crate::numbers::{self, Owner};
+use crate::write::derive::{self, Owner};
 use crate::people;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
@@ -35,7 +35,7 @@ impl Store {
         if withdrawn == 0 {
             return Ok(0);
         }
-        let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
+        let newest = derive::refresh(&mut tx, owner, &days, now).await?;
         // The newest day may have gone with its document.
         sync::note_newest(&mut tx, owner, newest, now).await?;
         people::count_change(&mut tx, person).await?;

@@ -9,11 +9,11 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::numbers::Owner;
-use crate::origin::Origin;
+use crate::write::derive::Owner;
+use crate::write::origin::Origin;
 use crate::people::{self, Person};
-use crate::rejected;
-use crate::sync_leases::far;
+use crate::write::rejected;
+use crate::queue::sync_leases::far;
 use crate::transaction::{Tx, with_conn};
 
 /// What Oura says has changed.

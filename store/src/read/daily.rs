@@ -10,8 +10,8 @@ use sqlx::QueryBuilder;
 use crate::Store;
 use crate::backend::{Backend, with_pool};
 use crate::error::{Error, Result};
-use crate::json_numbers;
-use crate::numbers::{SeriesRow, StoredSeries, stored_series};
+use crate::read::json_numbers;
+use crate::read::numbers::{SeriesRow, StoredSeries, stored_series};
 use crate::sync;
 
 /// The days of one metric that have a value, in order of day.

@@ -10,8 +10,7 @@ use jiff_sqlx::ToSqlx;
 use serde_json::Value;
 use sqlx::QueryBuilder;
 
-use super::newest_of;
-use crate::apply::ROWS;
+use crate::write::apply::ROWS;
 use crate::error::{Error, Result};
 use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};
@@ -315,4 +314,16 @@ async fn write_anew(tx: &mut Tx, person: i64, now: Timestamp) -> Result<()> {
             .await?;
     });
     Ok(())
+}
+
+/// The newest thing one derived day says about a metric.
+fn newest_of(derived: &Derived, metric: &Metric, day: Day) -> Option<(Timestamp, Option<f64>)> {
+    if metric.is_series() {
+        let points = derived.series.iter().filter(|series| series.metric == metric);
+        let (at, value) =
+            points.filter_map(|series| series.points().next_back()).max_by_key(|(at, _)| *at)?;
+        return Some((Timestamp::from_millisecond(at).ok()?, Some(value)));
+    }
+    let daily = derived.daily.iter().find(|daily| daily.metric == metric)?;
+    Some((day.midnight_utc(), daily.value))
 }

@@ -5,7 +5,7 @@ use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::error::Result;
-use crate::sync_leases::far;
+use crate::queue::sync_leases::far;
 use crate::transaction::with_conn;
 
 impl Store {

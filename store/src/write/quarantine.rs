@@ -10,15 +10,15 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::apply::{Batch, ROWS, push_id_filter};
+use crate::write::apply::{Batch, ROWS, push_id_filter};
 use crate::error::Result;
-use crate::numbers::{self, Owner};
-use crate::origin::Origin;
+use crate::write::derive::{self, Owner};
+use crate::write::origin::Origin;
 use crate::people;
-use crate::rejected;
+use crate::write::rejected;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
-use crate::withdraw;
+use crate::write::withdraw;
 
 impl Batch {
     /// Moves what lies in the future to what is rejected. [`Store::apply`](crate::Store::apply) does so in any case; a
@@ -63,7 +63,7 @@ impl Store {
         tx.lock(person, owner.lock_name()).await?;
         let days = stored_ahead(&mut tx, owner, now).await?;
         if !days.is_empty() {
-            let newest = numbers::refresh(&mut tx, owner, &days, now).await?;
+            let newest = derive::refresh(&mut tx, owner, &days, now).await?;
             sync::note_newest(&mut tx, owner, newest, now).await?;
             people::count_change(&mut tx, person).await?;
         }
@@ -81,7 +81,7 @@ type Row = (String, jiff_sqlx::Date, String, String);
 pub(crate) async fn stored_ahead(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<BTreeSet<Day>> {
     let limit = newest_day(owner.collection, now);
     let mut days = BTreeSet::new();
-    while numbers::newest_day(tx, owner).await?.is_some_and(|newest| newest > limit) {
+    while derive::newest_day(tx, owner).await?.is_some_and(|newest| newest > limit) {
         let rows: Vec<Row> = with_conn!(&mut *tx, conn, Db => {
             let mut query = QueryBuilder::<Db>::new("select id, day, origin, body from document where person = ");
             query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());

@@ -11,7 +11,7 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::leases::whole_seconds;
+use crate::queue::leases::whole_seconds;
 use crate::transaction::{Tx, with_conn};
 use row::{Row, job, select};
 

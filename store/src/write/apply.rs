@@ -10,20 +10,18 @@ use jiff_sqlx::ToSqlx;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
-use crate::deletions;
-use crate::drift;
+use crate::write::{deletions, precedence};
+use crate::write::drift;
 use crate::error::Result;
-use crate::fingerprint::fingerprint;
-use crate::numbers::{self, Owner};
-use crate::origin::Origin;
+use crate::write::fingerprint::fingerprint;
+use crate::write::derive::{self, Owner};
+use crate::write::origin::Origin;
 use crate::people;
-use crate::quarantine;
-use crate::rejected;
+use crate::write::quarantine;
+use crate::write::rejected;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
-use crate::withdraw;
-
-mod precedence;
+use crate::write::withdraw;
 
 /// What one reading of one collection of one person brought.
 #[derive(Clone, Debug)]
@@ -102,7 +100,7 @@ impl Store {
         let mut written = write(&mut tx, owner, batch, now).await?;
         written.days.extend(past.days);
         written.days.extend(quarantine::stored_ahead(&mut tx, owner, now).await?);
-        let newest = numbers::refresh(&mut tx, owner, &written.days, now).await?;
+        let newest = derive::refresh(&mut tx, owner, &written.days, now).await?;
         if batch.origin.is_archive() {
             // It says nothing about how reading Oura goes.
             sync::note_newest(&mut tx, owner, newest, now).await?;

@@ -9,10 +9,10 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use crate::apply::{Batch, ROWS, Written, push_id_filter, write};
+use crate::write::apply::{Batch, ROWS, Written, push_id_filter, write};
 use crate::error::Result;
-use crate::numbers::Owner;
-use crate::origin::Origin;
+use crate::write::derive::Owner;
+use crate::write::origin::Origin;
 use crate::people;
 use crate::sync::{self, DateColumn};
 use crate::transaction::{Tx, with_conn};

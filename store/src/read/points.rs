@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::json_numbers;
+use crate::read::json_numbers;
 use crate::sync::{self, DateColumn};
 
 impl Store {

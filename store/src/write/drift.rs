@@ -11,7 +11,7 @@ use sqlx::QueryBuilder;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::numbers::Owner;
+use crate::write::derive::Owner;
 use crate::transaction::{Tx, with_conn};
 
 /// One unknown field or word of one person's documents.

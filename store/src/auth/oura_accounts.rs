@@ -6,7 +6,7 @@ use domain::{Collection, Pseudonym};
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::origin::Origin;
+use crate::write::origin::Origin;
 use crate::people::{self, Person};
 use crate::transaction::{Tx, with_conn};
 

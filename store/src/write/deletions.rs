@@ -10,11 +10,11 @@ use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::apply::{Batch, ROWS, StoredVersion, push_id_filter};
+use crate::write::apply::{Batch, ROWS, StoredVersion, push_id_filter};
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::numbers::Owner;
-use crate::origin::Origin;
+use crate::write::derive::Owner;
+use crate::write::origin::Origin;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
 

@@ -7,7 +7,7 @@ use jiff_sqlx::ToSqlx;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::leases::whole_seconds;
+use crate::queue::leases::whole_seconds;
 use crate::people::{Person, Row, person};
 use crate::transaction::with_conn;
 

@@ -1,8 +1,6 @@
 //! Numbers read back: the newest of each metric, days of a range, points of a range.
 
-mod refresh;
-
-use domain::{Day, DayRange, Derived, Metric, Series, derive::Spacing};
+use domain::{Day, DayRange, Metric, Series, derive::Spacing};
 use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 
@@ -10,8 +8,6 @@ use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
 use crate::sync;
-
-pub(crate) use refresh::{Owner, newest_day, refresh};
 
 /// The newest value of one metric of one person.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -129,16 +125,4 @@ pub(crate) fn stored_series(metric: &'static Metric, row: SeriesRow) -> Result<S
         day: sync::day(date)?,
         series: Series { metric, start: start.to_jiff(), spacing, values },
     })
-}
-
-/// The newest thing one derived day says about a metric.
-fn newest_of(derived: &Derived, metric: &Metric, day: Day) -> Option<(Timestamp, Option<f64>)> {
-    if metric.is_series() {
-        let points = derived.series.iter().filter(|series| series.metric == metric);
-        let (at, value) =
-            points.filter_map(|series| series.points().next_back()).max_by_key(|(at, _)| *at)?;
-        return Some((Timestamp::from_millisecond(at).ok()?, Some(value)));
-    }
-    let daily = derived.daily.iter().find(|daily| daily.metric == metric)?;
-    Some((day.midnight_utc(), daily.value))
 }

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use super::{Batch, ROWS, push_id_filter, stored_versions};
+use super::apply::{Batch, ROWS, push_id_filter, stored_versions};
 use crate::error::Result;
-use crate::numbers::Owner;
-use crate::origin::Origin;
+use crate::write::derive::Owner;
+use crate::write::origin::Origin;
 use crate::sync;
 use crate::transaction::{Tx, with_conn};
 

@@ -1,0 +1,6 @@
+//! Access: API tokens and accounts of users here, accounts and grants of people at Oura.
+
+pub(crate) mod oura_accounts;
+pub(crate) mod oura_grants;
+pub(crate) mod tokens;
+pub(crate) mod user_accounts;
