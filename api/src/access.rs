@@ -1,29 +1,29 @@
-//! Who asks, and what he may see. Every path below `/api` but the health question and the log-in passes here before its
-//! handler; a handler that names people asks [`Access`] for them, so that a token of one person never opens another's
-//! numbers.
+//! Who sends a request, and what they may see. Every request passes [`authenticate`] before its handler and is refused
+//! unless it has the access that the policy of its route requires; a handler that names people asks [`Access`] for them,
+//! so that a token of one person never opens another's numbers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::jobs::ResultScope;
+use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State as With};
+use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
 use domain::Collection;
 use jiff::Timestamp;
+use jobs::ResultScope;
+use moka::future::Cache;
+use sha2::{Digest, Sha256};
 use store::{Person, Scope, Store, Token, UserAccount};
 
 use crate::error::Error;
 use crate::guards::Client;
-use crate::resources::jobs;
+use crate::policy::{Policy, RequiredAccess};
 use crate::state::State;
-use crate::{guards, login, push, remote_read};
-
-/// The paths that nobody needs a token for: probes have none, and who logs in has none yet.
-const OPEN: [&str; 2] = ["/api/v1/health", login::PATH];
 
 /// Longest query string read: many times the longest useful one.
 const MAX_QUERY: usize = 2048;
@@ -131,11 +131,19 @@ impl Access {
         }
     }
 
-    /// Reading may be open to whoever reaches the address; asking for work never is.
-    fn may_create_jobs(&self) -> Result<(), Error> {
-        match &self.holder {
-            Principal::Anybody => Err(Error::TokenRequired),
-            Principal::Token(_) | Principal::Account(..) => Ok(()),
+    /// Whether the request has what its route requires as a whole; the kinds of data that it is about, its handler checks.
+    fn meets(&self, required: RequiredAccess) -> Result<(), Error> {
+        match required {
+            RequiredAccess::Public => Ok(()),
+            RequiredAccess::SomeData => self.may_some_rest(),
+            RequiredAccess::Scope(scope) => self.may(scope),
+            RequiredAccess::Identified(scope) => {
+                self.may(scope)?;
+                match &self.holder {
+                    Principal::Anybody => Err(Error::TokenRequired),
+                    Principal::Token(_) | Principal::Account(..) => Ok(()),
+                }
+            }
         }
     }
 
@@ -172,33 +180,45 @@ impl Access {
     }
 }
 
-/// The scope that a request needs as a whole.
-#[derive(Clone, Copy)]
-struct RequiredScope(Scope);
+/// What [`authenticate`] granted a request: the caller's access, which meets what the route requires.
+#[derive(Clone)]
+pub(crate) struct Granted {
+    access: Access,
+    required: RequiredAccess,
+}
+
+impl Granted {
+    pub(crate) fn access(&self) -> &Access {
+        &self.access
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Access {
     type Rejection = Error;
 
-    /// What [`guard`] found; a handler that it does not stand before sees nothing. A token that opens some kinds of data
-    /// only is refused here: what takes it says so by asking for [`PartialAccess`].
+    /// For handlers of routes that require a scope as a whole. On any other route nothing is extracted: handlers there
+    /// narrow a [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let access: Self = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
-        let RequiredScope(scope) = parts.extensions.get().copied().ok_or(Error::TokenRequired)?;
-        access.may(scope)?;
-        Ok(access)
+        match parts.extensions.get() {
+            Some(Granted { access, required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) }) => {
+                Ok(access.clone())
+            }
+            _ => Err(Error::TokenRequired),
+        }
     }
 }
 
-/// The same for a question about known collections: a token needs to open those only.
+/// The access of a caller who may see some kinds of data; a handler narrows it to those that the request is about.
 pub(crate) struct PartialAccess(Access);
 
 impl<S: Send + Sync> FromRequestParts<S> for PartialAccess {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let access: Access = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
-        access.may_some_rest()?;
-        Ok(Self(access))
+        match parts.extensions.get() {
+            Some(Granted { access, required: RequiredAccess::SomeData }) => Ok(Self(access.clone())),
+            _ => Err(Error::TokenRequired),
+        }
     }
 }
 
@@ -220,68 +240,79 @@ impl PartialAccess {
     }
 }
 
-/// Stands before every handler.
-pub(crate) async fn guard(
-    With(state): With<Arc<State>>,
+/// How long a verified credential is used without reading the database again.
+const VERIFIED_TTL: Duration = Duration::from_secs(1);
+
+/// Most verified credentials kept.
+const MAX_VERIFIED: u64 = 10_000;
+
+/// Authenticates requests; clones share the credentials verified a moment ago.
+#[derive(Clone)]
+pub(crate) struct Authenticator {
+    state: Arc<State>,
+    verified: Cache<CredentialKey, Access>,
+}
+
+/// A credential and where it was sent, without its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct CredentialKey {
+    header: Option<[u8; 32]>,
+    vouched: bool,
+    /// A log-out in this process counts at once.
+    changes: u64,
+}
+
+impl Authenticator {
+    pub(crate) fn new(state: Arc<State>) -> Self {
+        let verified = Cache::builder().max_capacity(MAX_VERIFIED).time_to_live(VERIFIED_TTL).build();
+        Self { state, verified }
+    }
+
+    /// The access of a request. A verified credential is good for a second, so that a hundred requests of a dashboard read
+    /// the database once; a token that another process revokes opens nothing after that.
+    async fn access(
+        &self,
+        client: Client,
+        header: Option<HeaderValue>,
+        vouched: bool,
+    ) -> Result<Access, Error> {
+        let state = &*self.state;
+        let now = (state.now)();
+        let digest = header.as_ref().map(|header| Sha256::digest(header.as_bytes()).into());
+        let key = CredentialKey { header: digest, vouched, changes: state.primary.change_count() };
+        if let Some(verified) = self.verified.get(&key).await.filter(|access| access.in_force(now)) {
+            return Ok(verified);
+        }
+        let _permit = state.guards.load_shedder.take_permit(client).await?;
+        let access = Access::new(principal(state, header, vouched, now).await?);
+        self.verified.insert(key, access.clone()).await;
+        // Once a second at most, however often it is used.
+        if let Principal::Token(token) = &access.holder {
+            note_use(state, token, now);
+        }
+        Ok(access)
+    }
+}
+
+/// Refuses requests that do not have the access that their route requires, and hands it to the handlers of the others.
+pub(crate) async fn authenticate(
+    With(authenticator): With<Authenticator>,
+    Extension(Policy { access: required, .. }): Extension<Policy>,
+    Extension(client): Extension<Client>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Error> {
     if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
         return Err(Error::QueryTooLong(MAX_QUERY));
     }
-    let path = request.uri().path();
-    if !OPEN.contains(&path) {
-        let scope = match path {
-            remote_read::PATH => Scope::RemoteRead,
-            push::PATH => Scope::Ingest,
-            path if path.starts_with(jobs::PATH) => Scope::Jobs,
-            _ => Scope::Rest,
-        };
+    if required != RequiredAccess::Public {
         let header = request.headers().get(AUTHORIZATION).cloned();
         let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
-        let client = state.guards.client(&request);
-        let access = access(&state, client, header, vouched).await?;
-        match scope {
-            // Which kinds of data a question is about, its handler knows.
-            Scope::Rest => access.may_some_rest()?,
-            scope => access.may(scope)?,
-        }
-        if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            access.may_create_jobs()?;
-        }
-        request.extensions_mut().insert(client);
-        request.extensions_mut().insert(RequiredScope(scope));
-        request.extensions_mut().insert(access);
-        request.extensions_mut().insert(state);
+        let access = authenticator.access(client, header, vouched).await?;
+        access.meets(required)?;
+        request.extensions_mut().insert(Granted { access, required });
     }
     Ok(next.run(request).await)
-}
-
-/// Who asks. What was found out is good for a second, so that a hundred questions of a dashboard ask the database once;
-/// a token that is revoked by another process opens nothing after that.
-async fn access(
-    state: &State,
-    client: Client,
-    header: Option<HeaderValue>,
-    vouched: bool,
-) -> Result<Access, Error> {
-    let now = (state.now)();
-    let key =
-        guards::CredentialKey::new(header.as_ref(), vouched, state.anonymous, state.primary.change_count());
-    let known = state.guards.known(&key).await.filter(|access| access.in_force(now));
-    let access = if let Some(access) = known {
-        access
-    } else {
-        let _turn = state.guards.turn(client).await?;
-        let access = Access::new(principal(state, header, vouched, now).await?);
-        state.guards.remember(key, access.clone()).await;
-        // Once a second at most, however often it is used.
-        if let Principal::Token(token) = &access.holder {
-            note_use(state, token, now);
-        }
-        access
-    };
-    Ok(access)
 }
 
 async fn principal(

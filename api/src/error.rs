@@ -4,12 +4,13 @@
 //! client; [`crate::middleware`] logs it once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::policy::BodyLimit;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -73,11 +74,11 @@ pub(crate) enum Error {
     #[error("the body ended before its end")]
     BodyCut,
     /// 408: a body that did not come.
-    #[error("the body did not come within {} seconds; send it at once", .0.as_secs())]
-    BodySlow(Duration),
+    #[error("the body did not come within {} seconds; send it at once", .0.timeout().as_secs())]
+    BodySlow(BodyLimit),
     /// 413.
-    #[error("the body is larger than this path takes in: 8 MiB to send documents, 16 KiB elsewhere")]
-    Body,
+    #[error("the body is larger than the {} KiB that this path accepts", .0.bytes() / 1024)]
+    Body(BodyLimit),
     /// 414.
     #[error("the query is longer than {0} bytes")]
     QueryTooLong(usize),
@@ -187,7 +188,6 @@ impl Error {
         match status {
             StatusCode::NOT_FOUND => Self::UnknownPath,
             StatusCode::METHOD_NOT_ALLOWED => Self::Method,
-            StatusCode::PAYLOAD_TOO_LARGE => Self::Body,
             StatusCode::GATEWAY_TIMEOUT => Self::Timeout,
             other => Self::Refused(other),
         }
@@ -229,7 +229,7 @@ impl Error {
             Self::BodySlow(_) => {
                 (StatusCode::REQUEST_TIMEOUT, "/problems/body-timeout", "The body did not come")
             }
-            Self::Body => {
+            Self::Body(_) => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-large", "The body is too large")
             }
             Self::QueryTooLong(_) => {

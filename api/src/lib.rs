@@ -14,10 +14,13 @@ pub mod guards;
 pub mod login;
 mod middleware;
 mod params;
+mod policy;
 mod push;
 mod remote_read;
 mod resources;
+mod response_cache;
 mod router;
+mod routes;
 mod state;
 mod trends;
 

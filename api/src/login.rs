@@ -14,25 +14,25 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{Store, UserAccount};
+use store::{Scope, Store, UserAccount};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::guards::metrics::Outcome;
+use crate::policy::{Policy, RateLimit, RequiredAccess};
+use crate::routes::Routes;
 use crate::state::State;
 use password::{Checker, MAX_PASSWORD};
 use session::SessionKeys;
 
-/// Where people log in: the one question besides the health question that needs no token.
-pub(crate) const PATH: &str = "/api/v1/auth/login";
-
 /// Longest name of an account, in bytes.
 pub const MAX_NAME: usize = 64;
 
-pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(log_in)).routes(routes!(log_out))
+pub(crate) fn routes() -> Routes<State> {
+    let policy = Policy { access: RequiredAccess::Public, rate_limit: RateLimit::LogIns, ..Policy::READ };
+    Routes::new().add(policy, routes!(log_in)).add(Policy::scope(Scope::Rest), routes!(log_out))
 }
 
 /// What log-ins need. Clones share the turns of the password checks.
@@ -97,12 +97,12 @@ struct Session {
 /// A new password, `POST /api/v1/auth/logout` and the removal of the account end it earlier; a restart does not. Wrong
 /// names and wrong passwords are told alike, and few attempts a minute are allowed.
 #[utoipa::path(
-    post, path = "/auth/login", operation_id = "log_in", tag = "log-in", security(()),
+    post, path = "/auth/login", operation_id = "log_in", tag = "log-in",
     request_body(content = Credentials, content_type = "application/json"),
     responses((status = 200, description = "The log-in.", body = Session), Failures),
 )]
 async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, Error> {
-    let metrics = state.guards.metrics();
+    let metrics = &state.guards.metrics;
     let credentials = read(&body)?;
     let closed = |reason| Error::LogInClosed(reason);
     let keys = state.login.keys.as_ref().ok_or_else(|| {

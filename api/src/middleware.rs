@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::{IntoResponse, Response};
@@ -17,17 +17,18 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
-use utoipa_axum::router::OpenApiRouter;
 
-use crate::access;
+use crate::access::{self, Authenticator};
 use crate::error::{Error, PROBLEM_JSON};
-use crate::guards::{body, conditional, gzip, limit, load_shedding, origin, response_cache};
+use crate::guards::{body, client, conditional, gzip, limit, load_shedding, origin};
+use crate::policy::{self, Policies};
+use crate::response_cache::{self, ResponseCache};
 use crate::state::State;
 
-/// Longest a question may take; a proxy in front usually gives up after a minute.
+/// Longest time until a response begins; a proxy in front usually gives up after a minute.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a request is called in the log and in its answer.
+/// Names a request in the log and in its response.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Longest request id taken from a client: a UUID, a ULID or a trace id with room to spare.
@@ -40,18 +41,20 @@ const DATA_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The stack. A layer added later is further out, so read it upwards for the way in: every request has an id, then a
-/// span, then headers on whatever leaves (for pages of other origins, too), compressed unless it stays where it is or is already, then
-/// an answer in the one shape for errors. Inside that foreign pages are refused, an address may ask so much, and the handler
-/// may panic or hang without anyone else noticing. Then the caller is authenticated, the body is received, and only then is
-/// there a turn for the handler ([`turns`]). Answers that stream pass through all of it as they come.
-pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
-    let router = turns(router, state)
+/// The stack. A layer added later is further out, so read it upwards for the way in: every request gets an id, then a
+/// span; every response gets its headers and is compressed where that helps; every error gets the one shape. Inside that, a
+/// panic is caught, the request's policy and client are found, and foreign pages are refused. Then come rate limit,
+/// circuit breaker and timeout, and what [`admitted`] does. Streamed responses pass through all of it as they are made.
+pub(crate) fn stack(router: Router, state: &Arc<State>, policies: Policies) -> Router {
+    let guards = &state.guards;
+    let router = admitted(router, state)
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
-        .layer(from_fn_with_state(state.clone(), load_shedding::shed_load))
-        .layer(from_fn_with_state(state.clone(), limit::limit))
+        .layer(from_fn_with_state(guards.load_shedder.clone(), load_shedding::break_circuit))
+        .layer(from_fn_with_state(guards.rate_limiters.clone(), limit::limit))
         .layer(from_fn(refuse_nul))
-        .layer(from_fn_with_state(state.clone(), origin::guard))
+        .layer(from_fn_with_state(guards.origins.clone(), origin::guard))
+        .layer(from_fn_with_state(guards.proxies.clone(), client::identify))
+        .layer(from_fn_with_state(policies, policy::attach))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
         .layer(from_fn(conditional::answer))
@@ -62,7 +65,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         .layer(fixed(header::CACHE_CONTROL, "no-store"))
         .layer(fixed(HeaderName::from_static("cross-origin-resource-policy"), "same-origin"))
         .layer(fixed(header::CONTENT_SECURITY_POLICY, DATA_POLICY));
-    let router = match state.guards.cors() {
+    let router = match guards.cors() {
         Some(cors) => router.layer(cors),
         None => router,
     };
@@ -80,17 +83,17 @@ pub(crate) fn stack(router: Router, state: &Arc<State>) -> Router {
         .layer(map_request(only_a_plain_request_id))
 }
 
-/// Authentication, a body, a turn: each is waited for without taking the place of the next.
-fn turns(router: Router, state: &Arc<State>) -> Router {
+/// On the way in: authentication, the whole body, a permit to run, the cache. Each is waited for without holding what the
+/// next one is short of.
+fn admitted(router: Router, state: &Arc<State>) -> Router {
+    let guards = &state.guards;
     router
-        .layer(from_fn_with_state(state.clone(), load_shedding::turn))
-        .layer(from_fn_with_state(state.clone(), body::receive))
-        .layer(from_fn_with_state(state.clone(), access::guard))
-}
-
-/// Paths whose answers are long to make and short to keep: see [`response_cache`].
-pub(crate) fn kept<S: Clone + Send + Sync + 'static>(router: OpenApiRouter<S>) -> OpenApiRouter<S> {
-    router.layer(from_fn(response_cache::serve_cached))
+        // The body has been received by then, within the limit of its route.
+        .layer(DefaultBodyLimit::disable())
+        .layer(from_fn_with_state(ResponseCache::new(state.clone()), response_cache::serve_cached))
+        .layer(from_fn_with_state(guards.load_shedder.clone(), load_shedding::admit))
+        .layer(from_fn_with_state(guards.bodies.clone(), body::receive))
+        .layer(from_fn_with_state(Authenticator::new(state.clone()), access::authenticate))
 }
 
 /// Texts of more than a packet. Remote read compresses itself, and events must leave as they come.
@@ -207,7 +210,7 @@ mod tests {
         let (store, _folder) = store::testing::sqlite().await;
         let state = Arc::new(State::for_tests(store));
         tokio::time::pause();
-        let response = stack(router, &state).oneshot(request).await.unwrap();
+        let response = stack(router, &state, Policies::default()).oneshot(request).await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{path}");
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();

@@ -2,26 +2,22 @@
 //! what Oura answers: one bad document is put aside with its reason, and the others are stored.
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State as With};
+use axum::extract::State as With;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use domain::{Collection, Document, Rejected, Window};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Batch, Origin};
+use store::{Batch, Origin, Scope};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::params;
+use crate::policy::{BodyLimit, Policy};
+use crate::routes::Routes;
 use crate::state::State;
-
-/// Where documents are sent to.
-pub(crate) const PATH: &str = "/api/v1/ingest";
-
-/// Largest body: a month of every collection but the time series, several times over.
-pub(crate) const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// Most documents, or rows of a time series, at a time.
 const MAX_DOCUMENTS: usize = 10_000;
@@ -29,8 +25,9 @@ const MAX_DOCUMENTS: usize = 10_000;
 /// Most refusals that an answer repeats; all are stored.
 const MAX_REPORTED: usize = 100;
 
-pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(ingest)).layer(DefaultBodyLimit::max(MAX_BODY))
+pub(crate) fn routes() -> Routes<State> {
+    let policy = Policy { body: BodyLimit::Documents, ..Policy::scope(Scope::Ingest) };
+    Routes::new().add(policy, routes!(ingest))
 }
 
 /// What is sent.

@@ -22,11 +22,11 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use prost::Message as _;
 use serde::Deserialize;
-use store::{Person, Store};
+use store::{Person, Scope, Store};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use self::history::HistoryQuery;
 use self::matcher::{Matchers, Patterns};
@@ -39,10 +39,9 @@ use crate::error::{Error, Failures};
 use crate::extract::Query;
 use crate::guards::client::Client;
 use crate::guards::concurrency::Permit;
+use crate::policy::{LoadShedding, Policy};
+use crate::routes::Routes;
 use crate::state::State;
-
-/// Where Prometheus asks.
-pub(crate) const PATH: &str = "/api/v1/prometheus/read";
 
 /// Largest question once it is unpacked; a real one has some hundred bytes.
 const MAX_REQUEST_BYTES: usize = 256 * 1024;
@@ -53,8 +52,9 @@ const MAX_QUERIES: usize = 32;
 /// Frames made ahead of a slow reader, or segments of a long one.
 const PREFETCHED_FRAMES: usize = 2;
 
-pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(read_history)).layer(Extension(RequestQueue::new()))
+pub(crate) fn routes() -> Routes<State> {
+    let policy = Policy { load_shedding: LoadShedding::UntilSent, ..Policy::scope(Scope::RemoteRead) };
+    Routes::new().add(policy, routes!(read_history)).share(RequestQueue::new())
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -108,14 +108,14 @@ async fn read_history(
     let mut people = access.people(&state.store).await?;
     let names = people.iter().map(|person| person.name.to_string()).collect();
     let resolved = turns.resolve(patterns, names).await?;
-    let matchers = |matchers| Matchers::new(matchers, &resolved, state.guards.external_labels());
+    let matchers = |matchers| Matchers::new(matchers, &resolved, &state.guards.external_labels);
     let questions = parse_queries(request, matchers, lookback, params.hints)?;
     // By bytes, as Prometheus sorts; a database may sort as people do.
     people.sort_by(|a, b| a.name.cmp(&b.name));
     match kind {
         ResponseType::Samples => whole(&state.store, &people, &questions, turn).await,
         ResponseType::StreamedXorChunks => {
-            let limit = state.guards.frame_bytes();
+            let limit = state.guards.frame_bytes;
             let make = |out| Frames::new(out, turns, client, limit);
             chunks(state.store, people, questions, turn, make).await
         }

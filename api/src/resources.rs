@@ -5,33 +5,31 @@ mod daily;
 mod dashboard;
 mod day_scan;
 mod events;
-pub(crate) mod export;
+mod export;
 mod health;
-pub(crate) mod jobs;
+mod jobs;
 mod metrics;
 mod people;
 mod points;
 mod series;
 mod trends;
 
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::middleware;
+use crate::routes::Routes;
 use crate::state::State;
 
-/// Everything below `/api/v1`.
-pub(crate) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .merge(health::router())
-        .merge(people::router())
-        .merge(metrics::router())
-        .merge(dashboard::router())
-        .merge(daily::router())
-        .merge(events::router())
-        .merge(points::router())
-        .merge(series::router())
-        .merge(middleware::kept(trends::router()))
-        .merge(middleware::kept(correlations::router()))
-        .merge(export::router())
-        .merge(jobs::router())
+/// The resources below `/api/v1`.
+pub(crate) fn routes() -> Routes<State> {
+    Routes::new()
+        .merge(health::routes())
+        .merge(people::routes())
+        .merge(metrics::routes())
+        .merge(dashboard::routes())
+        .merge(daily::routes())
+        .merge(events::routes())
+        .merge(points::routes())
+        .merge(series::routes())
+        .merge(trends::routes())
+        .merge(correlations::routes())
+        .merge(export::routes())
+        .merge(jobs::routes())
 }

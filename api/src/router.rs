@@ -1,6 +1,4 @@
-//! Every path of the service, and its description.
-//!
-//! Every path but the health question and the log-in stands behind `access::guard`, its description too.
+//! Every path of the service, and its description. What each path requires is declared where its handler is.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,12 +12,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
+use crate::policy::Policies;
+use crate::routes::SCHEMES;
 use crate::state::State;
 use crate::trends::Gaps;
 use crate::{login, middleware, push, remote_read, resources};
 
-/// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
-/// a client has to.
+/// The prefix of every described path.
+const PREFIX: &str = "/api/v1";
+
+/// The description without its paths. The version is that of the paths, not of the program: it changes when clients have
+/// to.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -45,7 +48,7 @@ use crate::{login, middleware, push, remote_read, resources};
 )]
 struct Description;
 
-/// How to say who asks.
+/// The ways of authentication.
 struct SecuritySchemes;
 
 impl Modify for SecuritySchemes {
@@ -54,38 +57,43 @@ impl Modify for SecuritySchemes {
             SecurityScheme::Http(HttpBuilder::new().scheme(scheme).description(Some(words)).build())
         };
         let components = description.components.get_or_insert_default();
-        let bearer = "A token of `myhealth token create`, or a log-in of `POST /api/v1/auth/login`.";
-        components.add_security_scheme("bearer", scheme(HttpAuthScheme::Bearer, bearer));
-        let basic =
-            "Any name, and a token as the password: for browsers and for programs that know nothing else.";
-        components.add_security_scheme("basic", scheme(HttpAuthScheme::Basic, basic));
+        let words = [
+            "A token of `myhealth token create`, or a log-in of `POST /api/v1/auth/login`.",
+            "Any name, and a token as the password: for browsers and for programs that know nothing else.",
+        ];
+        for ((name, kind), words) in
+            SCHEMES.into_iter().zip([HttpAuthScheme::Bearer, HttpAuthScheme::Basic]).zip(words)
+        {
+            components.add_security_scheme(name, scheme(kind, words));
+        }
     }
 }
 
-fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi()).nest(
-        "/api/v1",
-        resources::router().merge(remote_read::router()).merge(login::router()).merge(push::router()),
-    )
+fn described() -> (OpenApiRouter<State>, Policies) {
+    let routes =
+        resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
+    let (router, policies) = routes.nest_into(Description::openapi(), PREFIX);
+    (router, policies.into_iter().collect())
 }
 
 /// The description of every path under `/api/v1`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    described().into_openapi()
+    described().0.into_openapi()
 }
 
-/// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. A path that is
-/// none of these answers with a problem.
+/// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. Any other path
+/// responds with a problem.
 pub fn router(state: State) -> Router {
     let shared = Arc::new(state.clone());
-    let resources = described().split_for_parts().0.with_state(state);
+    let (described, policies) = described();
+    let resources = described.split_for_parts().0.with_state(state);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources
         .merge(description)
         .merge(middleware::docs(swagger()))
         .method_not_allowed_fallback(async || Error::Method)
         .fallback(async || Error::UnknownPath);
-    middleware::stack(router, &shared)
+    middleware::stack(router, &shared, policies)
 }
 
 /// The page asks for its own description only: without `none` it would show a badge from an outside validator. The head with

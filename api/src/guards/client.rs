@@ -1,14 +1,17 @@
-//! Whose request it is: the address of the connection, or what a proxy that is trusted says of it.
+//! Which client a request comes from: the address of the connection, or the one that a trusted proxy states.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
+use std::sync::Arc;
 
-use axum::extract::ConnectInfo;
+use axum::extract::{ConnectInfo, Request, State as With};
 use axum::http::{Extensions, HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
 use ipnet::IpNet;
 
-/// The header in which proxies say for whom they ask. Only this one is read: a proxy that writes one of them passes on
-/// whatever a client wrote into the other.
+/// The header in which proxies state the client's address. Only this one is read: a proxy that writes one of them passes
+/// the other on as the client wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Forwarded {
     /// `X-Forwarded-For: client, proxy`.
@@ -18,23 +21,23 @@ pub enum Forwarded {
     Forwarded,
 }
 
-/// Whose word about the client's address is taken.
+/// Which proxies are trusted to state the client's address.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
-    /// Their networks; nobody's unless told.
+    /// Their networks; none by default.
     pub trusted: Vec<IpNet>,
-    /// Where they write it.
+    /// The header they write.
     pub header: Forwarded,
 }
 
-/// One client, as far as limits go: an IPv4 address, or the /64 that a subscriber of IPv6 has to himself.
+/// One client, as far as limits go: an IPv4 address, or a /64 of IPv6, which is what a subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client {
     /// Its bits; an IPv4 address as IPv6 maps it.
     Address(u128),
     /// A request that came over no connection.
     Unknown,
-    /// Everybody who came when the memory was full of others.
+    /// All clients that came when no more could be remembered.
     Crowd,
 }
 
@@ -55,13 +58,13 @@ impl Proxies {
         peer.map_or(Client::Unknown, |ConnectInfo(peer)| Client::of(self.address(peer.ip(), headers)))
     }
 
-    /// The client for whom a proxy at this address asks; `None` where it is none that is trusted.
+    /// The client behind a proxy at this address; `None` where that is no trusted proxy.
     pub fn behind(&self, peer: IpAddr, headers: &HeaderMap) -> Option<Client> {
         self.trusts(peer.to_canonical()).then(|| Client::of(self.address(peer, headers)))
     }
 
-    /// Read from the right, where the nearest proxy wrote: the first address that is not one of ours. What stands left of
-    /// it is the client's own word.
+    /// Read from the right, where the nearest proxy wrote: the first address that is not a trusted proxy. Everything left
+    /// of it was written by the client.
     fn address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut address = peer.to_canonical();
         if !self.trusts(address) {
@@ -75,16 +78,16 @@ impl Proxies {
         .filter_map(|line| line.to_str().ok())
         .collect();
         for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            let said = match self.header {
+            let stated = match self.header {
                 Forwarded::XForwardedFor => node(hop),
                 Forwarded::Forwarded => hop.split(';').find_map(|pair| {
                     let (name, value) = pair.split_once('=')?;
                     name.trim().eq_ignore_ascii_case("for").then(|| node(value))?
                 }),
             };
-            // A hop that hides or garbles its client is its client.
-            let Some(said) = said else { return address };
-            address = said;
+            // A hop that hides or garbles its client counts as the client.
+            let Some(stated) = stated else { return address };
+            address = stated;
             if !self.trusts(address) {
                 return address;
             }
@@ -95,6 +98,17 @@ impl Proxies {
     fn trusts(&self, address: IpAddr) -> bool {
         self.trusted.iter().any(|network| network.contains(&address))
     }
+}
+
+/// Puts the client into the request, for whatever is limited per client.
+pub(crate) async fn identify(
+    With(proxies): With<Arc<Proxies>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let client = proxies.client(request.extensions(), request.headers());
+    request.extensions_mut().insert(client);
+    next.run(request).await
 }
 
 /// An address with or without quotes, brackets and a port.

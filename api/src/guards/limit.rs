@@ -1,11 +1,12 @@
-//! How much one client may ask. `tower_governor` counts and tells; whose request it is and what is forgotten when, is
-//! decided here.
+//! Rate limits per client. `tower_governor` counts and writes the headers; which clients are remembered, and for how
+//! long, is decided here.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State as With};
 use axum::http::{self, HeaderValue, header};
@@ -17,35 +18,45 @@ use tower_governor::GovernorError;
 use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
 use tower_governor::key_extractor::KeyExtractor;
 
-use super::client::{Client, Proxies};
-use super::metrics::Limit;
+use super::client::Client;
+use super::metrics::{Limit, Metrics};
 use crate::error::Error;
-use crate::login;
-use crate::state::State;
+use crate::policy::{Policy, RateLimit};
 
-/// Clients remembered; whoever comes when all are, shares the measure of the crowd.
+/// Clients remembered. Those that come when so many are share one limit.
 const MAX_CLIENTS: usize = 100_000;
 
-/// Requests between two looks at who may be forgotten.
+/// Requests between two removals of clients that have been idle.
 const SWEEP_EVERY: u32 = 4096;
 
-/// Seconds' worth that a client may ask at once: a dashboard asks in bursts.
+/// Seconds' worth of requests that a client may send at once: dashboards send bursts.
 const BURST: u32 = 4;
 
 type Counts = SharedRateLimiter<Client, StateInformationMiddleware>;
 
-/// One measure for every client.
+/// The same limit for each client.
 pub(crate) struct RateLimiter(GovernorConfig<ByClient, StateInformationMiddleware>);
 
-/// Whose request it is, and a look now and then at who need not be remembered.
+/// The limiters of one process; clones share them.
+#[derive(Clone)]
+pub(crate) struct RateLimiters(Arc<Inner>);
+
+struct Inner {
+    requests: Option<RateLimiter>,
+    log_ins: Option<RateLimiter>,
+    metrics: Metrics,
+}
+
+/// Reads the client of a request, and removes idle clients now and then.
 #[derive(Clone)]
 struct ByClient(Arc<Clients>);
 
+#[derive(Default)]
 struct Clients {
-    proxies: Proxies,
     counts: OnceLock<Counts>,
+    /// Requests since the last removal.
     asked: AtomicU32,
-    /// Clients remembered at the last look: to count them locks out every request for a moment.
+    /// Clients remembered at the last removal; counting them would block every request for a moment.
     known: AtomicUsize,
 }
 
@@ -53,8 +64,8 @@ impl KeyExtractor for ByClient {
     type Key = Client;
 
     fn extract<T>(&self, request: &http::Request<T>) -> Result<Client, GovernorError> {
-        let Clients { proxies, counts, asked, known } = &*self.0;
-        let client = proxies.client(request.extensions(), request.headers());
+        let Clients { counts, asked, known } = &*self.0;
+        let client = request.extensions().get().copied().unwrap_or(Client::Unknown);
         let Some(counts) = counts.get() else { return Ok(client) };
         let since = match asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY {
             last if last == SWEEP_EVERY - 1 => {
@@ -65,31 +76,25 @@ impl KeyExtractor for ByClient {
             }
             since => since as usize + 1,
         };
-        // Each request since may have been somebody new.
+        // Each request since may have been of another client.
         let most = known.load(Ordering::Relaxed) + since;
         Ok(if most < MAX_CLIENTS { client } else { Client::Crowd })
     }
 }
 
 impl RateLimiter {
-    /// So many a second, and a burst of some seconds' worth.
-    pub(crate) fn a_second(most: NonZeroU32, proxies: &Proxies) -> Self {
-        Self::new(Duration::from_secs(1) / most.get(), most.get().saturating_mul(BURST), proxies)
+    /// So many requests per second, in bursts of some seconds' worth.
+    fn per_second(most: NonZeroU32) -> Self {
+        Self::new(Duration::from_secs(1) / most.get(), most.get().saturating_mul(BURST))
     }
 
-    /// So many a minute, all at once if need be.
-    pub(crate) fn a_minute(most: NonZeroU32, proxies: &Proxies) -> Self {
-        Self::new(Duration::from_mins(1) / most.get(), most.get(), proxies)
+    /// So many requests per minute, in bursts of as many.
+    fn per_minute(most: NonZeroU32) -> Self {
+        Self::new(Duration::from_mins(1) / most.get(), most.get())
     }
 
-    fn new(period: Duration, burst: u32, proxies: &Proxies) -> Self {
-        let clients = Clients {
-            proxies: proxies.clone(),
-            counts: OnceLock::new(),
-            asked: AtomicU32::new(0),
-            known: AtomicUsize::new(0),
-        };
-        let by_client = ByClient(Arc::new(clients));
+    fn new(period: Duration, burst: u32) -> Self {
+        let by_client = ByClient(Arc::default());
         let config = GovernorConfigBuilder::default()
             .period(period.max(Duration::from_nanos(1)))
             .burst_size(burst)
@@ -102,46 +107,64 @@ impl RateLimiter {
     }
 
     /// Clients remembered.
-    pub(crate) fn clients(&self) -> usize {
+    fn clients(&self) -> usize {
         self.0.limiter().len()
     }
 }
 
-/// Refuses who asks too much, before anything is looked up for him.
-pub(crate) async fn limit(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
-    let is_log_in = request.uri().path() == login::PATH;
-    let guards = &state.guards.0;
-    let Some(limiter) = (if is_log_in { &guards.log_ins } else { &guards.requests }) else {
-        return next.run(request).await;
-    };
-    let told = state.clone();
+impl RateLimiters {
+    /// Requests per second and log-ins per minute of one client; `None`: no limit.
+    pub(crate) fn new(
+        requests_per_second: Option<NonZeroU32>,
+        log_ins_per_minute: Option<NonZeroU32>,
+        metrics: Metrics,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            requests: requests_per_second.map(RateLimiter::per_second),
+            log_ins: log_ins_per_minute.map(RateLimiter::per_minute),
+            metrics,
+        }))
+    }
+
+    fn of(&self, kind: RateLimit) -> (Option<&RateLimiter>, Limit) {
+        match kind {
+            RateLimit::Requests => (self.0.requests.as_ref(), Limit::Requests),
+            RateLimit::LogIns => (self.0.log_ins.as_ref(), Limit::LogIns),
+        }
+    }
+}
+
+/// Refuses clients that send too many requests, before anything is looked up for them.
+pub(crate) async fn limit(
+    With(limiters): With<RateLimiters>,
+    Extension(Policy { rate_limit, .. }): Extension<Policy>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let Some(limiter) = limiters.of(rate_limit).0 else { return next.run(request).await };
+    let counting = limiters.clone();
     let governed = Governor::new(next, &limiter.0).error_handler(move |error| {
         refused(&error, || {
-            let guards = &told.guards.0;
-            let (kind, limiter) = if is_log_in {
-                (Limit::LogIns, &guards.log_ins)
-            } else {
-                (Limit::Requests, &guards.requests)
-            };
-            guards.metrics.limited(kind, limiter.as_ref().map_or(0, RateLimiter::clients));
+            let (limiter, kind) = counting.of(rate_limit);
+            counting.0.metrics.limited(kind, limiter.map_or(0, RateLimiter::clients));
         })
     });
     governed.oneshot(request).await.unwrap_or_else(|never| match never {})
 }
 
-/// The refusal in the one shape for errors, with the headers that say how much there is.
+/// The refusal as a problem, with the headers that state the limit.
 fn refused(error: &GovernorError, count: impl Fn()) -> Response<Body> {
     let GovernorError::TooManyRequests { wait_time, headers } = error else {
         return Error::Gone.into_response();
     };
     count();
-    // The time comes cut to whole seconds; who came back after them would be refused again.
+    // The time is rounded down to whole seconds; a client that waited exactly that long would be refused again.
     let seconds = wait_time + 1;
     let mut response = Error::TooMany(seconds).into_response();
-    let told = response.headers_mut();
-    told.extend(headers.clone().unwrap_or_default());
+    let added = response.headers_mut();
+    added.extend(headers.clone().unwrap_or_default());
     for name in [header::RETRY_AFTER, header::HeaderName::from_static("x-ratelimit-after")] {
-        told.insert(name, HeaderValue::from(seconds));
+        added.insert(name, HeaderValue::from(seconds));
     }
     response
 }
@@ -149,9 +172,8 @@ fn refused(error: &GovernorError, count: impl Fn()) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use std::convert::Infallible;
-    use std::net::{Ipv6Addr, SocketAddr};
+    use std::net::Ipv6Addr;
 
-    use axum::extract::ConnectInfo;
     use tower::service_fn;
 
     use super::*;
@@ -160,7 +182,7 @@ mod tests {
     async fn ask(limiter: &RateLimiter, n: u32) -> Result<(), u64> {
         // A subscriber of IPv6 has a /64.
         let address = Ipv6Addr::from(u128::from(n) << 64 | 1 << 125);
-        let request = Request::builder().extension(ConnectInfo(SocketAddr::new(address.into(), 5000)));
+        let request = Request::builder().extension(Client::of(address.into()));
         let inner = service_fn(async |_: Request| Ok::<_, Infallible>(Response::new(Body::empty())));
         let governed = Governor::new(inner, &limiter.0).error_handler(|error| refused(&error, || ()));
         let response = governed.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
@@ -176,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn rate_limit_of_one_client_does_not_affect_another() {
-        let limiter = RateLimiter::a_minute(many(3), &Proxies::default());
+        let limiter = RateLimiter::per_minute(many(3));
         for _ in 0..3 {
             assert_eq!(ask(&limiter, 1).await, Ok(()));
         }
@@ -187,7 +209,7 @@ mod tests {
 
     #[tokio::test]
     async fn rate_limiter_bounds_remembered_clients() {
-        let limiter = RateLimiter::a_minute(many(1), &Proxies::default());
+        let limiter = RateLimiter::per_minute(many(1));
         let more = u32::try_from(MAX_CLIENTS).unwrap() + 2 * SWEEP_EVERY;
         for n in 0..more {
             let _ = ask(&limiter, n).await;
@@ -198,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn rate_limiter_forgets_idle_clients() {
-        let limiter = RateLimiter::a_second(many(1_000_000), &Proxies::default());
+        let limiter = RateLimiter::per_second(many(1_000_000));
         for n in 0..SWEEP_EVERY {
             assert_eq!(ask(&limiter, n).await, Ok(()));
         }

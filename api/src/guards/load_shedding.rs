@@ -1,10 +1,11 @@
-//! What happens when there is more to do than can be done. So many questions run at a time, some wait a moment, the
-//! others are told to come again. While the database is unavailable, everybody is told at once instead of after a long
-//! wait; the probes of [`store::Store`] say when it is back.
+//! Load shedding and the circuit breaker. A bounded number of requests runs at a time, some more wait a moment, the
+//! others are refused. While the database is unavailable, requests are refused at once instead of after a long wait; the
+//! probes of [`store::Store`] find out when it is back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State as With};
 use axum::http::StatusCode;
@@ -16,63 +17,57 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::concurrency::{ConcurrencyLimit, Permit};
-use super::metrics::Refusal;
+use super::metrics::{Metrics, Refusal};
 use crate::error::Error;
-use crate::remote_read;
-use crate::state::State;
+use crate::policy::{LoadShedding, Policy};
 
-/// Questions that run at a time: several for each connection to the database, few enough to hold their answers.
+/// Requests that run at a time: several for each connection to the database, few enough to hold their responses.
 const MAX_RUNNING: usize = 64;
 
-/// Questions that wait for a turn.
+/// Requests that wait for a permit to run.
 const MAX_WAITING: usize = 256;
 
 /// How long they wait.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Of those that run, for one client: a quarter is left to others.
-const RUNNING_OF_ONE: usize = MAX_RUNNING * 3 / 4;
+/// Running requests of one client: a quarter is left to others.
+const MAX_RUNNING_PER_CLIENT: usize = MAX_RUNNING * 3 / 4;
 
-/// Of those that run or wait, for one client.
-const PLACES_OF_ONE: usize = (MAX_RUNNING + MAX_WAITING) * 3 / 4;
+/// Running and waiting requests of one client.
+const MAX_ADMITTED_PER_CLIENT: usize = (MAX_RUNNING + MAX_WAITING) * 3 / 4;
 
-/// Remote reads of one client that are answered or sent at a time: three quarters of the streams that are made. Readers
-/// that are slow leave the rest to others.
-const APART_OF_ONE: usize = 12;
+/// Requests of one client that hold their permit until they are sent, which are remote reads: three quarters of the
+/// streams that are made. Slow readers leave the rest to others.
+const MAX_UNTIL_SENT_PER_CLIENT: usize = 12;
 
-/// Remote reads of all clients, those that wait for turns of their own included.
-const APART_IN_ALL: usize = 256;
+/// The same of all clients, those included that wait in the queue of remote read.
+const MAX_UNTIL_SENT: usize = 256;
 
 /// How long they wait; Prometheus waits a minute.
-const APART_PATIENCE: Duration = Duration::from_secs(25);
-
-/// Probes must get through, and say themselves what is wrong.
-const EXEMPT: &str = "/api/v1/health";
-
-/// Waits for turns of its own: a dashboard asks Prometheus forty questions at a time, and each waits for the others. Here
-/// they would take the places of everybody else.
-const OWN_QUEUE: &str = remote_read::PATH;
+const UNTIL_SENT_TIMEOUT: Duration = Duration::from_secs(25);
 
 pub(crate) struct LoadShedder {
-    places: ConcurrencyLimit<Client>,
-    turns: ConcurrencyLimit<Client>,
-    apart: ConcurrencyLimit<Client>,
-    /// Without all of them nothing can be answered.
+    admitted: ConcurrencyLimit<Client>,
+    running: ConcurrencyLimit<Client>,
+    until_sent: ConcurrencyLimit<Client>,
+    /// Nothing can be answered unless all of them can be read.
     databases: Vec<Store>,
+    metrics: Metrics,
 }
 
 impl LoadShedder {
-    pub(crate) fn new(databases: Vec<Store>) -> Self {
+    pub(crate) fn new(databases: Vec<Store>, metrics: Metrics) -> Self {
         Self {
-            places: ConcurrencyLimit::new(MAX_RUNNING + MAX_WAITING, PLACES_OF_ONE),
-            turns: ConcurrencyLimit::new(MAX_RUNNING, RUNNING_OF_ONE),
-            apart: ConcurrencyLimit::new(APART_IN_ALL, APART_OF_ONE),
+            admitted: ConcurrencyLimit::new(MAX_RUNNING + MAX_WAITING, MAX_ADMITTED_PER_CLIENT),
+            running: ConcurrencyLimit::new(MAX_RUNNING, MAX_RUNNING_PER_CLIENT),
+            until_sent: ConcurrencyLimit::new(MAX_UNTIL_SENT, MAX_UNTIL_SENT_PER_CLIENT),
             databases,
+            metrics,
         }
     }
 
-    /// Whether it makes sense to ask the databases; one that takes no writes can be read. While one is unavailable, a request
-    /// now and then finds out whether it still is, and the others do not wait for that.
+    /// Whether the databases can be read; one that takes no writes can. While one is unavailable, a request now and then
+    /// probes it, and the others do not wait for that.
     async fn may_query(&self) -> bool {
         let lost = |known: Result<(), Outage>| known.is_err_and(|outage| !outage.is_only_of_writes());
         for database in &self.databases {
@@ -83,74 +78,85 @@ impl LoadShedder {
         true
     }
 
-    /// A turn to ask, after a short wait where many are there.
-    pub(crate) async fn take_permit(&self, client: Client) -> Result<Turn, Error> {
-        let place = self.places.try_acquire(client).ok_or(Error::Busy)?;
-        let turn = timeout(QUEUE_TIMEOUT, self.turns.acquire(client)).await.map_err(|_| Error::Busy)?;
-        Ok(Turn { _turn: turn, _place: place })
+    /// A permit to run, after a short wait where many requests run.
+    pub(crate) async fn take_permit(&self, client: Client) -> Result<RunPermit, Error> {
+        let admitted = self.admitted.try_acquire(client).ok_or(Error::Busy)?;
+        let running = timeout(QUEUE_TIMEOUT, self.running.acquire(client)).await.map_err(|_| Error::Busy)?;
+        Ok(RunPermit { _running: running, _admitted: admitted })
     }
 
-    /// A request has failed: the next ones should know why.
-    async fn look_again(&self) {
+    /// After a failed request: probes the databases, so that the next requests are refused at once where one is lost.
+    async fn probe(&self) {
         for database in &self.databases {
-            // The outcome is kept where it is found.
+            // The store keeps the outcome.
             let _ = database.probe_now().await;
         }
     }
 }
 
-/// A turn to ask, and the place that it takes.
-pub(crate) struct Turn {
-    _turn: Permit<Client>,
-    _place: Permit<Client>,
+/// A permit to run, and the one that counts it as admitted.
+pub(crate) struct RunPermit {
+    _running: Permit<Client>,
+    _admitted: Permit<Client>,
 }
 
-/// Stands before everything that asks the database.
-pub(crate) async fn shed_load(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
-    let (load_shedder, metrics) = (&state.guards.0.load_shedder, &state.guards.0.metrics);
-    if request.uri().path() == EXEMPT {
+/// The circuit breaker: refuses requests while a database that they need is unavailable.
+pub(crate) async fn break_circuit(
+    With(load_shedder): With<Arc<LoadShedder>>,
+    Extension(Policy { load_shedding, .. }): Extension<Policy>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if load_shedding == LoadShedding::Exempt {
         return next.run(request).await;
     }
     if !load_shedder.may_query().await {
-        metrics.refused(Refusal::Database);
+        load_shedder.metrics.refused(Refusal::Database);
         return Error::DatabaseGone.into_response();
     }
     let response = next.run(request).await;
     let error = response.extensions().get::<Arc<Error>>();
     if error.is_some_and(|error| matches!(**error, Error::Busy)) {
-        metrics.refused(Refusal::Busy);
+        load_shedder.metrics.refused(Refusal::Busy);
     }
     let failed = error.is_some_and(|error| error.is_of_the_database());
     if failed || response.status() == StatusCode::GATEWAY_TIMEOUT {
-        load_shedder.look_again().await;
+        load_shedder.probe().await;
     }
     response
 }
 
-/// Stands before every handler, behind what waits for the client: a client that sends its body slowly holds no turn. A turn
-/// ends when the response begins: one that reads slowly holds none either, but of remote read, which is made while it is read.
-pub(crate) async fn turn(With(state): With<Arc<State>>, mut request: Request, next: Next) -> Response {
-    let (load_shedder, client) = (&state.guards.0.load_shedder, state.guards.client(&request));
-    request.extensions_mut().insert(client);
-    match request.uri().path() {
-        EXEMPT => next.run(request).await,
-        OWN_QUEUE => match timeout(APART_PATIENCE, load_shedder.apart.acquire(client)).await {
-            Ok(turn) => until_sent(next.run(request).await, turn),
-            Err(_) => Error::Busy.into_response(),
-        },
-        _ => match load_shedder.take_permit(client).await {
-            Ok(_turn) => next.run(request).await,
+/// Lets a request run once it has a permit. This comes after everything that waits for the client, so a client that sends
+/// its body slowly holds none. The permit is given back when the response begins, so a slow reader holds none either;
+/// responses that are made while they are read hold theirs until they have been sent.
+pub(crate) async fn admit(
+    With(load_shedder): With<Arc<LoadShedder>>,
+    Extension(Policy { load_shedding, .. }): Extension<Policy>,
+    Extension(client): Extension<Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    match load_shedding {
+        LoadShedding::Exempt => next.run(request).await,
+        LoadShedding::UntilSent => {
+            match timeout(UNTIL_SENT_TIMEOUT, load_shedder.until_sent.acquire(client)).await {
+                Ok(permit) => hold_until_sent(next.run(request).await, permit),
+                Err(_) => Error::Busy.into_response(),
+            }
+        }
+        LoadShedding::Shared => match load_shedder.take_permit(client).await {
+            Ok(_permit) => next.run(request).await,
             Err(busy) => busy.into_response(),
         },
     }
 }
 
-/// A response that has its turn until it is sent or given up.
-fn until_sent(response: Response, turn: Permit<Client>) -> Response {
+/// A response that holds its permit until it is sent or dropped.
+fn hold_until_sent(response: Response, permit: Permit<Client>) -> Response {
     response.map(|body| {
-        Body::from_stream(body.into_data_stream().map(move |piece| {
-            let _turn = &turn;
-            piece
+        Body::from_stream(body.into_data_stream().map(move |chunk| {
+            let _permit = &permit;
+            chunk
         }))
     })
 }
@@ -166,44 +172,45 @@ mod tests {
     #[tokio::test]
     async fn requests_to_an_unavailable_database_are_refused_once_one_has_failed() {
         let (store, _folder) = store::testing::sqlite().await;
-        let load_shedder = LoadShedder::new(vec![store.clone()]);
+        let load_shedder = LoadShedder::new(vec![store.clone()], Metrics::default());
         assert!(load_shedder.may_query().await);
         store.close().await;
         assert!(load_shedder.may_query().await, "no probe has found out yet");
-        load_shedder.look_again().await;
+        load_shedder.probe().await;
         assert!(!load_shedder.may_query().await);
     }
 
     #[tokio::test(start_paused = true)]
     async fn remote_reads_whose_reader_is_slow_leave_turns_to_others() {
-        let load_shedder = LoadShedder::new(Vec::new());
+        let load_shedder = LoadShedder::new(Vec::new(), Metrics::default());
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
         let mut sent = Vec::new();
-        for _ in 0..APART_OF_ONE {
-            let turn = load_shedder.apart.try_acquire(one).unwrap();
-            let mut pieces = until_sent("streamed".into_response(), turn).into_body().into_data_stream();
-            assert_eq!(pieces.next().await.unwrap().unwrap(), "streamed");
-            sent.push(pieces);
+        for _ in 0..MAX_UNTIL_SENT_PER_CLIENT {
+            let permit = load_shedder.until_sent.try_acquire(one).unwrap();
+            let mut chunks =
+                hold_until_sent("streamed".into_response(), permit).into_body().into_data_stream();
+            assert_eq!(chunks.next().await.unwrap().unwrap(), "streamed");
+            sent.push(chunks);
         }
-        assert!(load_shedder.apart.try_acquire(one).is_none(), "their ends have not been read");
-        assert!(load_shedder.apart.try_acquire(other).is_some());
+        assert!(load_shedder.until_sent.try_acquire(one).is_none(), "their ends have not been read");
+        assert!(load_shedder.until_sent.try_acquire(other).is_some());
         sent.pop();
-        assert!(load_shedder.apart.try_acquire(one).is_some(), "given up");
+        assert!(load_shedder.until_sent.try_acquire(one).is_some(), "one response was dropped");
     }
 
     #[tokio::test]
     async fn turns_of_one_client_leave_some_to_others() {
-        let load_shedder = LoadShedder::new(Vec::new());
+        let load_shedder = LoadShedder::new(Vec::new(), Metrics::default());
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
         let mut greedy: Vec<_> =
-            (0..PLACES_OF_ONE).map(|_| Box::pin(load_shedder.take_permit(one))).collect();
+            (0..MAX_ADMITTED_PER_CLIENT).map(|_| Box::pin(load_shedder.take_permit(one))).collect();
         let mut running = Vec::new();
-        for turn in &mut greedy {
-            if let Poll::Ready(turn) = poll!(turn) {
-                running.push(turn.unwrap());
+        for permit in &mut greedy {
+            if let Poll::Ready(permit) = poll!(permit) {
+                running.push(permit.unwrap());
             }
         }
-        assert_eq!(running.len(), RUNNING_OF_ONE);
+        assert_eq!(running.len(), MAX_RUNNING_PER_CLIENT);
         assert!(matches!(load_shedder.take_permit(one).await, Err(Error::Busy)), "more than may wait");
         assert!(matches!(poll!(Box::pin(load_shedder.take_permit(other))), Poll::Ready(Ok(_))), "at once");
     }

@@ -10,7 +10,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
-use crate::state::State;
 
 /// Whether a page of another origin, which is none of `trusted`, sends this request, and it is one that does something: its
 /// method is not safe, or it opens a WebSocket, which browsers open to anywhere.
@@ -35,8 +34,8 @@ pub fn is_cross_origin(method: &Method, headers: &HeaderMap, trusted: &[HeaderVa
 }
 
 /// Refuses them.
-pub(crate) async fn guard(With(state): With<Arc<State>>, request: Request, next: Next) -> Response {
-    if is_cross_origin(request.method(), request.headers(), state.guards.origins()) {
+pub(crate) async fn guard(With(trusted): With<Arc<[HeaderValue]>>, request: Request, next: Next) -> Response {
+    if is_cross_origin(request.method(), request.headers(), &trusted) {
         return Error::ForeignOrigin.into_response();
     }
     next.run(request).await

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::Theme;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use super::trends::range;
 use crate::access::PartialAccess;
@@ -14,6 +14,8 @@ use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 use crate::trends::correlate::{self, Correlations, Split, correlations};
 use crate::trends::effect::{self, Effect, effect};
@@ -27,8 +29,10 @@ const MAX_TAG: usize = 100;
 /// Most days: a person's life with a ring, many times over.
 const MAX_DAYS: i64 = 15_000;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_correlations)).routes(routes!(get_effects))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new()
+        .add(Policy::READ_CACHED, routes!(get_correlations))
+        .add(Policy::READ_CACHED, routes!(get_effects))
 }
 
 #[derive(Deserialize, IntoParams)]

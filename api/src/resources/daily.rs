@@ -10,13 +10,15 @@ use axum::extract::State as With;
 use domain::{Collection, Day, Metric};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Days answered when the question names none.
@@ -28,8 +30,8 @@ const MAX_LIMIT: usize = 1000;
 /// A row is a path with the collections whose daily numbers it answers.
 macro_rules! themes {
     ($($operation:ident $id:tt $path:tt $summary:tt [$($collection:ident)+];)+) => {
-        pub(super) fn router() -> OpenApiRouter<State> {
-            OpenApiRouter::new()$(.routes(routes!($operation)))+
+        pub(super) fn routes() -> Routes<State> {
+            Routes::new()$(.add(Policy::READ, routes!($operation)))+
         }
 
         $(

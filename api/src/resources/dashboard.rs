@@ -7,18 +7,20 @@ use axum::extract::State as With;
 use domain::{Cause, Collection, Reason};
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
-use store::{Latest, SyncState};
+use store::{Latest, Scope, SyncState};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_dashboard))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new().add(Policy::scope(Scope::Rest), routes!(get_dashboard))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -9,13 +9,15 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use store::{Person, Store, StoredDocument};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::cursor::{self, DayText};
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Days answered when the question names none.
@@ -27,8 +29,8 @@ const MAX_LIMIT: usize = 1000;
 /// A row is a path with the collection whose documents it answers.
 macro_rules! events {
     ($($operation:ident $id:tt $path:tt $summary:tt $collection:ident;)+) => {
-        pub(super) fn router() -> OpenApiRouter<State> {
-            OpenApiRouter::new()$(.routes(routes!($operation)))+.routes(routes!(list_rings))
+        pub(super) fn routes() -> Routes<State> {
+            Routes::new()$(.add(Policy::READ, routes!($operation)))+.add(Policy::READ, routes!(list_rings))
         }
 
         $(

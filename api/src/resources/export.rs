@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::closest::closest;
@@ -25,6 +25,8 @@ use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
 use crate::guards::{Client, Seat, Seats, Wait};
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Exports sent at a time: each reads the database for as long as its reader takes.
@@ -39,13 +41,8 @@ const PREFETCHED_CHUNKS: usize = 2;
 /// How long a reader may leave a piece lying before it counts as gone.
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(export_rows))
-}
-
-/// Seats of the exports of one process.
-pub(crate) fn seats() -> Seats {
-    Seats::new(MAX_CONCURRENT, GRACE)
+pub(super) fn routes() -> Routes<State> {
+    Routes::new().add(Policy::READ, routes!(export_rows)).share(Seats::new(MAX_CONCURRENT, GRACE))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -130,6 +127,7 @@ fn list(text: Option<&str>) -> Vec<String> {
 async fn export_rows(
     With(state): With<State>,
     Extension(client): Extension<Client>,
+    Extension(seats): Extension<Seats>,
     access: PartialAccess,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
@@ -146,7 +144,7 @@ async fn export_rows(
     let access = access.limited_to(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
     let table = words.table(state.today(&person)?).map_err(refusal)?;
-    let seat = state.guards.exports().take(client).ok_or(Error::Busy)?;
+    let seat = seats.take(client).ok_or(Error::Busy)?;
     let headers = [
         (header::CONTENT_TYPE, table.format().media_type().to_owned()),
         (

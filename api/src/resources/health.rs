@@ -1,17 +1,21 @@
-//! Whether the service can answer questions.
+//! Whether the service can answer requests.
 
 use axum::Json;
 use axum::extract::State as With;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::error::{Error, Failures};
 use crate::extract::{NoParams, Query};
+use crate::policy::{LoadShedding, Policy, RequiredAccess};
+use crate::routes::Routes;
 use crate::state::State;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_health))
+pub(super) fn routes() -> Routes<State> {
+    let probe =
+        Policy { access: RequiredAccess::Public, load_shedding: LoadShedding::Exempt, ..Policy::READ };
+    Routes::new().add(probe, routes!(get_health))
 }
 
 /// The service answers, and so does its database.
@@ -28,7 +32,7 @@ struct Health {
 /// Whether the service and its database answer: what was found out within the last two seconds, so that it costs nothing
 /// to ask often, and takes no longer than two seconds when the database does not answer.
 #[utoipa::path(
-    get, path = "/health", operation_id = "get_health", tag = "service", security(()),
+    get, path = "/health", operation_id = "get_health", tag = "service",
     responses((status = 200, description = "Both answer.", body = Health), Failures),
 )]
 async fn get_health(With(state): With<State>, _: Query<NoParams>) -> Result<Json<Health>, Error> {

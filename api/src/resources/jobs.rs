@@ -12,20 +12,22 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Cancel, Enqueued};
+use store::{Cancel, Enqueued, Scope};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::{Policy, RequiredAccess};
+use crate::routes::Routes;
 use crate::state::State;
 
 use self::request::JobRequest;
 
-/// Everything below it needs the scope of jobs.
-pub(crate) const PATH: &str = "/api/v1/jobs";
+/// Where jobs are, for links to them.
+const PATH: &str = "/api/v1/jobs";
 
 /// How a client names a request, so that asking again is not asking for more.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -37,12 +39,17 @@ const MAX_IDEMPOTENCY_KEY: usize = 255;
 const PAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new()
-        .routes(routes!(list_jobs, create_job))
-        .routes(routes!(get_job, delete_job))
-        .routes(routes!(read_job_result))
-        .merge(watch::router())
+pub(super) fn routes() -> Routes<State> {
+    let read = Policy::scope(Scope::Jobs);
+    // Reading can be open without credentials; asking for work never is.
+    let write = Policy { access: RequiredAccess::Identified(Scope::Jobs), ..read };
+    Routes::new()
+        .add(read, routes!(list_jobs))
+        .add(write, routes!(create_job))
+        .add(read, routes!(get_job))
+        .add(write, routes!(delete_job))
+        .add(read, routes!(read_job_result))
+        .merge(watch::routes(read))
 }
 
 /// Jobs, newest first.

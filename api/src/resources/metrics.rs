@@ -7,16 +7,18 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use store::Extent;
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(list_metrics))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new().add(Policy::READ, routes!(list_metrics))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -5,15 +5,17 @@ use axum::extract::State as With;
 use serde::Serialize;
 use store::Person;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::error::{Error, Failures};
 use crate::extract::{NoParams, Query};
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(list_people))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new().add(Policy::READ, routes!(list_people))
 }
 
 /// Everyone, by name.

@@ -7,14 +7,16 @@ use domain::{Day, Metric};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::cursor::{self, DayText};
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::Query;
 use crate::params;
+use crate::policy::Policy;
 use crate::resources::day_scan::DayScan;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Days a question may span.
@@ -28,8 +30,8 @@ const MAX_LIMIT: usize = 10_000;
 /// A row is a path with the metrics whose points it answers.
 macro_rules! points {
     ($($operation:ident $id:tt $path:tt $summary:tt [$($key:tt)+];)+) => {
-        pub(super) fn router() -> OpenApiRouter<State> {
-            OpenApiRouter::new()$(.routes(routes!($operation)))+
+        pub(super) fn routes() -> Routes<State> {
+            Routes::new()$(.add(Policy::READ, routes!($operation)))+
         }
 
         /// Every metric some path answers.

@@ -8,20 +8,22 @@ use serde::{Deserialize, Serialize};
 use store::{Person, Store};
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown};
 use crate::extract::{ByKey, Query};
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Days a question may span: a month of minutes is a megabyte. Longer spans are what trends are for.
 const MAX_DAYS: i64 = 31;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_series))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new().add(Policy::READ, routes!(get_series))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -5,7 +5,7 @@ use axum::response::Response;
 use domain::{Day, DayRange};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::blocking;
@@ -13,6 +13,8 @@ use crate::cursor::DayText;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::{ByKey, Query};
 use crate::params;
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 use crate::trends::aggregate::Aggregate;
 use crate::trends::bucket::Bucket;
@@ -28,8 +30,10 @@ const MAX_HALF_LIFE: usize = 90;
 /// Widest band.
 const MAX_WIDTH: f64 = 10.0;
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(get_trends)).routes(routes!(get_trends_table))
+pub(super) fn routes() -> Routes<State> {
+    Routes::new()
+        .add(Policy::READ_CACHED, routes!(get_trends))
+        .add(Policy::READ_CACHED, routes!(get_trends_table))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -203,6 +203,11 @@ async fn every_route_admits_exactly_the_expected_credentials() {
                 operation["security"] == serde_json::json!([{}]),
                 "{path} says in its description whether it needs a token"
             );
+            if let Only(scope) = opens {
+                let schemes =
+                    ["bearer", "basic"].map(|scheme| serde_json::json!({scheme: [scope.to_string()]}));
+                assert_eq!(operation["security"], serde_json::json!(schemes), "{path} names its scope");
+            }
             for asker in &askers {
                 let mut request = Request::builder()
                     .method(Method::from_bytes(method.to_uppercase().as_bytes()).unwrap())

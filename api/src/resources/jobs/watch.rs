@@ -16,12 +16,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::time::{Instant, Interval, timeout_at};
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::routes;
 
 use super::{Job, visible};
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown};
 use crate::guards::{ConcurrencyLimit, Permit};
+use crate::policy::Policy;
+use crate::routes::Routes;
 use crate::state::State;
 
 /// Watches at a time: each asks the database once a second.
@@ -42,8 +44,8 @@ const MAX_MESSAGE: usize = 4096;
 static SLOTS: LazyLock<ConcurrencyLimit<String>> =
     LazyLock::new(|| ConcurrencyLimit::new(MAX_WATCHES, MAX_WATCHES_PER_PRINCIPAL));
 
-pub(super) fn router() -> OpenApiRouter<State> {
-    OpenApiRouter::new().routes(routes!(watch_job)).routes(routes!(watch_job_by_socket))
+pub(super) fn routes(policy: Policy) -> Routes<State> {
+    Routes::new().add(policy, routes!(watch_job)).add(policy, routes!(watch_job_by_socket))
 }
 
 /// One watch.

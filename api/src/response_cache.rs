@@ -1,16 +1,17 @@
-//! Long answers kept in memory. A route opts in; what is kept is told apart by everything it can depend on: the rights of
-//! who asks, the person with the count of what is stored about them, their day, and the question. The same question
-//! asked by many at once is answered once. For clients that take gzip the compressed bytes are kept beside, from the first
-//! of them on.
+//! Responses kept in memory, of routes whose policy is [`Caching::UntilChange`]. The key of a response is everything it can
+//! depend on: the caller's rights, the person with the count of what is stored about them, their day, and the request.
+//! Concurrent requests for the same response compute it once. For clients that accept gzip the compressed bytes are
+//! kept as well, from the first such request on.
 //!
 //! A count is at most a second old, so what another process writes shows within a second; what this process writes shows
-//! at once. Why something is absent may be told up to [`TTL`] late: that changes without a document.
+//! at once. Reasons for absent values can be up to [`TTL`] old: they change without a document.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::Extension;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Request, State as With};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,34 +22,38 @@ use moka::future::Cache;
 use serde::Deserialize;
 use store::Person;
 
-use super::metrics::Lookup;
-use super::{conditional, gzip};
-use crate::access::Access;
+use crate::access::{Access, Granted};
 use crate::blocking;
 use crate::error::Error;
+use crate::guards::metrics::Lookup;
+use crate::guards::{conditional, gzip};
+use crate::policy::{Caching, Policy};
 use crate::state::State;
 
-/// How long an answer is kept at most.
+/// How long a response is kept at most.
 const TTL: Duration = Duration::from_mins(1);
 
-/// How long the count of a person's changes is believed.
+/// How long the count of a person's changes is used without reading it again.
 const REVISION_TTL: Duration = Duration::from_secs(1);
 
-/// Longest answer that a route may make that opts in.
+/// Longest response of a cached route.
 const MAX_RESPONSE: usize = 32 << 20;
 
-/// What an answer weighs besides its bytes.
+/// What a response weighs in addition to its bytes.
 const OVERHEAD: usize = 512;
 
-/// Most people whose counts are remembered.
+/// Most people whose counts are kept.
 const MAX_REVISIONS: u64 = 10_000;
 
+/// The cache of one service; clones share it.
+#[derive(Clone)]
 pub(crate) struct ResponseCache {
+    state: Arc<State>,
     answers: Cache<CacheKey, Arc<CachedResponse>>,
     people: Cache<Named, Option<(Person, i64)>>,
 }
 
-/// Everything an answer depends on.
+/// Everything a response depends on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct CacheKey {
     rights: Arc<str>,
@@ -58,32 +63,32 @@ struct CacheKey {
     /// Path and query as they came.
     asked: String,
     accept: Option<HeaderValue>,
-    /// Whether the answer is compressed.
+    /// Whether the response is compressed.
     gzip: bool,
 }
 
-/// How a question names its person.
+/// How a request names its person.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Named {
-    /// `None`: the only one whom the asker sees.
+    /// `None`: the only one whom the caller may access.
     name: Option<String>,
     rights: Arc<str>,
     /// What this process wrote since is seen at once.
     changes_here: u64,
 }
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug)]
 struct CachedResponse {
     made: Instant,
     status: StatusCode,
     headers: HeaderMap,
     body: Bytes,
-    /// What the log says of a failure.
+    /// The failure to log.
     error: Option<Arc<Error>>,
 }
 
-/// Compressed later or not, an answer is as old as what it says.
+/// The age of a compressed response counts from when the plain one was made.
 struct CacheExpiry;
 
 impl Expiry<CacheKey, Arc<CachedResponse>> for CacheExpiry {
@@ -98,24 +103,28 @@ impl Expiry<CacheKey, Arc<CachedResponse>> for CacheExpiry {
 }
 
 #[derive(Deserialize)]
-struct OfWhom {
+struct Subject {
     person: Option<String>,
 }
 
 impl ResponseCache {
-    pub(crate) fn new(bytes: u64) -> Self {
+    /// A cache of the size that the guards of this service are configured for.
+    pub(crate) fn new(state: Arc<State>) -> Self {
         let weight = |question: &CacheKey, kept: &Arc<CachedResponse>| {
             let bytes = OVERHEAD + question.asked.len() + question.rights.len() + kept.body.len();
             u32::try_from(bytes).unwrap_or(u32::MAX)
         };
+        let bytes = state.guards.cache_bytes;
         Self {
+            state,
             answers: Cache::builder().weigher(weight).max_capacity(bytes).expire_after(CacheExpiry).build(),
             people: Cache::builder().max_capacity(MAX_REVISIONS).time_to_live(REVISION_TTL).build(),
         }
     }
 
-    /// The person a question is about and the count of their changes; `None` where the handler will refuse.
-    async fn person(&self, state: &State, access: &Access, name: Option<String>) -> Option<(Person, i64)> {
+    /// The person a request is about and the count of their changes; `None` where the handler will refuse.
+    async fn person(&self, access: &Access, name: Option<String>) -> Option<(Person, i64)> {
+        let state = &self.state;
         let (rights, changes_here) = (access.cache_key().clone(), state.primary.change_count());
         let named = Named { name, rights, changes_here };
         if let Some(known) = self.people.get(&named).await {
@@ -132,32 +141,44 @@ impl ResponseCache {
         self.people.insert(named, found.clone()).await;
         found
     }
+
+    /// The key of the response to a request; `None` where the handler will refuse.
+    async fn key(&self, request: CacheRequest) -> Option<CacheKey> {
+        let CacheRequest { granted, subject, asked, accept } = request;
+        let access = granted.access();
+        let (person, changes) = self.person(access, subject.person).await?;
+        let (rights, today) = (access.cache_key().clone(), self.state.today(&person).ok()?);
+        Some(CacheKey { rights, person: person.id, changes, today, asked, accept, gzip: false })
+    }
 }
 
-/// Answers from memory, or keeps what the handler answers. Refusals and failures are told to all who wait for them, and
-/// not kept.
-pub(crate) async fn serve_cached(request: Request, next: Next) -> Response {
-    let (Some(state), Some(access)) =
-        (request.extensions().get::<Arc<State>>().cloned(), request.extensions().get::<Access>().cloned())
-    else {
+/// Responds from the cache, or keeps the handler's response. Refusals and failures reach all requests that wait for them,
+/// and are not kept.
+pub(crate) async fn serve_cached(
+    With(cache): With<ResponseCache>,
+    Extension(policy): Extension<Policy>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if policy.caching == Caching::Off || cache.state.guards.cache_bytes == 0 {
         return next.run(request).await;
-    };
+    }
     let Some(asked) = CacheRequest::of(&request) else { return next.run(request).await };
-    let Some(question) = asked.by(&state, &access).await else { return next.run(request).await };
-    let (memory, metrics) = (&state.guards.0.memory, &state.guards.0.metrics);
-    let compressed = gzip::accepted(request.headers()).then(|| CacheKey { gzip: true, ..question.clone() });
+    let Some(key) = cache.key(asked).await else { return next.run(request).await };
+    let metrics = &cache.state.guards.metrics;
+    let compressed = gzip::accepted(request.headers()).then(|| CacheKey { gzip: true, ..key.clone() });
     if let Some(compressed) = &compressed
-        && let Some(kept) = memory.answers.get(compressed).await
+        && let Some(kept) = cache.answers.get(compressed).await
     {
         metrics.lookup(Lookup::Hit);
         return kept.response();
     }
-    let mut kept = if let Some(kept) = memory.answers.get(&question).await {
+    let mut kept = if let Some(kept) = cache.answers.get(&key).await {
         metrics.lookup(Lookup::Hit);
         kept
     } else {
         metrics.lookup(Lookup::Miss);
-        let made = memory.answers.try_get_with(question, async {
+        let made = cache.answers.try_get_with(key, async {
             let kept = Arc::new(CachedResponse::of(next.run(request).await).await);
             if kept.status == StatusCode::OK { Ok(kept) } else { Err(kept) }
         });
@@ -165,21 +186,22 @@ pub(crate) async fn serve_cached(request: Request, next: Next) -> Response {
     };
     if let Some(compressed) = compressed.filter(|_| kept.is_long()) {
         let plain = kept.clone();
-        let made = memory.answers.try_get_with(compressed, async { plain.compressed().await.map(Arc::new) });
-        // Who cannot be given the small answer is given the large one.
+        let made = cache.answers.try_get_with(compressed, async { plain.compressed().await.map(Arc::new) });
+        // Where compressing fails, the plain response is sent.
         kept = made.await.unwrap_or(kept);
     }
-    // What was put in is counted by then.
-    memory.answers.run_pending_tasks().await;
-    metrics.kept(memory.answers.entry_count(), memory.answers.weighted_size());
+    // Counts include what was just inserted.
+    cache.answers.run_pending_tasks().await;
+    metrics.kept(cache.answers.entry_count(), cache.answers.weighted_size());
     kept.response()
 }
 
-/// What a request says of itself.
+/// What a response depends on that is in the request.
 struct CacheRequest {
-    of_whom: OfWhom,
+    granted: Granted,
+    subject: Subject,
     /// Path and query as they came.
-    question: String,
+    asked: String,
     accept: Option<HeaderValue>,
 }
 
@@ -188,20 +210,10 @@ impl CacheRequest {
         if request.method() != Method::GET {
             return None;
         }
-        let question = request.uri().path_and_query()?.as_str().to_owned();
-        let of_whom = axum::extract::Query::try_from_uri(request.uri()).ok()?.0;
-        Some(Self { of_whom, question, accept: request.headers().get(header::ACCEPT).cloned() })
-    }
-
-    async fn by(self, state: &State, access: &Access) -> Option<CacheKey> {
-        let Self { of_whom, question: asked, accept } = self;
-        let memory = &state.guards.0.memory;
-        if memory.answers.policy().max_capacity() == Some(0) {
-            return None;
-        }
-        let (person, changes) = memory.person(state, access, of_whom.person).await?;
-        let (rights, today) = (access.cache_key().clone(), state.today(&person).ok()?);
-        Some(CacheKey { rights, person: person.id, changes, today, asked, accept, gzip: false })
+        let granted = request.extensions().get::<Granted>().cloned()?;
+        let asked = request.uri().path_and_query()?.as_str().to_owned();
+        let subject = axum::extract::Query::try_from_uri(request.uri()).ok()?.0;
+        Some(Self { granted, subject, asked, accept: request.headers().get(header::ACCEPT).cloned() })
     }
 }
 

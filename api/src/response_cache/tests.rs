@@ -1,15 +1,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::access;
-use crate::guards::{Guards, Settings};
+use crate::access::{self, Authenticator};
+use crate::guards::{Client, Guards, Settings};
 
 const ASKED: usize = 16;
 
@@ -20,7 +20,7 @@ async fn cache_computes_concurrent_misses_once() {
     let mut registry = Registry::default();
     let guards = Guards::new(Settings::default(), vec![store.clone()], &mut registry);
     let state = Arc::new(State { guards, ..State::for_tests(store) });
-    // Until all have asked, nothing is answered that others could find.
+    // Until all requests have missed, nothing is in the cache that others could find.
     let (gate, ran) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
     let handler = {
         let (gate, ran) = (gate.clone(), ran.clone());
@@ -32,8 +32,10 @@ async fn cache_computes_concurrent_misses_once() {
     };
     let router = Router::new()
         .route("/api/v1/trends/sleep_score", get(handler))
-        .layer(from_fn(serve_cached))
-        .layer(from_fn_with_state(state, access::guard));
+        .layer(from_fn_with_state(ResponseCache::new(state.clone()), serve_cached))
+        .layer(from_fn_with_state(Authenticator::new(state), access::authenticate))
+        .layer(Extension(Policy::READ_CACHED))
+        .layer(Extension(Client::Unknown));
     let ask = || async {
         let request = Request::get("/api/v1/trends/sleep_score?person=me").body(Body::empty()).unwrap();
         let response = router.clone().oneshot(request).await.unwrap();
