@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State as With};
-use axum::http::HeaderValue;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
@@ -18,8 +18,9 @@ use jiff::Timestamp;
 use jobs::ResultScope;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
-use store::{Person, Scope, Store, Token, UserAccount};
+use store::{AuditAction, AuditOutcome, Person, Scope, Scopes, Store, Token, UserAccount};
 
+use crate::audit::Origin;
 use crate::error::Error;
 use crate::guards::Client;
 use crate::policy::{Policy, RequiredAccess};
@@ -31,7 +32,7 @@ const MAX_QUERY: usize = 2048;
 /// Whether a request without a token is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Anonymous {
-    /// Always: nobody's data, or a door that something else guards.
+    /// Always: synthetic data, or an address that something else guards.
     Allowed,
     /// Until the first token or account is made: a listener that only this machine reaches.
     WithoutTokens,
@@ -44,17 +45,17 @@ pub enum Anonymous {
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerAuthenticated;
 
-/// What the one who asks may see.
+/// What the principal of a request may see.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     holder: Principal,
-    /// All that the answer to a question can depend on of who asks it.
+    /// Everything of the principal that a response can depend on.
     rights: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
 enum Principal {
-    /// Somebody a listener lets in without asking.
+    /// A client that a listener admits without credentials.
     Anybody,
     Token(Arc<Token>),
     /// A person who logged in, and until when.
@@ -66,7 +67,9 @@ impl Access {
         let rights = match &holder {
             Principal::Anybody => "anybody".into(),
             Principal::Token(token) => format!("token {:?} {}", token.person, token.scopes).into(),
-            Principal::Account(account, _) => format!("account {:?}", account.person).into(),
+            Principal::Account(account, _) => {
+                format!("account {:?} {}", account.person, account.scopes).into()
+            }
         };
         Self { holder, rights }
     }
@@ -80,12 +83,12 @@ impl Access {
         }
     }
 
-    /// Whether this person's numbers are open to the one who asks.
+    /// Whether this person's numbers are open to the principal.
     pub(crate) fn sees(&self, person: &Person) -> bool {
         self.person().is_none_or(|only| only == person.id)
     }
 
-    /// Those whose numbers are open to the one who asks, by name.
+    /// People whose numbers are open to the principal, by name.
     pub(crate) async fn people(&self, store: &Store) -> store::Result<Vec<Person>> {
         match self.person() {
             Some(only) => Ok(store.person_of(only).await?.into_iter().collect()),
@@ -93,7 +96,7 @@ impl Access {
         }
     }
 
-    /// Who logged in; nobody did where a token or no proof was asked for.
+    /// The account that logged in; `None` for a token and for an anonymous client.
     pub(crate) fn account(&self) -> Option<&UserAccount> {
         match &self.holder {
             Principal::Account(account, _) => Some(account),
@@ -101,13 +104,12 @@ impl Access {
         }
     }
 
-    /// Tells apart those who may see different things.
+    /// Tells principals apart that may see different things.
     pub(crate) fn cache_key(&self) -> &Arc<str> {
         &self.rights
     }
 
-    /// A name for whoever asks, under which his requests are his own. An account's is its number: who is called the same
-    /// after it is removed is somebody else.
+    /// A name that no other principal has. An account's is its number: an account of the same name made later is another.
     pub(crate) fn principal_key(&self) -> String {
         match &self.holder {
             Principal::Anybody => "anybody".to_owned(),
@@ -116,25 +118,33 @@ impl Access {
         }
     }
 
+    /// The principal as the audit trail names it.
+    pub(crate) fn principal_name(&self) -> String {
+        match &self.holder {
+            Principal::Anybody => "anonymous".to_owned(),
+            Principal::Token(token) => format!("token {} ({})", token.id, token.name),
+            Principal::Account(account, _) => format!("account {}", account.name),
+        }
+    }
+
     /// Whether what the result of a job holds is open: a token for some kinds of data gets no others by way of jobs.
     pub(crate) fn may_read_result(&self, holds: &ResultScope) -> Result<(), Error> {
-        match (&self.holder, holds) {
-            (Principal::Token(token), ResultScope::Collections(collections))
-                if token.scopes.are_limited_to_themes() =>
-            {
+        if !self.scopes().is_some_and(Scopes::are_limited_to_themes) {
+            return Ok(());
+        }
+        match holds {
+            ResultScope::Collections(collections) => {
                 collections.iter().try_for_each(|collection| self.may(Scope::Read(collection.theme())))
             }
-            (Principal::Token(token), ResultScope::Everything) if token.scopes.are_limited_to_themes() => {
-                self.may(Scope::Rest)
-            }
-            _ => Ok(()),
+            ResultScope::Everything => self.may(Scope::Rest),
+            ResultScope::Nothing => Ok(()),
         }
     }
 
     /// Whether the request has what its route requires as a whole; the kinds of data that it is about, its handler checks.
     fn meets(&self, required: RequiredAccess) -> Result<(), Error> {
         match required {
-            RequiredAccess::Public => Ok(()),
+            RequiredAccess::Public | RequiredAccess::Unscoped => Ok(()),
             RequiredAccess::SomeData => self.may_some_rest(),
             RequiredAccess::Scope(scope) => self.may(scope),
             RequiredAccess::Identified(scope) => {
@@ -156,12 +166,23 @@ impl Access {
         }
     }
 
-    fn has(&self, scope: Scope) -> bool {
+    /// The scopes of a token or an account.
+    fn scopes(&self) -> Option<&Scopes> {
         match &self.holder {
-            // Reading may be open to whoever reaches the address; writing never is.
-            Principal::Anybody | Principal::Account(..) => scope != Scope::Ingest,
-            Principal::Token(token) => token.scopes.has(scope),
+            Principal::Anybody => None,
+            Principal::Token(token) => Some(&token.scopes),
+            Principal::Account(account, _) => Some(&account.scopes),
         }
+    }
+
+    fn has(&self, scope: Scope) -> bool {
+        if scope == Scope::Admin && self.person().is_some() {
+            // The audit trail is about everyone.
+            return false;
+        }
+        // Reading may be open to every client that reaches the address; writing and administration never are.
+        let open = !matches!(scope, Scope::Ingest | Scope::Admin);
+        self.scopes().map_or(open, |scopes| scopes.has(scope))
     }
 
     fn may(&self, scope: Scope) -> Result<(), Error> {
@@ -173,9 +194,10 @@ impl Access {
     }
 
     fn may_some_rest(&self) -> Result<(), Error> {
-        match &self.holder {
-            Principal::Token(token) if !token.scopes.allows_any_rest() => Err(Error::Scope(Scope::Rest)),
-            _ => Ok(()),
+        if self.scopes().is_none_or(Scopes::allows_any_rest) {
+            Ok(())
+        } else {
+            Err(Error::Scope(Scope::Rest))
         }
     }
 }
@@ -200,7 +222,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
     /// narrow a [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         match parts.extensions.get() {
-            Some(Granted { access, required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) }) => {
+            Some(Granted { access, required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) | RequiredAccess::Unscoped }) => {
                 Ok(access.clone())
             }
             _ => Err(Error::TokenRequired),
@@ -234,7 +256,7 @@ impl PartialAccess {
         Ok(self.0)
     }
 
-    /// Access to what is no health data: who lives here, which metrics there are.
+    /// Access to what is no health data: names of people, the list of metrics.
     pub(crate) fn names_only(self) -> Access {
         self.0
     }
@@ -275,6 +297,7 @@ impl Authenticator {
         client: Client,
         header: Option<HeaderValue>,
         vouched: bool,
+        origin: &Origin,
     ) -> Result<Access, Error> {
         let state = &*self.state;
         let now = (state.now)();
@@ -288,16 +311,22 @@ impl Authenticator {
         self.verified.insert(key, access.clone()).await;
         // Once a second at most, however often it is used.
         if let Principal::Token(token) = &access.holder {
+            if token.last_used_at.is_none() {
+                let what = (AuditAction::TokenFirstUse, AuditOutcome::Accepted);
+                let entry = origin.clone().entry(now, what, Some(access.principal_name()), None);
+                state.audit.record_unless_repeated(entry);
+            }
             note_use(state, token, now);
         }
         Ok(access)
     }
 }
 
-/// Refuses requests that do not have the access that their route requires, and hands it to the handlers of the others.
+/// Refuses requests that do not have the access that their route requires, and hands it to the handlers of the others. Records
+/// what was refused, and what left as a file.
 pub(crate) async fn authenticate(
     With(authenticator): With<Authenticator>,
-    Extension(Policy { access: required, .. }): Extension<Policy>,
+    Extension(Policy { access: required, audited, .. }): Extension<Policy>,
     Extension(client): Extension<Client>,
     mut request: Request,
     next: Next,
@@ -305,14 +334,36 @@ pub(crate) async fn authenticate(
     if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
         return Err(Error::QueryTooLong(MAX_QUERY));
     }
-    if required != RequiredAccess::Public {
-        let header = request.headers().get(AUTHORIZATION).cloned();
-        let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
-        let access = authenticator.access(client, header, vouched).await?;
-        access.meets(required)?;
-        request.extensions_mut().insert(Granted { access, required });
+    if required == RequiredAccess::Public {
+        return Ok(next.run(request).await);
     }
-    Ok(next.run(request).await)
+    let header = request.headers().get(AUTHORIZATION).cloned();
+    let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
+    let origin = Origin::of(request.extensions());
+    let access = authenticator.access(client, header, vouched, &origin).await?;
+    let principal = access.principal_name();
+    let response = match access.meets(required) {
+        Ok(()) => {
+            request.extensions_mut().insert(Granted { access, required });
+            Ok(next.run(request).await)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let what = match &response {
+        Ok(response) if response.status() == StatusCode::OK => {
+            audited.map(|action| (action, AuditOutcome::Accepted))
+        }
+        Ok(response) if response.status() == StatusCode::FORBIDDEN => {
+            Some((AuditAction::Access, AuditOutcome::Refused))
+        }
+        Err(Error::Scope(_)) => Some((AuditAction::Access, AuditOutcome::Refused)),
+        _ => None,
+    };
+    if let Some(what) = what {
+        let state = &authenticator.state;
+        state.audit.record_unless_repeated(origin.entry((state.now)(), what, Some(principal), None));
+    }
+    response
 }
 
 async fn principal(
@@ -342,7 +393,7 @@ async fn principal(
     if open { Ok(Principal::Anybody) } else { Err(Error::TokenRequired) }
 }
 
-/// The token of an `Authorization` header: a bearer token, or the password of basic authentication, whoever the user.
+/// The token of an `Authorization` header: a bearer token, or the password of basic authentication with any user.
 fn secret(header: &str) -> Option<String> {
     let (scheme, rest) = header.split_once(' ')?;
     let rest = rest.trim();
@@ -356,7 +407,7 @@ fn secret(header: &str) -> Option<String> {
     decoded.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// Beside the answer, not before it: where one writer is allowed, it may be busy with a whole history.
+/// Next to the response, not before it: where one writer is allowed, it may be busy with a whole history.
 fn note_use(state: &State, token: &Arc<Token>, now: Timestamp) {
     if token.was_used_within_precision(now) {
         return;

@@ -25,6 +25,7 @@ use store::Store;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use body::Bodies;
+pub(crate) use client::ClientAddress;
 pub use client::{Client, Forwarded, Proxies};
 pub use concurrency::{ConcurrencyLimit, Permit};
 use limit::RateLimiters;

@@ -4,11 +4,12 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::{Extension, Router};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as With};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::{IntoResponse, Response};
+use store::{AuditAction, AuditOutcome};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::{CompressionLayer, Predicate, predicate::SizeAbove};
@@ -19,9 +20,10 @@ use tower_http::trace::TraceLayer;
 use tracing::{Span, field};
 
 use crate::access::{self, Authenticator};
+use crate::audit::Origin;
 use crate::error::{Error, PROBLEM_JSON};
 use crate::guards::{body, client, conditional, gzip, limit, load_shedding, origin};
-use crate::policy::{self, Policies};
+use crate::policy::{self, Policies, Policy, RateLimit};
 use crate::response_cache::{self, ResponseCache};
 use crate::state::State;
 
@@ -51,6 +53,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>, policies: Policies) -> R
         .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, TIMEOUT))
         .layer(from_fn_with_state(guards.load_shedder.clone(), load_shedding::break_circuit))
         .layer(from_fn_with_state(guards.rate_limiters.clone(), limit::limit))
+        .layer(from_fn_with_state(state.clone(), record_limited_log_ins))
         .layer(from_fn(refuse_nul))
         .layer(from_fn_with_state(guards.origins.clone(), origin::guard))
         .layer(from_fn_with_state(guards.proxies.clone(), client::identify))
@@ -94,6 +97,22 @@ fn admitted(router: Router, state: &Arc<State>) -> Router {
         .layer(from_fn_with_state(guards.load_shedder.clone(), load_shedding::admit))
         .layer(from_fn_with_state(guards.bodies.clone(), body::receive))
         .layer(from_fn_with_state(Authenticator::new(state.clone()), access::authenticate))
+}
+
+/// Log-ins that the rate limit refuses are in the audit trail like those that the password refuses.
+async fn record_limited_log_ins(
+    With(state): With<Arc<State>>,
+    Extension(Policy { rate_limit, .. }): Extension<Policy>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let origin = (rate_limit == RateLimit::LogIns).then(|| Origin::of(request.extensions()));
+    let response = next.run(request).await;
+    if let Some(origin) = origin.filter(|_| response.status() == StatusCode::TOO_MANY_REQUESTS) {
+        let what = (AuditAction::LogIn, AuditOutcome::Limited);
+        state.audit.record_unless_repeated(origin.entry((state.now)(), what, None, None));
+    }
+    response
 }
 
 /// Texts of more than a packet. Remote read compresses itself, and events must leave as they come.

@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request, State as With};
 use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
-use store::Scope;
+use store::{AuditAction, Scope};
 
 /// The policy of one route.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Policy {
     pub(crate) load_shedding: LoadShedding,
     pub(crate) body: BodyLimit,
     pub(crate) caching: Caching,
+    /// What a successful response is in the audit trail, where it is anything. Refusals are recorded on every route.
+    pub(crate) audited: Option<AuditAction>,
 }
 
 /// What a request must prove.
@@ -27,6 +29,8 @@ pub(crate) struct Policy {
 pub(crate) enum RequiredAccess {
     /// Nothing: a probe has no credential, and a client that logs in has none yet.
     Public,
+    /// What authentication finds, whatever it opens: the request is about the principal itself.
+    Unscoped,
     /// A credential that opens some kind of data. The handler narrows it to the kinds that the request is about, with
     /// [`crate::access::PartialAccess`].
     SomeData,
@@ -101,6 +105,7 @@ impl Policy {
         load_shedding: LoadShedding::Shared,
         body: BodyLimit::Small,
         caching: Caching::Off,
+        audited: None,
     };
 
     /// The same, for responses that take long to make.

@@ -1,5 +1,6 @@
 //! One module per resource: its routes, parameters, wire types and handlers.
 
+pub(crate) mod admin;
 mod correlations;
 mod daily;
 mod dashboard;
@@ -32,4 +33,5 @@ pub(crate) fn routes() -> Routes<State> {
         .merge(correlations::routes())
         .merge(export::routes())
         .merge(jobs::routes())
+        .merge(admin::routes())
 }

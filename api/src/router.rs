@@ -72,11 +72,12 @@ impl Modify for SecuritySchemes {
 fn described() -> (OpenApiRouter<State>, Policies) {
     let routes =
         resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
-    let (router, policies) = routes.nest_into(Description::openapi(), PREFIX);
+    let routes = routes.nest(PREFIX).merge(login::well_known::routes());
+    let (router, policies) = routes.describe(Description::openapi());
     (router, policies.into_iter().collect())
 }
 
-/// The description of every path under `/api/v1`.
+/// The description of every path under `/api/v1` and `/.well-known`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().0.into_openapi()
 }

@@ -49,15 +49,21 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// All routes below a prefix, added to a description, and the policy of each.
-    pub(crate) fn nest_into(
+    /// The same routes below a prefix.
+    pub(crate) fn nest(self, prefix: &str) -> Self {
+        let policies = self.policies.into_iter();
+        Self {
+            router: OpenApiRouter::new().nest(prefix, self.router),
+            policies: policies.map(|(method, path, policy)| (method, format!("{prefix}{path}"), policy)).collect(),
+        }
+    }
+
+    /// All routes, added to a description, and the policy of each.
+    pub(crate) fn describe(
         self,
         description: utoipa::openapi::OpenApi,
-        prefix: &str,
     ) -> (OpenApiRouter<S>, Vec<(Method, String, Policy)>) {
-        let router = OpenApiRouter::with_openapi(description).nest(prefix, self.router);
-        let policies = self.policies.into_iter();
-        (router, policies.map(|(method, path, policy)| (method, format!("{prefix}{path}"), policy)).collect())
+        (OpenApiRouter::with_openapi(description).merge(self.router), self.policies)
     }
 }
 
@@ -78,7 +84,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = (Method, &mut Operati
 fn security(access: RequiredAccess) -> Option<Vec<SecurityRequirement>> {
     match access {
         RequiredAccess::Public => Some(vec![SecurityRequirement::default()]),
-        RequiredAccess::SomeData => None,
+        RequiredAccess::SomeData | RequiredAccess::Unscoped => None,
         RequiredAccess::Scope(scope) | RequiredAccess::Identified(scope) => {
             Some(SCHEMES.map(|scheme| SecurityRequirement::new(scheme, [scope.to_string()])).into())
         }

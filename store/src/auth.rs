@@ -1,5 +1,7 @@
 //! Access: API tokens and accounts of users here, accounts and grants of people at Oura.
 
+pub(crate) mod audit;
+pub(crate) mod declared;
 pub(crate) mod oura_accounts;
 pub(crate) mod oura_grants;
 pub(crate) mod tokens;

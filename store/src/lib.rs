@@ -22,6 +22,8 @@ mod write;
 use std::sync::Arc;
 
 pub use read::absence_reasons::absence_reasons;
+pub use auth::audit::{AuditAction, AuditEntry, AuditOutcome};
+pub use auth::declared::{DeclaredAccess, DeclaredAccount, DeclaredToken, Reconciled};
 pub use auth::user_accounts::{NewUserAccount, UserAccount};
 pub use write::apply::{Applied, Batch};
 pub use backend::{Location, PoolUse, create_private};
@@ -42,7 +44,7 @@ pub use auth::oura_accounts::{AccountClaim, OuraAccount};
 pub use auth::oura_grants::{OuraGrant, SealedTokens};
 pub use people::Person;
 pub use sync::{SyncState, Totals};
-pub use auth::tokens::{NewToken, Scope, Scopes, Token};
+pub use auth::tokens::{MIN_DECLARED_TOKEN, NewToken, Scope, Scopes, Token};
 pub use queue::webhook_events::{EnqueuedEvent, EventLease, QueueDepth, WebhookEvent};
 
 use crate::backend::Backend;

@@ -17,6 +17,7 @@ mod generate;
 mod go_tools;
 #[cfg(test)]
 mod layers;
+mod node;
 mod pictures;
 mod postgres;
 mod process;

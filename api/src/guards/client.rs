@@ -52,10 +52,10 @@ impl Client {
 }
 
 impl Proxies {
-    /// The client of a request.
-    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-        peer.map_or(Client::Unknown, |ConnectInfo(peer)| Client::of(self.address(peer.ip(), headers)))
+    /// The address of the client of a request; `None` where it came over no connection.
+    pub(crate) fn address_of(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(self.address(peer.ip(), headers))
     }
 
     /// The client behind a proxy at this address; `None` where that is no trusted proxy.
@@ -100,14 +100,19 @@ impl Proxies {
     }
 }
 
+/// The address of a request's client, after trusted proxies; `None` where it came over no connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+
 /// Puts the client into the request, for whatever is limited per client.
 pub(crate) async fn identify(
     With(proxies): With<Arc<Proxies>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let client = proxies.client(request.extensions(), request.headers());
-    request.extensions_mut().insert(client);
+    let address = proxies.address_of(request.extensions(), request.headers());
+    request.extensions_mut().insert(address.map_or(Client::Unknown, Client::of));
+    request.extensions_mut().insert(ClientAddress(address));
     next.run(request).await
 }
 

@@ -13,6 +13,7 @@ use domain::Day;
 use export::{InvalidWords, Words};
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
+use store::AuditAction;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use utoipa::{IntoParams, ToSchema};
@@ -42,7 +43,8 @@ const PREFETCHED_CHUNKS: usize = 2;
 const SEND_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) fn routes() -> Routes<State> {
-    Routes::new().add(Policy::READ, routes!(export_rows)).share(Seats::new(MAX_CONCURRENT, GRACE))
+    let policy = Policy { audited: Some(AuditAction::Export), ..Policy::READ };
+    Routes::new().add(policy, routes!(export_rows)).share(Seats::new(MAX_CONCURRENT, GRACE))
 }
 
 #[derive(Deserialize, IntoParams)]

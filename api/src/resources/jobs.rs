@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use store::{Cancel, Enqueued, Scope};
+use store::{AuditAction, Cancel, Enqueued, Scope};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Routes<State> {
         .add(write, routes!(create_job))
         .add(read, routes!(get_job))
         .add(write, routes!(delete_job))
-        .add(read, routes!(read_job_result))
+        .add(Policy { audited: Some(AuditAction::Export), ..read }, routes!(read_job_result))
         .merge(watch::routes(read))
 }
 
