@@ -272,7 +272,7 @@ async fn scheduler(
         clock: clock.clone(),
         workers: oura.workers,
         holder: lease_holder()?,
-        hold: Scheduler::LEASE,
+        lease_duration: Scheduler::LEASE,
         relaxed: None,
     })
 }

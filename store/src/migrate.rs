@@ -20,6 +20,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "ring", include_str!("../migrations/0009_ring.sql")),
     (10, "quarantine", include_str!("../migrations/0010_quarantine.sql")),
     (11, "oura_account", include_str!("../migrations/0011_oura_account.sql")),
+    (13, "derivation", include_str!("../migrations/0013_derivation.sql")),
+    (14, "times", include_str!("../migrations/0014_times.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -67,6 +67,8 @@ async fn pending_migrations_are_named_until_applied() {
         "ring",
         "quarantine",
         "oura_account",
+        "derivation",
+        "times",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();
