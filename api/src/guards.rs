@@ -32,6 +32,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::{Access, Anonymous};
 use crate::error::Error;
 use crate::resources::export;
+use crate::stale::STALE_COLLECTIONS;
 use body::Bodies;
 pub use client::{Client, Forwarded, Proxies};
 pub use concurrency::{ConcurrencyLimit, Permit};
@@ -179,7 +180,13 @@ impl Guards {
                     idempotency,
                     last_event,
                 ])
-                .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, request_id])
+                .expose_headers([
+                    header::ETAG,
+                    header::LOCATION,
+                    header::RETRY_AFTER,
+                    request_id,
+                    STALE_COLLECTIONS,
+                ])
                 .max_age(Duration::from_mins(10)),
         )
     }

@@ -18,6 +18,7 @@ mod push;
 mod remote_read;
 mod resources;
 mod router;
+mod stale;
 mod state;
 mod trends;
 

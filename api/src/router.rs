@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::http::header;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use bytes::Bytes;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -14,9 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::error::{Error, Problem};
+use crate::stale::StaleCheck;
 use crate::state::State;
 use crate::trends::Gaps;
-use crate::{login, middleware, push, remote_read, resources};
+use crate::{login, middleware, push, remote_read, resources, stale};
 
 /// What the description says besides its paths. The version is that of the paths, not of the program: it changes when
 /// a client has to.
@@ -28,7 +30,9 @@ use crate::{login, middleware, push, remote_read, resources};
         description = "History of an Oura ring from your own database: days, points within a day, trends. \
             Values are in base units (seconds, ratio 0-1, meters, joules, degrees Celsius); `/api/v1/metrics` says \
             which. Dates are civil days of the person, a night belongs to the day of waking up. What was not measured \
-            is absent, never zero. Not a medical device.",
+            is absent, never zero. After an upgrade that changed how numbers are derived, responses name the \
+            collections that are still being derived again in the header `myhealth-stale-collections`. \
+            Not a medical device.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem, Gaps)),
@@ -63,10 +67,11 @@ impl Modify for SecuritySchemes {
 }
 
 fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi()).nest(
-        "/api/v1",
-        resources::router().merge(remote_read::router()).merge(login::router()).merge(push::router()),
-    )
+    let numbers = resources::router()
+        .merge(remote_read::router())
+        .layer(from_fn_with_state(Arc::<StaleCheck>::default(), stale::report));
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api/v1", numbers.merge(login::router()).merge(push::router()))
 }
 
 /// The description of every path under `/api/v1`.

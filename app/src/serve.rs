@@ -120,6 +120,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             });
         }
         backfill = Some(work::backfill(&scheduler));
+        work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
         let stop = lifecycle.stop.clone();
         lifecycle.supervise("ingest", move || {
             let (scheduler, stop) = (scheduler.clone(), stop.clone());

@@ -27,5 +27,6 @@ mod recomputed;
 mod reference;
 mod remote_read;
 mod series;
+mod stale;
 mod test_api;
 mod trends;

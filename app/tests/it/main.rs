@@ -7,6 +7,7 @@ mod commands;
 mod cookbook;
 mod crowd;
 mod dashboards;
+mod derivation;
 mod end_to_end;
 mod generation;
 mod history;
