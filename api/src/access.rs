@@ -9,7 +9,7 @@ use axum::Extension;
 use axum::extract::{FromRequestParts, Request, State as With};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{Extensions, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
@@ -81,6 +81,11 @@ impl Access {
             Principal::Token(token) => token.person,
             Principal::Account(account, _) => account.person,
         }
+    }
+
+    /// What authentication granted to a request.
+    pub(crate) fn granted(extensions: &Extensions) -> Option<&Self> {
+        extensions.get().map(|granted: &Granted| &granted.access)
     }
 
     /// Whether this person's numbers are open to the principal.

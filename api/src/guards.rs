@@ -52,6 +52,9 @@ pub struct Settings {
     pub external_labels: Vec<String>,
 }
 
+/// Names the collections whose numbers are still being derived again, in responses ([`crate::stale`]).
+pub(crate) const STALE_COLLECTIONS: HeaderName = HeaderName::from_static("myhealth-stale-collections");
+
 /// Prometheus' default of `chunked_read_limit`; Thanos and vmctl have it built in.
 pub const FRAME_BYTES: usize = 50_000_000;
 
@@ -128,7 +131,13 @@ impl Guards {
                     idempotency,
                     last_event,
                 ])
-                .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, request_id])
+                .expose_headers([
+                    header::ETAG,
+                    header::LOCATION,
+                    header::RETRY_AFTER,
+                    request_id,
+                    STALE_COLLECTIONS,
+                ])
                 .max_age(Duration::from_mins(10)),
         )
     }

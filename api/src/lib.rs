@@ -22,6 +22,7 @@ mod resources;
 mod response_cache;
 mod router;
 mod routes;
+mod stale;
 mod state;
 mod trends;
 

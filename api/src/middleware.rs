@@ -25,6 +25,7 @@ use crate::error::{Error, PROBLEM_JSON};
 use crate::guards::{body, client, conditional, gzip, limit, load_shedding, origin};
 use crate::policy::{self, Policies, Policy, RateLimit};
 use crate::response_cache::{self, ResponseCache};
+use crate::stale::{self, StaleCheck};
 use crate::state::State;
 
 /// Longest time until a response begins; a proxy in front usually gives up after a minute.
@@ -94,6 +95,7 @@ fn admitted(router: Router, state: &Arc<State>) -> Router {
         // The body has been received by then, within the limit of its route.
         .layer(DefaultBodyLimit::disable())
         .layer(from_fn_with_state(ResponseCache::new(state.clone()), response_cache::serve_cached))
+        .layer(from_fn_with_state(StaleCheck::new(state.store.clone()), stale::report))
         .layer(from_fn_with_state(guards.load_shedder.clone(), load_shedding::admit))
         .layer(from_fn_with_state(guards.bodies.clone(), body::receive))
         .layer(from_fn_with_state(Authenticator::new(state.clone()), access::authenticate))

@@ -31,7 +31,9 @@ const PREFIX: &str = "/api/v1";
         description = "History of an Oura ring from your own database: days, points within a day, trends. \
             Values are in base units (seconds, ratio 0-1, meters, joules, degrees Celsius); `/api/v1/metrics` says \
             which. Dates are civil days of the person, a night belongs to the day of waking up. What was not measured \
-            is absent, never zero. Not a medical device.",
+            is absent, never zero. After an upgrade that changed how numbers are derived, responses name the \
+            collections that are still being derived again in the header `myhealth-stale-collections`. \
+            Not a medical device.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     components(schemas(Problem, Gaps)),

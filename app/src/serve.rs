@@ -126,6 +126,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             });
         }
         backfill = Some(work::backfill(&scheduler));
+        work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
         let stop = lifecycle.stop.clone();
         lifecycle.supervise("ingest", move || {
             let (scheduler, stop) = (scheduler.clone(), stop.clone());
@@ -301,7 +302,7 @@ async fn scheduler(
         clock: clock.clone(),
         workers: oura.workers,
         holder: lease_holder()?,
-        hold: Scheduler::LEASE,
+        lease_duration: Scheduler::LEASE,
         relaxed: None,
     })
 }

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use domain::{Cause, DayRange};
 use ingest::{Scheduler, SyncReport, SyncRun};
 use jobs::{
-    Backfill, BackfillEnd, InvalidResultLocation, JobQueue, Kind, Metrics, Progress, ResultLocation, Results,
-    Worker,
+    Backfill, BackfillEnd, InvalidResultLocation, JobQueue, Kind, Metrics, Progress, Rederiver,
+    ResultLocation, Results, Worker,
 };
 use prometheus_client::registry::Registry;
-use store::{Location, Person, causes};
+use store::{Location, Person, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
@@ -86,6 +86,22 @@ fn end(report: &SyncReport, stop: &CancellationToken) -> BackfillEnd {
     let refused = |cause| matches!(cause, Cause::Scope | Cause::Forbidden | Cause::NotFound);
     let failed = report.failures.iter().any(|(_, failure)| !refused(failure.cause()));
     if failed { BackfillEnd::Oura } else { BackfillEnd::Done }
+}
+
+/// Derives numbers again that other rules than this version's derived, in the background.
+pub(crate) fn keep_numbers_current(
+    lifecycle: &Lifecycle,
+    store: &Store,
+    registry: &mut Registry,
+    clock: &Clock,
+) -> anyhow::Result<()> {
+    let rederiver = Rederiver::register(store.clone(), clock.clone(), serve::lease_holder()?, registry);
+    let stop = lifecycle.stop.clone();
+    lifecycle.supervise("derivation", move || {
+        let (rederiver, stop) = (rederiver.clone(), stop.clone());
+        async move { rederiver.run(stop).await }
+    });
+    Ok(())
 }
 
 /// Does what jobs these roles do, as long as the process runs.

@@ -15,6 +15,7 @@ use crate::json::locate;
 use crate::ring::newest_ring;
 use crate::unit::Unit;
 
+pub mod rules;
 mod sleeps;
 
 use sleeps::Sleeps;

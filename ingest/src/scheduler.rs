@@ -1,8 +1,8 @@
-//! Many people, many processes: each person who is due is read by one worker of one replica.
+//! The scheduler: each person who is due is read by one worker of one replica.
 //!
-//! A turn is a lease in the store. It is prolonged while the pass runs, so a process that dies loses it within
-//! [`Scheduler::hold`], and one that stalls finds it lost and stops. What is stored twice all the same is stored once: applying is
-//! idempotent.
+//! A worker takes a lease in the store and renews it during the sync run, so a process that dies loses it within
+//! [`Scheduler::lease_duration`], and one that stalls finds it lost and stops. A batch that is stored twice all the same
+//! changes nothing: applying is idempotent.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,11 +19,10 @@ use crate::oura::Client;
 use crate::sync::{Clock, Ingest, Settings, SyncReport, SyncRun, WindowProgress};
 use crate::webhook::WebhookHealth;
 
-/// How often the store is asked who is due.
+/// How often the store is polled for people who are due.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How soon a person without a log-in is looked at again. A log-in makes them due at once, but may do so while they are
-/// being looked at.
+/// How soon a person without a log-in is checked again. A log-in makes them due at once, but may do so during a check.
 const LOGIN_POLL_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How far apart the clocks of replicas may be.
@@ -32,54 +31,55 @@ const SKEW: Duration = Duration::from_mins(1);
 /// Pause after the store failed.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// Reads everybody who is due.
+/// Reads everyone who is due.
 #[derive(Clone)]
 pub struct Scheduler {
-    /// Where people, turns and documents are.
+    /// The store of people, leases and documents.
     pub store: Store,
-    /// How to ask Oura for a person; `None` while there is no way.
+    /// Finds a client for a person; `None` while there is no way to request Oura.
     pub client: Access,
-    /// How each is read.
+    /// How each person is read.
     pub settings: Settings,
-    /// Where it is counted.
+    /// The counters.
     pub metrics: Metrics,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// People read at the same time by this process.
     pub workers: u32,
     /// A name no other process has.
     pub holder: String,
-    /// How long a turn lasts without a sign of life, of which there are three in that time. Clocks of replicas may
-    /// differ by less than this. [`Scheduler::LEASE`] unless there is a reason.
-    pub hold: Duration,
-    /// How old what was read may be while the webhooks are in good health, where they stand in for passes. Time series
-    /// are not announced, so they come as rarely.
+    /// Lease duration, renewed every third of it; clock skew between replicas must be smaller. [`Scheduler::LEASE`] unless
+    /// there is a reason.
+    pub lease_duration: Duration,
+    /// The interval while webhooks are healthy and replace most sync runs. Time series have no webhook events, so they are
+    /// read as rarely.
     pub relaxed: Option<(WebhookHealth, Duration)>,
 }
 
-/// Finds a way to ask Oura for a person.
+/// Finds a client of Oura for a person.
 pub type Access = Arc<dyn Fn(&Person) -> Option<Client> + Send + Sync>;
 
-/// Who is told how far a person's pass is.
+/// Called with the progress of a person's sync run.
 pub type ProgressFn = Arc<dyn Fn(&Person, &WindowProgress) + Send + Sync>;
 
 impl Scheduler {
     /// Long enough for a pause of the machine, short enough for the people of a process that died.
     pub const LEASE: Duration = Duration::from_secs(30);
 
-    /// Reads whoever is due until `stop`. Turns that run then end early and are due again at once, for others.
+    /// Reads everyone who is due until `stop`. Sync runs then end early, and their people are due again at once, for other
+    /// replicas.
     pub async fn run(&self, stop: CancellationToken, watch: ProgressFn) {
-        let mut turns = JoinSet::new();
+        let mut runs = JoinSet::new();
         let names = AtomicU64::new(0);
         while !stop.is_cancelled() {
-            let free = self.workers.saturating_sub(u32::try_from(turns.len()).unwrap_or(u32::MAX));
+            let free = self.workers.saturating_sub(u32::try_from(runs.len()).unwrap_or(u32::MAX));
             let due =
                 if free == 0 { Ok(Vec::new()) } else { self.store.people_due(free, (self.clock)()).await };
             let pause = match due {
                 Ok(due) => {
                     for person in due {
                         let name = format!("{}-{}", self.holder, names.fetch_add(1, Ordering::Relaxed));
-                        turns.spawn(self.clone().sync_next_person(person, name, stop.clone(), watch.clone()));
+                        runs.spawn(self.clone().sync_next_person(person, name, stop.clone(), watch.clone()));
                     }
                     POLL_INTERVAL
                 }
@@ -90,9 +90,9 @@ impl Scheduler {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                // A worker is free again: somebody may be waiting.
-                Some(ended) = turns.join_next() => {
-                    // The lease of this turn runs out, and the person is due again; nobody else waits for that.
+                // A worker is free again: another person may be due.
+                Some(ended) = runs.join_next() => {
+                    // The lease ends by itself, and the person is due again; other people are not affected.
                     if let Err(error) = ended {
                         self.metrics.count_panic();
                         tracing::error!(%error, "BUG: a sync run panicked; please report it with the log");
@@ -101,7 +101,7 @@ impl Scheduler {
                 () = tokio::time::sleep(pause) => {}
             }
         }
-        while turns.join_next().await.is_some() {}
+        while runs.join_next().await.is_some() {}
     }
 
     async fn sync_next_person(
@@ -112,7 +112,7 @@ impl Scheduler {
         watch: ProgressFn,
     ) {
         let Err(error) = self.sync_with_lease(&person, &name, &stop, &watch).await else { return };
-        // Nothing was acknowledged, so nothing is lost; the turn runs out and comes again.
+        // Nothing was acknowledged, so nothing is lost; the lease ends and the person is due again.
         tracing::error!(person = %person.name, error = causes(&error), "cannot store what was read");
         tokio::select! {
             () = stop.cancelled() => {}
@@ -120,7 +120,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes a person's turn if it is still to be had, reads, and says when the next one is.
+    /// Takes the lease on a person if it is free, reads, and sets when the person is due again.
     async fn sync_with_lease(
         &self,
         person: &Person,
@@ -131,15 +131,15 @@ impl Scheduler {
         if !self.renew_lease(person, name).await? {
             return Ok(());
         }
-        // Between seeing somebody due and taking the turn, another process may have had and ended one.
+        // Between the poll and the lease, another process may have finished a sync run.
         if !self.store.is_person_due(person.id, (self.clock)()).await? {
             return self.store.release_unused_sync_lease(person.id, name).await;
         }
         let pause = match (self.client)(person).map(|client| self.ingest(client, person)) {
             None => self.settings.interval,
             Some(ingest) => {
-                let turn = Box::pin(self.sync_or_wait(&ingest, stop, watch));
-                let done = self.while_lease_held(person, name, turn).await;
+                let run = Box::pin(self.sync_or_wait(&ingest, stop, watch));
+                let done = self.while_lease_held(person, name, run).await;
                 // A renewal that was begun is brought to its end; dropping it would lose the log-in.
                 ingest.finish().await;
                 let Some(pause) = done else { return Ok(()) };
@@ -170,7 +170,7 @@ impl Scheduler {
         Ok(pause_after(&report, self.settings.interval, took))
     }
 
-    /// Whether announcements have kept this person up to date since the last pass.
+    /// Whether webhooks have kept this person up to date since the last sync run.
     async fn can_wait(&self, ingest: &Ingest) -> Result<bool, store::Error> {
         let Some((_, longest)) = self.relaxed.as_ref().filter(|(health, _)| health.is_good()) else {
             return Ok(false);
@@ -179,19 +179,19 @@ impl Scheduler {
         Ok(all_collections_fresh(&states, *longest, (self.clock)()))
     }
 
-    /// Reads one person now, due or not, as far as there is something to read; `None` without a way to ask Oura. While
-    /// another process reads them, it is waited for: at most [`Scheduler::hold`] where that process was killed.
+    /// Reads one person now, due or not, as far as there is something to read; `None` without a client. While
+    /// another process reads them, it is waited for: at most [`Scheduler::lease_duration`] where that process was killed.
     pub async fn read(
         &self,
         person: &Person,
-        pass: SyncRun,
+        run: SyncRun,
         stop: &CancellationToken,
         watch: &ProgressFn,
     ) -> Result<Option<SyncReport>, store::Error> {
         let Some(client) = (self.client)(person) else { return Ok(None) };
-        let mut said = false;
+        let mut logged = false;
         while !self.renew_lease(person, &self.holder).await? {
-            if !std::mem::replace(&mut said, true) {
+            if !std::mem::replace(&mut logged, true) {
                 tracing::info!(person = %person.name, "another process is reading; waiting for it");
             }
             tokio::select! {
@@ -200,7 +200,7 @@ impl Scheduler {
             }
         }
         let ingest = self.ingest(client, person);
-        let work = Box::pin(ingest.sync(pass, stop, None, |step| watch(person, &step)));
+        let work = Box::pin(ingest.sync(run, stop, None, |step| watch(person, &step)));
         let done = self.while_lease_held(person, &self.holder, work).await;
         ingest.finish().await;
         let Some(report) = done else { return Ok(Some(SyncReport::default())) };
@@ -214,7 +214,7 @@ impl Scheduler {
         Ingest::new(store, client, person.clone(), self.settings, metrics, clock)
     }
 
-    /// Does what a turn is for, and gives it up when the turn is somebody else's.
+    /// Works while the lease is held; `None` when another process took it.
     async fn while_lease_held<T>(
         &self,
         person: &Person,
@@ -234,11 +234,11 @@ impl Scheduler {
         self.store.finish_sync_lease(person.id, name, after((self.clock)(), pause)).await
     }
 
-    /// Gives signs of life, and returns when the turn is somebody else's all the same.
+    /// Renews the lease, and returns when another process has it.
     async fn lease_lost(&self, person: &Person, name: &str) {
         loop {
-            tokio::time::sleep(self.hold / 3).await;
-            // A store that fails is the pass's to report.
+            tokio::time::sleep(self.lease_duration / 3).await;
+            // A store that fails is reported by the sync run.
             if let Ok(false) = self.renew_lease(person, name).await {
                 return;
             }
@@ -247,11 +247,11 @@ impl Scheduler {
 
     async fn renew_lease(&self, person: &Person, name: &str) -> Result<bool, store::Error> {
         let now = (self.clock)();
-        self.store.take_sync_lease(person.id, name, after(now, self.hold), now).await
+        self.store.take_sync_lease(person.id, name, after(now, self.lease_duration), now).await
     }
 }
 
-/// Until a person is due again: what is left of the interval, or longer where Oura asked for it; no time while history is
+/// Until a person is due again: what is left of the interval, or longer where Oura requires it; no time while history is
 /// missing. A run that waited for one collection that hangs does not put off the others, and one that took longer than
 /// the interval is followed by a tenth of it all the same.
 fn pause_after(report: &SyncReport, interval: Duration, took: Duration) -> Duration {

@@ -1,4 +1,5 @@
-//! One pass: ask what the plan says, store each window before it counts as read, keep going where one collection fails.
+//! One sync run: requests what the plan lists, stores each window before it counts as read, and continues where one
+//! collection fails.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ mod queue;
 
 use queue::Queue;
 
-/// Reads the wall clock; handed in by whoever may.
+/// Reads the wall clock; only `app` provides one.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How the loop reads.
@@ -31,12 +32,12 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// How far back.
     pub horizon: Horizon,
-    /// From the start of one pass to the start of the next, and the longest a pass works on history before it looks at the
+    /// From the start of one sync run to the start of the next, and the longest a run works on history before it reads the
     /// newest days again.
     pub interval: Duration,
 }
 
-/// No build of this program is older; a clock that says so is wrong.
+/// No build of this program is older; a clock before it is wrong.
 const EARLIEST_CLOCK: Day = Day::literal(2026, 1, 1);
 
 /// Reads one person's data into the store.
@@ -50,7 +51,7 @@ pub struct Ingest {
     clock: Clock,
 }
 
-/// What to read in a pass.
+/// What a sync run reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncRun {
     /// What is missing, and the trailing days again.
@@ -59,7 +60,7 @@ pub enum SyncRun {
     Exactly(DayRange),
 }
 
-/// How a pass went.
+/// How a sync run went.
 #[derive(Debug, Default)]
 pub struct SyncReport {
     /// What came.
@@ -72,21 +73,21 @@ pub struct SyncReport {
     pub complete: bool,
 }
 
-/// A window that is done, for whoever shows progress.
+/// A window that is done, for progress bars.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowProgress {
     /// Which window.
     pub request: Request,
-    /// Windows done in this pass, this one included.
+    /// Windows done in this run, this one included.
     pub done: usize,
-    /// Windows of this pass in all.
+    /// Windows of this run in all.
     pub total: usize,
     /// What came with it; `None` when it failed.
     pub applied: Option<Applied>,
 }
 
 impl Ingest {
-    /// Everything a pass needs.
+    /// Everything a sync run needs.
     pub fn new(
         store: Store,
         client: Client,
@@ -108,17 +109,17 @@ impl Ingest {
         self.client.tokens().finish().await;
     }
 
-    /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
-    /// failures of the store end the pass.
+    /// One sync run, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
+    /// failures of the store end the run.
     #[tracing::instrument(name = "sync.pass", skip_all)]
     pub async fn sync(
         &self,
-        pass: SyncRun,
+        run: SyncRun,
         stop: &CancellationToken,
         budget: Option<Duration>,
         mut progress: impl FnMut(WindowProgress) + Send,
     ) -> Result<SyncReport, store::Error> {
-        let Plan { requests, recent } = match pass {
+        let Plan { requests, recent } = match run {
             SyncRun::Missing => self.missing().await?,
             SyncRun::Exactly(range) => plan::reread(range),
         };
@@ -161,7 +162,7 @@ impl Ingest {
             if answer.is_err() {
                 finished.extend(queue.give_up(request.collection));
             }
-            // Others are asked for while this one is stored.
+            // Others are requested while this one is stored.
             while let Some(request) = queue.next(late, Instant::now()) {
                 running.push(self.fetch(request));
             }
@@ -216,7 +217,7 @@ impl Ingest {
         let today = self.today();
         let local = Day::at((self.clock)(), &self.zone());
         if today < EARLIEST_CLOCK {
-            // A machine that has just started may not know the time yet; a cursor set by it would be wrong for ever.
+            // A machine that has just started may not know the time yet; a cursor set by it would stay wrong.
             tracing::error!(%today, "the clock is wrong; nothing is read until it is set");
             return Ok(Plan::default());
         }
@@ -234,14 +235,14 @@ impl Ingest {
         };
         let read = |collection| {
             let state = states.iter().find(|state| state.collection == collection)?;
-            // What is observed once a day is asked for again when the last attempt of the day failed.
+            // A collection observed once a day is requested again when the last attempt of the day failed.
             if state.failure.is_some() && collection.window() == domain::Window::Whole {
                 return None;
             }
             Some(ReadProgress { covered: state.covered?, newest_document: state.newest_day })
         };
         let mut plan = plan::plan(read, Today { utc: today, local }, self.settings.horizon);
-        // What failed the last time may keep others waiting, or end the run; it is asked last. The sort is stable.
+        // A collection that failed the last time may delay others, or end the run; it is requested last. The sort is stable.
         let recent = plan.recent;
         plan.requests[..recent].sort_by_key(fails);
         Ok(plan)
@@ -256,7 +257,7 @@ impl Ingest {
         TimeZone::get(&self.person.time_zone).unwrap_or(TimeZone::UTC)
     }
 
-    /// Stores a window. A database that refuses it is this collection's failure; one that is away is the pass's.
+    /// Stores a window. A database that refuses it is this collection's failure; one that is away is the run's.
     async fn store_window(
         &self,
         request: Request,
@@ -268,7 +269,7 @@ impl Ingest {
         }
         let Request { collection, range } = request;
         let now = (self.clock)();
-        // Days to come have not been read, whatever was asked for.
+        // Future days have not been read, even if they were requested.
         let known = range.last().min(self.today().plus(1));
         let mut batch = Batch {
             person: self.person.id,
@@ -286,7 +287,7 @@ impl Ingest {
         }
         for (reason, documents) in reasons {
             // The reason names a field and a type, never a value.
-            tracing::warn!(%collection, reason, documents, "put aside what cannot be read; `myhealth doctor` lists it");
+            tracing::warn!(%collection, reason, documents, "rejected documents; `myhealth doctor` lists them");
         }
         match self.store.apply(&batch, now).await {
             Ok(applied) => {
@@ -296,7 +297,7 @@ impl Ingest {
                     tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");
                 }
                 if doubted > 0 {
-                    tracing::warn!(%collection, doubted, "Oura's answer lacks what it had; not believed before it has lasted an hour");
+                    tracing::warn!(%collection, missing = doubted, "documents missing from response; keeping them until confirmed");
                 }
                 Ok(Ok(applied))
             }

@@ -1,5 +1,4 @@
-//! Tidies away what nobody needs any more: jobs whose time is over with their results, results without a job, and what
-//! killed processes left half-written.
+//! Garbage collection: expired jobs with their results, results without a job, and half-written files of killed processes.
 
 use futures_util::StreamExt as _;
 use store::causes;
@@ -7,7 +6,7 @@ use store::causes;
 use crate::results::Unreadable;
 use crate::worker::Worker;
 
-/// What went wrong while tidying.
+/// A failure of garbage collection.
 #[derive(Debug, thiserror::Error)]
 enum GcError {
     #[error(transparent)]
@@ -17,17 +16,17 @@ enum GcError {
 }
 
 impl Worker {
-    /// Tidies up once; what fails is said, and tried again the next time.
+    /// Collects garbage once; a failure is logged, and tried again the next time.
     pub async fn collect_garbage(&self) {
         if let Err(error) = self.try_collect_garbage().await {
-            tracing::warn!(error = causes(&error), "finished jobs cannot be tidied away");
+            tracing::warn!(error = causes(&error), "cannot collect finished jobs as garbage");
         }
     }
 
     async fn try_collect_garbage(&self) -> Result<(), GcError> {
         let now = (self.clock)();
-        // The jobs first, wherever their results lie: what has no job any more is removed below, or by a process that
-        // knows the place.
+        // The jobs first, wherever their results are: a result without a job is removed below, or by a process that has
+        // access to its place.
         self.store.delete_expired_jobs(now).await?;
         let Some(results) = &self.desk.results else { return Ok(()) };
         let mut all = results.list();
@@ -45,7 +44,7 @@ impl Worker {
     /// removed, with its person perhaps.
     async fn is_orphan(&self, object: &str) -> Result<bool, store::Error> {
         let name = object.rsplit('/').next().unwrap_or(object);
-        // Only what is called as results are is ours to remove.
+        // Only objects named as results are ours to remove.
         let Some((id, _)) = name.split_once('-').filter(|(id, _)| is_id(id)) else { return Ok(false) };
         Ok(match self.store.job(id).await? {
             None => true,

@@ -1,4 +1,4 @@
-//! What waits, what runs and what became of it. No label names a person.
+//! Jobs by state, and attempts by result. No label names a person.
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -31,7 +31,7 @@ struct Outcome {
 }
 
 impl Metrics {
-    /// How an attempt ends.
+    /// The results of an attempt.
     const RESULTS: [&'static str; 5] = ["done", "failed", "cancelled", "postponed", "lost"];
 
     /// Registers them; the caller chose the prefix. Known series start at zero.
@@ -59,7 +59,7 @@ impl Metrics {
     }
 
     pub(crate) fn count(&self, kind: Kind, result: &'static str) {
-        debug_assert!(Self::RESULTS.contains(&result), "a result nobody knows");
+        debug_assert!(Self::RESULTS.contains(&result), "an unknown result");
         self.attempts.get_or_create_owned(&Outcome { kind: kind.name(), result }).inc();
     }
 

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::results::{Results, Unreadable, Upload};
 use crate::work::{Ready, Work};
 
-/// How far work is, written by the work and read by whoever tells.
+/// The progress of a job, written by its work and read at each heartbeat.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(Arc<(AtomicI64, AtomicI64)>);
 
@@ -42,7 +42,7 @@ pub enum BackfillEnd {
     Done,
     /// It was told to stop.
     Stopped,
-    /// Nobody has logged in, or Oura wants somebody to.
+    /// The person is not logged in at Oura, or has to log in again.
     NoLogIn,
     /// Oura or the network failed; later it may not.
     Oura,
@@ -114,7 +114,7 @@ impl JobContext {
             }
             Ready::Backfill(_) => return Attempt::Failed("unknown"),
         };
-        // Each attempt has its own name: whoever lost the job without noticing writes over nobody's result. The version is
+        // Each attempt has its own name: a worker that lost the job without noticing overwrites no result. The version is
         // one more with every claim; attempts are not, as one that was given back does not count.
         let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.version);
         let begun = tokio::select! {
@@ -146,7 +146,7 @@ impl JobContext {
         }
         let finished = tokio::select! {
             finished = upload.finish() => finished,
-            // Should it be there all the same, it is nobody's, and tidied away.
+            // If it exists all the same, it has no job and is collected as garbage.
             () = stop.cancelled() => return Attempt::Stopped,
         };
         match finished {

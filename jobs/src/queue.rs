@@ -18,16 +18,16 @@ pub const LIMITS: JobLimits = JobLimits { unfinished: 10, all: 200 };
 /// How long a job and its result are kept after it ended.
 pub const RETENTION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// How often a job is looked at by whoever watches it; its worker may be another process.
+/// How often a watched job is polled; its worker may be another process.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Takes requests for jobs.
 #[derive(Clone, Debug)]
 pub struct JobQueue {
     pub(crate) store: Store,
-    /// Where results lie; `None` where nobody has said.
+    /// Where results are kept; `None` where no place is configured.
     pub results: Option<Results>,
-    /// Wakes whoever works here.
+    /// Wakes the workers of this process.
     pub(crate) wake: Arc<watch::Sender<()>>,
     /// Ends every watch: the process is stopping.
     pub stop: CancellationToken,
@@ -63,7 +63,7 @@ impl JobQueue {
         Ok(accepted)
     }
 
-    /// Takes a job back: it is gone with its result, or told to stop where somebody works on it.
+    /// Cancels a job: it is deleted with its result, or stops at the next heartbeat where a worker has it.
     pub async fn cancel(&self, id: &str, now: Timestamp) -> Result<Cancel, store::Error> {
         let withdrawn = self.store.cancel_job(id, now).await?;
         if let (Cancel::Deleted(Some(object)), Some(results)) = (&withdrawn, &self.results)

@@ -24,7 +24,7 @@ const PARTS_AHEAD: usize = 2;
 /// The largest result; what is larger is better asked for in parts.
 const MAX_RESULT: u64 = 4 * 1024 * 1024 * 1024;
 
-/// What was begun and is older belongs to nobody who lives.
+/// An upload that was begun and is older belongs to no living process.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Where results are to lie.
@@ -47,7 +47,7 @@ pub enum InvalidResultLocation {
     Folder {
         /// Which.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// The store.
@@ -174,7 +174,7 @@ impl Results {
     }
 }
 
-/// A folder that may be slow to answer holds up nobody else.
+/// A folder that is slow delays no other task.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {

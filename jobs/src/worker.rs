@@ -1,5 +1,5 @@
-//! Works the queue of everybody. A job is this process's while it gives signs of life; one that is lost is let go of, and
-//! what it made under its own name is taken away.
+//! Works the job queue. A worker keeps a job by heartbeats; it stops work on one that it lost, and removes the result that it
+//! made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,37 +17,37 @@ use crate::work::Kind;
 /// Exports and reports at a time: they share the database with everything else.
 const CONCURRENCY: usize = 2;
 
-/// Backfills at a time: each takes hours, most of which it waits for Oura, and nobody's export waits behind one.
+/// Backfills at a time: each takes hours, most of which it waits for Oura, and no export waits behind one.
 const BACKFILL_CONCURRENCY: usize = 1;
 
-/// How often the queue is looked at unasked: another process may have filled it.
+/// How often the queue is polled: another process may have filled it.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Pause after the store failed.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// Between two signs of life, in each of which a wish to stop is heard.
+/// Time between two heartbeats, at each of which a cancellation is noticed.
 const HEARTBEAT: Duration = Duration::from_secs(1);
 
-/// How long a job is its worker's without a sign of life: a database that is away for a moment loses nothing.
+/// Lease duration without a heartbeat: a database that is away for a moment loses nothing.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Attempts before a job is given up, be it that it fails or that its process dies with it.
+/// Attempts before a job fails for good, whether it fails or its process dies.
 const MAX_ATTEMPTS: i64 = 5;
 
 /// The first pause before another attempt; doubled each time.
 const FIRST_RETRY_DELAY: SignedDuration = SignedDuration::from_secs(10);
 
-/// How often finished jobs are tidied away.
+/// How often finished jobs are collected as garbage.
 const GC_INTERVAL: Duration = Duration::from_mins(10);
 
 /// How often the queue is counted.
 const COUNT_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Reads the wall clock; handed in by whoever may.
+/// Reads the wall clock; only `app` provides one.
 pub(crate) type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// Does jobs of some kinds.
+/// Works on jobs of some kinds.
 #[derive(Clone)]
 pub struct Worker {
     pub(crate) store: Store,
@@ -74,7 +74,7 @@ impl Worker {
         Self { store, desk, kinds, tools, metrics, clock, holder }
     }
 
-    /// Works until `stop`. What runs then is given back at once, for others.
+    /// Works until `stop`. Running jobs are then released at once, for other processes.
     pub async fn run(&self, stop: CancellationToken) {
         let (backfills, others): (Vec<Kind>, Vec<Kind>) =
             self.kinds.iter().partition(|kind| **kind == Kind::Backfill);
@@ -86,10 +86,10 @@ impl Worker {
         );
     }
 
-    /// Shows how much waits.
+    /// Counts the queue for the gauges.
     async fn count(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            // A database that is away is said by whoever needs it.
+            // A database that is away is reported where jobs are claimed.
             if let Ok(counts) = self.store.job_counts(None).await {
                 self.metrics.set(&counts, (self.clock)());
             }
@@ -104,7 +104,7 @@ impl Worker {
         }
     }
 
-    /// Does jobs of these kinds, so many at a time.
+    /// Works on jobs of these kinds, `at_once` at a time.
     async fn work(&self, kinds: &[Kind], at_once: usize, stop: &CancellationToken) {
         let Some(first) = kinds.first() else { return };
         let mut running = JoinSet::new();
@@ -157,7 +157,7 @@ impl Worker {
             tracing::error!(
                 kind = job.kind,
                 error = causes(&error),
-                "cannot say how a job ended; it is done again"
+                "cannot store how a job ended; it is done again"
             );
         }
     }
@@ -167,7 +167,7 @@ impl Worker {
             return Ok(());
         };
         if job.cancelling {
-            // Its process died between the wish and the end.
+            // Its process died between the cancellation and the end.
             return self.end(job, holder, kind, Attempt::Stopped, EndReason::Cancelled).await;
         }
         if job.attempts > MAX_ATTEMPTS {
@@ -202,26 +202,26 @@ impl Worker {
                             why = EndReason::Lost;
                             halt.cancel();
                         }
-                        // By now it may be another's.
+                        // By now another worker may have it.
                         Err(_) if now.duration_since(heard) > LEASE => {
                             why = EndReason::Lost;
                             halt.cancel();
                         }
                         Err(error) => {
-                            tracing::warn!(error = causes(&error), "cannot give a sign of life");
+                            tracing::warn!(error = causes(&error), "cannot renew the lease of a job");
                         }
                     }
                 }
             }
         };
         if matches!(attempt, Attempt::Done(_)) {
-            // What was quick has given no sign of life; whether the job is still ours, the end finds out.
+            // Quick work had no heartbeat; whether the job is still ours, `end` finds out.
             self.store.renew_job_lease(job, holder, (self.clock)() + LEASE, progress.get()).await?;
         }
         self.end(job, holder, kind, attempt, why).await
     }
 
-    /// Writes down how an attempt ended.
+    /// Stores how an attempt ended.
     async fn end(
         &self,
         job: &Job,
@@ -271,12 +271,12 @@ impl Worker {
         if let Some((object, results)) = made.zip(self.desk.results.as_ref())
             && let Err(error) = results.remove(&object).await
         {
-            tracing::warn!(error = causes(&error), "a result that nobody needs could not be removed");
+            tracing::warn!(error = causes(&error), "cannot remove a result without a job");
         }
         Ok(())
     }
 
-    /// Leaves a job to another attempt, unless somebody has taken it back.
+    /// Releases a job for another attempt, unless a client has cancelled it.
     async fn release(
         &self,
         job: &Job,
@@ -297,7 +297,7 @@ impl Worker {
     }
 }
 
-async fn pause(length: Duration, stop: &CancellationToken) {
+pub(crate) async fn pause(length: Duration, stop: &CancellationToken) {
     tokio::select! {
         () = stop.cancelled() => {}
         () = tokio::time::sleep(length) => {}
@@ -308,7 +308,7 @@ async fn pause(length: Duration, stop: &CancellationToken) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum EndReason {
     Itself,
-    /// Somebody did not want it any more.
+    /// A client cancelled it.
     Cancelled,
     /// The process stops.
     Stopping,

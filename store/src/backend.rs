@@ -1,5 +1,5 @@
 //! The closed set of databases, and the two macros that let one SQL text and one Rust body serve both: the compiler
-//! checks each body once per driver. Nobody outside this crate can name a driver.
+//! checks each body once per driver. No other crate can name a driver.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ pub(crate) enum Backend {
     },
 }
 
-/// How long a request waits for a connection before it is told that the database does not answer.
+/// How long a request waits for a connection before it fails because the database does not answer.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Backend {
@@ -108,7 +108,7 @@ impl Backend {
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             create_private(parent).map_err(directory)?;
         }
-        // SQLite says "unable to open database file" for every reason; the operating system says which.
+        // SQLite reports "unable to open database file" for every reason; the operating system reports which.
         create_file(path).map_err(directory)?;
         let alive = Arc::new(ProcessLock::acquire(path).map_err(directory)?);
         let options = SqliteConnectOptions::new()
@@ -168,7 +168,7 @@ impl Backend {
 }
 
 /// Proves that a server answers and can hold every text. A pool would wait out refused connections; a wrong address
-/// should be said at once.
+/// should be reported at once.
 async fn check_server(options: &PgConnectOptions) -> Result<()> {
     let check = async {
         let mut connection = PgConnection::connect_with(options).await?;
@@ -209,7 +209,7 @@ impl PoolUse {
     }
 }
 
-/// Health data is the owner's alone, whoever may read the folder; SQLite gives its side files the same rights.
+/// Creates a file that only its owner can read, also in a folder that others can read; SQLite gives its side files the same rights.
 pub(crate) fn create_file(path: &Path) -> std::io::Result<File> {
     let mut options = File::options();
     options.append(true).create(true);

@@ -1,10 +1,11 @@
-//! "The newest values changed", told to whoever serves them from memory in this process.
+//! Notifies the parts of this process that serve the newest values from memory when they change.
 
 use tokio::sync::watch;
 
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::Result;
+use crate::sql::read;
+use crate::time::Time;
 
 /// Counts the changes made through this handle.
 #[derive(Debug)]
@@ -34,11 +35,9 @@ impl Store {
         *self.changes.0.borrow()
     }
 
-    /// When `latest` last changed, whoever changed it; one index probe.
+    /// When any process last changed `latest`; one index probe.
     pub async fn watermark(&self) -> Result<Option<jiff::Timestamp>> {
-        let newest: Option<jiff_sqlx::Timestamp> = with_pool!(self, pool => {
-            sqlx::query_scalar("select max(updated_at) from latest").fetch_one(pool).await?
-        });
-        Ok(newest.map(jiff_sqlx::Timestamp::to_jiff))
+        let newest: Option<Time> = read!(self, query_scalar.fetch_one, "select max(updated_at) from latest");
+        Ok(newest.map(Time::get))
     }
 }

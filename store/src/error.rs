@@ -1,4 +1,4 @@
-//! What can go wrong between the house and its database.
+//! Failures of the database and of what it is asked to do.
 
 use std::path::PathBuf;
 

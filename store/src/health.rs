@@ -97,7 +97,7 @@ struct Outcome {
 }
 
 impl Health {
-    /// Whether connections to the server should be made anew, because the last write failed: after a failover the old
+    /// Whether connections to the server should be replaced, because the last write failed: after a failover the old
     /// primary goes on answering, and takes no writes.
     pub(crate) fn distrusts_connections(&self) -> bool {
         self.needs_writes.load(Ordering::Relaxed) && self.write_failed.load(Ordering::Relaxed)
@@ -132,12 +132,12 @@ impl Health {
 }
 
 impl Store {
-    /// Says that this process cannot work without writing, so that a database that takes no writes counts as unavailable.
+    /// Declares that this process cannot work without writing, so that a database that takes no writes counts as unavailable.
     pub fn need_writes(&self) {
         self.health.needs_writes.store(true, Ordering::Relaxed);
     }
 
-    /// What the last probe found out; asks nobody. A database that was never probed has been opened, so it is available.
+    /// The result of the last probe, from memory. A database that was never probed has been opened, so it is available.
     pub fn last_probe(&self) -> Result<(), Outage> {
         self.health.last().as_ref().map_or(Ok(()), |outcome| outcome.result.clone())
     }

@@ -1,4 +1,4 @@
-//! All SQL of the house. [`Store`] is a concrete handle on PostgreSQL or embedded SQLite; its methods are named after
+//! All SQL of the project. [`Store`] is a concrete handle on PostgreSQL or embedded SQLite; its methods are named after
 //! the questions they answer. `document` is the truth, `daily`, `series` and `latest` are derived from it.
 //!
 //! Not here: HTTP, clocks (time is an argument), what a document means (`domain`).
@@ -13,39 +13,43 @@ mod people;
 mod process_lock;
 mod queue;
 mod read;
+mod sql;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod time;
 mod transaction;
 mod write;
 
 use std::sync::Arc;
 
-pub use read::absence_reasons::absence_reasons;
 pub use auth::audit::{AuditAction, AuditEntry, AuditOutcome};
 pub use auth::declared::{DeclaredAccess, DeclaredAccount, DeclaredToken, Reconciled};
+pub use auth::oura_accounts::{AccountClaim, OuraAccount};
+pub use auth::oura_grants::{OuraGrant, SealedTokens};
+pub use auth::tokens::{MIN_DECLARED_TOKEN, NewToken, Scope, Scopes, Token};
 pub use auth::user_accounts::{NewUserAccount, UserAccount};
-pub use write::apply::{Applied, Batch};
 pub use backend::{Location, PoolUse, create_private};
-pub use read::daily::{Column, Extent};
-pub use write::deletions::UnconfirmedDeletion;
-pub use read::documents::StoredDocument;
-pub use write::drift::SeenDrift;
 pub use error::{Error, Result, causes};
 pub use health::{Outage, PROBE_INTERVAL};
-pub use read::points::PointStream;
+pub use people::Person;
 pub use queue::jobs::{
     Cancel, Enqueued, InvalidJobState, Job, JobCount, JobLimits, JobOutcome, JobResult, JobState,
     LeaseRenewal, NewJob,
 };
-pub use read::numbers::{Latest, StoredSeries};
-pub use write::origin::Origin;
-pub use auth::oura_accounts::{AccountClaim, OuraAccount};
-pub use auth::oura_grants::{OuraGrant, SealedTokens};
-pub use people::Person;
-pub use sync::{SyncState, Totals};
-pub use auth::tokens::{MIN_DECLARED_TOKEN, NewToken, Scope, Scopes, Token};
 pub use queue::webhook_events::{EnqueuedEvent, EventLease, QueueDepth, WebhookEvent};
+pub use read::absence_reasons::absence_reasons;
+pub use read::daily::{Column, Extent};
+pub use read::documents::StoredDocument;
+pub use read::latest::Latest;
+pub use read::points::PointStream;
+pub use read::series::StoredSeries;
+pub use sync::{SyncState, Totals};
+pub use write::apply::{Applied, Batch};
+pub use write::deletions::UnconfirmedDeletion;
+pub use write::derivation::Rederived;
+pub use write::drift::SeenDrift;
+pub use write::origin::Origin;
 
 use crate::backend::Backend;
 use crate::changes::ChangeSignal;
@@ -69,7 +73,7 @@ impl Store {
         if let Backend::Sqlite { alive, .. } = &store.backend {
             store.migrate().await?;
             if alive.came_alone {
-                // Whoever held a lease was killed.
+                // Every holder of a lease was killed.
                 store.end_all_leases().await?;
             }
             alive.share();
@@ -82,7 +86,7 @@ impl Store {
         matches!(self.backend, Backend::Sqlite { .. })
     }
 
-    /// How the connections are used right now; asks nobody.
+    /// How the connections are used at the moment; runs no statement.
     pub fn pools(&self) -> Vec<PoolUse> {
         self.backend.pools()
     }

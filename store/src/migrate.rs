@@ -22,6 +22,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (11, "oura_account", include_str!("../migrations/0011_oura_account.sql")),
     (12, "declared access", include_str!("../migrations/0012_declared_access.sql")),
     (13, "audit", include_str!("../migrations/0013_audit.sql")),
+    (14, "derivation", include_str!("../migrations/0014_derivation.sql")),
+    (15, "times", include_str!("../migrations/0015_times.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

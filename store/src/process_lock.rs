@@ -1,5 +1,5 @@
 //! Which processes live on an embedded database. The operating system drops a lock when its holder dies, however it
-//! dies, so whoever finds the lock free knows that nobody else is there.
+//! dies, so a process that finds the lock free knows that it is alone.
 
 use std::fs::File;
 use std::path::Path;
@@ -9,12 +9,12 @@ use std::path::Path;
 pub(crate) struct ProcessLock {
     /// Closing it ends the lock.
     lock: File,
-    /// Whether nobody else was there when this process came.
+    /// Whether no other process used the database when this one started.
     pub(crate) came_alone: bool,
 }
 
 impl ProcessLock {
-    /// Notes this process in a file beside the database. A file system without locks makes everybody come second, which
+    /// Notes this process in a file next to the database. On a file system without locks no process is the first, which
     /// only means that leases of killed processes are waited for.
     pub(crate) fn acquire(database: &Path) -> std::io::Result<Self> {
         let mut path = database.as_os_str().to_owned();
@@ -24,7 +24,7 @@ impl ProcessLock {
         Ok(Self { lock, came_alone })
     }
 
-    /// From now on others are welcome, and see that somebody is there.
+    /// Shares the lock: other processes may start from now on, and see that they are not alone.
     pub(crate) fn share(&self) {
         // Where locks do not work there is nothing to share.
         let _ = self.lock.lock_shared();

@@ -5,7 +5,6 @@ pub(crate) mod daily;
 pub(crate) mod documents;
 pub(crate) mod json_numbers;
 pub(crate) mod latest;
-mod newest;
-pub(crate) mod numbers;
 pub(crate) mod points;
 mod rings;
+pub(crate) mod series;

@@ -6,10 +6,11 @@ use jiff::{Timestamp, tz::TimeZone};
 use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::{Error, Result};
+use crate::sql::{change, execute, read, row, run, select};
+use crate::time::Time;
+use crate::transaction::Tx;
 use crate::write::derive::Owner;
-use crate::transaction::{Tx, with_conn};
 
 /// The state of one collection of one person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +27,9 @@ pub struct SyncState {
     pub last_success_at: Option<Timestamp>,
     /// Cause of the failure that came after the last success.
     pub failure: Option<Cause>,
-    /// When a reading of the newest days last brought a document that was rejected and does not say its day.
+    /// When a reading of the newest days last brought a document that was rejected and does not state its day.
     pub rejected_at: Option<Timestamp>,
-    /// The newest day of the rejected documents that say one.
+    /// The newest day of the rejected documents that state one.
     pub rejected_day: Option<Day>,
 }
 
@@ -46,19 +47,37 @@ pub struct Totals {
 }
 
 pub(crate) type DateColumn = Option<jiff_sqlx::Date>;
-type TimeColumn = Option<jiff_sqlx::Timestamp>;
-pub(crate) type Row = (
-    i64,
-    String,
-    DateColumn,
-    DateColumn,
-    DateColumn,
-    TimeColumn,
-    TimeColumn,
-    Option<String>,
-    TimeColumn,
-    DateColumn,
-);
+
+row! {
+    pub(crate) struct StateRow {
+        person: i64,
+        collection: String,
+        first_day: DateColumn,
+        last_day: DateColumn,
+        newest_day: DateColumn,
+        last_attempt_at: Option<Time>,
+        last_success_at: Option<Time>,
+        failure: Option<String>,
+        rejected_at: Option<Time>,
+        rejected_day: DateColumn,
+    }
+}
+
+row! {
+    struct TotalsRow {
+        documents: i64 = "(select count(*) from document where person = $1)",
+        revisions: i64 = "(select count(*) from document_revision where person = $1)",
+        rejected: i64 = "(select count(*) from rejected where person = $1)",
+        daily: i64 = "(select count(*) from daily where person = $1)",
+    }
+}
+
+row! {
+    struct CoveredRow {
+        first_day: DateColumn,
+        last_day: DateColumn,
+    }
+}
 
 /// A stored date as a day.
 pub(crate) fn day(date: jiff_sqlx::Date) -> Result<Day> {
@@ -70,44 +89,41 @@ pub(crate) fn cause(word: &str) -> Cause {
     word.parse().unwrap_or(Cause::Unexpected)
 }
 
-pub(crate) fn state(row: Row) -> Result<Option<(i64, SyncState)>> {
-    let (person, collection, first, last, newest, attempt, success, failure, rejected_at, rejected_day) = row;
-    // A collection of a newer version of this program is none of our business.
-    let Ok(collection) = collection.parse() else { return Ok(None) };
-    let (first, last) = (first.map(day).transpose()?, last.map(day).transpose()?);
-    let covered = match (first, last) {
-        (Some(first), Some(last)) => {
-            Some(DayRange::new(first, last).map_err(|_| Error::Corrupt { what: "range of days read" })?)
-        }
-        _ => None,
-    };
-    let state = SyncState {
-        collection,
-        covered,
-        newest_day: newest.map(day).transpose()?,
-        last_attempt_at: attempt.map(jiff_sqlx::Timestamp::to_jiff),
-        last_success_at: success.map(jiff_sqlx::Timestamp::to_jiff),
-        failure: failure.as_deref().map(cause),
-        rejected_at: rejected_at.map(jiff_sqlx::Timestamp::to_jiff),
-        rejected_day: rejected_day.map(day).transpose()?,
-    };
-    Ok(Some((person, state)))
+impl StateRow {
+    /// The person and the state; `None` for a collection of a newer version of this program.
+    pub(crate) fn state(self) -> Result<Option<(i64, SyncState)>> {
+        let Ok(collection) = self.collection.parse() else { return Ok(None) };
+        let (first, last) = (self.first_day.map(day).transpose()?, self.last_day.map(day).transpose()?);
+        let covered = match (first, last) {
+            (Some(first), Some(last)) => {
+                Some(DayRange::new(first, last).map_err(|_| Error::Corrupt { what: "range of days read" })?)
+            }
+            _ => None,
+        };
+        let state = SyncState {
+            collection,
+            covered,
+            newest_day: self.newest_day.map(day).transpose()?,
+            last_attempt_at: self.last_attempt_at.map(Time::get),
+            last_success_at: self.last_success_at.map(Time::get),
+            failure: self.failure.as_deref().map(cause),
+            rejected_at: self.rejected_at.map(Time::get),
+            rejected_day: self.rejected_day.map(day).transpose()?,
+        };
+        Ok(Some((self.person, state)))
+    }
 }
 
 impl Store {
-    /// The state of every collection that was ever tried.
+    /// The state of every collection that was ever read or tried.
     pub async fn sync_states(&self, person: i64) -> Result<Vec<SyncState>> {
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
-                        failure, rejected_at, rejected_day
-                 from sync_state where person = $1 order by collection",
-            )
-            .bind(person)
-            .fetch_all(pool)
-            .await?
-        });
-        let states = rows.into_iter().filter_map(|row| state(row).transpose());
+        let rows: Vec<StateRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<StateRow>("from sync_state where person = $1 order by collection"),
+            person
+        );
+        let states = rows.into_iter().filter_map(|row| row.state().transpose());
         states.map(|state| state.map(|(_, state)| state)).collect()
     }
 
@@ -119,141 +135,118 @@ impl Store {
         cause: Cause,
         now: Timestamp,
     ) -> Result<()> {
-        let mut tx = self.begin().await?;
-        with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "insert into sync_state (person, collection, last_attempt_at, failure) values ($1, $2, $3, $4)
+        execute!(
+            self,
+            "insert into sync_state (person, collection, last_attempt_at, failure) values ($1, $2, $3, $4)
                  on conflict (person, collection) do update
                  set last_attempt_at = excluded.last_attempt_at, failure = excluded.failure",
-            )
-            .bind(person)
-            .bind(collection.name())
-            .bind(now.to_sqlx())
-            .bind(cause.word())
-            .execute(conn)
-            .await?;
-        });
-        tx.commit().await?;
+            person,
+            collection.name(),
+            Time::from(now),
+            cause.word()
+        );
         self.changes.notify();
         Ok(())
     }
 
     /// Counts what is stored about a person; reads every key, so it is for operators, not for scrapes.
     pub async fn totals(&self, person: i64) -> Result<Totals> {
-        let (documents, revisions, rejected, daily) = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select (select count(*) from document where person = $1),
-                        (select count(*) from document_revision where person = $1),
-                        (select count(*) from rejected where person = $1),
-                        (select count(*) from daily where person = $1)",
-            )
-            .bind(person)
-            .fetch_one(pool)
-            .await?
-        });
+        let TotalsRow { documents, revisions, rejected, daily } =
+            read!(self, query_as.fetch_one, select::<TotalsRow>(""), person);
         Ok(Totals { documents, revisions, rejected, daily })
     }
 
     /// The reasons for rejection, worst first, with how many documents each explains.
     pub async fn rejections(&self, person: i64) -> Result<Vec<(String, String, i64)>> {
-        Ok(with_pool!(self, pool => {
-            sqlx::query_as(
-                "select collection, reason, count(*) from rejected where person = $1
+        Ok(read!(
+            self,
+            query_as.fetch_all,
+            "select collection, reason, count(*) from rejected where person = $1
                  group by collection, reason order by count(*) desc, collection, reason",
-            )
-            .bind(person)
-            .fetch_all(pool)
-            .await?
-        }))
+            person
+        ))
     }
 }
 
 /// Notes a success inside the transaction that stored what was read: `covered` joins the range when it touches it.
 pub(crate) async fn note_success(
     tx: &mut Tx,
-    person: i64,
-    collection: Collection,
+    owner: Owner,
     covered: Option<DayRange>,
     newest: Option<Day>,
     rejected: bool,
     now: Timestamp,
 ) -> Result<()> {
-    let before: Option<(DateColumn, DateColumn)> = with_conn!(&mut *tx, conn => {
-        sqlx::query_as("select first_day, last_day from sync_state where person = $1 and collection = $2")
-            .bind(person)
-            .bind(collection.name())
-            .fetch_optional(conn)
-            .await?
-    });
+    let before: Option<CoveredRow> = run!(
+        tx,
+        query_as.fetch_optional,
+        select::<CoveredRow>("from sync_state where person = $1 and collection = $2"),
+        owner.person,
+        owner.collection.name()
+    );
     let before = match before {
-        // What a clock that was ahead counted as read has not been.
-        Some((Some(first), Some(last))) => {
-            DayRange::new(day(first)?, day(last)?.min(newest_day(collection, now).plus(1))).ok()
+        // Days that only a clock which was ahead counted as read have not been read.
+        Some(CoveredRow { first_day: Some(first), last_day: Some(last) }) => {
+            DayRange::new(day(first)?, day(last)?.min(newest_day(owner.collection, now).plus(1))).ok()
         }
         _ => None,
     };
-    let range = match (collection.window(), before, covered) {
-        // What has no past has no holes either: from the first observation to the last one.
+    let range = match (owner.collection.window(), before, covered) {
+        // Observations without a past have no holes: from the first one to the last one.
         (Window::Whole, Some(before), Some(read)) => {
             DayRange::new(before.first().min(read.first()), read.last()).ok()
         }
         _ => join(before, covered),
     };
     let date = |day: Option<Day>| day.map(|day| day.date().to_sqlx());
-    with_conn!(tx, conn => {
-        sqlx::query(
-            "insert into sync_state
-                 (person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure,
-                  rejected_at, rejected_day)
-             values ($1, $2, $3, $4, $5, $6, $6, null, $7,
-                 (select max(day) from rejected where person = $1 and collection = $2 and day <= $8))
-             on conflict (person, collection) do update
-             set first_day = excluded.first_day, last_day = excluded.last_day, newest_day = excluded.newest_day,
-                 last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at, failure = null,
-                 rejected_at = coalesce(excluded.rejected_at, sync_state.rejected_at),
-                 rejected_day = excluded.rejected_day",
-        )
-        .bind(person)
-        .bind(collection.name())
-        .bind(date(range.map(DayRange::first)))
-        .bind(date(range.map(DayRange::last)))
-        .bind(date(newest))
-        .bind(now.to_sqlx())
-        .bind(rejected.then(|| now.to_sqlx()))
-        .bind(tomorrow(now).date().to_sqlx())
-        .execute(conn)
-        .await?;
-    });
+    change!(
+        tx,
+        "insert into sync_state
+             (person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at, failure,
+              rejected_at, rejected_day)
+         values ($1, $2, $3, $4, $5, $6, $6, null, $7,
+             (select max(day) from rejected where person = $1 and collection = $2 and day <= $8))
+         on conflict (person, collection) do update
+         set first_day = excluded.first_day, last_day = excluded.last_day, newest_day = excluded.newest_day,
+             last_attempt_at = excluded.last_attempt_at, last_success_at = excluded.last_success_at, failure = null,
+             rejected_at = coalesce(excluded.rejected_at, sync_state.rejected_at),
+             rejected_day = excluded.rejected_day",
+        owner.person,
+        owner.collection.name(),
+        date(range.map(DayRange::first)),
+        date(range.map(DayRange::last)),
+        date(newest),
+        Time::from(now),
+        rejected.then(|| Time::from(now)),
+        tomorrow(now).date().to_sqlx()
+    );
     Ok(())
 }
 
-/// Tomorrow, wherever the person is.
+/// Tomorrow in the easternmost time zone.
 fn tomorrow(now: Timestamp) -> Day {
     Day::at(now, &TimeZone::UTC).plus(1)
 }
 
-/// Notes the newest day that has a document, and that of rejected ones, without a word about how reading Oura goes.
+/// Notes the newest day that has a document, and that of rejected ones; what is known about reading Oura stays.
 pub(crate) async fn note_newest(
     tx: &mut Tx,
     owner: Owner,
     newest: Option<Day>,
     now: Timestamp,
 ) -> Result<()> {
-    with_conn!(tx, conn => {
-        sqlx::query(
-            "insert into sync_state (person, collection, newest_day, rejected_day)
+    change!(
+        tx,
+        "insert into sync_state (person, collection, newest_day, rejected_day)
              values ($1, $2, $3,
                  (select max(day) from rejected where person = $1 and collection = $2 and day <= $4))
              on conflict (person, collection) do update
              set newest_day = excluded.newest_day, rejected_day = excluded.rejected_day",
-        )
-        .bind(owner.person)
-        .bind(owner.collection.name())
-        .bind(newest.map(|day| day.date().to_sqlx()))
-        .bind(tomorrow(now).date().to_sqlx())
-        .execute(conn)
-        .await?;
-    });
+        owner.person,
+        owner.collection.name(),
+        newest.map(|day| day.date().to_sqlx()),
+        tomorrow(now).date().to_sqlx()
+    );
     Ok(())
 }
 

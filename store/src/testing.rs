@@ -134,3 +134,34 @@ pub async fn tables_of_people(store: &Store) -> Vec<String> {
 pub fn removes(table: &str) -> bool {
     crate::people::PERSON_TABLES.iter().any(|delete| delete.split_whitespace().nth(2) == Some(table))
 }
+
+async fn execute_all(store: &Store, statements: &[&'static str]) {
+    let mut tx = store.begin().await.expect("the store can be written");
+    for sql in statements {
+        with_conn!(&mut tx, conn => {
+            sqlx::query(*sql).execute(conn).await.expect("the statement is executed");
+        });
+    }
+    tx.commit().await.expect("the store can be written");
+}
+
+/// Leaves numbers as the rules of another version derived them: higher by 1000.
+pub async fn derive_by_other_rules(store: &Store) {
+    let derive = "update daily set value = value + 1000";
+    execute_all(store, &[derive, "update derivation set rules = 2, target = null, next_day = null"]).await;
+}
+
+/// Leaves a schema as it was before numbers knew their rules and times their order.
+pub async fn undo_newest_migrations(store: &Store) {
+    let undo = [
+        "drop table derivation",
+        "drop table api_token_number",
+        "delete from _sqlx_migrations where version >= 13",
+    ];
+    execute_all(store, &undo).await;
+    if store.is_embedded() {
+        execute_all(store, &["update person set due_at = '2026-06-01T08:00:00.5Z'"]).await;
+    } else {
+        execute_all(store, &["update person set due_at = timestamptz '2026-06-01T08:00:00.5Z'"]).await;
+    }
+}

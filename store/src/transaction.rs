@@ -22,7 +22,7 @@ pub(crate) enum Tx {
 
 impl Store {
     /// Begins a writing transaction. SQLite takes its lock at once: a lock taken later can fail in a way no waiting
-    /// mends.
+    /// cures.
     pub(crate) async fn begin(&self) -> Result<Tx> {
         let notes = Notes { health: self.health.clone(), backend: self.backend.clone() };
         match &self.backend {

@@ -1,13 +1,16 @@
-//! Writing documents and what is derived from them: every change is one transaction.
+//! Writing documents and the numbers derived from them: every change is one transaction.
 
 pub(crate) mod apply;
 pub(crate) mod deletions;
+pub(crate) mod derivation;
 pub(crate) mod derive;
 pub(crate) mod drift;
-pub(crate) mod fingerprint;
+mod execute;
+mod fingerprint;
+mod load;
 pub(crate) mod origin;
+mod plan;
 mod precedence;
 mod quarantine;
-mod rebuild;
 pub(crate) mod rejected;
 mod withdraw;

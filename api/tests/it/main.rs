@@ -28,5 +28,6 @@ mod recomputed;
 mod reference;
 mod remote_read;
 mod series;
+mod stale;
 mod test_api;
 mod trends;

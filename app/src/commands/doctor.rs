@@ -139,10 +139,8 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
     }
     for (collection, reason, count) in store.rejections(person.id).await? {
         let line = format!("{collection:<16} {count} documents put aside: {reason}");
-        findings.wrong(
-            &line,
-            "they are kept with their bodies; after an update `myhealth rebuild` reads them again",
-        );
+        findings
+            .wrong(&line, "they are kept with their bodies; a version that can read them does so by itself");
     }
     Ok(())
 }

@@ -50,7 +50,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         clock,
         workers: 1,
         holder: serve::lease_holder()?,
-        hold: Scheduler::LEASE,
+        lease_duration: Scheduler::LEASE,
         relaxed: None,
     };
     let stop = CancellationToken::new();

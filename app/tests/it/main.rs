@@ -8,6 +8,7 @@ mod cookbook;
 mod crowd;
 mod dashboards;
 mod declared;
+mod derivation;
 mod end_to_end;
 mod gateways;
 mod generation;

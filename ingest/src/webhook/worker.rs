@@ -1,6 +1,6 @@
-//! Fetches what is announced. An announcement is a reason to look, not the truth: what Oura answers now is stored, and
-//! what it says it has no longer is taken back. A document leaves the queue when it is stored, or after many failures of
-//! its own; a dead token or network is nobody's failure but a reason to wait.
+//! Fetches the documents of webhook events. An event is a reason to fetch, not the truth: Oura's current response is stored,
+//! and a document that it no longer has is deleted. A document leaves the queue when it is stored, or after many failures
+//! of its own; a revoked token or a lost network is not the document's failure but a reason to wait.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,13 +27,13 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after a failure that any other document would meet too.
 const RETRY_DELAY: Duration = Duration::from_mins(1);
 
-/// Pause after the token was refused: somebody must mend that.
+/// Pause after the token was refused: the person has to log in again.
 const TOKEN_REFUSED_DELAY: Duration = Duration::from_mins(10);
 
 /// Pause after the store failed.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// How often people are looked for whose Oura user is not known.
+/// How often people without a known Oura account are looked for.
 const USER_LOOKUP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The first pause before a document is tried again; doubled each time.
@@ -42,11 +42,11 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_secs(10);
 /// The longest one.
 const MAX_RETRY_DELAY: Duration = Duration::from_hours(1);
 
-/// Failures of its own after which a document is given up: half a day of trying. The passes read it if it is there.
+/// Failures of its own after which a document is given up: half a day of trying. Sync runs read it if it exists.
 const MAX_ATTEMPTS: i64 = 20;
 
-/// How often an answer that contradicts the announcement is asked for again, before it is believed: Oura may answer from
-/// a copy that has not heard yet.
+/// How often a response that contradicts the event is requested again, before it is accepted: Oura may answer from
+/// a copy that is not up to date.
 const MAX_CONTRADICTIONS: i64 = 3;
 
 /// What one step did.
@@ -56,7 +56,7 @@ pub enum StepOutcome {
     Nothing,
     /// A document was fetched, postponed or given up.
     One,
-    /// Oura cannot be asked for a while.
+    /// Oura cannot be requested for a while.
     Pause(Duration),
 }
 
@@ -88,11 +88,11 @@ impl Worker {
                 Ok(StepOutcome::Nothing) => POLL_INTERVAL,
                 Ok(StepOutcome::Pause(pause)) => pause,
                 Err(error) => {
-                    tracing::error!(error = causes(&error), "cannot work the queue of announcements");
+                    tracing::error!(error = causes(&error), "cannot read the queue of webhook events");
                     STORE_RETRY_DELAY
                 }
             };
-            // A pause Oura asked for is kept, whatever is announced.
+            // A delay that Oura requires is kept, whatever is queued.
             let woken = async {
                 if pause == POLL_INTERVAL {
                     self.shared.wake.notified().await;
@@ -108,7 +108,7 @@ impl Worker {
         }
     }
 
-    /// Fetches one document that is due, if any. A failure of the store leaves the claim to run out.
+    /// Fetches one document that is due, if any. After a failure of the store the lease ends by itself.
     pub async fn step(&self, stop: &CancellationToken) -> Result<StepOutcome, store::Error> {
         let now = (self.clock)();
         let Some(person) = self.store.next_event(now).await? else { return Ok(StepOutcome::Nothing) };
@@ -116,21 +116,19 @@ impl Worker {
             // Another worker was quicker; there may be more.
             return Ok(StepOutcome::One);
         };
-        let announcement = &claim.announcement;
+        let event = &claim.event;
         let Some(client) = (self.client)(&person) else {
             return self.wait_for_log_in(&claim).await;
         };
         let answer = tokio::select! {
-            answer = client.document(announcement.collection, &announcement.id) => answer,
+            answer = client.document(event.collection, &event.id) => answer,
             () = stop.cancelled() => {
                 self.store.postpone_event(&claim, (self.clock)(), false).await?;
                 return Ok(StepOutcome::Nothing);
             }
         };
         match answer {
-            Ok(single)
-                if claim.attempts <= MAX_CONTRADICTIONS && contradicts(announcement.change, &single) =>
-            {
+            Ok(single) if claim.attempts <= MAX_CONTRADICTIONS && contradicts(event.change, &single) => {
                 self.postpone(&claim).await
             }
             Ok(single) => match client.check_account(&self.store, &person, false).await? {
@@ -141,22 +139,22 @@ impl Worker {
         }
     }
 
-    /// Stores what Oura answered, then takes the document out of the queue. Killed in between, it is fetched again.
+    /// Stores Oura's response, then removes the document from the queue. Killed in between, it is fetched again.
     async fn store_response(
         &self,
         claim: &EventLease,
         client: &Client,
         single: DocumentResponse,
     ) -> Result<StepOutcome, store::Error> {
-        let announcement = &claim.announcement;
-        let (person, collection) = (announcement.person, announcement.collection);
+        let event = &claim.event;
+        let (person, collection) = (event.person, event.collection);
         let now = (self.clock)();
         let result = match single {
             DocumentResponse::Found(found) => {
                 let (documents, rejected) = match found {
                     Ok(document) => (vec![document], Vec::new()),
                     Err(rejected) => {
-                        tracing::warn!(%collection, reason = rejected.reason, "put aside what cannot be read; `myhealth doctor` lists it");
+                        tracing::warn!(%collection, reason = rejected.reason, "rejected documents; `myhealth doctor` lists them");
                         (Vec::new(), vec![rejected])
                     }
                 };
@@ -184,19 +182,19 @@ impl Worker {
                 }
             }
             DocumentResponse::Gone => {
-                self.store.withdraw(person, collection, &[&announcement.id], now).await?;
+                self.store.withdraw(person, collection, &[&event.id], now).await?;
                 "withdrawn"
             }
         };
         self.metrics.count_fetch(result);
-        self.metrics.observe_lag(announcement.event_at, (self.clock)());
+        self.metrics.observe_lag(event.event_at, (self.clock)());
         self.store.finish_event(claim).await?;
         Ok(StepOutcome::One)
     }
 
     async fn fail(&self, claim: &EventLease, failure: &Failure) -> Result<StepOutcome, store::Error> {
-        let collection = claim.announcement.collection;
-        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch an announced document");
+        let collection = claim.event.collection;
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch the document of a webhook event");
         if failure.is_final_for_token() {
             return self.wait_for_log_in(claim).await;
         }
@@ -209,13 +207,14 @@ impl Worker {
             return Ok(StepOutcome::Pause(pause));
         }
         if matches!(failure, Failure::Scope) {
-            // Whoever did not consent to a collection is announced its documents all the same; they are not ours.
+            // Oura sends events of collections that the person has not consented to as well; they are not fetched.
             self.store.finish_event(claim).await?;
             self.metrics.count_fetch("not_consented");
             return Ok(StepOutcome::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
-            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
+            let reason =
+                format!("webhook event, but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
             self.metrics.count_fetch("rejected");
             return Ok(StepOutcome::One);
@@ -223,7 +222,7 @@ impl Worker {
         self.postpone(claim).await
     }
 
-    /// This person's documents wait until somebody has logged in; everybody else's go on.
+    /// This person's documents wait for a log-in; those of others are fetched.
     async fn wait_for_log_in(&self, claim: &EventLease) -> Result<StepOutcome, store::Error> {
         self.postpone_uncounted(claim, TOKEN_REFUSED_DELAY).await
     }
@@ -246,12 +245,12 @@ impl Worker {
         Ok(StepOutcome::One)
     }
 
-    /// Learns which Oura users the people here are; until all are known nobody can be told a stranger. People come and
-    /// log in while this runs, so it never ends.
+    /// Learns the Oura accounts of people; until all are known, an event of an unknown account may be a person's. People are
+    /// added and log in while this runs, so it never ends.
     async fn link_oura_users(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.link_oura_users_once().await {
-                tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
+                tracing::error!(error = causes(&error), "cannot learn the Oura accounts of people");
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -260,7 +259,7 @@ impl Worker {
         }
     }
 
-    /// Asks Oura who each person is who is not known yet; says whether all are known now who have logged in.
+    /// Requests the account of each person without one; returns whether the accounts of all who are logged in are known.
     pub async fn link_oura_users_once(&self) -> Result<bool, store::Error> {
         let mut all = true;
         for person in self.store.people_without_account().await? {
@@ -279,7 +278,7 @@ impl Worker {
                     all = false;
                     tracing::warn!(
                         person = %person.name, kind = %failure.cause(),
-                        "cannot ask Oura who this person is; announcements wait at Oura"
+                        "cannot request the Oura account of a person; Oura keeps sending their webhook events"
                     );
                 }
             }
@@ -288,10 +287,10 @@ impl Worker {
         Ok(all)
     }
 
-    /// Shows how much waits.
+    /// Counts the queue for the gauges.
     async fn watch(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            // A database that is away is said by whoever needs it.
+            // A database that is away is reported where events are claimed.
             if let Ok(queue) = self.store.event_queue(None).await {
                 self.metrics.set_queue(queue, (self.clock)());
             }
@@ -303,7 +302,7 @@ impl Worker {
     }
 }
 
-/// Whether Oura answers otherwise than it announced.
+/// Whether the response contradicts the event.
 fn contradicts(change: Change, single: &DocumentResponse) -> bool {
     matches!(single, DocumentResponse::Gone) != (change == Change::Delete)
 }

@@ -44,7 +44,7 @@ fn crew(store: &Store, base: &str, name: &str, time: &Time) -> Scheduler {
         clock: Arc::new(move || at(&time)),
         workers: 8,
         holder: name.to_owned(),
-        hold: Scheduler::LEASE,
+        lease_duration: Scheduler::LEASE,
         relaxed: None,
     }
 }
@@ -180,7 +180,7 @@ async fn lease_of_a_stalled_process_is_lost() {
     let asked = Arc::new(Notify::new());
     let silent = silent_cloud(asked.clone()).await;
     let mut stalled = crew(&store, &silent, "stalled", &time);
-    stalled.hold = Duration::from_millis(30);
+    stalled.lease_duration = Duration::from_millis(30);
     let person = me.clone();
     let stalled = tokio::spawn(async move {
         let stop = CancellationToken::new();

@@ -123,7 +123,7 @@ impl World {
             clock,
             workers: 1,
             holder: "one".to_owned(),
-            hold: Scheduler::LEASE,
+            lease_duration: Scheduler::LEASE,
             relaxed: None,
         }
     }

@@ -3,13 +3,12 @@
 
 use domain::Cause;
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::Result;
+use crate::sql::{execute, read, row, run, select};
 use crate::sync::cause;
-use crate::transaction::with_conn;
+use crate::time::Time;
 
 /// A person's log-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +19,7 @@ pub struct OuraGrant {
     pub pair: SealedTokens,
     /// When the person gave the consent.
     pub logged_in_at: Timestamp,
-    /// When the refresh token was sent, as long as nobody knows what became of it.
+    /// When the refresh token was sent, while it is unknown whether Oura accepted it.
     pub attempted_at: Option<Timestamp>,
     /// Cause of the failure that came after the last success, and when.
     pub failure: Option<(Cause, Timestamp)>,
@@ -41,140 +40,119 @@ pub struct SealedTokens {
     pub expires_at: Timestamp,
 }
 
-type Time = jiff_sqlx::Timestamp;
-type Row = (i64, i64, String, String, String, Time, Time, Time, Option<Time>, Option<String>, Option<Time>);
+row! {
+    struct GrantRow {
+        person: i64,
+        generation: i64,
+        sealed: String,
+        scopes: String,
+        token_url: String,
+        logged_in_at: Time,
+        obtained_at: Time,
+        expires_at: Time,
+        attempted_at: Option<Time>,
+        failure: Option<String>,
+        failed_at: Option<Time>,
+    }
+}
 
-fn grant_from_row(row: Row) -> (i64, OuraGrant) {
-    let (
-        person,
-        generation,
-        sealed,
-        scopes,
-        token_url,
-        logged_in,
-        obtained,
-        expires,
-        attempted,
-        failure,
-        failed,
-    ) = row;
-    let pair = SealedTokens {
-        sealed,
-        scopes,
-        token_url,
-        obtained_at: obtained.to_jiff(),
-        expires_at: expires.to_jiff(),
-    };
-    let credential = OuraGrant {
-        generation,
-        pair,
-        logged_in_at: logged_in.to_jiff(),
-        attempted_at: attempted.map(Time::to_jiff),
-        failure: failure.as_deref().map(cause).zip(failed.map(Time::to_jiff)),
-    };
-    (person, credential)
+impl From<GrantRow> for OuraGrant {
+    fn from(row: GrantRow) -> Self {
+        let pair = SealedTokens {
+            sealed: row.sealed,
+            scopes: row.scopes,
+            token_url: row.token_url,
+            obtained_at: row.obtained_at.get(),
+            expires_at: row.expires_at.get(),
+        };
+        Self {
+            generation: row.generation,
+            pair,
+            logged_in_at: row.logged_in_at.get(),
+            attempted_at: row.attempted_at.map(Time::get),
+            failure: row.failure.as_deref().map(cause).zip(row.failed_at.map(Time::get)),
+        }
+    }
 }
 
 impl Store {
     /// A person's log-in; `None` before the first and after log-out.
     pub async fn oura_grant(&self, person: i64) -> Result<Option<OuraGrant>> {
-        let row: Option<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select person, generation, sealed, scopes, token_url, logged_in_at, obtained_at, expires_at,
-                        attempted_at, failure, failed_at
-                 from credential where person = $1 and sealed is not null",
-            )
-            .bind(person)
-            .fetch_optional(pool)
-            .await?
-        });
-        Ok(row.map(|row| grant_from_row(row).1))
+        let row: Option<GrantRow> = read!(
+            self,
+            query_as.fetch_optional,
+            select::<GrantRow>("from credential where person = $1 and sealed is not null"),
+            person
+        );
+        Ok(row.map(OuraGrant::from))
     }
 
     /// Everyone's log-in, by person.
     pub async fn oura_grants(&self) -> Result<Vec<(i64, OuraGrant)>> {
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select person, generation, sealed, scopes, token_url, logged_in_at, obtained_at, expires_at,
-                        attempted_at, failure, failed_at
-                 from credential where sealed is not null order by person",
-            )
-            .fetch_all(pool)
-            .await?
-        });
-        Ok(rows.into_iter().map(grant_from_row).collect())
+        let rows: Vec<GrantRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<GrantRow>("from credential where sealed is not null order by person")
+        );
+        Ok(rows.into_iter().map(|row| (row.person, row.into())).collect())
     }
 
     /// Stores the pair of a new consent, in place of whatever was there. Returns its generation.
     pub async fn save_oura_grant(&self, person: i64, pair: &SealedTokens, now: Timestamp) -> Result<i64> {
         let mut tx = self.begin().await?;
-        let generation = with_conn!(&mut tx, conn => {
-            sqlx::query_scalar(
-                "insert into credential
-                     (person, generation, sealed, scopes, token_url, logged_in_at, obtained_at, expires_at)
-                 values ($1, 1, $2, $3, $4, $5, $6, $7)
-                 on conflict (person) do update
-                 set generation = credential.generation + 1, sealed = excluded.sealed, scopes = excluded.scopes,
-                     token_url = excluded.token_url, logged_in_at = excluded.logged_in_at,
-                     obtained_at = excluded.obtained_at, expires_at = excluded.expires_at,
-                     attempted_at = null, failure = null, failed_at = null
-                 returning generation",
-            )
-            .bind(person)
-            .bind(&pair.sealed)
-            .bind(&pair.scopes)
-            .bind(&pair.token_url)
-            .bind(now.to_sqlx())
-            .bind(pair.obtained_at.to_sqlx())
-            .bind(pair.expires_at.to_sqlx())
-            .fetch_one(conn)
-            .await?
-        });
+        let generation = run!(
+            &mut tx,
+            query_scalar.fetch_one,
+            "insert into credential
+                 (person, generation, sealed, scopes, token_url, logged_in_at, obtained_at, expires_at)
+             values ($1, 1, $2, $3, $4, $5, $6, $7)
+             on conflict (person) do update
+             set generation = credential.generation + 1, sealed = excluded.sealed, scopes = excluded.scopes,
+                 token_url = excluded.token_url, logged_in_at = excluded.logged_in_at,
+                 obtained_at = excluded.obtained_at, expires_at = excluded.expires_at,
+                 attempted_at = null, failure = null, failed_at = null
+             returning generation",
+            person,
+            &pair.sealed,
+            &pair.scopes,
+            &pair.token_url,
+            Time::from(now),
+            Time::from(pair.obtained_at),
+            Time::from(pair.expires_at)
+        );
         tx.commit().await?;
         Ok(generation)
     }
 
     /// Notes that the refresh token of this generation is about to be sent. `false`: there is a newer pair, or none.
     pub async fn begin_refresh(&self, person: i64, generation: i64, now: Timestamp) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let changed = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update credential set attempted_at = $3
+        let changed = execute!(
+            self,
+            "update credential set attempted_at = $3
                  where person = $1 and generation = $2 and sealed is not null",
-            )
-            .bind(person)
-            .bind(generation)
-            .bind(now.to_sqlx())
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
+            person,
+            generation,
+            Time::from(now)
+        );
         Ok(changed == 1)
     }
 
     /// Replaces the pair of this generation by the next one. `false`: there is a newer pair, or none; nothing changed.
     pub async fn finish_refresh(&self, person: i64, generation: i64, pair: &SealedTokens) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let changed = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update credential
+        let changed = execute!(
+            self,
+            "update credential
                  set generation = generation + 1, sealed = $3, scopes = $4, token_url = $5, obtained_at = $6,
                      expires_at = $7, attempted_at = null, failure = null, failed_at = null
                  where person = $1 and generation = $2 and sealed is not null",
-            )
-            .bind(person)
-            .bind(generation)
-            .bind(&pair.sealed)
-            .bind(&pair.scopes)
-            .bind(&pair.token_url)
-            .bind(pair.obtained_at.to_sqlx())
-            .bind(pair.expires_at.to_sqlx())
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
+            person,
+            generation,
+            &pair.sealed,
+            &pair.scopes,
+            &pair.token_url,
+            Time::from(pair.obtained_at),
+            Time::from(pair.expires_at)
+        );
         Ok(changed == 1)
     }
 
@@ -188,43 +166,31 @@ impl Store {
         answered: bool,
         now: Timestamp,
     ) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let changed = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update credential
+        let changed = execute!(
+            self,
+            "update credential
                  set failure = $3, failed_at = $4, attempted_at = case when $5 then null else attempted_at end
                  where person = $1 and generation = $2 and sealed is not null",
-            )
-            .bind(person)
-            .bind(generation)
-            .bind(cause.word())
-            .bind(now.to_sqlx())
-            .bind(answered)
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
+            person,
+            generation,
+            cause.word(),
+            Time::from(now),
+            answered
+        );
         Ok(changed == 1)
     }
 
     /// Forgets a person's log-in. The generation stays and grows, so that a renewal that is under way finds that it came
     /// too late. `false`: there was none.
     pub async fn delete_oura_grant(&self, person: i64) -> Result<bool> {
-        let mut tx = self.begin().await?;
-        let changed = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update credential
-                 set generation = generation + 1, sealed = null, scopes = '', attempted_at = null, failure = null,
-                     failed_at = null
-                 where person = $1 and sealed is not null",
-            )
-            .bind(person)
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
+        let changed = execute!(
+            self,
+            "update credential
+             set generation = generation + 1, sealed = null, scopes = '', attempted_at = null, failure = null,
+                 failed_at = null
+             where person = $1 and sealed is not null",
+            person
+        );
         Ok(changed == 1)
     }
 }

@@ -14,7 +14,8 @@ use subtle::ConstantTimeEq;
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::transaction::with_conn;
+use crate::sql::run;
+use crate::transaction::{Tx, with_conn};
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "mh_";
@@ -242,6 +243,18 @@ fn parts(text: &str) -> Option<(i64, &str)> {
     Some((id.parse().ok()?, secret))
 }
 
+/// A number that no token has had. Concurrent callers wait for this row.
+async fn next_number(tx: &mut Tx) -> Result<i64> {
+    Ok(run!(
+        tx,
+        query_scalar.fetch_one,
+        "update api_token_number
+         set last = 1 + case when last >= (select coalesce(max(id), 0) from api_token) then last
+                             else (select max(id) from api_token) end
+         returning last"
+    ))
+}
+
 impl Store {
     /// Stores a new token made of `random`, which must come from the operating system, and returns its text: the only
     /// time it is seen.
@@ -249,20 +262,21 @@ impl Store {
         let secret = hexadecimal(&random);
         let hash = hexadecimal(&Sha256::digest(secret.as_bytes()));
         let mut tx = self.begin().await?;
-        let id: i64 = with_conn!(&mut tx, conn => {
-            sqlx::query_scalar(
+        let id = next_number(&mut tx).await?;
+        with_conn!(&mut tx, conn => {
+            sqlx::query(
                 "insert into api_token (id, hash, name, person, scopes, created_at, expires_at)
-                 select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6 from api_token
-                 returning id",
+                 values ($1, $2, $3, $4, $5, $6, $7)",
             )
+            .bind(id)
             .bind(&hash)
             .bind(&new.name)
             .bind(new.person)
             .bind(new.scopes.to_string())
             .bind(now.to_sqlx())
             .bind(new.expires_at.map(ToSqlx::to_sqlx))
-            .fetch_one(conn)
-            .await?
+            .execute(conn)
+            .await?;
         });
         tx.commit().await?;
         Ok(format!("{PREFIX}{id}_{secret}"))

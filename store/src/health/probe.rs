@@ -176,7 +176,7 @@ async fn write_sqlite(write: &SqlitePool) -> Result<(), sqlx::Error> {
     tx.commit().await
 }
 
-/// Whether the volume of a database takes writes and has room. A file system that does not say is believed.
+/// Whether the volume of a database takes writes and has room. A file system that does not report it counts as having room.
 fn check_room(database: &Path) -> Result<(), Outage> {
     let Ok(volume) = statvfs(database) else { return Ok(()) };
     if volume.f_flag.contains(StatVfsMountFlags::RDONLY) {

@@ -7,24 +7,26 @@ use std::sync::Arc;
 use domain::reason::{DayEvidence, Evidence, ReadingStatus, Today, WORN, WearLog, absence_reason, civil_day};
 use domain::{Collection, Day, DayRange, Metric, Reason, Ring, Window};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff_sqlx::Date;
 use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::backend::with_pool;
-use crate::read::documents;
 use crate::error::{Error, Result};
-use crate::read::numbers::Latest;
 use crate::people::Person;
+use crate::read::documents;
+use crate::read::latest::Latest;
+use crate::sql::{Columns, row};
 use crate::sync::{self, SyncState};
 
-/// The metric that says how long the ring was off the finger.
+/// The metric of how long the ring was off the finger.
 const NON_WEAR: &str = "activity_duration_non_wear";
 
 /// The metric that counts naps.
 const NAPS: &str = "sleep_naps";
 
-/// The windows of one pass end at different moments; what was put aside in this time before the last of them was put
-/// aside by the same pass.
+/// The windows of one sync run end at different moments; documents rejected in this time before the last of them were
+/// rejected by the same run.
 const SYNC_RUN_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
 /// Why each collection has nothing of today; those that have are left out. `states` and `latest` are this person's, and
@@ -60,7 +62,7 @@ pub fn absence_reasons<'a>(
     Collection::ALL.iter().copied().filter_map(reason).collect()
 }
 
-/// The civil day of a value that says whether its collection's day has come.
+/// The civil day of a value by which its collection has something of that day.
 fn newest_value(latest: &Latest, zone: &TimeZone) -> Option<Day> {
     let Latest { metric, day, observed_at, .. } = *latest;
     let day = match metric.collection.window() {
@@ -74,9 +76,16 @@ fn zone(person: &Person) -> TimeZone {
     TimeZone::get(&person.time_zone).unwrap_or(TimeZone::UTC)
 }
 
+row! {
+    struct RejectedDayRow {
+        collection: String,
+        day: Date,
+    }
+}
+
 impl Store {
-    /// What says why days of a range have nothing, for each of these collections, in the order asked. Whoever has no
-    /// gap to explain asks for none, and nothing is read.
+    /// The evidence of why days of a range have nothing, for each of these collections, in the order given. Without
+    /// collections nothing is read.
     pub async fn day_evidence(
         &self,
         person: &Person,
@@ -140,17 +149,17 @@ impl Store {
         collections: &[Collection],
         range: DayRange,
     ) -> Result<BTreeMap<Collection, BTreeSet<Day>>> {
-        let rows: Vec<(String, jiff_sqlx::Date)> = with_pool!(self, pool, Db => {
+        let rows: Vec<RejectedDayRow> = with_pool!(self, pool, Db => {
             let mut query =
-                QueryBuilder::<Db>::new("select distinct collection, day from rejected where person = ");
+                QueryBuilder::<Db>::new(format!("select distinct {} from rejected where person = ", RejectedDayRow::COLUMNS));
             query.push_bind(person);
             documents::push_filter(&mut query, collections, range);
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
         let mut days: BTreeMap<Collection, BTreeSet<Day>> = BTreeMap::new();
-        for (name, date) in rows {
-            let collection = name.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
-            days.entry(collection).or_default().insert(sync::day(date)?);
+        for row in rows {
+            let collection = row.collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
+            days.entry(collection).or_default().insert(sync::day(row.day)?);
         }
         Ok(days)
     }

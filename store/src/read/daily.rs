@@ -1,18 +1,17 @@
-//! Many metrics and people at once: one statement for all of them, however many there are.
+//! Numbers of days: of one metric, or of many metrics and people by one statement, however many there are.
 
 use std::collections::HashMap;
 
 use domain::{Day, DayRange, Metric};
-use jiff_sqlx::ToSqlx;
+use jiff_sqlx::{Date, ToSqlx};
 use serde_json::Value;
-use sqlx::QueryBuilder;
 
+use super::json_numbers;
 use crate::Store;
-use crate::backend::{Backend, with_pool};
+use crate::backend::Backend;
 use crate::error::{Error, Result};
-use crate::read::json_numbers;
-use crate::read::numbers::{SeriesRow, StoredSeries, stored_series};
-use crate::sync;
+use crate::sql::{read, row, select};
+use crate::sync::{self, DateColumn};
 
 /// The days of one metric that have a value, in order of day.
 pub type Column = Vec<(Day, f64)>;
@@ -27,9 +26,6 @@ pub struct Extent {
     /// Days that have one.
     pub days: i64,
 }
-
-/// A row of `series` behind its metric.
-type KeyedRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
 
 /// Columns being filled by rows that come in any order.
 struct Columns {
@@ -50,7 +46,7 @@ impl Columns {
     fn push(&mut self, person: i64, key: &str, mut column: Column) -> Result<()> {
         let place = self.people.get(&person).zip(self.metrics.get(key));
         let (person, metric) = place.ok_or(Error::Corrupt { what: "daily" })?;
-        // The index is read in this order; nothing but the index says so.
+        // The index is read in this order; no clause of the statement requires it.
         if !column.is_sorted_by_key(|(day, _)| *day) {
             column.sort_by_key(|(day, _)| *day);
         }
@@ -59,7 +55,7 @@ impl Columns {
     }
 }
 
-/// Where each metric stands in the question.
+/// The place of each metric in the request.
 fn positions(metrics: &[&'static Metric]) -> HashMap<&'static str, usize> {
     metrics.iter().enumerate().map(|(place, metric)| (metric.key, place)).collect()
 }
@@ -86,7 +82,89 @@ fn parse_pairs(days: &str, numbers: &str) -> Result<Column> {
     if numbers.next().is_some() { Err(corrupt()) } else { Ok(column) }
 }
 
+row! {
+    struct DailyRow {
+        day: Date,
+        value: f64,
+    }
+}
+
+row! {
+    struct RangeRow {
+        first: DateColumn = "(select min(day) from daily where person = $1 and metric = $2)",
+        last: DateColumn = "(select max(day) from daily where person = $1 and metric = $2)",
+    }
+}
+
+row! {
+    /// A column as SQLite returns it: texts with commas. `quote` writes the digits that make the same number again, and
+    /// whole numbers are written faster.
+    struct ListRow {
+        person: i64,
+        metric: String,
+        days: String = "group_concat(day)",
+        numbers: String = "group_concat(case when value = cast(value as integer) then cast(value as integer)
+                                             else quote(value) end)",
+    }
+}
+
+row! {
+    struct FirstRow {
+        person: i64,
+        metric: String,
+        day: Date,
+        value: f64,
+    }
+}
+
+row! {
+    struct ExtentRow {
+        metric: String,
+        first: Date,
+        last: Date,
+        days: i64,
+    }
+}
+
+row! {
+    /// A column as PostgreSQL returns it.
+    struct ArrayRow {
+        person: i64,
+        metric: String,
+        days: Vec<Date>,
+        numbers: Vec<f64>,
+    }
+}
+
 impl Store {
+    /// The values of one metric in a range of days, in order of day; days without a value have no entry.
+    pub async fn daily(
+        &self,
+        person: i64,
+        metric: &'static Metric,
+        range: DayRange,
+    ) -> Result<Vec<(Day, f64)>> {
+        let rows: Vec<DailyRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<DailyRow>(
+                "from daily where person = $1 and metric = $2 and day between $3 and $4 order by day"
+            ),
+            person,
+            metric.key,
+            range.first().date().to_sqlx(),
+            range.last().date().to_sqlx()
+        );
+        rows.into_iter().map(|row| Ok((sync::day(row.day)?, row.value))).collect()
+    }
+
+    /// From the first to the last day on which a metric has a value; two index probes.
+    pub async fn daily_extent(&self, person: i64, metric: &'static Metric) -> Result<Option<DayRange>> {
+        let RangeRow { first, last } =
+            read!(self, query_as.fetch_one, select::<RangeRow>(""), person, metric.key);
+        let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
+        Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok())
+    }
     /// The values of several metrics of several people in a range of days: by person and then by metric, both in the
     /// order asked and none of them twice, a column each. One statement, one index range a column; the caller bounds how
     /// many people times metrics times days that is.
@@ -104,10 +182,9 @@ impl Store {
         // Rows cost more than what is in them (SQLite's come one by one from another thread), so a row is a column.
         match &self.backend {
             Backend::Postgres(pool) => {
-                let rows: Vec<(i64, String, Vec<jiff_sqlx::Date>, Vec<f64>)> = sqlx::query_as(
+                let rows: Vec<ArrayRow> = sqlx::query_as(select::<ArrayRow>(
                     // Grouping all rows would sort them: the planner does not see that the index has them in order.
-                    "select person, metric, days, numbers
-                     from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
+                    "from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
                      cross join lateral (
                          select array_agg(day) as days, array_agg(value) as numbers from (
                              select day, value from daily d
@@ -116,38 +193,34 @@ impl Store {
                          ) ordered
                      ) found
                      where days is not null",
-                )
+                ))
                 .bind(people)
                 .bind(keys(metrics))
                 .bind(first)
                 .bind(last)
                 .fetch_all(pool)
                 .await?;
-                for (person, key, dates, values) in rows {
-                    let days = dates.into_iter().map(sync::day);
-                    let column = days.zip(values).map(|(day, value)| Ok((day?, value)));
-                    columns.push(person, &key, column.collect::<Result<_>>()?)?;
+                for row in rows {
+                    let days = row.days.into_iter().map(sync::day);
+                    let column = days.zip(row.numbers).map(|(day, value)| Ok((day?, value)));
+                    columns.push(row.person, &row.metric, column.collect::<Result<_>>()?)?;
                 }
             }
-            // `quote` writes the digits that make the same number again, and whole numbers are written faster.
             Backend::Sqlite { read, .. } => {
-                let rows: Vec<(i64, String, String, String)> = sqlx::query_as(
-                    "select person, metric, group_concat(day),
-                            group_concat(case when value = cast(value as integer) then cast(value as integer)
-                                              else quote(value) end)
-                     from daily
+                let rows: Vec<ListRow> = sqlx::query_as(select::<ListRow>(
+                    "from daily
                      where person in (select value from json_each($1)) and metric in (select value from json_each($2))
                        and day between $3 and $4
                      group by person, metric",
-                )
+                ))
                 .bind(json_list(people.to_vec()))
                 .bind(json_list(keys(metrics)))
                 .bind(first)
                 .bind(last)
                 .fetch_all(read)
                 .await?;
-                for (person, key, days, numbers) in rows {
-                    columns.push(person, &key, parse_pairs(&days, &numbers)?)?;
+                for row in rows {
+                    columns.push(row.person, &row.metric, parse_pairs(&row.days, &row.numbers)?)?;
                 }
             }
         }
@@ -166,7 +239,7 @@ impl Store {
             return Ok(columns.filled);
         }
         let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
-        let rows: Vec<(i64, String, jiff_sqlx::Date, f64)> = match &self.backend {
+        let rows: Vec<FirstRow> = match &self.backend {
             Backend::Postgres(pool) => {
                 sqlx::query_as(
                     "select whose.person, asked.metric, day, value
@@ -202,8 +275,8 @@ impl Store {
                 .await?
             }
         };
-        for (person, key, date, value) in rows {
-            columns.push(person, &key, vec![(sync::day(date)?, value)])?;
+        for row in rows {
+            columns.push(row.person, &row.metric, vec![(sync::day(row.day)?, row.value)])?;
         }
         Ok(columns.filled)
     }
@@ -219,61 +292,24 @@ impl Store {
         Ok(columns.into_iter().next().unwrap_or_default())
     }
 
-    /// The points of several metrics whose documents belong to a range of days, in order of metric as asked, day and
-    /// start.
-    pub async fn series_of(
-        &self,
-        person: i64,
-        metrics: &[&'static Metric],
-        range: DayRange,
-    ) -> Result<Vec<StoredSeries>> {
-        if metrics.is_empty() {
-            return Ok(Vec::new());
-        }
-        let places = positions(metrics);
-        let rows: Vec<KeyedRow> = with_pool!(self, pool, Db => {
-            let mut query = QueryBuilder::<Db>::new(
-                "select metric, day, start_at, step_ms, offsets_ms, points from series where person = ",
-            );
-            query.push_bind(person).push(" and metric in (");
-            let mut list = query.separated(", ");
-            for key in keys(metrics) {
-                list.push_bind(key);
-            }
-            query.push(") and day between ").push_bind(range.first().date().to_sqlx());
-            query.push(" and ").push_bind(range.last().date().to_sqlx());
-            query.push(" order by metric, day, start_at");
-            query.build_query_as().persistent(false).fetch_all(pool).await?
-        });
-        let mut found = Vec::with_capacity(rows.len());
-        for (key, day, start, step, offsets, points) in rows {
-            let place = places.get(key.as_str()).copied().ok_or(Error::Corrupt { what: "metric" })?;
-            let row: SeriesRow = (day, start, step, offsets, points);
-            found.push((place, stored_series(metrics[place], row)?));
-        }
-        found.sort_by_key(|(place, _)| *place);
-        Ok(found.into_iter().map(|(_, stored)| stored).collect())
-    }
-
-    /// What is stored of each metric that has anything, in order of metric. Reads every key of one person: for people
-    /// who ask, not for scrapes.
+    /// What is stored of each metric that has anything, in order of metric. Reads every key of one person: for requests,
+    /// not for scrapes.
     pub async fn extents(&self, person: i64) -> Result<Vec<Extent>> {
-        let rows: Vec<(String, jiff_sqlx::Date, jiff_sqlx::Date, i64)> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select metric, min(day), max(day), count(*) from daily where person = $1 group by metric
-                 union all
-                 select metric, min(day), max(day), count(distinct day) from series where person = $1 group by metric
-                 order by 1",
-            )
-            .bind(person)
-            .fetch_all(pool)
-            .await?
-        });
-        let extent = |(key, first, last, days): (String, _, _, i64)| {
-            // A metric of a newer version is not ours to show.
-            let Some(metric) = Metric::by_key(&key) else { return Ok(None) };
-            let range = DayRange::new(sync::day(first)?, sync::day(last)?);
-            Ok(Some(Extent { metric, range: range.map_err(|_| Error::Corrupt { what: "day" })?, days }))
+        let rows: Vec<ExtentRow> = read!(
+            self,
+            query_as.fetch_all,
+            "select metric, min(day), max(day), count(*) from daily where person = $1 group by metric
+             union all
+             select metric, min(day), max(day), count(distinct day) from series where person = $1 group by metric
+             order by 1",
+            person
+        );
+        let extent = |row: ExtentRow| {
+            // Metrics of a newer version are left out.
+            let Some(metric) = Metric::by_key(&row.metric) else { return Ok(None) };
+            let range = DayRange::new(sync::day(row.first)?, sync::day(row.last)?);
+            let range = range.map_err(|_| Error::Corrupt { what: "day" })?;
+            Ok(Some(Extent { metric, range, days: row.days }))
         };
         rows.into_iter().filter_map(|row| extent(row).transpose()).collect()
     }
@@ -292,7 +328,7 @@ mod tests {
         columns.push(7, "activity_steps", vec![(day(5), 5.0)]).unwrap();
         let ordered = vec![(day(0), 0.0), (day(1), 1.0), (day(2), 2.0)];
         assert_eq!(columns.filled, [[vec![(day(5), 5.0)], vec![]], [vec![], ordered]]);
-        // What was not asked for is no answer.
+        // A row that was not requested is an error.
         assert!(columns.push(4, "sleep_score", Column::new()).is_err());
         assert!(columns.push(3, "sleep_naps", Column::new()).is_err());
     }

@@ -1,16 +1,18 @@
-//! Documents read back as Oura sent them, for whoever shows what happened rather than what it adds up to.
+//! Documents read back as Oura sent them, for consumers that show events rather than numbers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{Collection, Day, DayRange};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
+use jiff_sqlx::{Date, ToSqlx};
 use sqlx::QueryBuilder;
 
 use crate::Store;
 use crate::backend::{Backend, with_pool};
 use crate::error::{Error, Result};
+use crate::sql::{Columns, read, row, select};
 use crate::sync;
+use crate::time::Time;
 
 /// A document as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,13 +33,50 @@ pub struct StoredDocument {
     pub changed_at: Timestamp,
 }
 
-/// Its columns.
-type Row = (String, String, jiff_sqlx::Date, String, i64, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp);
+row! {
+    struct DocumentRow {
+        collection: String,
+        id: String,
+        day: Date,
+        body: String,
+        revision: i64,
+        first_seen_at: Time,
+        changed_at: Time,
+    }
+}
 
-fn document((collection, id, day, body, revision, first, changed): Row) -> Result<StoredDocument> {
-    let collection = collection.parse().map_err(|_| Error::Corrupt { what: "collection" })?;
-    let (first_seen_at, changed_at) = (first.to_jiff(), changed.to_jiff());
-    Ok(StoredDocument { collection, id, day: sync::day(day)?, body, revision, first_seen_at, changed_at })
+row! {
+    /// The days of a collection as PostgreSQL returns them.
+    struct DaysRow {
+        collection: String,
+        days: Vec<Date> = "array_agg(day)",
+    }
+}
+
+row! {
+    /// The days of a collection as SQLite returns them: a text with commas.
+    struct DayListRow {
+        collection: String,
+        days: String = "group_concat(distinct day)",
+    }
+}
+
+impl DocumentRow {
+    fn document(self) -> Result<StoredDocument> {
+        Ok(StoredDocument {
+            collection: collection(&self.collection)?,
+            id: self.id,
+            day: sync::day(self.day)?,
+            body: self.body,
+            revision: self.revision,
+            first_seen_at: self.first_seen_at.get(),
+            changed_at: self.changed_at.get(),
+        })
+    }
+}
+
+fn collection(name: &str) -> Result<Collection> {
+    name.parse().map_err(|_| Error::Corrupt { what: "collection" })
 }
 
 impl Store {
@@ -51,24 +90,23 @@ impl Store {
         most: i64,
     ) -> Result<Vec<StoredDocument>> {
         let (day, id) = after.unwrap_or((range.first().plus(-1), ""));
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select collection, id, day, body, revision, first_seen_at, changed_at from document
-                 where person = $1 and collection = $2 and day between $3 and $4
+        let rows: Vec<DocumentRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<DocumentRow>(
+                "from document where person = $1 and collection = $2 and day between $3 and $4
                    and (day > $5 or (day = $5 and id > $6))
-                 order by day, id limit $7",
-            )
-            .bind(person)
-            .bind(collection.name())
-            .bind(range.first().date().to_sqlx())
-            .bind(range.last().date().to_sqlx())
-            .bind(day.date().to_sqlx())
-            .bind(id)
-            .bind(most)
-            .fetch_all(pool)
-            .await?
-        });
-        rows.into_iter().map(document).collect()
+                 order by day, id limit $7"
+            ),
+            person,
+            collection.name(),
+            range.first().date().to_sqlx(),
+            range.last().date().to_sqlx(),
+            day.date().to_sqlx(),
+            id,
+            most
+        );
+        rows.into_iter().map(DocumentRow::document).collect()
     }
 
     /// Every document of some collections in a range of days, in order of day and id; for collections of a few small
@@ -82,15 +120,15 @@ impl Store {
         if collections.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<Row> = with_pool!(self, pool, Db => {
+        let rows: Vec<DocumentRow> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
-                    "select collection, id, day, body, revision, first_seen_at, changed_at from document where person = ",
+                    format!("select {} from document where person = ", DocumentRow::COLUMNS),
                 );
             query.push_bind(person);
             push_filter(&mut query, collections, range);
             query.push(" order by day, id").build_query_as().persistent(false).fetch_all(pool).await?
         });
-        rows.into_iter().map(document).collect()
+        rows.into_iter().map(DocumentRow::document).collect()
     }
 
     /// The days of a range on which each of some collections has a document; a collection without any has no entry.
@@ -105,32 +143,30 @@ impl Store {
         }
         let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
         let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
-        let known = |name: String| name.parse().map_err(|_| Error::Corrupt { what: "collection" });
         // A row a collection, for the reason that `daily_of_people` gives.
         match &self.backend {
             Backend::Postgres(pool) => {
-                let rows: Vec<(String, Vec<jiff_sqlx::Date>)> = sqlx::query_as(
-                    "select collection, array_agg(day) from
+                let rows: Vec<DaysRow> = sqlx::query_as(select::<DaysRow>(
+                    "from
                          (select distinct collection, day from document
                           where person = $1 and collection = any($2) and day between $3 and $4) as days
                      group by collection",
-                )
+                ))
                 .bind(person)
                 .bind(names)
                 .bind(first)
                 .bind(last)
                 .fetch_all(pool)
                 .await?;
-                let days =
-                    |days: Vec<jiff_sqlx::Date>| days.into_iter().map(sync::day).collect::<Result<_>>();
-                rows.into_iter().map(|(name, dates)| Ok((known(name)?, days(dates)?))).collect()
+                let days = |days: Vec<Date>| days.into_iter().map(sync::day).collect::<Result<_>>();
+                rows.into_iter().map(|row| Ok((collection(&row.collection)?, days(row.days)?))).collect()
             }
             Backend::Sqlite { read, .. } => {
-                let rows: Vec<(String, String)> = sqlx::query_as(
-                    "select collection, group_concat(distinct day) from document
+                let rows: Vec<DayListRow> = sqlx::query_as(select::<DayListRow>(
+                    "from document
                      where person = $1 and collection in (select value from json_each($2)) and day between $3 and $4
                      group by collection",
-                )
+                ))
                 .bind(person)
                 .bind(serde_json::Value::from(names).to_string())
                 .bind(first)
@@ -139,7 +175,7 @@ impl Store {
                 .await?;
                 let day = |text: &str| text.parse().map_err(|_| Error::Corrupt { what: "day" });
                 let days = |days: String| days.split(',').map(day).collect::<Result<_>>();
-                rows.into_iter().map(|(name, dates)| Ok((known(name)?, days(dates)?))).collect()
+                rows.into_iter().map(|row| Ok((collection(&row.collection)?, days(row.days)?))).collect()
             }
         }
     }

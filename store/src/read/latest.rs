@@ -1,29 +1,76 @@
-//! What the exporter asks: the newest values of a few persons at a time, and of whom they changed. The work is constant
-//! per person asked for, however many there are.
+//! The newest values: those of a few people at a time, and of which people they changed. The work is constant for each
+//! person, however many there are.
 
-use domain::Ring;
+use domain::{Day, Metric, Ring};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
+use jiff_sqlx::Date;
 use sqlx::{Encode, QueryBuilder, Type};
 
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::read::numbers::{self, Latest, LatestRow};
-use crate::people::{self, Person};
-use crate::sync::{self, SyncState};
+use crate::people::{Person, PersonRow};
+use crate::sql::{Columns, read, row, select};
+use crate::sync::{self, StateRow, SyncState};
+use crate::time::Time;
+
+/// The newest value of one metric of one person.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Latest {
+    /// The person.
+    pub person: i64,
+    /// The metric.
+    pub metric: &'static Metric,
+    /// The day it belongs to.
+    pub day: Day,
+    /// For a point the instant it was measured; for a number of a day 00:00 UTC of that day.
+    pub observed_at: Timestamp,
+    /// In the metric's base unit.
+    pub value: f64,
+}
+
+row! {
+    struct LatestRow {
+        person: i64,
+        metric: String,
+        day: Date,
+        observed_at: Time,
+        value: f64,
+    }
+}
+
+row! {
+    struct RingRow {
+        person: i64,
+        body: String,
+    }
+}
 
 impl Store {
-    /// Whose newest values were written at `mark` or later. A writer whose clock is behind the mark is not seen.
+    /// The newest value of every metric of one person.
+    pub async fn latest_of(&self, person: i64) -> Result<Vec<Latest>> {
+        let rows: Vec<LatestRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<LatestRow>("from latest where person = $1 and value is not null order by metric"),
+            person
+        );
+        latest(rows)
+    }
+
+    /// The people whose newest values were written at `mark` or later. A writer whose clock is behind the mark is not seen.
     pub async fn changed_since(&self, mark: Option<Timestamp>) -> Result<Vec<Person>> {
-        let rows: Vec<people::Row> = with_pool!(self, pool, Db => {
+        let rows: Vec<PersonRow> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
-                "select id, name, time_zone from person where id in (select person from latest where updated_at >= ",
+                format!(
+                    "select {} from person where id in (select person from latest where updated_at >= ",
+                    PersonRow::COLUMNS
+                ),
             );
-            query.push_bind(mark.unwrap_or(Timestamp::UNIX_EPOCH).to_sqlx()).push(") order by name");
+            query.push_bind(Time::from(mark.unwrap_or(Timestamp::UNIX_EPOCH))).push(") order by name");
             query.build_query_as().fetch_all(pool).await?
         });
-        rows.into_iter().map(people::person).collect()
+        rows.into_iter().map(PersonRow::person).collect()
     }
 
     /// The newest value of every metric of these persons, in order of person and metric.
@@ -33,12 +80,12 @@ impl Store {
         }
         let rows: Vec<LatestRow> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
-                "select person, metric, day, observed_at, value from latest where value is not null and ",
+                format!("select {} from latest where value is not null and ", LatestRow::COLUMNS),
             );
             push_person_filter(&mut query, persons).push(" order by person, metric");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
-        numbers::latest(rows)
+        latest(rows)
     }
 
     /// The state of every collection of these persons that was ever tried, in order of person and collection.
@@ -46,16 +93,14 @@ impl Store {
         if persons.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<sync::Row> = with_pool!(self, pool, Db => {
+        let rows: Vec<StateRow> = with_pool!(self, pool, Db => {
             let mut query = QueryBuilder::<Db>::new(
-                "select person, collection, first_day, last_day, newest_day, last_attempt_at, last_success_at,
-                        failure, rejected_at, rejected_day
-                 from sync_state where ",
+                format!("select {} from sync_state where ", StateRow::COLUMNS),
             );
             push_person_filter(&mut query, persons).push(" order by person, collection");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
-        rows.into_iter().filter_map(|row| sync::state(row).transpose()).collect()
+        rows.into_iter().filter_map(|row| row.state().transpose()).collect()
     }
 
     /// The ring each of these persons was last seen with, in order of person.
@@ -63,12 +108,12 @@ impl Store {
         if persons.is_empty() {
             return Ok(Vec::new());
         }
-        let rows: Vec<(i64, String)> = with_pool!(self, pool, Db => {
-            let mut query = QueryBuilder::<Db>::new("select person, body from ring where ");
+        let rows: Vec<RingRow> = with_pool!(self, pool, Db => {
+            let mut query = QueryBuilder::<Db>::new(format!("select {} from ring where ", RingRow::COLUMNS));
             push_person_filter(&mut query, persons).push(" order by person");
             query.build_query_as().persistent(false).fetch_all(pool).await?
         });
-        Ok(rows.into_iter().filter_map(|(person, body)| Some((person, Ring::of(&body)?))).collect())
+        Ok(rows.into_iter().filter_map(|row| Some((row.person, Ring::of(&row.body)?))).collect())
     }
 }
 
@@ -84,4 +129,20 @@ where
         list.push_bind(*person);
     }
     query.push(")")
+}
+
+fn latest(rows: Vec<LatestRow>) -> Result<Vec<Latest>> {
+    // Metrics of a newer version are left out.
+    let known = rows.into_iter().filter_map(|row| Some((Metric::by_key(&row.metric)?, row)));
+    known
+        .map(|(metric, row)| {
+            Ok(Latest {
+                person: row.person,
+                metric,
+                day: sync::day(row.day)?,
+                observed_at: row.observed_at.get(),
+                value: row.value,
+            })
+        })
+        .collect()
 }

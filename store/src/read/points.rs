@@ -1,4 +1,4 @@
-//! Long ranges of numbers, for whoever turns history into time series.
+//! Points of long ranges, for consumers that turn history into time series.
 
 use std::collections::VecDeque;
 
@@ -6,45 +6,11 @@ use domain::{DayRange, Metric};
 use jiff_sqlx::ToSqlx;
 use tokio::task::JoinSet;
 
+use super::json_numbers;
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::{Error, Result};
-use crate::read::json_numbers;
-use crate::sync::{self, DateColumn};
-
-impl Store {
-    /// From the first to the last day under which points of a metric are filed; two index probes.
-    pub async fn series_extent(&self, person: i64, metric: &'static Metric) -> Result<Option<DayRange>> {
-        let (first, last): (DateColumn, DateColumn) = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select (select min(day) from series where person = $1 and metric = $2),
-                        (select max(day) from series where person = $1 and metric = $2)",
-            )
-            .bind(person)
-            .bind(metric.key)
-            .fetch_one(pool)
-            .await?
-        });
-        let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-        Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok())
-    }
-
-    /// From the first to the last day on which a metric has a value; two index probes.
-    pub async fn daily_extent(&self, person: i64, metric: &'static Metric) -> Result<Option<DayRange>> {
-        let (first, last): (DateColumn, DateColumn) = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select (select min(day) from daily where person = $1 and metric = $2),
-                        (select max(day) from daily where person = $1 and metric = $2)",
-            )
-            .bind(person)
-            .bind(metric.key)
-            .fetch_one(pool)
-            .await?
-        });
-        let (Some(first), Some(last)) = (first, last) else { return Ok(None) };
-        Ok(DayRange::new(sync::day(first)?, sync::day(last)?).ok())
-    }
-}
+use crate::sql::{read, row, select};
+use crate::time::Time;
 
 /// Days of points read by one statement: bounds the memory.
 const DAYS_OF_POINTS: i64 = 45;
@@ -56,7 +22,7 @@ const DAY_MARGIN: i64 = 3;
 pub struct PointStream {
     source: Source,
     ahead: VecDeque<DayRange>,
-    /// The range at the head of `ahead`, once it is asked for. Ends with this.
+    /// The range at the head of `ahead`, once it is being read. Ends with this.
     reading: JoinSet<Result<Vec<(i64, f64)>>>,
     /// Read, but documents of later days may bring points that come before.
     open: Vec<(i64, f64)>,
@@ -70,8 +36,14 @@ struct Source {
     metric: &'static Metric,
 }
 
-/// Where points start, how they are spaced, and they.
-type PointsRow = (jiff_sqlx::Timestamp, Option<i64>, Option<String>, String);
+row! {
+    struct PointsRow {
+        start_at: Time,
+        step_ms: Option<i64>,
+        offsets_ms: Option<String>,
+        points: String,
+    }
+}
 
 impl Store {
     /// The points measured in a range of UTC days, and up to [`DAY_MARGIN`] days around it.
@@ -120,7 +92,7 @@ impl PointStream {
         Ok(true)
     }
 
-    /// What comes next is read and unpacked while the caller works on what he has.
+    /// The next days are read and unpacked while the caller works on the current ones.
     fn prefetch(&mut self) {
         if let Some(range) = self.ahead.front().filter(|_| self.reading.is_empty()) {
             let (source, range) = (self.source.clone(), *range);
@@ -132,27 +104,26 @@ impl PointStream {
 impl Source {
     /// All points of the documents of these days, in order of document.
     async fn read(&self, range: DayRange) -> Result<Vec<(i64, f64)>> {
-        let rows: Vec<PointsRow> = with_pool!(self.store, pool => {
-            sqlx::query_as(
-                "select start_at, step_ms, offsets_ms, points from series
-                 where person = $1 and metric = $2 and day between $3 and $4 order by day, start_at",
-            )
-            .bind(self.person)
-            .bind(self.metric.key)
-            .bind(range.first().date().to_sqlx())
-            .bind(range.last().date().to_sqlx())
-            .fetch_all(pool)
-            .await?
-        });
+        let rows: Vec<PointsRow> = read!(
+            self.store,
+            query_as.fetch_all,
+            select::<PointsRow>(
+                "from series where person = $1 and metric = $2 and day between $3 and $4 order by day, start_at"
+            ),
+            self.person,
+            self.metric.key,
+            range.first().date().to_sqlx(),
+            range.last().date().to_sqlx()
+        );
         let (mut points, mut values, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
-        for (start, step, listed, numbers) in rows {
+        for row in rows {
             let corrupt = |_| Error::Corrupt { what: "series" };
             values.clear();
-            if json_numbers::parse_numbers(&numbers, &mut values).is_none() {
-                values = serde_json::from_str(&numbers).map_err(corrupt)?;
+            if json_numbers::parse_numbers(&row.points, &mut values).is_none() {
+                values = serde_json::from_str(&row.points).map_err(corrupt)?;
             }
             offsets.clear();
-            match (step, listed) {
+            match (row.step_ms, row.offsets_ms) {
                 (Some(step), None) => {
                     let even = (0..values.len()).map_while(|n| step.checked_mul(i64::try_from(n).ok()?));
                     offsets.extend(even);
@@ -164,7 +135,7 @@ impl Source {
                 }
                 _ => return Err(Error::Corrupt { what: "series" }),
             }
-            let start = start.to_jiff().as_millisecond();
+            let start = row.start_at.get().as_millisecond();
             let known = offsets.iter().zip(&values);
             points.extend(known.filter_map(|(offset, value)| Some((start.checked_add(*offset)?, (*value)?))));
         }

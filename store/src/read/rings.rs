@@ -1,11 +1,11 @@
-//! The ring in use, for the one series whose labels are words of Oura's.
+//! The ring in use, for the one series whose labels are words of Oura.
 
 use domain::{Collection, Ring, Rings};
 use jiff::tz::TimeZone;
 
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::Result;
+use crate::sql::read;
 
 impl Store {
     /// The ring one person was last seen with.
@@ -21,15 +21,13 @@ impl Store {
     }
 
     async fn newest_observation(&self, person: i64) -> Result<Option<String>> {
-        let body = with_pool!(self, pool => {
-            sqlx::query_scalar(
-                "select body from document where person = $1 and collection = $2 order by day desc limit 1",
-            )
-            .bind(person)
-            .bind(Collection::RingConfiguration.name())
-            .fetch_optional(pool)
-            .await?
-        });
+        let body = read!(
+            self,
+            query_scalar.fetch_optional,
+            "select body from document where person = $1 and collection = $2 order by day desc limit 1",
+            person,
+            Collection::RingConfiguration.name()
+        );
         Ok(body)
     }
 }

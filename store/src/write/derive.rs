@@ -1,4 +1,4 @@
-//! Numbers written: the rows of the days a batch touched, and the newest of each metric.
+//! Derived rows: `daily` and `series` of the days a batch touched, and the newest value of each metric.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,25 +6,31 @@ use domain::derive::{Spacing, beside, derive_beside};
 use domain::document::CLOCK_SKEW;
 use domain::{Collection, Day, Derived, Metric};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
+use jiff_sqlx::{Date, ToSqlx};
 use serde_json::Value;
 use sqlx::QueryBuilder;
 
-use crate::write::apply::ROWS;
+use super::derivation;
 use crate::error::{Error, Result};
+use crate::sql::{change, row, run, select};
 use crate::sync::{self, DateColumn};
+use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
+use crate::write::apply::ROWS;
 
-/// Whose numbers, of which collection.
+/// One collection of one person.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owner {
     pub(crate) person: i64,
     pub(crate) collection: Collection,
 }
 
-/// How many days back the newest value of a metric may hide behind documents that say nothing about it: a nap or a
+/// How many days back the newest value of a metric may hide behind documents that lack it: a nap or a
 /// night in progress does not make last night disappear.
 const LATEST_LOOKBACK_DAYS: i64 = 7;
+
+/// Days that are further apart are read by statements of their own.
+const MAX_GAP_DAYS: i64 = 30;
 
 impl Owner {
     /// What writers of the collection lock. Collections that are derived from one another have one lock.
@@ -38,8 +44,8 @@ impl Owner {
     }
 }
 
-/// Derives `days` again, and of the collections that look at this one the days that this changes; brings `latest` up to
-/// date. Returns the newest day that has a document.
+/// Derives `days` again, and of the collections that depend on this one the days that this changes; brings `latest` up
+/// to date. Returns the newest day that has a document.
 pub(crate) async fn refresh(
     tx: &mut Tx,
     owner: Owner,
@@ -63,36 +69,41 @@ pub(crate) async fn refresh(
     Ok(newest)
 }
 
-/// Says that Oura scored a day's night, and that a night is known.
+/// The metric of Oura's score of a day's night, and one that every known night has.
 const SCORE: &str = "sleep_score";
 const NIGHT: &str = "sleep_bedtime_end";
 
 /// On which of some days a metric has a value.
 async fn days_with(tx: &mut Tx, owner: Owner, key: &str, days: &BTreeSet<Day>) -> Result<BTreeSet<Day>> {
-    let (Some(first), Some(last)) = (days.first(), days.last()) else { return Ok(BTreeSet::new()) };
-    let known: Vec<jiff_sqlx::Date> = with_conn!(tx, conn => {
-        sqlx::query_scalar(
+    let mut found = BTreeSet::new();
+    for (first, last) in runs(days) {
+        let known: Vec<Date> = run!(
+            tx,
+            query_scalar.fetch_all,
             "select day from daily where person = $1 and metric = $2 and day between $3 and $4",
-        )
-        .bind(owner.person)
-        .bind(key)
-        .bind(first.date().to_sqlx())
-        .bind(last.date().to_sqlx())
-        .fetch_all(conn)
-        .await?
-    });
-    let known: BTreeSet<Day> = known.into_iter().map(sync::day).collect::<Result<_>>()?;
-    Ok(known.intersection(days).copied().collect())
+            owner.person,
+            key,
+            first.date().to_sqlx(),
+            last.date().to_sqlx()
+        );
+        for date in known {
+            found.insert(sync::day(date)?);
+        }
+    }
+    Ok(found.intersection(days).copied().collect())
 }
 
 async fn refresh_own(tx: &mut Tx, owner: Owner, days: &BTreeSet<Day>, now: Timestamp) -> Result<Option<Day>> {
     let newest = newest_day(tx, owner).await?;
-    if let (Some(first), Some(last)) = (days.first(), days.last()) {
-        let derived = derive_days(tx, owner, *first, *last).await?;
-        let derived = days.iter().map(|day| (*day, derived.get(day)));
-        rewrite(tx, owner, derived).await?;
-    }
     let Some(last) = days.last() else { return Ok(newest) };
+    if newest.is_some() {
+        derivation::note_rules(tx, owner).await?;
+    }
+    for (first, last) in runs(days) {
+        let derived = derive_days(tx, owner, first, last).await?;
+        let run = days.range(first..=last).map(|day| (*day, derived.get(day)));
+        rewrite(tx, owner, run).await?;
+    }
     match newest {
         Some(newest) if *last >= newest.plus(-LATEST_LOOKBACK_DAYS) => {
             let derived = derive_days(tx, owner, newest.plus(-LATEST_LOOKBACK_DAYS), newest).await?;
@@ -105,15 +116,28 @@ async fn refresh_own(tx: &mut Tx, owner: Owner, days: &BTreeSet<Day>, now: Times
     Ok(newest)
 }
 
+/// Days as runs from a first to a last day, without gaps of more than [`MAX_GAP_DAYS`]: one day of long ago does not make
+/// all days since be read.
+fn runs(days: &BTreeSet<Day>) -> Vec<(Day, Day)> {
+    let mut runs: Vec<(Day, Day)> = Vec::new();
+    for day in days {
+        match runs.last_mut() {
+            Some((_, last)) if *day <= last.plus(MAX_GAP_DAYS) => *last = *day,
+            _ => runs.push((*day, *day)),
+        }
+    }
+    runs
+}
+
 /// The newest day that has a document; one index probe.
 pub(crate) async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>> {
-    let newest: DateColumn = with_conn!(tx, conn => {
-        sqlx::query_scalar("select max(day) from document where person = $1 and collection = $2")
-            .bind(owner.person)
-            .bind(owner.collection.name())
-            .fetch_one(conn)
-            .await?
-    });
+    let newest: DateColumn = run!(
+        tx,
+        query_scalar.fetch_one,
+        "select max(day) from document where person = $1 and collection = $2",
+        owner.person,
+        owner.collection.name()
+    );
     newest.map(sync::day).transpose()
 }
 
@@ -131,25 +155,31 @@ async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result
     Ok(bodies.into_iter().map(derived).collect())
 }
 
+row! {
+    struct BodyRow {
+        day: Date,
+        changed_at: Time,
+        id: String,
+        body: String,
+    }
+}
+
 /// The bodies of each day, the newest last.
 async fn bodies(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Vec<String>>> {
-    let mut rows: Vec<(jiff_sqlx::Date, jiff_sqlx::Timestamp, String, String)> = with_conn!(tx, conn => {
-        sqlx::query_as(
-            "select day, changed_at, id, body from document
-             where person = $1 and collection = $2 and day between $3 and $4",
-        )
-        .bind(owner.person)
-        .bind(owner.collection.name())
-        .bind(first.date().to_sqlx())
-        .bind(last.date().to_sqlx())
-        .fetch_all(conn)
-        .await?
-    });
+    let mut rows: Vec<BodyRow> = run!(
+        tx,
+        query_as.fetch_all,
+        select::<BodyRow>("from document where person = $1 and collection = $2 and day between $3 and $4"),
+        owner.person,
+        owner.collection.name(),
+        first.date().to_sqlx(),
+        last.date().to_sqlx()
+    );
     // Never by the server's idea of the alphabet.
-    rows.sort_by(|(_, one, a, _), (_, other, b, _)| (one.to_jiff(), a).cmp(&(other.to_jiff(), b)));
+    rows.sort_by(|one, other| (one.changed_at, &one.id).cmp(&(other.changed_at, &other.id)));
     let mut bodies: BTreeMap<Day, Vec<String>> = BTreeMap::new();
-    for (date, _, _, body) in rows {
-        bodies.entry(sync::day(date)?).or_default().push(body);
+    for row in rows {
+        bodies.entry(sync::day(row.day)?).or_default().push(row.body);
     }
     Ok(bodies)
 }
@@ -195,7 +225,7 @@ async fn rewrite(
                 row.push_bind(owner.person)
                     .push_bind(series.metric.key)
                     .push_bind(day.date().to_sqlx())
-                    .push_bind(series.start.to_sqlx())
+                    .push_bind(Time::from(series.start))
                     .push_bind(step)
                     .push_bind(offsets)
                     .push_bind(values_json(&series.values));
@@ -246,7 +276,15 @@ fn values_json(values: &[Option<f64>]) -> String {
     values.iter().map(|value| value.map_or(Value::Null, number)).collect::<Value>().to_string()
 }
 
-type LatestRow = (String, jiff_sqlx::Date, jiff_sqlx::Timestamp, Option<f64>, jiff_sqlx::Timestamp);
+row! {
+    struct LatestRow {
+        metric: String,
+        day: Date,
+        observed_at: Time,
+        value: Option<f64>,
+        updated_at: Time,
+    }
+}
 
 async fn write_latest(
     tx: &mut Tx,
@@ -254,29 +292,25 @@ async fn write_latest(
     derived: &BTreeMap<Day, Derived>,
     now: Timestamp,
 ) -> Result<()> {
-    let stored: Vec<LatestRow> = with_conn!(&mut *tx, conn => {
-        sqlx::query_as("select metric, day, observed_at, value, updated_at from latest where person = $1")
-            .bind(owner.person)
-            .fetch_all(conn)
-            .await?
-    });
-    if stored.iter().any(|(.., updated)| updated.to_jiff().duration_since(now) > CLOCK_SKEW) {
-        write_anew(tx, owner.person, now).await?;
+    let stored: Vec<LatestRow> =
+        run!(tx, query_as.fetch_all, select::<LatestRow>("from latest where person = $1"), owner.person);
+    if stored.iter().any(|row| row.updated_at.get().duration_since(now) > CLOCK_SKEW) {
+        reset_update_times(tx, owner.person, now).await?;
     }
-    let stored: HashMap<String, (Day, Timestamp, Option<f64>)> = stored
+    let stored: HashMap<String, (Day, Time, Option<f64>)> = stored
         .into_iter()
-        .map(|(key, date, at, value, _)| Ok((key, (sync::day(date)?, at.to_jiff(), value))))
+        .map(|row| Ok((row.metric, (sync::day(row.day)?, row.observed_at, row.value))))
         .collect::<Result<_, Error>>()?;
     let newest = |metric: &'static Metric| {
         derived.iter().rev().find_map(|(day, derived)| {
             let (at, value) = newest_of(derived, metric, *day)?;
-            Some((*day, at, value))
+            Some((*day, Time::from(at), value))
         })
     };
     let mut rows = Vec::new();
     for metric in Metric::of(owner.collection).filter(|metric| metric.has_current_value()) {
         let before = stored.get(metric.key).copied();
-        // What is no longer said anywhere becomes an observed absence, so that other processes notice.
+        // A value that no document has any more becomes an observed absence, so that other processes notice.
         let after = newest(metric).or_else(|| before.map(|(day, at, _)| (day, at, None)));
         if let Some(after) = after.filter(|after| before != Some(*after)) {
             rows.push((metric.key, after));
@@ -289,9 +323,9 @@ async fn write_latest(
                 row.push_bind(owner.person)
                     .push_bind(*metric)
                     .push_bind(day.date().to_sqlx())
-                    .push_bind(at.to_sqlx())
+                    .push_bind(*at)
                     .push_bind(*value)
-                    .push_bind(now.to_sqlx());
+                    .push_bind(Time::from(now));
             });
             query.push(
                 " on conflict (person, metric) do update
@@ -304,19 +338,18 @@ async fn write_latest(
     Ok(())
 }
 
-/// Takes back what a clock that was ahead wrote as the time of writing: until then no other process would see a change.
-async fn write_anew(tx: &mut Tx, person: i64, now: Timestamp) -> Result<()> {
-    with_conn!(tx, conn => {
-        sqlx::query("update latest set updated_at = $2 where person = $1 and updated_at > $2")
-            .bind(person)
-            .bind(now.to_sqlx())
-            .execute(conn)
-            .await?;
-    });
+/// Corrects the times of writing that a clock wrote which was ahead: until then no other process would see a change.
+async fn reset_update_times(tx: &mut Tx, person: i64, now: Timestamp) -> Result<()> {
+    change!(
+        tx,
+        "update latest set updated_at = $2 where person = $1 and updated_at > $2",
+        person,
+        Time::from(now)
+    );
     Ok(())
 }
 
-/// The newest thing one derived day says about a metric.
+/// The newest value of a metric in one derived day.
 fn newest_of(derived: &Derived, metric: &Metric, day: Day) -> Option<(Timestamp, Option<f64>)> {
     if metric.is_series() {
         let points = derived.series.iter().filter(|series| series.metric == metric);
@@ -326,4 +359,37 @@ fn newest_of(derived: &Derived, metric: &Metric, day: Day) -> Option<(Timestamp,
     }
     let daily = derived.daily.iter().find(|daily| daily.metric == metric)?;
     Some((day.midnight_utc(), daily.value))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn days_far_apart_are_read_apart() {
+        let day = |n| Day::FIRST.plus(n);
+        let backfill: BTreeSet<Day> = (0..60).map(day).chain([day(2_500)]).collect();
+        assert_eq!(runs(&backfill), [(day(0), day(59)), (day(2_500), day(2_500))]);
+        assert_eq!(runs(&BTreeSet::new()), []);
+    }
+
+    proptest! {
+        #[test]
+        fn runs_cover_the_days_and_no_long_gap(days in prop::collection::btree_set(0_i64..3_000, 0..40)) {
+            let days: BTreeSet<Day> = days.into_iter().map(|n| Day::FIRST.plus(n)).collect();
+            let runs = runs(&days);
+            let covered: BTreeSet<Day> =
+                runs.iter().flat_map(|(first, last)| days.range(*first..=*last)).copied().collect();
+            prop_assert_eq!(&covered, &days);
+            for pair in runs.windows(2) {
+                prop_assert!(pair[1].0 > pair[0].1.plus(MAX_GAP_DAYS));
+            }
+            for (first, last) in runs {
+                let run: Vec<&Day> = days.range(first..=last).collect();
+                prop_assert!(run.windows(2).all(|pair| *pair[1] <= pair[0].plus(MAX_GAP_DAYS)));
+            }
+        }
+    }
 }

@@ -1,25 +1,25 @@
-//! Fields and words of Oura's that this version does not know, counted as documents come.
+//! Fields and words of Oura that this version does not know, counted as documents are stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::Document;
 use domain::drift::{Drift, DriftDetector};
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::backend::with_pool;
 use crate::error::Result;
-use crate::write::derive::Owner;
+use crate::sql::{read, row, run, select};
+use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
+use crate::write::derive::Owner;
 
 /// One unknown field or word of one person's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SeenDrift {
     /// Oura's name of the collection.
     pub collection: String,
-    /// Where it stands.
+    /// Its place and, for an unknown word, the word.
     pub drift: Drift,
     /// When it was first seen.
     pub first_seen_at: Timestamp,
@@ -29,10 +29,10 @@ pub struct SeenDrift {
     pub documents: i64,
 }
 
-/// The most kept of one collection of one person: a peer gone mad fills a page, not the table.
+/// The most pointers kept of one collection of one person: bounds the table whatever Oura sends.
 const MAX_STORED: usize = 64;
 
-/// The most pointers in all that are shown to whoever counts them.
+/// The most pointers in all that are counted.
 const MAX_LISTED: i64 = 200;
 
 /// Counts what is unknown in documents that are new or have changed.
@@ -47,13 +47,13 @@ pub(crate) async fn record(tx: &mut Tx, owner: Owner, documents: &[&Document], n
     if found.is_empty() {
         return Ok(());
     }
-    let known: Vec<(String, String)> = with_conn!(&mut *tx, conn => {
-        sqlx::query_as("select pointer, word from drift where person = $1 and collection = $2")
-            .bind(owner.person)
-            .bind(owner.collection.name())
-            .fetch_all(conn)
-            .await?
-    });
+    let known: Vec<(String, String)> = run!(
+        tx,
+        query_as.fetch_all,
+        "select pointer, word from drift where person = $1 and collection = $2",
+        owner.person,
+        owner.collection.name()
+    );
     let known: BTreeSet<Drift> = known.into_iter().map(|(pointer, word)| Drift { pointer, word }).collect();
     let room = MAX_STORED.saturating_sub(known.len());
     let beyond: BTreeSet<Drift> =
@@ -71,8 +71,8 @@ pub(crate) async fn record(tx: &mut Tx, owner: Owner, documents: &[&Document], n
                 .push_bind(owner.collection.name())
                 .push_bind(&drift.pointer)
                 .push_bind(&drift.word)
-                .push_bind(now.to_sqlx())
-                .push_bind(now.to_sqlx())
+                .push_bind(Time::from(now))
+                .push_bind(Time::from(now))
                 .push_bind(*documents);
         });
         query.push(
@@ -84,40 +84,46 @@ pub(crate) async fn record(tx: &mut Tx, owner: Owner, documents: &[&Document], n
     Ok(())
 }
 
-type Row = (String, String, String, jiff_sqlx::Timestamp, jiff_sqlx::Timestamp, i64);
+row! {
+    struct DriftRow {
+        collection: String,
+        pointer: String,
+        word: String,
+        first_seen_at: Time,
+        last_seen_at: Time,
+        documents: i64,
+    }
+}
 
 impl Store {
     /// What one person's documents have that this version does not know, newest first.
     pub async fn drift(&self, person: i64) -> Result<Vec<SeenDrift>> {
-        let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select collection, pointer, word, first_seen_at, last_seen_at, documents from drift
-                 where person = $1 order by first_seen_at desc, collection, pointer, word",
-            )
-            .bind(person)
-            .fetch_all(pool)
-            .await?
-        });
-        let seen = |(collection, pointer, word, first, last, documents): Row| SeenDrift {
-            collection,
-            drift: Drift { pointer, word },
-            first_seen_at: first.to_jiff(),
-            last_seen_at: last.to_jiff(),
-            documents,
+        let rows: Vec<DriftRow> = read!(
+            self,
+            query_as.fetch_all,
+            select::<DriftRow>(
+                "from drift where person = $1 order by first_seen_at desc, collection, pointer, word"
+            ),
+            person
+        );
+        let seen = |row: DriftRow| SeenDrift {
+            collection: row.collection,
+            drift: Drift { pointer: row.pointer, word: row.word },
+            first_seen_at: row.first_seen_at.get(),
+            last_seen_at: row.last_seen_at.get(),
+            documents: row.documents,
         };
         Ok(rows.into_iter().map(seen).collect())
     }
 
     /// How many of everyone's documents had something unknown, by collection and pointer; the words stay here.
     pub async fn drift_counts(&self) -> Result<Vec<(String, String, i64)>> {
-        Ok(with_pool!(self, pool => {
-            sqlx::query_as(
-                "select collection, pointer, cast(sum(documents) as bigint) from drift
+        Ok(read!(
+            self,
+            query_as.fetch_all,
+            "select collection, pointer, cast(sum(documents) as bigint) from drift
                  group by collection, pointer order by collection, pointer limit $1",
-            )
-            .bind(MAX_LISTED)
-            .fetch_all(pool)
-            .await?
-        }))
+            MAX_LISTED
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! How a document came to be known.
+//! How documents come.
 
 /// Where a document was last seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,8 +7,8 @@ pub enum Origin {
     Api,
     /// Fetched from Oura's API one by one, after a webhook.
     Webhook,
-    /// In an account export, which may be older than what is stored: it only fills what is missing, which is a document
-    /// nobody has, or one that it repeats in full and adds to.
+    /// In an account export, which may be older than what is stored: it only adds documents that are not stored, and
+    /// replaces one that it repeats in full and adds to.
     Import,
     /// Sent to us by another program.
     Push,
@@ -28,7 +28,7 @@ impl Origin {
         }
     }
 
-    /// Whether Oura's API has said it, so that an answer without it means something.
+    /// Whether it came from Oura's API, so that a complete response without it means something.
     pub(crate) const fn is_oura(self) -> bool {
         matches!(self, Self::Api | Self::Webhook)
     }
@@ -41,10 +41,5 @@ impl Origin {
     /// The origin of a word in the database; one of a newer version is taken for an archive, which replaces nothing.
     pub(crate) fn of_name(word: &str) -> Self {
         Self::ALL.into_iter().find(|origin| origin.name() == word).unwrap_or(Self::Import)
-    }
-
-    /// Whether a word in the database is one of those.
-    pub(crate) fn names_oura(word: &str) -> bool {
-        [Self::Api, Self::Webhook].iter().any(|origin| origin.name() == word)
     }
 }

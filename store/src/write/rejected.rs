@@ -1,4 +1,5 @@
-//! What was put aside: kept, forgotten once it is mended or gone, and read again by a later version or at a later time.
+//! Rejected documents: kept, deleted once the document was accepted or is gone, and read again by a later version or at a
+//! later time.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,18 +10,21 @@ use jiff::{SignedDuration, Timestamp};
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use crate::write::apply::{Batch, ROWS, Written, push_id_filter, write};
+use super::apply::{Batch, ROWS, Written, write};
+use super::derive::Owner;
+use super::load::push_id_filter;
+use super::origin::Origin;
 use crate::error::Result;
-use crate::write::derive::Owner;
-use crate::write::origin::Origin;
 use crate::people;
+use crate::sql::{Columns, row, run};
 use crate::sync::{self, DateColumn};
+use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
 
-/// How long after it was last seen an empty answer ends what it lacks: the peer may have had a bad hour.
-const GRACE: SignedDuration = SignedDuration::from_hours(1);
+/// How long after it was last seen an empty response ends a rejection: guards against partial responses.
+const CONFIRMATION_DELAY: SignedDuration = SignedDuration::from_hours(1);
 
-/// One thing put aside.
+/// A rejected document to read again.
 struct Quarantined {
     id: String,
     body: String,
@@ -28,16 +32,37 @@ struct Quarantined {
     last_seen_at: Timestamp,
 }
 
-/// What of all that was put aside is read again.
+row! {
+    struct QuarantinedRow {
+        id: String,
+        body: String,
+        origin: String,
+        last_seen_at: Time,
+    }
+}
+
+row! {
+    /// A rejection that a complete response may resolve.
+    #[derive(Clone, Debug)]
+    pub(crate) struct Rejection {
+        id: String,
+        day: DateColumn,
+        answered_from: DateColumn,
+        answered_to: DateColumn,
+        last_seen_at: Time,
+    }
+}
+
+/// Which rejected documents are read again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// Everything: this version may know more than the one that put it aside.
+    /// All: this version may be able to parse more than the one that rejected them.
     All,
-    /// What lay in the future and is past by now; one index probe where there is none.
+    /// Those that were of the future and are past by now; one index probe where there is none.
     Due,
 }
 
-/// Keeps what was put aside, once by its id. `covered` are the days of the answer it came with.
+/// Keeps rejected documents, each id once. `covered` are the days of the response they came with.
 pub(crate) async fn upsert(
     tx: &mut Tx,
     owner: Owner,
@@ -56,7 +81,7 @@ pub(crate) async fn upsert(
     let not_before = |rejected: &Rejected| {
         let ahead = rejected.reason == AHEAD;
         let from = ahead.then(|| Document::readable_from(owner.collection, &rejected.body, now)).flatten();
-        from.map(Timestamp::to_sqlx)
+        from.map(Time::from)
     };
     for rejected in rejected.chunks(ROWS) {
         with_conn!(&mut *tx, conn, Db => {
@@ -76,8 +101,8 @@ pub(crate) async fn upsert(
                     .push_bind(from)
                     .push_bind(to)
                     .push_bind(not_before(rejected))
-                    .push_bind(now.to_sqlx())
-                    .push_bind(now.to_sqlx());
+                    .push_bind(Time::from(now))
+                    .push_bind(Time::from(now));
             });
             query.push(
                 " on conflict (person, collection, id) do update
@@ -101,28 +126,28 @@ fn storable(body: &str) -> String {
     body.replace('\0', "\u{2400}")
 }
 
-/// What was put aside of one collection; rare, and each body was small enough to be received.
+/// The rejected documents of one collection; rare, and each body was small enough to be received.
 async fn quarantined(tx: &mut Tx, owner: Owner, which: Which, now: Timestamp) -> Result<Vec<Quarantined>> {
     let due = now.checked_add(CLOCK_SKEW).unwrap_or(now);
-    let rows: Vec<(String, String, String, jiff_sqlx::Timestamp)> = with_conn!(tx, conn, Db => {
+    let rows: Vec<QuarantinedRow> = with_conn!(tx, conn, Db => {
         let mut query =
-            QueryBuilder::<Db>::new("select id, body, origin, last_seen_at from rejected where person = ");
+            QueryBuilder::<Db>::new(format!("select {} from rejected where person = ", QuarantinedRow::COLUMNS));
         query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
         if which == Which::Due {
-            query.push(" and not_before <= ").push_bind(due.to_sqlx());
+            query.push(" and not_before <= ").push_bind(Time::from(due));
         }
         query.push(" order by last_seen_at, id").build_query_as().persistent(false).fetch_all(conn).await?
     });
-    let aside = |(id, body, origin, at): (String, String, String, jiff_sqlx::Timestamp)| Quarantined {
-        id,
-        body,
-        origin: Origin::of_name(&origin),
-        last_seen_at: at.to_jiff(),
+    let quarantined = |row: QuarantinedRow| Quarantined {
+        id: row.id,
+        body: row.body,
+        origin: Origin::of_name(&row.origin),
+        last_seen_at: row.last_seen_at.get(),
     };
-    Ok(rows.into_iter().map(aside).collect())
+    Ok(rows.into_iter().map(quarantined).collect())
 }
 
-/// Deletes what was rejected under these ids, because documents of this origin parse or it is gone: an archive ends only
+/// Deletes the rejections of these ids, because documents of this origin parse or they are gone: an archive ends only
 /// rejections of archives.
 pub(crate) async fn delete(tx: &mut Tx, owner: Owner, ids: &[&str], origin: Origin) -> Result<()> {
     for ids in ids.chunks(ROWS) {
@@ -138,110 +163,105 @@ pub(crate) async fn delete(tx: &mut Tx, owner: Owner, ids: &[&str], origin: Orig
     Ok(())
 }
 
-/// Id, claimed day, days of the response, and last sight of something that Oura's responses brought.
-type SeenRow = (String, DateColumn, DateColumn, DateColumn, jiff_sqlx::Timestamp);
-
-/// Forgets what a complete answer of Oura lacks: it has been mended under an id that could not be read before, or is
-/// gone. Of a time series only the days that have come whole prove that.
-pub(crate) async fn delete_resolved(tx: &mut Tx, owner: Owner, batch: &Batch, now: Timestamp) -> Result<()> {
-    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api) else { return Ok(()) };
-    let window = owner.collection.window();
-    let rows: Vec<SeenRow> = with_conn!(&mut *tx, conn, Db => {
-        let mut query = QueryBuilder::<Db>::new(
-            "select id, day, answered_from, answered_to, last_seen_at from rejected where person = ",
-        );
+/// The rejections that a batch may resolve, where it is a complete response of Oura's API: those that its responses
+/// brought and that may be of its days.
+pub(crate) async fn resolvable(tx: &mut Tx, owner: Owner, batch: &Batch) -> Result<Vec<Rejection>> {
+    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api) else { return Ok(Vec::new()) };
+    Ok(with_conn!(&mut *tx, conn, Db => {
+        let mut query =
+            QueryBuilder::<Db>::new(format!("select {} from rejected where person = ", Rejection::COLUMNS));
         query.push_bind(owner.person).push(" and collection = ").push_bind(owner.collection.name());
         query.push(" and origin in ('api', 'webhook')");
-        if window != Window::Whole {
+        if owner.collection.window() != Window::Whole {
             let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
             query.push(" and (day between ").push_bind(first).push(" and ").push_bind(last);
             query.push(" or (day is null and answered_from >= ").push_bind(first);
             query.push(" and answered_to <= ").push_bind(last).push("))");
         }
         query.build_query_as().persistent(false).fetch_all(conn).await?
-    });
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let again: HashSet<&str> = batch.rejected.iter().map(|rejected| rejected.id.as_str()).collect();
+    }))
+}
+
+/// The ids of rejections that a complete response lacks: the document has been fixed under an id that could not be read
+/// before, or is gone. Of a time series only the days that came whole prove that.
+pub(crate) fn resolved<'a>(rejections: &'a [Rejection], batch: &Batch, now: Timestamp) -> Vec<&'a str> {
+    let Some(range) = batch.covered.filter(|_| batch.origin == Origin::Api) else { return Vec::new() };
+    let rejected_again: HashSet<&str> = batch.rejected.iter().map(|rejected| rejected.id.as_str()).collect();
     let whole: HashSet<Day> = batch.documents.iter().map(|document| document.day).collect();
     let is_empty = batch.documents.is_empty() && batch.rejected.is_empty();
-    let mut mended = Vec::new();
-    for (id, day, from, to, seen) in rows {
-        let day = day.map(sync::day).transpose()?;
-        let answered = [from, to].map(|day| day.map(sync::day));
-        let answered = answered.into_iter().flatten().collect::<Result<Vec<Day>>>()?;
+    let is_resolved = |rejection: &&Rejection| {
+        let day = |date: DateColumn| date.and_then(|date| sync::day(date).ok());
+        let answered: Vec<Day> =
+            [rejection.answered_from, rejection.answered_to].into_iter().filter_map(day).collect();
         // Without a day of its own it may be of any day of its response.
-        let about = |days: &[Day]| !days.is_empty() && days.iter().all(|day| range.contains(*day));
-        let proven = match (window, day) {
+        let answers = !answered.is_empty() && answered.iter().all(|day| range.contains(*day));
+        let proven = match (batch.collection.window(), day(rejection.day)) {
             (Window::Whole, _) => true,
             (Window::Days, Some(day)) => range.contains(day),
             (Window::Instants, Some(day)) => range.contains(day) && whole.contains(&day),
-            (Window::Days, None) => about(&answered),
-            (Window::Instants, None) => about(&answered) && !whole.is_empty(),
+            (Window::Days, None) => answers,
+            (Window::Instants, None) => answers && !whole.is_empty(),
         };
-        let believed = !is_empty || now.duration_since(seen.to_jiff()) >= GRACE;
-        if proven && believed && !again.contains(id.as_str()) {
-            mended.push(id);
-        }
-    }
-    delete(tx, owner, &mended.iter().map(String::as_str).collect::<Vec<_>>(), Origin::Api).await
+        let confirmed = !is_empty || now.duration_since(rejection.last_seen_at.get()) >= CONFIRMATION_DELAY;
+        proven && confirmed && !rejected_again.contains(rejection.id.as_str())
+    };
+    rejections.iter().filter(is_resolved).map(|rejection| rejection.id.as_str()).collect()
 }
 
-/// Reads again what was put aside; what parses and is past becomes documents. Returns what was written, and how many
-/// things were put aside no longer.
+/// Reads rejected documents again; those that parse and are past are stored. Returns what was written, and how many were
+/// accepted.
 pub(crate) async fn retry(
     tx: &mut Tx,
     owner: Owner,
     which: Which,
     now: Timestamp,
 ) -> Result<(Written, usize)> {
-    let aside = quarantined(tx, owner, which, now).await?;
-    if aside.is_empty() {
+    let rejected = quarantined(tx, owner, which, now).await?;
+    if rejected.is_empty() {
         return Ok((Written::default(), 0));
     }
     let zone = people::zone(tx, owner.person).await?;
     let mut read: Vec<&str> = Vec::new();
     let mut documents: BTreeMap<&'static str, Vec<Document>> = BTreeMap::new();
     let mut gathered: BTreeMap<Day, Vec<&Quarantined>> = BTreeMap::new();
-    for aside in &aside {
+    for rejected in &rejected {
         match owner.collection.window() {
             Window::Days => {
-                if let Ok(document) = Document::parse(owner.collection, &aside.body)
+                if let Ok(document) = Document::parse(owner.collection, &rejected.body)
                     && !document.is_ahead(now)
-                    && is_newer(tx, owner, &document, aside).await?
+                    && is_newer(tx, owner, &document, rejected).await?
                 {
-                    read.push(&aside.id);
-                    documents.entry(aside.origin.name()).or_default().push(document);
+                    read.push(&rejected.id);
+                    documents.entry(rejected.origin.name()).or_default().push(document);
                 }
             }
             Window::Instants => {
-                let items = Document::items_of_rejected(&aside.body);
-                let (days, rejected) = Document::group_rows(owner.collection, items);
-                if rejected.is_empty() && !days.iter().any(|day| day.is_ahead(now)) {
+                let items = Document::items_of_rejected(&rejected.body);
+                let (days, failed) = Document::group_rows(owner.collection, items);
+                if failed.is_empty() && !days.iter().any(|day| day.is_ahead(now)) {
                     for day in days {
-                        gathered.entry(day.day).or_default().push(aside);
+                        gathered.entry(day.day).or_default().push(rejected);
                     }
                 }
             }
-            // It held when it was last seen.
+            // An observation is of the day it was last seen on.
             Window::Whole => {
-                let day = Day::at(aside.last_seen_at, &zone);
-                let items = Document::items_of_rejected(&aside.body);
-                let (observed, rejected) = Document::observe(owner.collection, day, items);
-                if rejected.is_empty() && !observed.is_some_and(|observed| observed.is_ahead(now)) {
-                    gathered.entry(day).or_default().push(aside);
+                let day = Day::at(rejected.last_seen_at, &zone);
+                let items = Document::items_of_rejected(&rejected.body);
+                let (observed, failed) = Document::observe(owner.collection, day, items);
+                if failed.is_empty() && !observed.is_some_and(|observed| observed.is_ahead(now)) {
+                    gathered.entry(day).or_default().push(rejected);
                 }
             }
         }
     }
-    for (day, aside) in gathered {
-        if let Some(document) = join(tx, owner, day, &aside).await? {
-            let oura = aside.iter().map(|aside| aside.origin).find(|origin| origin.is_oura());
-            let origin = oura.unwrap_or(aside[0].origin);
+    for (day, rejected) in gathered {
+        if let Some(document) = join(tx, owner, day, &rejected).await? {
+            let oura = rejected.iter().map(|rejected| rejected.origin).find(|origin| origin.is_oura());
+            let origin = oura.unwrap_or(rejected[0].origin);
             documents.entry(origin.name()).or_default().push(document);
         }
-        read.extend(aside.iter().map(|aside| aside.id.as_str()));
+        read.extend(rejected.iter().map(|rejected| rejected.id.as_str()));
     }
     let count = read.iter().collect::<BTreeSet<_>>().len();
     delete(tx, owner, &read, Origin::Api).await?;
@@ -263,37 +283,36 @@ pub(crate) async fn retry(
     Ok((written, count))
 }
 
-/// Whether a body put aside is younger than the stored document of the same id. One that is not stays where it is.
-async fn is_newer(tx: &mut Tx, owner: Owner, document: &Document, aside: &Quarantined) -> Result<bool> {
-    let changed_at: Option<jiff_sqlx::Timestamp> = with_conn!(tx, conn => {
-        sqlx::query_scalar("select changed_at from document where person = $1 and collection = $2 and id = $3")
-            .bind(owner.person)
-            .bind(owner.collection.name())
-            .bind(&document.id)
-            .fetch_optional(conn)
-            .await?
-    });
-    Ok(changed_at.is_none_or(|at| at.to_jiff() <= aside.last_seen_at))
+/// Whether a rejected body is newer than the stored document of the same id. One that is older stays rejected.
+async fn is_newer(tx: &mut Tx, owner: Owner, document: &Document, rejected: &Quarantined) -> Result<bool> {
+    let changed_at: Option<Time> = run!(
+        tx,
+        query_scalar.fetch_optional,
+        "select changed_at from document where person = $1 and collection = $2 and id = $3",
+        owner.person,
+        owner.collection.name(),
+        &document.id
+    );
+    Ok(changed_at.is_none_or(|at| at.get() <= rejected.last_seen_at))
 }
 
-/// A day's document with the rows or rings that had been put aside; what is stored wins where both say the same. `None`
-/// where there is nothing to add to.
-async fn join(tx: &mut Tx, owner: Owner, day: Day, aside: &[&Quarantined]) -> Result<Option<Document>> {
-    let stored: Option<String> = with_conn!(tx, conn => {
-        sqlx::query_scalar(
-            "select body from document where person = $1 and collection = $2 and day = $3 order by id limit 1",
-        )
-        .bind(owner.person)
-        .bind(owner.collection.name())
-        .bind(day.date().to_sqlx())
-        .fetch_optional(conn)
-        .await?
-    });
+/// A day's document with rows or rings that had been rejected; stored ones win where both are about the same. `None` where
+/// there is nothing to add to.
+async fn join(tx: &mut Tx, owner: Owner, day: Day, rejected: &[&Quarantined]) -> Result<Option<Document>> {
+    let stored: Option<String> = run!(
+        tx,
+        query_scalar.fetch_optional,
+        "select body from document where person = $1 and collection = $2 and day = $3 order by id limit 1",
+        owner.person,
+        owner.collection.name(),
+        day.date().to_sqlx()
+    );
     if owner.collection == Collection::PersonalInfo && stored.is_some() {
         return Ok(None);
     }
     let stored = stored.as_deref().map(Document::items).unwrap_or_default();
-    let items = aside.iter().flat_map(|aside| Document::items_of_rejected(&aside.body)).chain(stored);
+    let items =
+        rejected.iter().flat_map(|rejected| Document::items_of_rejected(&rejected.body)).chain(stored);
     Ok(match owner.collection.window() {
         Window::Instants => {
             Document::group_rows(owner.collection, items).0.into_iter().find(|joined| joined.day == day)

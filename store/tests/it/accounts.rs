@@ -52,6 +52,20 @@ pub(crate) async fn token_expires_at_its_time(store: Store) {
     assert!(store.has_tokens().await.unwrap(), "its end opens nothing that was closed");
 }
 
+pub(crate) async fn removed_token_numbers_are_not_given_again(store: Store) {
+    let me = me(&store).await.id;
+    let create = async |person| {
+        let new =
+            NewToken { name: "n".to_owned(), person, scopes: Scopes::new(Vec::new()), expires_at: None };
+        let text = store.create_token(&new, [7; 32], now()).await.unwrap();
+        store.token(&text, now()).await.unwrap().unwrap().id
+    };
+    let (first, removed) = (create(None).await, create(Some(me)).await);
+    assert_eq!((first, removed), (1, 2));
+    assert!(store.remove_person(me).await.unwrap());
+    assert_eq!(create(None).await, 3);
+}
+
 pub(crate) async fn person_revision_counts_every_change_and_nothing_else(store: Store) {
     let me = me(&store).await;
     let at = async || store.person_at(me.name.as_str()).await.unwrap().unwrap().1;

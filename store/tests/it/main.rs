@@ -7,6 +7,7 @@ mod contract;
 mod credentials;
 mod declared;
 mod deletions;
+mod derivation;
 mod fixtures;
 mod health;
 mod history;
@@ -31,6 +32,7 @@ mod cases {
     pub(crate) use crate::credentials::*;
     pub(crate) use crate::declared::*;
     pub(crate) use crate::deletions::*;
+    pub(crate) use crate::derivation::*;
     pub(crate) use crate::jobs::*;
     pub(crate) use crate::leases::*;
     pub(crate) use crate::oura_accounts::*;
@@ -177,5 +179,12 @@ on_both_databases! {
     oura_account_belongs_to_one_person
     account_confirmation_lasts_until_the_next_grant
     stored_profile_identifies_the_previous_account
+    account_of_a_stored_profile_belongs_to_its_person
+    removed_token_numbers_are_not_given_again
+    stale_numbers_are_derived_again_from_the_newest_day
+    documents_of_a_stale_collection_do_not_make_it_current
+    documents_stored_while_deriving_again_keep_its_progress
+    deriving_again_reads_rejected_documents
+    database_of_an_older_version_is_stale_and_its_times_are_in_order
     replaced_account_keeps_stored_documents
 }

@@ -61,6 +61,28 @@ pub(crate) async fn stored_profile_identifies_the_previous_account(store: Store)
     assert_eq!(claim(&store, &me, "u1").await, AccountClaim::Confirmed);
 }
 
+pub(crate) async fn account_of_a_stored_profile_belongs_to_its_person(store: Store) {
+    let (me, bob) = (me(&store).await, bob(&store).await);
+    let profile = |on, id| {
+        let profile = json!({"id": id, "age": 40}).to_string();
+        Document::observe(Collection::PersonalInfo, day(on), [profile.as_str()]).0.unwrap()
+    };
+    let profiles = vec![profile("2026-03-01", "u0"), profile("2026-03-02", "u1")];
+    store.apply(&batch(&bob, Collection::PersonalInfo, profiles), now()).await.unwrap();
+    assert_eq!(
+        store.account_owner("u1").await.unwrap(),
+        Some(bob.id),
+        "recorded nowhere, stored in a profile"
+    );
+    assert_eq!(claim(&store, &me, "u1").await, of_another(&bob));
+    assert_eq!(store.replace_account(me.id, "u1").await.unwrap(), of_another(&bob));
+    assert_eq!(store.oura_account(me.id).await.unwrap(), None, "a refused claim leaves nothing");
+    assert_eq!(store.account_owner("u0").await.unwrap(), None, "an older profile counts no more");
+    assert_eq!(store.account_owner("u").await.unwrap(), None, "a part of an id is no id");
+    assert_eq!(claim(&store, &bob, "u1").await, AccountClaim::Confirmed);
+    assert_eq!(claim(&store, &me, "u0").await, AccountClaim::Confirmed);
+}
+
 pub(crate) async fn replaced_account_keeps_stored_documents(store: Store) {
     let (me, bob) = (me(&store).await, bob(&store).await);
     let read = |documents| {

@@ -69,6 +69,8 @@ async fn pending_migrations_are_named_until_applied() {
         "oura_account",
         "declared access",
         "audit",
+        "derivation",
+        "times",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();

@@ -41,7 +41,7 @@ pub(crate) async fn repeated_webhook_event_is_queued_once(store: Store) {
     let queue = store.event_queue(None).await.unwrap();
     assert_eq!(queue, QueueDepth { length: 1, oldest: Some(now()) });
     let claim = claimed(&store, 10).await.unwrap();
-    assert_eq!((claim.announcement.change, claim.announcement.event_at), (Change::Delete, later(5)));
+    assert_eq!((claim.event.change, claim.event.event_at), (Change::Delete, later(5)));
     assert!(store.finish_event(&claim).await.unwrap());
     assert_eq!(length(&store).await, 0);
 }
@@ -53,7 +53,7 @@ pub(crate) async fn webhook_event_enqueued_during_its_fetch_is_fetched_again(sto
     assert_eq!(claimed(&store, 2).await, None, "one fetch at a time");
     assert!(!store.finish_event(&claim).await.unwrap(), "something newer waits");
     let again = claimed(&store, 3).await.unwrap();
-    assert_eq!((again.announcement.change, again.attempts), (Change::Update, 1));
+    assert_eq!((again.event.change, again.attempts), (Change::Update, 1));
     assert!(store.finish_event(&again).await.unwrap());
     assert_eq!(claimed(&store, 4).await, None);
 }
@@ -113,7 +113,7 @@ pub(crate) async fn event_due_longest_is_leased_first(store: Store) {
     store.postpone_event(&first, later(5), true).await.unwrap();
     let mut ids = Vec::new();
     while let Some(claim) = claimed(&store, 6).await {
-        ids.push(claim.announcement.id);
+        ids.push(claim.event.id);
     }
     assert_eq!(ids, ["b", "a"]);
 }
@@ -135,7 +135,7 @@ pub(crate) async fn concurrent_event_leases_never_share_a_document(store: Store)
         tokio::spawn(async move {
             let mut ids = Vec::new();
             while let Some(claim) = store.claim_event(person, later(60), later(1)).await.unwrap() {
-                ids.push(claim.announcement.id);
+                ids.push(claim.event.id);
             }
             ids
         })

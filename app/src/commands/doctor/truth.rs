@@ -28,6 +28,14 @@ pub(super) async fn report(store: &Store, person: &Person, now: Timestamp) -> an
         let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
         note(&format!("nothing of today ({}{since}): {}", reason.name(), names.join(", ")), reason.advice());
     }
+    let stale = store.stale_collections(Some(person.id)).await?;
+    if !stale.is_empty() {
+        let names: Vec<&str> = stale.iter().map(|collection| collection.name()).collect();
+        note(
+            &format!("numbers derived by the rules of another version: {}", names.join(", ")),
+            "`myhealth serve` with the role ingest derives them again in the background; `myhealth rebuild` does it now",
+        );
+    }
     for doubt in store.unconfirmed_deletions(person.id).await? {
         let (collection, documents, since) = (&doubt.collection, doubt.documents, doubt.since);
         note(

@@ -1,19 +1,19 @@
-//! Who works on a job: claims, signs of life, and how work ends.
+//! Leases on jobs: claims, heartbeats, and how work ends.
 
 use std::fmt::Write as _;
 
-use jiff::{RoundMode, SignedDuration, Timestamp};
-use jiff_sqlx::ToSqlx;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::AssertSqlSafe;
 
-use super::{Job, JobOutcome, JobState, LOCK, LeaseRenewal, by_id, expiry, rounded};
+use super::{Job, JobOutcome, JobState, LOCK, LeaseRenewal, by_id, expiry};
 use crate::Store;
 use crate::error::Result;
-use crate::queue::leases::whole_seconds;
+use crate::sql::{execute, run};
+use crate::time::Time;
 use crate::transaction::with_conn;
 
 impl LeaseRenewal {
-    /// From whether somebody wants the job to stop; `None` where the claim is another's.
+    /// From whether the job was cancelled; `None` where another worker has it.
     fn of(cancelled: Option<bool>) -> Self {
         match cancelled {
             Some(false) => Self::Held,
@@ -24,8 +24,8 @@ impl LeaseRenewal {
 }
 
 impl Store {
-    /// Claims the job of one of these kinds that has waited longest, of whoever has the fewest running, until `until`;
-    /// nobody else gets it before. A claim that runs out, because its holder died, is given out again.
+    /// Leases the job of one of these kinds that has waited longest, of the person with the fewest running jobs, until
+    /// `until`. A lease that ends without being finished, because its worker died, is given to another worker.
     pub async fn claim_job(
         &self,
         kinds: &[&str],
@@ -57,9 +57,9 @@ impl Store {
         let id: Option<String> = with_conn!(&mut tx, conn => {
             let mut query = sqlx::query_scalar(AssertSqlSafe(sql))
                 .bind(holder)
-                .bind(whole_seconds(until, RoundMode::Ceil).to_sqlx())
-                .bind(rounded(now).to_sqlx())
-                .bind(whole_seconds(now, RoundMode::Floor).to_sqlx());
+                .bind(Time::from(until))
+                .bind(Time::from(now))
+                .bind(Time::from(now));
             for kind in kinds {
                 query = query.bind(*kind);
             }
@@ -73,7 +73,7 @@ impl Store {
         Ok(claimed)
     }
 
-    /// A sign of life: prolongs a claim and notes how far the work is.
+    /// A heartbeat: renews a lease and notes the progress.
     pub async fn renew_job_lease(
         &self,
         job: &Job,
@@ -82,27 +82,25 @@ impl Store {
         progress: (i64, i64),
     ) -> Result<LeaseRenewal> {
         let mut tx = self.begin().await?;
-        let held: Option<bool> = with_conn!(&mut tx, conn => {
-            sqlx::query_scalar(
-                "update job set claimed_until = $1, progress_done = $2, progress_total = $3,
-                     version = version + case when progress_done <> $2 or progress_total <> $3 then 1 else 0 end
-                 where person = $4 and id = $5 and holder = $6 and state = 'running'
-                 returning cancelled_at is not null",
-            )
-            .bind(whole_seconds(until, RoundMode::Ceil).to_sqlx())
-            .bind(progress.0)
-            .bind(progress.1)
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
-            .fetch_optional(conn)
-            .await?
-        });
+        let held: Option<bool> = run!(
+            &mut tx,
+            query_scalar.fetch_optional,
+            "update job set claimed_until = $1, progress_done = $2, progress_total = $3,
+                 version = version + case when progress_done <> $2 or progress_total <> $3 then 1 else 0 end
+             where person = $4 and id = $5 and holder = $6 and state = 'running'
+             returning cancelled_at is not null",
+            Time::from(until),
+            progress.0,
+            progress.1,
+            job.person.id,
+            &job.id,
+            holder
+        );
         tx.commit().await?;
         Ok(LeaseRenewal::of(held))
     }
 
-    /// Ends a job; `false` when it is another's by now, and nothing was changed.
+    /// Ends a job; `false` when another worker has it by now, and nothing was changed.
     pub async fn finish_job(
         &self,
         job: &Job,
@@ -116,36 +114,30 @@ impl Store {
             JobOutcome::Failed(failure) => (JobState::Failed, Some(*failure), None),
             JobOutcome::Cancelled => (JobState::Cancelled, None, None),
         };
-        let mut tx = self.begin().await?;
-        let ended = with_conn!(&mut tx, conn => {
-            sqlx::query(
-                "update job set state = $1, failure = $2, result_object = $3, result_bytes = $4, result_type = $5,
-                     result_name = $6, finished_at = $7, expires_at = $8, holder = null, claimed_until = null,
-                     progress_done = case when $1 = 'done' then progress_total else progress_done end,
-                     version = version + 1
-                 where person = $9 and id = $10 and holder = $11 and state = 'running'",
-            )
-            .bind(state.name())
-            .bind(failure)
-            .bind(result.map(|result| &result.object))
-            .bind(result.map(|result| result.bytes))
-            .bind(result.map(|result| &result.media_type))
-            .bind(result.map(|result| &result.file_name))
-            .bind(rounded(now).to_sqlx())
-            .bind(expiry(now, keep).to_sqlx())
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
-            .execute(conn)
-            .await?
-            .rows_affected()
-        });
-        tx.commit().await?;
+        let ended = execute!(
+            self,
+            "update job set state = $1, failure = $2, result_object = $3, result_bytes = $4, result_type = $5,
+                 result_name = $6, finished_at = $7, expires_at = $8, holder = null, claimed_until = null,
+                 progress_done = case when $1 = 'done' then progress_total else progress_done end,
+                 version = version + 1
+             where person = $9 and id = $10 and holder = $11 and state = 'running'",
+            state.name(),
+            failure,
+            result.map(|result| &result.object),
+            result.map(|result| result.bytes),
+            result.map(|result| &result.media_type),
+            result.map(|result| &result.file_name),
+            Time::from(now),
+            expiry(now, keep),
+            job.person.id,
+            &job.id,
+            holder
+        );
         Ok(ended == 1)
     }
 
-    /// Gives a job back until `not_before`; one that somebody wanted to stop is cancelled instead. With `counted` the
-    /// attempt was the job's own; otherwise it does not count.
+    /// Releases a job, which is due again at `not_before`; one that a client has cancelled ends instead. With `counted` the
+    /// attempt failed because of the job; otherwise it does not count.
     pub async fn release_job(
         &self,
         job: &Job,
@@ -156,26 +148,24 @@ impl Store {
         now: Timestamp,
     ) -> Result<LeaseRenewal> {
         let mut tx = self.begin().await?;
-        let cancelled: Option<bool> = with_conn!(&mut tx, conn => {
-            sqlx::query_scalar(
-                "update job set state = case when cancelled_at is null then 'queued' else 'cancelled' end,
+        let cancelled: Option<bool> = run!(
+            &mut tx,
+            query_scalar.fetch_optional,
+            "update job set state = case when cancelled_at is null then 'queued' else 'cancelled' end,
                      finished_at = case when cancelled_at is null then finished_at else $1 end,
                      expires_at = case when cancelled_at is null then expires_at else $2 end,
                      holder = null, claimed_until = null, not_before = $3, attempts = attempts - $4,
                      version = version + 1
                  where person = $5 and id = $6 and holder = $7 and state = 'running'
                  returning cancelled_at is not null",
-            )
-            .bind(rounded(now).to_sqlx())
-            .bind(expiry(now, keep).to_sqlx())
-            .bind(whole_seconds(not_before, RoundMode::Ceil).to_sqlx())
-            .bind(i64::from(!counted))
-            .bind(job.person.id)
-            .bind(&job.id)
-            .bind(holder)
-            .fetch_optional(conn)
-            .await?
-        });
+            Time::from(now),
+            expiry(now, keep),
+            Time::from(not_before),
+            i64::from(!counted),
+            job.person.id,
+            &job.id,
+            holder
+        );
         tx.commit().await?;
         Ok(LeaseRenewal::of(cancelled))
     }

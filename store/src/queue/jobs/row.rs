@@ -5,44 +5,46 @@ use sqlx::AssertSqlSafe;
 
 use super::state::JobState;
 use crate::error::{Error, Result};
-use crate::people::{self, Person};
+use crate::people::{Person, PersonRow};
+use crate::sql::{row, select};
+use crate::time::Time;
 
 /// A job as stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
-    /// Whose data it is about.
+    /// The person it is about.
     pub person: Person,
     /// Its name.
     pub id: String,
-    /// What is to be done.
+    /// The kind of work.
     pub kind: String,
     /// The details, as JSON.
     pub parameters: String,
-    /// How far it is.
+    /// The state.
     pub state: JobState,
     /// One more with every change.
     pub version: i64,
-    /// When it was asked for.
+    /// When it was requested.
     pub created_at: Timestamp,
-    /// When it was last begun.
+    /// When the last attempt began.
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub finished_at: Option<Timestamp>,
-    /// Times it was begun.
+    /// Attempts begun.
     pub attempts: i64,
-    /// Whether somebody wants it to stop.
+    /// Whether a client has cancelled it.
     pub cancelling: bool,
     /// Steps done and in all; `(0, 0)` before that is known.
     pub progress: (i64, i64),
     /// Why it failed.
     pub failure: Option<String>,
-    /// What it made.
+    /// Its result.
     pub result: Option<JobResult>,
-    /// When it is forgotten.
+    /// When it is deleted.
     pub expires_at: Option<Timestamp>,
 }
 
-/// What a job made.
+/// The result of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobResult {
     /// Its name in the object store.
@@ -55,100 +57,63 @@ pub struct JobResult {
     pub file_name: String,
 }
 
-const COLUMNS: &str =
-    "person.id as owner, person.name, person.time_zone, job.id, kind, parameters, state, version,
-     job.created_at, started_at, finished_at, attempts, cancelled_at, progress_done, progress_total, failure,
-     result_object, result_bytes, result_type, result_name, expires_at";
-
-pub(super) struct Row {
-    owner: i64,
-    name: String,
-    time_zone: String,
-    id: String,
-    kind: String,
-    parameters: String,
-    state: String,
-    version: i64,
-    created_at: jiff_sqlx::Timestamp,
-    started_at: Option<jiff_sqlx::Timestamp>,
-    finished_at: Option<jiff_sqlx::Timestamp>,
-    attempts: i64,
-    cancelled_at: Option<jiff_sqlx::Timestamp>,
-    progress_done: i64,
-    progress_total: i64,
-    failure: Option<String>,
-    result_object: Option<String>,
-    result_bytes: Option<i64>,
-    result_type: Option<String>,
-    result_name: Option<String>,
-    expires_at: Option<jiff_sqlx::Timestamp>,
+row! {
+    /// A job with its person.
+    pub(super) struct JobRow {
+        owner: i64 = "person.id",
+        name: String = "person.name",
+        time_zone: String = "person.time_zone",
+        id: String = "job.id",
+        kind: String,
+        parameters: String,
+        state: String,
+        version: i64,
+        created_at: Time = "job.created_at",
+        started_at: Option<Time>,
+        finished_at: Option<Time>,
+        attempts: i64,
+        cancelled_at: Option<Time>,
+        progress_done: i64,
+        progress_total: i64,
+        failure: Option<String>,
+        result_object: Option<String>,
+        result_bytes: Option<i64>,
+        result_type: Option<String>,
+        result_name: Option<String>,
+        expires_at: Option<Time>,
+    }
 }
 
-/// By hand: tuples end at sixteen columns.
-impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for Row
-where
-    &'static str: sqlx::ColumnIndex<R>,
-    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-    jiff_sqlx::Timestamp: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
-{
-    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            owner: row.try_get("owner")?,
-            name: row.try_get("name")?,
-            time_zone: row.try_get("time_zone")?,
-            id: row.try_get("id")?,
-            kind: row.try_get("kind")?,
-            parameters: row.try_get("parameters")?,
-            state: row.try_get("state")?,
-            version: row.try_get("version")?,
-            created_at: row.try_get("created_at")?,
-            started_at: row.try_get("started_at")?,
-            finished_at: row.try_get("finished_at")?,
-            attempts: row.try_get("attempts")?,
-            cancelled_at: row.try_get("cancelled_at")?,
-            progress_done: row.try_get("progress_done")?,
-            progress_total: row.try_get("progress_total")?,
-            failure: row.try_get("failure")?,
-            result_object: row.try_get("result_object")?,
-            result_bytes: row.try_get("result_bytes")?,
-            result_type: row.try_get("result_type")?,
-            result_name: row.try_get("result_name")?,
-            expires_at: row.try_get("expires_at")?,
+impl JobRow {
+    pub(super) fn job(self) -> Result<Job> {
+        let result = self.result_object.zip(self.result_bytes).zip(self.result_type.zip(self.result_name));
+        let person = PersonRow { id: self.owner, name: self.name, time_zone: self.time_zone };
+        Ok(Job {
+            person: person.person()?,
+            id: self.id,
+            kind: self.kind,
+            parameters: self.parameters,
+            state: self.state.parse().map_err(|_| Error::Corrupt { what: "state of a job" })?,
+            version: self.version,
+            created_at: self.created_at.get(),
+            started_at: self.started_at.map(Time::get),
+            finished_at: self.finished_at.map(Time::get),
+            attempts: self.attempts,
+            cancelling: self.cancelled_at.is_some(),
+            progress: (self.progress_done, self.progress_total),
+            failure: self.failure,
+            result: result.map(|((object, bytes), (media_type, file_name))| JobResult {
+                object,
+                bytes,
+                media_type,
+                file_name,
+            }),
+            expires_at: self.expires_at.map(Time::get),
         })
     }
 }
 
-pub(super) fn job(row: Row) -> Result<Job> {
-    let result = row.result_object.zip(row.result_bytes).zip(row.result_type.zip(row.result_name));
-    let at = |at: Option<jiff_sqlx::Timestamp>| at.map(jiff_sqlx::Timestamp::to_jiff);
-    Ok(Job {
-        person: people::person((row.owner, row.name, row.time_zone))?,
-        id: row.id,
-        kind: row.kind,
-        parameters: row.parameters,
-        state: row.state.parse().map_err(|_| Error::Corrupt { what: "state of a job" })?,
-        version: row.version,
-        created_at: row.created_at.to_jiff(),
-        started_at: at(row.started_at),
-        finished_at: at(row.finished_at),
-        attempts: row.attempts,
-        cancelling: row.cancelled_at.is_some(),
-        progress: (row.progress_done, row.progress_total),
-        failure: row.failure,
-        result: result.map(|((object, bytes), (media_type, file_name))| JobResult {
-            object,
-            bytes,
-            media_type,
-            file_name,
-        }),
-        expires_at: at(row.expires_at),
-    })
-}
-
-/// Jobs with whom they are about.
-pub(super) fn select(conditions: &str) -> AssertSqlSafe<String> {
-    AssertSqlSafe(format!(
-        "select {COLUMNS} from job join person on person.id = job.person where {conditions}"
-    ))
+/// Selects jobs with their people.
+pub(super) fn select_jobs(conditions: &str) -> AssertSqlSafe<String> {
+    select::<JobRow>(&format!("from job join person on person.id = job.person where {conditions}"))
 }

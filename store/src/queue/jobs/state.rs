@@ -5,19 +5,19 @@ use std::str::FromStr;
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum JobState {
-    /// It waits for somebody to begin, for the first time or again.
+    /// It waits for a worker, for the first time or again.
     Queued,
-    /// Somebody works on it.
+    /// A worker has it.
     Running,
-    /// It ended well.
+    /// It succeeded.
     Done,
-    /// It was given up.
+    /// It failed for good.
     Failed,
-    /// Somebody did not want it any more.
+    /// A client cancelled it.
     Cancelled,
 }
 
-/// No state is called so.
+/// The text is no state of a job.
 #[derive(Debug, thiserror::Error)]
 #[error("no state of a job is called so")]
 pub struct InvalidJobState;
