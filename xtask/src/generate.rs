@@ -37,7 +37,7 @@ const FILES: &[Generated] = &[
 /// The API's description comes from its handlers, so the product itself prints it.
 fn openapi() -> Result<String> {
     let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", "openapi"]);
-    run::quietly(&mut product, "mend the build; then `cargo xtask generate`")
+    run::quietly(&mut product, "fix the build; then `cargo xtask generate`")
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
