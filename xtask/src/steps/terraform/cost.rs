@@ -1,5 +1,4 @@
-//! What each environment costs in a month: its sizes (`terraform/environments/*/size.auto.tfvars.json`, which Terraform reads
-//! too) by the prices of `terraform/prices.json`. An estimate; what no file says is an assumption, named in the table.
+//! What each environment costs in a month: its sizes (`terraform/environments`, where Terraform reads them too) by the prices of `terraform/prices.json`. An estimate; what no file says is an assumption, named in the table.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,8 +13,9 @@ const HEAD: &str = "\
 
 # What it costs
 
-US dollars a month, at list prices without credits, taxes and savings plans. An environment's parts are in its
-`size.auto.tfvars.json`: change one, run `cargo xtask generate`, and this page says what it does to the bill.
+US dollars a month, at list prices without credits, taxes and savings plans. An environment's parts are in
+`terraform/environments/cluster/sizes` and `terraform/environments/single-node/size.auto.tfvars.json`: change one, run
+`cargo xtask generate`, and this page shows what it does to the bill.
 ";
 
 const CLUSTERS: [&str; 3] = ["dev", "staging", "prod"];
@@ -109,7 +109,10 @@ fn total<'a>(lines: impl Iterator<Item = &'a Line>) -> f64 {
 }
 
 fn size(environment: &str) -> Result<Value> {
-    let path = format!("terraform/environments/{environment}/size.auto.tfvars.json");
+    let path = match environment {
+        "single-node" => "terraform/environments/single-node/size.auto.tfvars.json".to_owned(),
+        cluster => format!("terraform/environments/cluster/sizes/{cluster}.json"),
+    };
     let text = fs::read_to_string(run::root().join(&path)).with_context(|| path.clone())?;
     let mut file: Value = serde_json::from_str(&text).context(path)?;
     Ok(file["size"].take())

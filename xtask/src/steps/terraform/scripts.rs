@@ -35,8 +35,26 @@ pub(super) fn check_site_function(source: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A cluster's state and values are those of one environment.
+fn check_cluster(scripts: &Path) -> Result<()> {
+    let cluster = |words: &[&str]| {
+        let mut command = Command::new(scripts.join("cluster.sh"));
+        run::quietly(command.env("TERRAFORM", "echo").args(words), "fix terraform/scripts/cluster.sh.")
+    };
+    let printed = [cluster(&["staging", "init"])?, cluster(&["staging", "plan", "-out=plan"])?].concat();
+    for expected in [
+        " init -backend-config=backend-staging.hcl\n",
+        " plan -var=environment=staging -var-file=staging.tfvars.json -out=plan\n",
+    ] {
+        ensure!(printed.contains(expected), "cluster.sh does not run `{expected}`: {printed}");
+    }
+    ensure!(cluster(&["production", "plan"]).is_err(), "an environment without sizes was planned");
+    Ok(())
+}
+
 /// Runs the scripts as an operator does.
 pub(super) fn check(source: &Path) -> Result<()> {
+    check_cluster(&source.join("scripts"))?;
     if programs::find("jq").is_none() {
         apt::install(&["jq"])?;
     }

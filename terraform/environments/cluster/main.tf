@@ -1,4 +1,5 @@
-# Comes and goes: small, cheap, without protection. Below 150 $ a month.
+# An environment with a cluster: dev, staging and prod are this configuration with three states, chosen by
+# scripts/cluster.sh. What differs between them is sizes/NAME.json.
 
 terraform {
   required_version = ">= 1.10"
@@ -10,8 +11,8 @@ terraform {
     }
   }
 
-  # Bucket, key and region by `init -backend-config=backend.hcl`, which scripts/bootstrap.sh writes. The lock is a file beside
-  # the state; an existing DynamoDB table for locks may be named there, too.
+  # Bucket, key and region are in backend-NAME.hcl, which scripts/bootstrap.sh writes. The lock is a file next to the state; an
+  # existing DynamoDB table for locks may be named there, too.
   backend "s3" {
     use_lockfile = true
     encrypt      = true
@@ -28,9 +29,10 @@ provider "aws" {
 }
 
 locals {
+  environment = jsondecode(file("${path.module}/sizes/${var.environment}.json"))
   tags = merge(var.tags, {
     project     = "myhealth"
-    environment = "dev"
+    environment = var.environment
     managed-by  = "terraform"
   })
 }
@@ -38,9 +40,9 @@ locals {
 module "stack" {
   source = "../../modules/stack"
 
-  name                 = "myhealth-dev"
-  size                 = var.size
-  protected            = false
+  name                 = "myhealth-${var.environment}"
+  size                 = local.environment.size
+  protected            = local.environment.protected
   cidr                 = var.cidr
   domain               = var.domain
   alarm_email          = var.alarm_email

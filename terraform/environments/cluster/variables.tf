@@ -1,3 +1,13 @@
+variable "environment" {
+  description = "Which environment: the name of a file in sizes/, and part of every name."
+  type        = string
+
+  validation {
+    condition     = fileexists("${path.module}/sizes/${var.environment}.json")
+    error_message = "sizes/ has no file of this name."
+  }
+}
+
 variable "region" {
   description = "Region of the environment."
   type        = string
@@ -15,16 +25,6 @@ variable "account_id" {
   validation {
     condition     = can(regex("^[0-9]{12}$", var.account_id))
     error_message = "Twelve digits."
-  }
-}
-
-variable "size" {
-  description = "What the environment is made of, in size.auto.tfvars.json; as in modules/stack."
-  type        = any
-
-  validation {
-    condition     = can(var.size.budget_usd) && can(var.size.database.instance_class) && can(var.size.node_groups)
-    error_message = "The size has at least node_groups, database and budget_usd."
   }
 }
 

@@ -53,6 +53,7 @@ mock_provider "aws" {
 }
 
 variables {
+  environment = "dev"
   region      = "eu-central-1"
   account_id  = "123456789012"
   alarm_email = "ops@example.org"
@@ -63,15 +64,15 @@ run "costly_features_are_off_in_dev" {
   command = plan
 
   assert {
-    condition     = !try(var.size.guardduty, false) && !try(var.size.config, false) && !try(var.size.vault, false) && !try(var.size.database.multi_az, false) && !try(var.size.database.insights, false) && length(try(var.size.interface_endpoints, [])) == 0
+    condition     = !try(local.environment.size.guardduty, false) && !try(local.environment.size.config, false) && !try(local.environment.size.vault, false) && !try(local.environment.size.database.multi_az, false) && !try(local.environment.size.database.insights, false) && length(try(local.environment.size.interface_endpoints, [])) == 0
     error_message = "GuardDuty, Config, vault, standby, insights and interface endpoints are off."
   }
   assert {
-    condition     = var.size.nat != "per-zone" && alltrue([for group in var.size.node_groups : group.capacity_type == "SPOT"])
-    error_message = "One way out, spot nodes."
+    condition     = local.environment.size.nat != "per-zone" && alltrue([for group in local.environment.size.node_groups : group.capacity_type == "SPOT"])
+    error_message = "One NAT gateway, spot nodes."
   }
   assert {
-    condition     = var.size.budget_usd <= 150
+    condition     = local.environment.size.budget_usd <= 150
     error_message = "dev costs 150 $ a month at most."
   }
 }
@@ -89,6 +90,79 @@ run "dev_can_be_applied_and_gives_values" {
   }
 }
 
+run "staging_is_prod_but_smaller" {
+  command = plan
+
+  variables {
+    environment = "staging"
+  }
+
+  assert {
+    condition     = local.environment.size.scaling == "karpenter" && length(local.environment.size.zones) == 3 && local.environment.size.database.export && local.environment.size.pod_logs
+    error_message = "Karpenter, three zones, exports and logs as in prod."
+  }
+}
+
+run "staging_can_be_applied_and_gives_values" {
+  command = apply
+
+  variables {
+    environment = "staging"
+  }
+
+  assert {
+    condition     = output.platform.karpenter != null && output.platform.cluster_name == "myhealth-staging"
+    error_message = "The platform gets the settings of Karpenter."
+  }
+}
+
+run "prod_is_watched_and_restorable" {
+  command = plan
+
+  variables {
+    environment = "prod"
+  }
+
+  assert {
+    condition     = local.environment.protected && local.environment.size.guardduty && local.environment.size.config && local.environment.size.record_data && local.environment.size.vault && local.environment.size.database.export
+    error_message = "Protected, watched and copied."
+  }
+  assert {
+    condition     = local.environment.size.database.multi_az && local.environment.size.database.backup_days == 35 && local.environment.size.nat == "per-zone" && length(local.environment.size.zones) == 3
+    error_message = "No zone is the only one."
+  }
+  assert {
+    condition     = alltrue([for group in local.environment.size.node_groups : group.minimum >= 2])
+    error_message = "Two nodes at least."
+  }
+}
+
+run "prod_can_be_applied_and_gives_values" {
+  command = apply
+
+  variables {
+    environment = "prod"
+    github      = { repository = "example/myhealth", state_bucket_arn = "arn:aws:s3:::states", state_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/2" }
+  }
+
+  assert {
+    condition     = output.chart_values.database.replicaHost != null && output.platform.log_group == "/myhealth/myhealth-prod/pods"
+    error_message = "A replica for reads, and logs."
+  }
+  assert {
+    condition     = length(output.github_role_arns) == 3
+    error_message = "Roles of jobs."
+  }
+}
+
+run "environment_without_a_size_is_refused" {
+  command = plan
+  variables {
+    environment = "production"
+  }
+  expect_failures = [var.environment]
+}
+
 run "region_of_one_zone_is_refused" {
   command = plan
   variables {
@@ -97,10 +171,10 @@ run "region_of_one_zone_is_refused" {
   expect_failures = [var.region]
 }
 
-run "size_without_budget_is_refused" {
+run "account_with_a_letter_is_refused" {
   command = plan
   variables {
-    size = { node_groups = {}, database = { instance_class = "db.t4g.micro" } }
+    account_id = "12345678901x"
   }
-  expect_failures = [var.size]
+  expect_failures = [var.account_id]
 }
