@@ -170,8 +170,8 @@ async fn answer(prometheus: &Prometheus, question: &Question, now: i64) -> Resul
     let asked = if *instant {
         prometheus.ask("query", &[query, ("time", now.to_string())]).await
     } else {
-        // Days are asked for at their own beginnings.
-        let end = if *step >= 86_400 { now - now % step } else { now };
+        // A day is a sample at its own beginning. East of Greenwich the person's today may begin after now.
+        let end = if *step >= 86_400 { now - now % 86_400 + 86_400 } else { now };
         let start = end - range / step * step;
         let ends = [("start", start.to_string()), ("end", end.to_string()), ("step", step.to_string())];
         prometheus.ask("query_range", &[&[query][..], &ends].concat()).await

@@ -26,6 +26,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// `--tests` means the tests of libraries, programs and `tests/`, and unlike `--lib` it fits a package without a library.
 /// No doc tests: the crates are internal, and their results would hide the real ones behind "0 tests".
 /// In cargo `--workspace` overrides a named package, so it is given only when none is named.
 fn arguments(extra: &[String], without_current: bool) -> Vec<&str> {
@@ -36,7 +37,7 @@ fn arguments(extra: &[String], without_current: bool) -> Vec<&str> {
     if !cargo.iter().any(names_a_package) {
         arguments.push("--workspace");
     }
-    arguments.extend(["--lib", "--bins", "--tests"]);
+    arguments.push("--tests");
     arguments.extend(cargo.iter().chain(test).map(String::as_str));
     if without_current {
         if test.is_empty() {
@@ -59,17 +60,17 @@ mod test {
 
     #[test]
     fn named_package_replaces_the_workspace() {
-        check(false, &[], "test --workspace --lib --bins --tests");
-        check(false, &["upsert"], "test --workspace --lib --bins --tests upsert");
-        check(false, &["-p", "store"], "test --lib --bins --tests -p store");
-        check(false, &["--package=store"], "test --lib --bins --tests --package=store");
-        check(false, &["--", "-p"], "test --workspace --lib --bins --tests -- -p");
+        check(false, &[], "test --workspace --tests");
+        check(false, &["upsert"], "test --workspace --tests upsert");
+        check(false, &["-p", "store"], "test --tests -p store");
+        check(false, &["--package=store"], "test --tests --package=store");
+        check(false, &["--", "-p"], "test --workspace --tests -- -p");
     }
 
     #[test]
     fn tests_of_missing_programs_are_left_out() {
-        check(true, &[], "test --workspace --lib --bins --tests -- --skip current::");
+        check(true, &[], "test --workspace --tests -- --skip current::");
         let extra = ["-p", "app", "--", "--nocapture"];
-        check(true, &extra, "test --lib --bins --tests -p app -- --nocapture --skip current::");
+        check(true, &extra, "test --tests -p app -- --nocapture --skip current::");
     }
 }
