@@ -8,7 +8,6 @@
     reason = "a command-line tool: results to stdout, progress to stderr"
 )]
 
-mod apt;
 mod bench;
 mod cache;
 mod contract;
@@ -18,18 +17,15 @@ mod go_tools;
 #[cfg(test)]
 mod laws;
 mod pictures;
-mod postgres;
-mod process;
-mod programs;
 mod provision;
 mod python;
 mod queries;
-mod run;
 mod steps;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use harness::{apt, postgres, process, programs, run};
 
 /// The workspace's chores. `cargo xtask test` is the whole definition of done.
 #[derive(Parser)]

@@ -9,7 +9,7 @@ use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 13] = [
+const MAY_USE: [(&str, &[&str]); 15] = [
     ("domain", &[]),
     ("statistics", &[]),
     ("simulator", &[]),
@@ -22,7 +22,9 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("jobs", &["domain", "export", "report", "store"]),
     ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
     ("mixin", &["domain"]),
-    ("xtask", &["domain", "mixin"]),
+    ("harness", &[]),
+    ("bench", &["domain", "harness"]),
+    ("xtask", &["domain", "harness", "mixin"]),
 ];
 
 /// Members that tests of any member may use too.
@@ -36,7 +38,7 @@ const PLACES: [(&str, &[&str], bool); 4] = [
     // One program part talks to Oura, one pushes history to a receiver of remote write. Tests may ask our own servers.
     ("reqwest", &["export", "ingest"], true),
     // Libraries have typed errors.
-    ("anyhow", &["app", "xtask"], true),
+    ("anyhow", &["app", "bench", "harness", "xtask"], true),
 ];
 
 /// `domain` is pure: no runtime, no I/O. (SQL and HTTP clients are barred by their own law.)

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::load::{LOAD_CORE, Load, median, spread, wrk};
-use super::{Product, build};
-use crate::postgres::{self, Server};
-use crate::process::{Running, free_port, get, until};
-use crate::programs::find;
-use crate::{apt, run};
+use crate::load::{LOAD_CORE, Load, median, spread, wrk};
+use crate::{Product, build};
+use harness::postgres::{self, Server};
+use harness::process::{Running, free_port, get, until};
+use harness::programs::find;
+use harness::{apt, run};
 
 /// Ten years of a trend: uncached beside a bare SQL statement, cached beside a handler with the same bytes
 ///
@@ -46,7 +46,7 @@ const TREND: &str = "/api/v1/trends/sleep_score?person=me&from=2016-01-01&to=202
 const GAPS: &str = "/api/v1/trends/sleep_score?person=gaps&from=2016-01-01&to=2025-12-31";
 
 /// From the root of the repository.
-const PEOPLE: &str = "xtask/src/bench/api.sql";
+const PEOPLE: &str = "bench/src/api.sql";
 
 /// What browsers and most clients send.
 const GZIP: &str = "Accept-Encoding: gzip";

@@ -4,24 +4,24 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run;
+use harness::run;
 
 /// The core of the load and of PostgreSQL; the server has the first.
-pub(super) const LOAD_CORE: &str = "1";
+pub(crate) const LOAD_CORE: &str = "1";
 
 /// What a closed loop saw.
-pub(super) struct Load {
-    pub(super) requests: f64,
+pub(crate) struct Load {
+    pub(crate) requests: f64,
     /// A second.
-    pub(super) rate: f64,
+    pub(crate) rate: f64,
     /// The median in milliseconds.
-    pub(super) half: f64,
+    pub(crate) half: f64,
     /// The 99th percentile in milliseconds.
-    pub(super) tail: f64,
+    pub(crate) tail: f64,
 }
 
 /// A closed loop of so many connections beside the server.
-pub(super) fn wrk(port: u16, path: &str, header: &str, connections: u32, seconds: u32) -> Result<Load> {
+pub(crate) fn wrk(port: u16, path: &str, header: &str, connections: u32, seconds: u32) -> Result<Load> {
     let mut command = Command::new("taskset");
     command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency", "-H", header]);
     command.args([format!("-c{connections}"), format!("-d{seconds}s")]);
@@ -61,16 +61,20 @@ fn milliseconds(text: &str) -> Option<f64> {
     Some(number.parse::<f64>().ok()? * factor)
 }
 
-pub(super) fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// The smallest and the largest.
-pub(super) fn spread(values: &[f64]) -> String {
+pub(crate) fn spread(values: &[f64]) -> String {
     let (min, max) = values.iter().fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(*v), max.max(*v)));
-    if max < 10.0 { format!("{min:.4} to {max:.4}") } else { format!("{min:.0} to {max:.0}") }
+    match max {
+        ..10.0 => format!("{min:.4} to {max:.4}"),
+        10.0..1000.0 => format!("{min:.1} to {max:.1}"),
+        _ => format!("{min:.0} to {max:.0}"),
+    }
 }
 
 #[cfg(test)]
@@ -89,6 +93,6 @@ mod tests {
 
     #[test]
     fn runs_are_summarised_by_median_and_spread() {
-        assert_eq!((median(&[3.0, 1.0, 2.0]), spread(&[30.0, 1.0, 2.0]).as_str()), (2.0, "1 to 30"));
+        assert_eq!((median(&[3.0, 1.0, 2.0]), spread(&[30.0, 1.0, 2.0]).as_str()), (2.0, "1.0 to 30.0"));
     }
 }

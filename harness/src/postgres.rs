@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own: fresh, empty, on a free port of the loopback address, gone when we are.
+//! A temporary PostgreSQL server: empty, on a free port of the loopback address, removed with its parent process.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -25,10 +25,10 @@ const START_TIMEOUT: Duration = Duration::from_mins(1);
 const ADVICE: &str =
     "What to do: fix what these lines name, such as a full disk or a TMPDIR with a long path, and try again.";
 /// From the root of the repository.
-const SUPERVISE: &str = "xtask/src/supervise.sh";
+const SUPERVISE: &str = "harness/src/supervise.sh";
 
 /// The folder with `initdb` and `postgres` of the newest installed version that is new enough.
-pub(crate) fn find_programs() -> Option<PathBuf> {
+pub fn find_programs() -> Option<PathBuf> {
     let folders = fs::read_dir(VERSIONS).ok()?.filter_map(|entry| Some(entry.ok()?.path()));
     newest(folders.filter(|folder| folder.join("bin/initdb").is_file())).map(|folder| folder.join("bin"))
 }
@@ -40,19 +40,19 @@ fn newest(folders: impl Iterator<Item = PathBuf>) -> Option<PathBuf> {
 }
 
 /// A running server. Dropping it stops it and removes its files; see `supervise.sh` for every other way to end.
-pub(crate) struct Server {
+pub struct Server {
     port: u16,
     directory: PathBuf,
     supervisor: Child,
     /// Closing this stops the server.
     leash: Option<ChildStdin>,
-    /// Held while we live, so that other runs can tell a directory in use from one left over.
+    /// Held by this process, so that other runs can distinguish a directory in use from one left over.
     _lock: File,
 }
 
 impl Server {
     /// Starts a server and waits until it takes connections.
-    pub(crate) fn start(programs: &Path) -> Result<Self> {
+    pub fn start(programs: &Path) -> Result<Self> {
         let temporary = std::env::temp_dir();
         remove_stale(&temporary);
         let directory = temporary.join(format!("{PREFIX}{}", std::process::id()));
@@ -65,18 +65,19 @@ impl Server {
         Ok(server)
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Its address, with an account that may do everything.
+    pub fn url(&self) -> String {
         format!("postgres://{ACCOUNT}@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// The process that all others of the server come from.
-    pub(crate) fn process(&self) -> Result<u32> {
+    /// The id of its first process.
+    pub fn process(&self) -> Result<u32> {
         let text = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
-        text.lines().next().and_then(|line| line.trim().parse().ok()).context("the server says no process")
+        text.lines().next().and_then(|line| line.trim().parse().ok()).context("postmaster.pid has no process")
     }
 
     /// Waits for the server to end by itself, which it should not.
-    pub(crate) fn wait(&mut self) -> Result<()> {
+    pub fn wait(&mut self) -> Result<()> {
         let status = self.supervisor.wait()?;
         bail!("PostgreSQL ended by itself: {status}.\nIts last lines:\n{}\n{ADVICE}", self.last_lines())
     }

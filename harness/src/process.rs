@@ -1,4 +1,4 @@
-//! Programs that run beside us for a while: a service of ours, what it is compared with, what asks it. They end with us.
+//! Programs that run in the background: a service, what it is compared with, its clients. They end with their parent.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -13,30 +13,30 @@ use anyhow::{Context, Result, bail};
 use crate::run;
 
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_mins(10);
+const TIMEOUT: Duration = Duration::from_mins(10);
 
-/// A program that was started; told to stop when dropped.
-pub(crate) struct Running {
+/// A running program; gets a TERM when dropped.
+pub struct Running {
     child: Child,
     line: String,
-    /// What it says, if it is kept.
+    /// Where its output goes, if it is kept.
     log: Option<PathBuf>,
 }
 
 impl Running {
     /// Starts a program and discards its output. Of the command only program and arguments are used.
-    pub(crate) fn start(command: &Command) -> Result<Self> {
+    pub fn start(command: &Command) -> Result<Self> {
         Self::spawn(command, None)
     }
 
-    /// Starts a program whose words go into a file.
-    pub(crate) fn logged(command: &Command, log: &Path) -> Result<Self> {
+    /// Starts a program with its output in a file.
+    pub fn logged(command: &Command, log: &Path) -> Result<Self> {
         Self::spawn(command, Some(log))
     }
 
     fn spawn(command: &Command, log: Option<&Path>) -> Result<Self> {
         let line = run::command_line(command);
-        // Ends with us, however we end.
+        // Ends with its parent, however that ends.
         let mut bound = Command::new("setpriv");
         bound.args(["--pdeathsig", "TERM"]).arg(command.get_program()).args(command.get_args());
         bound.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -49,12 +49,12 @@ impl Running {
     }
 
     /// Everything printed so far.
-    pub(crate) fn printed(&self) -> String {
+    pub fn printed(&self) -> String {
         self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default()
     }
 
     /// The loopback port of the address that it prints after `name`, as soon as it does.
-    pub(crate) fn port(&mut self, name: &str) -> Result<u16> {
+    pub fn port(&mut self, name: &str) -> Result<u16> {
         let mut port = None;
         self.until(&format!("the address of {name}"), |printed| {
             port = port_in(printed, name);
@@ -63,11 +63,11 @@ impl Running {
         port.context("BUG: waited for it")
     }
 
-    /// Asks again, with what was printed so far, until the answer is yes; fails at once when the program has ended.
-    pub(crate) fn until(&mut self, what: &str, mut is: impl FnMut(&str) -> bool) -> Result<()> {
+    /// Waits until a condition on its output so far holds; fails at once when the program has ended.
+    pub fn until(&mut self, what: &str, mut is: impl FnMut(&str) -> bool) -> Result<()> {
         let mut ended = None::<ExitStatus>;
         until(what, || {
-            // Asked first: what it printed last counts.
+            // Before the condition, so that its last output counts.
             ended = self.child.try_wait().ok().flatten();
             is(&self.printed()) || ended.is_some()
         })?;
@@ -80,37 +80,75 @@ impl Running {
         }
     }
 
-    /// Seconds of the processor so far, of its workers too.
-    pub(crate) fn processor(&self) -> Result<f64> {
-        let id = self.child.id();
-        let workers = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
-        let mut ticks = 0.0;
-        for process in std::iter::once(id.to_string()).chain(workers.split_whitespace().map(str::to_owned)) {
-            let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-            let numbers = stat.rsplit_once(')').context("no name in stat")?.1;
-            for field in numbers.split_whitespace().skip(11).take(2) {
-                ticks += field.parse::<f64>()?;
-            }
-        }
-        // Linux tells them in hundredths.
-        Ok(ticks / 100.0)
+    /// Processor time so far in seconds, with its workers.
+    pub fn processor(&self) -> Result<f64> {
+        let process = proc(self.child.id())?;
+        let workers = process.task_main_thread()?.children()?;
+        let workers = workers.into_iter().map(processor_seconds).sum::<Result<f64>>()?;
+        Ok(processor_seconds(self.child.id())? + workers)
     }
 
     /// Megabytes in memory.
-    pub(crate) fn resident(&self) -> Result<f64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
+    pub fn resident(&self) -> Result<f64> {
+        megabytes(proc(self.child.id())?.status()?.vmrss)
     }
+
+    /// The most megabytes it ever had in memory.
+    pub fn peak(&self) -> Result<f64> {
+        megabytes(proc(self.child.id())?.status()?.vmhwm)
+    }
+
+    /// Waits for its end; whether it succeeded, with its peak memory and processor time as last seen.
+    pub fn finish(mut self) -> Result<Finished> {
+        let (mut peak, mut processor) = (0.0, 0.0);
+        let status = loop {
+            // A process that has just ended has no memory.
+            peak = self.peak().unwrap_or(peak);
+            processor = processor_seconds(self.child.id()).unwrap_or(processor);
+            if let Some(status) = self.child.try_wait()? {
+                break status;
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
+        if !status.success() {
+            bail!("`{}` failed: {status}.\nIts last lines:\n{}", self.line, run::last_lines(&self.printed()));
+        }
+        Ok(Finished { peak, processor, printed: self.printed() })
+    }
+}
+
+/// A program that has ended successfully.
+pub struct Finished {
+    /// The most megabytes it had in memory.
+    pub peak: f64,
+    /// Processor time in seconds.
+    pub processor: f64,
+    /// Everything that it printed.
+    pub printed: String,
+}
+
+fn proc(id: u32) -> Result<procfs::process::Process> {
+    Ok(procfs::process::Process::new(id.try_into()?)?)
+}
+
+fn megabytes(kibibytes: Option<u64>) -> Result<f64> {
+    let kibibytes = u32::try_from(kibibytes.context("the process has ended")?)?;
+    Ok(f64::from(kibibytes) * 1024.0 / 1e6)
+}
+
+fn processor_seconds(id: u32) -> Result<f64> {
+    let stat = proc(id)?.stat()?;
+    let ticks = u32::try_from(stat.utime + stat.stime)?;
+    Ok(f64::from(ticks) / f64::from(u32::try_from(procfs::ticks_per_second())?))
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-            // Its number may be another's by now.
+            // Another process may have its id by now.
             return;
         }
-        // Told, not killed: nginx has a worker that outlives its master when that is killed.
+        // TERM, not KILL: a worker of nginx outlives a killed master.
         let _ = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         let _ = self.child.wait();
     }
@@ -124,13 +162,13 @@ fn port_in(printed: &str, name: &str) -> Option<u16> {
     addresses.find_map(|address| address.split('/').next()?.rsplit_once(':')?.1.parse().ok())
 }
 
-/// Asks again until the answer is yes: at once in the beginning, then in a tenth of the time it has taken so far.
-pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
+/// Polls a condition until it holds: at once in the beginning, then after a tenth of the time waited so far.
+pub fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
     let started = Instant::now();
     while !is() {
         let waited = started.elapsed();
-        if waited > PATIENCE {
-            bail!("waited in vain for {what}");
+        if waited > TIMEOUT {
+            bail!("timed out after {waited:?} waiting for {what}");
         }
         thread::sleep((waited / 10).clamp(Duration::from_millis(2), Duration::from_millis(500)));
     }
@@ -138,25 +176,28 @@ pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
 }
 
 /// A port of the loopback address that is free at this moment.
-pub(crate) fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on the loopback address")?;
     Ok(listener.local_addr()?.port())
 }
 
-/// An answer by HTTP.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Vec<u8>,
+/// A response by HTTP.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 impl Answer {
-    pub(crate) fn text(&self) -> String {
+    /// The body as text.
+    pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
 /// One bare GET from the loopback address. `headers` end with their line breaks.
-pub(crate) fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
+pub fn get(port: u16, path: &str, headers: &str) -> Result<Answer> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n")?;

@@ -15,7 +15,7 @@ const POLICY: &str = "/usr/sbin/policy-rc.d";
 const FORBID: &str = "#!/bin/sh\n# Written by `cargo xtask` while it installs packages. Left over? It may be removed.\nexit 101\n";
 
 /// Installs packages; as anyone but root, says how to.
-pub(crate) fn install(packages: &[&str]) -> Result<()> {
+pub fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !is_root() {
         bail!(
@@ -35,7 +35,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
 }
 
 /// Whether we may install packages, and must not run PostgreSQL as ourselves.
-pub(crate) fn is_root() -> bool {
+pub fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
 }
 

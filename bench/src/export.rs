@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use domain::Day;
 
-use super::Product;
-use super::load::{median, spread};
-use crate::postgres::{self, Server};
-use crate::process::{Running, free_port, get};
-use crate::run;
+use crate::Product;
+use crate::load::{median, spread};
+use harness::postgres::{self, Server};
+use harness::process::{Running, free_port, get};
+use harness::run;
 
 /// Ten years of heart rate as files, streamed: points and bytes a second, memory above idle
 ///

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use domain::{Collection, METRICS};
 
-use super::Product;
-use super::load::{median, spread, wrk};
-use crate::postgres::{self, Server};
-use crate::process::{Running, free_port, get, until};
-use crate::programs::find;
-use crate::{apt, run};
+use crate::Product;
+use crate::load::{median, spread, wrk};
+use harness::postgres::{self, Server};
+use harness::process::{Running, free_port, get, until};
+use harness::programs::find;
+use harness::{apt, run};
 
 /// Serve one person beside nginx, then very many persons to a real Prometheus
 ///

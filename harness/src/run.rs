@@ -10,13 +10,15 @@ use anyhow::{Error, Result, anyhow, bail};
 const LAST_LINES: usize = 20;
 
 /// The root of the repository.
-pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("BUG: xtask lies below the root of the workspace")
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("BUG: a member lies below the root of the workspace")
 }
 
-/// Cargo in the root of the workspace, without the variables by which the outer `cargo run` describes `xtask`: build
+/// Cargo in the root of the workspace, without the variables by which the outer `cargo run` describes its own package: build
 /// scripts that watch them would run again, and compile again, at each change between `cargo xtask` and plain `cargo`.
-pub(crate) fn cargo(arguments: &[&str]) -> Command {
+pub fn cargo(arguments: &[&str]) -> Command {
     const OF_THE_PACKAGE: [&str; 4] = ["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_"];
     let mut command = Command::new("cargo");
     command.current_dir(root()).args(arguments);
@@ -29,7 +31,7 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 }
 
 /// Runs a command silently and returns what it printed.
-pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<String> {
+pub fn quietly(command: &mut Command, advice: &str) -> Result<String> {
     let line = command_line(command);
     let output = command.stdin(Stdio::null()).output().map_err(|error| not_started(&line, &error, advice))?;
     if !output.status.success() {
@@ -41,7 +43,7 @@ pub(crate) fn quietly(command: &mut Command, advice: &str) -> Result<String> {
 }
 
 /// Runs a command silently, and once more if it fails: for what comes from a network.
-pub(crate) fn quietly_retried(command: &mut impl FnMut() -> Command, advice: &str) -> Result<String> {
+pub fn quietly_retried(command: &mut impl FnMut() -> Command, advice: &str) -> Result<String> {
     quietly(&mut command(), advice).or_else(|error| {
         eprintln!("{error}\ntrying once more");
         quietly(&mut command(), advice)
@@ -49,7 +51,7 @@ pub(crate) fn quietly_retried(command: &mut impl FnMut() -> Command, advice: &st
 }
 
 /// Runs a command whose output goes straight to the terminal.
-pub(crate) fn visibly(command: &mut Command, advice: &str) -> Result<()> {
+pub fn visibly(command: &mut Command, advice: &str) -> Result<()> {
     let line = command_line(command);
     let status = command.status().map_err(|error| not_started(&line, &error, advice))?;
     if !status.success() {
@@ -59,13 +61,13 @@ pub(crate) fn visibly(command: &mut Command, advice: &str) -> Result<()> {
 }
 
 /// A command as a person would type it.
-pub(crate) fn command_line(command: &Command) -> String {
+pub fn command_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(std::ffi::OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// The end of a program's output, indented.
-pub(crate) fn last_lines(output: &str) -> String {
+pub fn last_lines(output: &str) -> String {
     let lines: Vec<_> = output.trim_end().lines().collect();
     let last = &lines[lines.len().saturating_sub(LAST_LINES)..];
     last.iter().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
