@@ -1,6 +1,7 @@
 //! The project's own rules as tests: who may use whom, which words are used, and that documentation names what exists.
 //! Each needs nothing but cargo and the files of the repository.
 
+mod collections;
 mod layers;
 mod quirks;
 mod words;
@@ -16,7 +17,8 @@ fn text(path: &str) -> String {
     fs::read_to_string(run::root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files with one of these endings in a folder, or the file itself; by their paths in the repository, in order.
+/// The files in a folder, or the file itself; by their paths in the repository, in order. Only those with one of these
+/// endings, if there are any.
 #[track_caller]
 fn files(path: &str, endings: &[&str]) -> Vec<String> {
     /// Built, downloaded or not ours.
@@ -29,7 +31,9 @@ fn files(path: &str, endings: &[&str]) -> Vec<String> {
                     collect(&entry.path(), endings, found);
                 }
             }
-        } else if path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)) {
+        } else if endings.is_empty()
+            || path.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known))
+        {
             found.push(path.strip_prefix(run::root()).unwrap().display().to_string());
         }
     }
