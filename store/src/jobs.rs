@@ -188,7 +188,7 @@ impl Store {
         row.map(job).transpose()
     }
 
-    /// The jobs about one person, newest first; [`Room::all`] bounds how many.
+    /// The jobs about one person, newest first; [`JobLimits::all`] bounds how many.
     pub async fn jobs(&self, person: i64) -> Result<Vec<Job>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
             sqlx::query_as(select("job.person = $1 order by job.created_at desc, job.id"))

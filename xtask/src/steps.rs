@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
-/// Run every check: format, generated files, queries, Terraform, clippy, and all tests with what they need
+/// Run every check: format, generated files, queries, Terraform, clippy, links of docstrings, and all tests
 ///
 /// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`), and `OpenTofu` is
 /// built if it was not yet (see `cargo xtask go-tools`), which needs Go and npm. Steps run in the order
@@ -48,6 +48,7 @@ const STEPS: &[Step] = &[
     Step { name: "queries", run: queries::run },
     Step { name: "terraform", run: terraform::run },
     Step { name: "clippy", run: cargo::clippy },
+    Step { name: "docs", run: cargo::docs },
     Step { name: "tests", run: tests::run },
 ];
 
