@@ -1,4 +1,4 @@
-//! The API beside what it cannot beat: the bare statement by pgbench, and a handler that returns the same bytes.
+//! The API compared with its lower bounds: the bare statement by pgbench, and a handler that returns the same bytes.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -16,11 +16,11 @@ use harness::process::{Running, free_port, get, until};
 use harness::programs::find;
 use harness::{apt, run};
 
-/// Ten years of a trend: uncached beside a bare SQL statement, cached beside a handler with the same bytes
+/// Ten years of a trend: uncached compared with a bare SQL statement, cached with a handler of the same bytes
 ///
 /// One core for the server, another for the load and PostgreSQL. Rounds alternate, so that what else the machine does falls
 /// on all. The statement is what one would write by hand, two columns and a row a day, prepared once a connection; the
-/// server asks for the same numbers and writes them as JSON, and where days are missing it says why. Then how long wrong
+/// server queries the same numbers and writes them as JSON, with a reason where days are missing. Then how long wrong
 /// and unknown tokens take. Needs Linux and Debian's wrk and postgresql; as root they are installed.
 #[derive(clap::Args)]
 pub(crate) struct Args {

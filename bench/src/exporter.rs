@@ -1,4 +1,4 @@
-//! The exporter beside a web server that does nothing else, and with very many persons.
+//! The exporter compared with a web server that only serves files, and with very many persons.
 
 use std::fs;
 use std::path::Path;
@@ -16,7 +16,7 @@ use harness::process::{Running, free_port, get, until};
 use harness::programs::find;
 use harness::{apt, run};
 
-/// Serve one person beside nginx, then very many persons to a real Prometheus
+/// Serve one person compared with nginx, then very many persons to a real Prometheus
 ///
 /// One core for the server, another for the load. Rounds alternate between the servers, so that what else the machine
 /// does falls on both. Needs Linux and Debian's nginx-light, wrk, prometheus and postgresql; as root they are installed.
@@ -130,7 +130,7 @@ fn one_person(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
             // On a busy machine the better measure: what others do takes more from the rate than from this.
             let cost = ratios(&costs[server], &costs[0]);
             println!(
-                "  beside {name}: rate {:.2} ({}), cost {:.2} ({})",
+                "  compared with {name}: rate {:.2} ({}), cost {:.2} ({})",
                 median(&rate),
                 spread(&rate),
                 median(&cost),
@@ -163,7 +163,7 @@ fn many_persons(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
     println!("{} persons in PostgreSQL:", args.people);
     let (exporter, port) = ready(binary, &url, "0/1")?;
     let large = Cost::of(&exporter, port)?;
-    large.say("everybody");
+    large.print("all");
     scraped(port, folder)?;
     changed(port, &|sql| psql(&url, sql), (args.people / 10).max(1))?;
     drop(exporter);
@@ -175,18 +175,18 @@ fn many_persons(args: &Args, binary: &Path, folder: &Path) -> Result<()> {
     for _ in 0..args.rounds {
         let (exporter, port) = ready(binary, &small, "0/1")?;
         let few = Cost::of(&exporter, port)?;
-        few.say("all of a thousand");
+        few.print("all of a thousand");
         drop(exporter);
         let (exporter, port) = ready(binary, &crowd, "0/10")?;
         let many = Cost::of(&exporter, port)?;
-        many.say("one of ten shards");
+        many.print("one of ten shards");
         ratios.push(many.processor / few.processor);
     }
     println!("  processor's time a person, shard to thousand: {:.2} ({})", median(&ratios), spread(&ratios));
     Ok(())
 }
 
-/// An exporter that has read everybody.
+/// An exporter that has read every person.
 fn ready(binary: &Path, url: &str, shard: &str) -> Result<(Running, u16)> {
     let port = free_port()?;
     let exporter = exporter(binary, port, &["--database-url", url, "--shard", shard])?;
@@ -209,20 +209,20 @@ struct Cost {
 impl Cost {
     fn of(exporter: &Running, port: u16) -> Result<Self> {
         let metrics = get(port, "/metrics", "")?.text();
-        let says = |name: &str| number(&metrics, name);
-        let people = says("myhealth_exporter_people");
+        let value = |name: &str| number(&metrics, name);
+        let people = value("myhealth_exporter_people");
         Ok(Self {
             people,
-            series: says("myhealth_exporter_series"),
-            plain: says("myhealth_exporter_body_bytes"),
-            gzip: says("myhealth_exporter_compressed_body_bytes"),
+            series: value("myhealth_exporter_series"),
+            plain: value("myhealth_exporter_body_bytes"),
+            gzip: value("myhealth_exporter_compressed_body_bytes"),
             resident: exporter.resident()? * 1e6,
-            processor: says("process_cpu_seconds_total") / people,
-            read: says("myhealth_exporter_last_read_duration_seconds"),
+            processor: value("process_cpu_seconds_total") / people,
+            read: value("myhealth_exporter_last_read_duration_seconds"),
         })
     }
 
-    fn say(&self, name: &str) {
+    fn print(&self, name: &str) {
         println!(
             "  {name}: {:.0} persons, {:.0} series, {:.1} MB plain, {:.1} MB gzip, {:.0} MB resident, {:.0} B a series above the text",
             self.people,

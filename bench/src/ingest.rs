@@ -18,7 +18,7 @@ use crate::{Product, build};
 /// Sync years of a simulated life into both databases: seconds, rows per second, peak memory
 ///
 /// The simulated cloud is another process and answers from memory; how long merely downloading the same bytes takes is
-/// measured beside it. The first run warms the cloud and is not counted. PostgreSQL is a fresh server with the settings
+/// measured as well. The first run warms the cloud and is not counted. PostgreSQL is a fresh server with the settings
 /// of the tests (fsync off). Needs Linux, where a process's peak memory is read from /proc.
 #[derive(clap::Args)]
 pub(crate) struct Args {

@@ -20,7 +20,7 @@ pub(crate) struct Load {
     pub(crate) tail: f64,
 }
 
-/// A closed loop of so many connections beside the server.
+/// A closed loop of so many connections, on the other core.
 pub(crate) fn wrk(port: u16, path: &str, header: &str, connections: u32, seconds: u32) -> Result<Load> {
     let mut command = Command::new("taskset");
     command.args(["-c", LOAD_CORE, "wrk", "-t1", "--latency", "-H", header]);

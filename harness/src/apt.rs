@@ -14,7 +14,7 @@ use crate::run;
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const FORBID: &str = "#!/bin/sh\n# Written by `cargo xtask` while it installs packages. Left over? It may be removed.\nexit 101\n";
 
-/// Installs packages; as anyone but root, says how to.
+/// Installs packages as root; otherwise the error has the command that does.
 pub fn install(packages: &[&str]) -> Result<()> {
     let names = packages.join(" ");
     if !is_root() {

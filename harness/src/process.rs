@@ -53,7 +53,7 @@ impl Running {
         self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default()
     }
 
-    /// The loopback port of the address that it prints after `name`, as soon as it does.
+    /// Waits for the address that it prints after `name`; the port of it.
     pub fn port(&mut self, name: &str) -> Result<u16> {
         let mut port = None;
         self.until(&format!("the address of {name}"), |printed| {
@@ -230,6 +230,18 @@ mod tests {
         assert!(error.contains("exit status: 3") && error.contains("no such database"), "{error}");
         let mut quick = Running::logged(&shell("echo done"), &log).unwrap();
         quick.until("its word", |printed| printed == "done\n").unwrap();
+    }
+
+    #[test]
+    fn finished_program_has_its_output_and_a_failed_one_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let finished = Running::logged(&shell("sleep 0.1; echo done"), &log).unwrap().finish().unwrap();
+        assert_eq!(finished.printed, "done\n");
+        assert!(finished.peak > 0.1 && finished.processor >= 0.0, "{} MB", finished.peak);
+        let failed = Running::logged(&shell("echo no such database; exit 3"), &log).unwrap().finish();
+        let error = failed.err().unwrap().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("no such database"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Many people, many processes: each person who is due is read by one worker of one replica.
 //!
-//! A turn is a lease in the store. It is prolonged while the pass runs, so a process that dies loses it within
-//! [`Scheduler::hold`], and one that stalls finds it lost and stops. What is stored twice all the same is stored once: applying is
+//! Each sync run holds a lease in the store and renews it, so a process that dies loses it within [`Scheduler::hold`], and one
+//! that stalls finds it lost and stops. Should two processes store the same documents, the result is the same: applying is
 //! idempotent.
 
 use std::sync::Arc;
@@ -32,10 +32,10 @@ const SKEW: Duration = Duration::from_mins(1);
 /// Pause after the store failed.
 const STORE_RETRY_DELAY: Duration = Duration::from_secs(10);
 
-/// Reads everybody who is due.
+/// Reads every person who is due.
 #[derive(Clone)]
 pub struct Scheduler {
-    /// Where people, turns and documents are.
+    /// Where people, leases and documents are.
     pub store: Store,
     /// How to ask Oura for a person; `None` while there is no way.
     pub client: Access,
@@ -49,11 +49,11 @@ pub struct Scheduler {
     pub workers: u32,
     /// A name no other process has.
     pub holder: String,
-    /// How long a turn lasts without a sign of life, of which there are three in that time. Clocks of replicas may
-    /// differ by less than this. [`Scheduler::LEASE`] unless there is a reason.
+    /// Lease duration. The lease is renewed every third of it; the clocks of replicas must differ by less than this.
+    /// [`Scheduler::LEASE`] outside tests.
     pub hold: Duration,
-    /// How old what was read may be while the webhooks are in good health, where they stand in for passes. Time series
-    /// are not announced, so they come as rarely.
+    /// The interval of sync runs while webhooks are healthy. Time series have no webhook events, so they are read at this
+    /// interval, too.
     pub relaxed: Option<(WebhookHealth, Duration)>,
 }
 
@@ -113,7 +113,7 @@ impl Scheduler {
         watch: ProgressFn,
     ) {
         let Err(error) = self.sync_with_lease(&person, &name, &stop, &watch).await else { return };
-        // Nothing was acknowledged, so nothing is lost; the turn runs out and comes again.
+        // Nothing was acknowledged, so nothing is lost; the lease expires and the person is due again.
         tracing::error!(person = %person.name, error = causes(&error), "cannot store what was read");
         tokio::select! {
             () = stop.cancelled() => {}
@@ -121,7 +121,7 @@ impl Scheduler {
         }
     }
 
-    /// Takes a person's turn if it is still to be had, reads, and says when the next one is.
+    /// Takes a person's lease if it is free, reads, and sets when the person is due next.
     async fn sync_with_lease(
         &self,
         person: &Person,
@@ -139,8 +139,8 @@ impl Scheduler {
         let pause = match (self.client)(person).map(|client| self.ingest(client, person)) {
             None => self.settings.interval,
             Some(ingest) => {
-                let turn = Box::pin(self.sync_or_wait(&ingest, stop, watch));
-                let done = self.while_lease_held(person, name, turn).await;
+                let run = Box::pin(self.sync_or_wait(&ingest, stop, watch));
+                let done = self.while_lease_held(person, name, run).await;
                 // A renewal that was begun is brought to its end; dropping it would lose the log-in.
                 ingest.finish().await;
                 let Some(pause) = done else { return Ok(()) };
@@ -171,7 +171,7 @@ impl Scheduler {
         Ok(pause_after(&report, self.settings.interval, took))
     }
 
-    /// Whether announcements have kept this person up to date since the last pass.
+    /// Whether webhook events have kept this person up to date since the last sync run.
     async fn can_wait(&self, ingest: &Ingest) -> Result<bool, store::Error> {
         let Some((_, longest)) = self.relaxed.as_ref().filter(|(health, _)| health.is_good()) else {
             return Ok(false);
@@ -239,7 +239,7 @@ impl Scheduler {
     async fn lease_lost(&self, person: &Person, name: &str) {
         loop {
             tokio::time::sleep(self.hold / 3).await;
-            // A store that fails is the pass's to report.
+            // A failure of the store is reported by the sync run.
             if let Ok(false) = self.renew_lease(person, name).await {
                 return;
             }

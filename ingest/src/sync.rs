@@ -31,8 +31,8 @@ pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 pub struct Settings {
     /// How far back.
     pub horizon: Horizon,
-    /// From the start of one pass to the start of the next, and the longest a pass works on history before it looks at the
-    /// newest days again.
+    /// From the start of one sync run to the start of the next, and the longest that a run reads history before the newest
+    /// days are read again.
     pub interval: Duration,
 }
 
@@ -50,7 +50,7 @@ pub struct Ingest {
     clock: Clock,
 }
 
-/// What to read in a pass.
+/// What to read in a sync run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SyncRun {
     /// What is missing, and the trailing days again.
@@ -59,7 +59,7 @@ pub enum SyncRun {
     Exactly(DayRange),
 }
 
-/// How a pass went.
+/// The result of a sync run.
 #[derive(Debug, Default)]
 pub struct SyncReport {
     /// What came.
@@ -77,16 +77,16 @@ pub struct SyncReport {
 pub struct WindowProgress {
     /// Which window.
     pub request: Request,
-    /// Windows done in this pass, this one included.
+    /// Windows done in this run, this one included.
     pub done: usize,
-    /// Windows of this pass in all.
+    /// Windows of this run in all.
     pub total: usize,
     /// What came with it; `None` when it failed.
     pub applied: Option<Applied>,
 }
 
 impl Ingest {
-    /// Everything a pass needs.
+    /// Everything that a sync run needs.
     pub fn new(
         store: Store,
         client: Client,
@@ -108,8 +108,8 @@ impl Ingest {
         self.client.tokens().finish().await;
     }
 
-    /// One pass, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
-    /// failures of the store end the pass.
+    /// One sync run, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
+    /// failures of the store end the run.
     #[tracing::instrument(name = "sync.pass", skip_all)]
     pub async fn sync(
         &self,
@@ -256,7 +256,7 @@ impl Ingest {
         TimeZone::get(&self.person.time_zone).unwrap_or(TimeZone::UTC)
     }
 
-    /// Stores a window. A database that refuses it is this collection's failure; one that is away is the pass's.
+    /// Stores a window. A window that the database refuses is a failure of the collection; an unavailable database ends the run.
     async fn store_window(
         &self,
         request: Request,
@@ -293,7 +293,7 @@ impl Ingest {
                 self.metrics.count_documents(collection.name(), applied);
                 let Applied { withdrawn, doubted, .. } = applied;
                 if withdrawn > 0 {
-                    tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");
+                    tracing::info!(%collection, withdrawn, "deleted documents that Oura no longer has; their bodies are kept");
                 }
                 if doubted > 0 {
                     tracing::warn!(%collection, missing = doubted, "documents missing from response; keeping them until confirmed an hour later");

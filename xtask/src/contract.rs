@@ -1,4 +1,4 @@
-//! The description against the running service: schemathesis asks what the document allows and what it forbids.
+//! The OpenAPI document against the running service: schemathesis sends requests that it allows and that it forbids.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,9 +89,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     }
     let printed = service.printed();
     if printed.contains("panicked") || printed.contains(" ERROR ") {
-        bail!("the service failed while it was asked:\n{}", run::last_lines(&printed));
+        bail!("the service logged failures:\n{}", run::last_lines(&printed));
     }
-    println!("the service did what its document says");
+    println!("the service conforms to its document");
     Ok(())
 }
 

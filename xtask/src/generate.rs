@@ -1,5 +1,5 @@
 //! Committed files that follow from code: written by `cargo xtask generate`, held to it by `--check`.
-//! What they say is decided in the module that renders them ([`docs`]), not here.
+//! Their content is decided in the module that renders them ([`docs`]), not here.
 
 use std::fs;
 use std::path::Path;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::oauth::RenewalError;
 
-/// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
+/// The longest `Retry-After` that a sync run waits for; beyond it the run ends and the next one starts after it.
 pub(super) const MAX_INLINE_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// The longest pause that is accepted. Oura's limits open again within minutes; a peer that asks for days costs one

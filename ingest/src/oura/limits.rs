@@ -169,7 +169,7 @@ impl Limits {
         let count = |name| number(name).filter(|count| (0..=i64::from(u32::MAX)).contains(count));
         let moment = |name| number(name).filter(|second| Timestamp::from_second(*second).is_ok());
         let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
-        // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
+        // A tier that is not one token's limits every token.
         let tier = if tier.to_ascii_lowercase().contains("token") {
             RateLimitTier::Token
         } else {

@@ -1,4 +1,4 @@
-//! What an announcement says. Pure, and the first thing to meet bytes from the internet after their signature.
+//! The content of a webhook event. Pure, and the first thing to meet bytes from the internet after their signature.
 
 use std::fmt;
 

@@ -23,7 +23,7 @@ use super::signature::{Refused, is_verification_token, verify};
 use super::{Settings, Shared};
 use crate::sync::Clock;
 
-/// The largest announcement read; one has some 200 bytes.
+/// The largest event read; one has some 200 bytes.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The longest challenge repeated.
@@ -35,8 +35,7 @@ const MAX_REQUESTS: usize = 64;
 /// How long a sender may take for its body, and the database for a row; Oura waits ten seconds in all.
 const BODY_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Documents that may wait for a person: years of announcements of every collection. Beyond it Oura is asked to come
-/// again.
+/// Documents that may wait for a person: years of events of every collection. Beyond it Oura gets a 503 and retries.
 const MAX_QUEUED_DOCUMENTS: i64 = 20_000;
 
 /// Answers the callback.
@@ -59,7 +58,7 @@ struct Verification {
     challenge: String,
 }
 
-/// What becomes of an announcement: a status for Oura and a word for the counter.
+/// The outcome of an event: a status for Oura and a label value for the counter.
 struct Outcome(StatusCode, &'static str);
 
 impl Receiver {
@@ -103,7 +102,7 @@ impl Receiver {
             Err(Refused::Forged) => return Outcome(StatusCode::UNAUTHORIZED, "forged"),
             Err(Refused::Expired) => {
                 tracing::warn!(
-                    "refused an announcement whose signature is too old; is this machine's clock right?"
+                    "refused a webhook event whose signature is too old; check this machine's clock"
                 );
                 return Outcome(StatusCode::UNAUTHORIZED, "expired");
             }
@@ -111,7 +110,7 @@ impl Receiver {
         let event = match parse_event(&body) {
             Ok(event) => event,
             Err(error) => {
-                tracing::warn!(%error, "refused an announcement that Oura signed");
+                tracing::warn!(%error, "refused a malformed webhook event with a valid signature");
                 return Outcome(StatusCode::BAD_REQUEST, "malformed");
             }
         };
@@ -124,12 +123,12 @@ impl Receiver {
             Ok(Err(error)) => {
                 tracing::error!(
                     error = causes(&error),
-                    "cannot store an announcement; Oura will send it again"
+                    "cannot store a webhook event; Oura will send it again"
                 );
                 Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Err(_) => {
-                tracing::error!("the database is too slow for an announcement; Oura will send it again");
+                tracing::error!("timed out storing a webhook event; Oura will send it again");
                 Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
         }
@@ -147,7 +146,7 @@ impl Receiver {
             });
         };
         let now = (self.clock)();
-        // Where Oura's clock is ahead, its next announcement must not look older than this one.
+        // Where Oura's clock is ahead, its next event must not look older than this one.
         let event_at = event_at.min(now);
         let announcement = WebhookEvent { person, collection, id: object, change, event_at };
         Ok(match self.store.enqueue_event(&announcement, MAX_QUEUED_DOCUMENTS, now).await? {

@@ -23,7 +23,7 @@ const MAX_BODY: usize = 1024 * 1024;
 pub struct Subscription {
     /// Oura's id of it.
     pub id: String,
-    /// Where it is announced.
+    /// Where its events are sent.
     pub callback_url: String,
     /// `create`, `update`, `delete`, or a word of a newer Oura.
     pub event_type: String,

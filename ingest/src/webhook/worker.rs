@@ -42,7 +42,7 @@ const FIRST_RETRY_DELAY: Duration = Duration::from_secs(10);
 /// The longest one.
 const MAX_RETRY_DELAY: Duration = Duration::from_hours(1);
 
-/// Failures of its own after which a document is given up: half a day of trying. The passes read it if it is there.
+/// Failures of its own after which an event is rejected: half a day of retries. Sync runs read the document if it exists.
 const MAX_ATTEMPTS: i64 = 20;
 
 /// How often a response that contradicts the event is requested again before it is accepted: Oura may respond from a
@@ -60,7 +60,7 @@ pub enum StepOutcome {
     Pause(Duration),
 }
 
-/// Works the queue of everybody.
+/// Works the queue of all people.
 #[derive(Clone)]
 pub struct Worker {
     store: Store,
@@ -88,11 +88,11 @@ impl Worker {
                 Ok(StepOutcome::Nothing) => POLL_INTERVAL,
                 Ok(StepOutcome::Pause(pause)) => pause,
                 Err(error) => {
-                    tracing::error!(error = causes(&error), "cannot work the queue of announcements");
+                    tracing::error!(error = causes(&error), "cannot process the queue of webhook events");
                     STORE_RETRY_DELAY
                 }
             };
-            // A pause Oura asked for is kept, whatever is announced.
+            // A pause that Oura requested is kept when new events arrive.
             let woken = async {
                 if pause == POLL_INTERVAL {
                     self.shared.wake.notified().await;
@@ -196,7 +196,7 @@ impl Worker {
 
     async fn fail(&self, claim: &EventLease, failure: &Failure) -> Result<StepOutcome, store::Error> {
         let collection = claim.announcement.collection;
-        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch an announced document");
+        tracing::warn!(%collection, kind = %failure.cause(), error = causes(failure), "cannot fetch the document of a webhook event");
         if failure.is_final_for_token() {
             return self.wait_for_log_in(claim).await;
         }
@@ -215,7 +215,10 @@ impl Worker {
             return Ok(StepOutcome::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
-            let reason = format!("announced but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
+            let reason = format!(
+                "not fetched in {MAX_ATTEMPTS} attempts after its webhook event: {}",
+                failure.cause()
+            );
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
             self.metrics.count_fetch("rejected");
             return Ok(StepOutcome::One);
@@ -251,7 +254,7 @@ impl Worker {
     async fn link_oura_users(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.link_oura_users_once().await {
-                tracing::error!(error = causes(&error), "cannot learn whose announcements are ours");
+                tracing::error!(error = causes(&error), "cannot look up the Oura users of the people");
             }
             tokio::select! {
                 () = stop.cancelled() => {}
@@ -260,7 +263,7 @@ impl Worker {
         }
     }
 
-    /// Asks Oura who each person is who is not known yet; says whether all are known now who have logged in.
+    /// Requests the Oura user of each person whose user is unknown; whether all people with a log-in are known now.
     pub async fn link_oura_users_once(&self) -> Result<bool, store::Error> {
         let mut all = true;
         for person in self.store.people_without_account().await? {
@@ -279,7 +282,7 @@ impl Worker {
                     all = false;
                     tracing::warn!(
                         person = %person.name, kind = %failure.cause(),
-                        "cannot ask Oura who this person is; announcements wait at Oura"
+                        "cannot look up the Oura user of a person; webhook events are answered with 503 meanwhile"
                     );
                 }
             }
@@ -303,7 +306,7 @@ impl Worker {
     }
 }
 
-/// Whether Oura answers otherwise than it announced.
+/// Whether Oura's response contradicts its event.
 fn contradicts(change: Change, single: &DocumentResponse) -> bool {
     matches!(single, DocumentResponse::Gone) != (change == Change::Delete)
 }

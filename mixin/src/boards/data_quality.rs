@@ -73,7 +73,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .size(8, 11),
         Panel::new(
             Kind::Calendar,
-            "Reading works",
+            "Sync succeeds",
             "Whether the last attempt to read each collection from Oura succeeded.",
         )
         .ask(s.beside(names::SYNC_UP, "person, collection"), "{{collection}} {{person}}")
@@ -242,7 +242,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Bars,
-            "Readings a day",
+            "Readings per day",
             "Heart-rate readings of the 24 hours up to each point: how much the ring saw.",
         )
         .ask(format!("sum by (person) ({})", s.over("count_over_time", "heart_rate", "1d")), "{{person}}")

@@ -79,7 +79,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         newest(
             s,
             "activity_remaining_distance",
-            "Left to walk",
+            "Distance left to the goal",
             "Distance left to the day's movement goal; negative once it is passed.",
         )
         .steps(&[(f64::NEG_INFINITY, GREEN), (0.1, YELLOW)])

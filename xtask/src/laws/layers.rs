@@ -1,4 +1,4 @@
-//! The laws of the house as tests: who may depend on whom. `deny.toml` states them for the whole dependency graph;
+//! Which crate may depend on which. `deny.toml` states it for the whole dependency graph;
 //! these run in a second, on every machine, and need nothing but cargo.
 
 use std::process::Stdio;
@@ -35,7 +35,7 @@ const PLACES: [(&str, &[&str], bool); 4] = [
     // All SQL is in one crate, where every statement is tried on both databases.
     ("sqlx", &["store"], false),
     ("jiff-sqlx", &["store"], false),
-    // One program part talks to Oura, one pushes history to a receiver of remote write. Tests may ask our own servers.
+    // `ingest` requests Oura, `export` pushes history to a receiver of remote write. Tests may request our own servers.
     ("reqwest", &["export", "ingest"], true),
     // Libraries have typed errors.
     ("anyhow", &["app", "bench", "harness", "xtask"], true),
@@ -44,7 +44,7 @@ const PLACES: [(&str, &[&str], bool); 4] = [
 /// `domain` is pure: no runtime, no I/O. (SQL and HTTP clients are barred by their own law.)
 const NOT_IN_DOMAIN: [&str; 5] = ["axum", "futures-util", "hyper", "tokio", "tokio-util"];
 
-/// What a member's manifest asks for.
+/// A dependency in the manifest of a member.
 struct Dependency {
     from: String,
     to: String,
@@ -111,7 +111,7 @@ fn members_use_only_lower_members() {
     let allowed = |dependency: &Dependency| {
         let Dependency { from, to, for_tests } = dependency;
         let below = MAY_USE.iter().any(|(name, below)| name == from && below.contains(&&**to));
-        // A crate's tests may ask for itself again, with other features.
+        // A crate's tests may depend on the crate itself with other features.
         below || (*for_tests && (from == to || FOR_TESTS.contains(&&**to)))
     };
     let broken = dependencies()

@@ -124,7 +124,7 @@ impl Engine {
         command
     }
 
-    /// A stand-in that accepted everything would make every validation pass.
+    /// With a stand-in that accepted everything, every validation would pass.
     fn check_refusals(&self, mirror: &Path) -> Result<()> {
         let folder = tempfile::tempdir()?;
         for (mistake, complaint) in REFUSED {
@@ -188,7 +188,7 @@ fn passed(said: &str) -> Option<usize> {
     line.split_once(" passed")?.0.parse().ok()
 }
 
-/// Where an engine works: it leaves files beside the configurations.
+/// Where an engine works: it leaves files next to the configurations.
 fn copy_of(engine: &str) -> PathBuf {
     run::root().join("target/terraform").join(engine)
 }

@@ -182,7 +182,7 @@ async fn webhook_document_that_keeps_failing_is_rejected_and_listed() {
     assert_eq!(world.queued().await, 1);
     world.work().await;
     assert_eq!((world.queued().await, world.fetches("rejected")), (0, 1));
-    let reason = "announced but not fetched in 20 attempts: refused".to_owned();
+    let reason = "not fetched in 20 attempts after its webhook event: refused".to_owned();
     assert_eq!(world.store.rejections(world.person.id).await.unwrap(), [("workout".to_owned(), reason, 1)]);
 }
 

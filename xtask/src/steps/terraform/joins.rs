@@ -1,4 +1,4 @@
-//! Names that stand on both sides of a border: in Terraform, and in what it is for.
+//! Names that Terraform shares with the program, the releases and the documentation.
 
 use std::fs;
 use std::path::Path;

@@ -117,7 +117,7 @@ pub(super) fn check(source: &Path) -> Result<()> {
 
 struct Operator {
     scripts: std::path::PathBuf,
-    /// The Python beside which `aws` lies.
+    /// The Python whose folder has `aws`.
     programs: std::path::PathBuf,
     port: u16,
 }
