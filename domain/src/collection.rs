@@ -10,48 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::day::Day;
 use crate::theme::Theme;
 
-/// A collection of Oura's API v2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Collection {
-    /// The night's score and its contributors; no durations.
-    DailySleep,
-    /// Sleep periods: nights, naps, false detections; several a day.
-    Sleep,
-    /// Readiness score, contributors, temperature deviation.
-    DailyReadiness,
-    /// Movement of 24 hours from 04:00 local.
-    DailyActivity,
-    /// Heart rate round the clock, irregular.
-    HeartRate,
-    /// Time under stress and in recovery during the day.
-    DailyStress,
-    /// How well the body copes with stress over weeks.
-    DailyResilience,
-    /// Blood oxygen of the night; third-generation rings and later.
-    DailySpo2,
-    /// The age of the blood vessels; appears irregularly.
-    DailyCardiovascularAge,
-    /// Aerobic capacity; appears irregularly or never.
-    Vo2Max,
-    /// When Oura would go to bed.
-    SleepTime,
-    /// The ring's battery.
-    RingBatteryLevel,
-    /// Exercise, noticed or entered; its kind is free text.
-    Workout,
-    /// Guided or free moments: breathing, meditation, naps.
-    Session,
-    /// Tags with a time, a length and free text; filed under the day they start.
-    EnhancedTag,
-    /// The tags of before, which Oura keeps for old data.
-    Tag,
-    /// Days on which the wearer asked Oura for less; filed under the day they start.
-    RestModePeriod,
-    /// Every ring the wearer ever set up.
-    RingConfiguration,
-    /// Age, weight and height, as the wearer entered them.
-    PersonalInfo,
-}
+pub use table::Collection;
 
 /// How a collection is asked for a window, and what comes back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,29 +25,6 @@ pub enum Window {
 }
 
 impl Collection {
-    /// Every collection, in the order in which a first sync fills the house: what people look at first comes first.
-    pub const ALL: &[Self] = &[
-        Self::DailySleep,
-        Self::Sleep,
-        Self::DailyReadiness,
-        Self::DailyActivity,
-        Self::HeartRate,
-        Self::DailyStress,
-        Self::DailyResilience,
-        Self::DailySpo2,
-        Self::DailyCardiovascularAge,
-        Self::Vo2Max,
-        Self::SleepTime,
-        Self::RingBatteryLevel,
-        Self::Workout,
-        Self::Session,
-        Self::EnhancedTag,
-        Self::Tag,
-        Self::RestModePeriod,
-        Self::RingConfiguration,
-        Self::PersonalInfo,
-    ];
-
     /// Its row of the table.
     pub const fn info(self) -> &'static CollectionInfo {
         &table::COLLECTIONS[self as usize]
@@ -167,7 +103,7 @@ impl Collection {
     }
 }
 
-/// What differs from collection to collection; one literal each in `table`.
+/// What differs from collection to collection; one row each in `table`.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "a row of a table: each is a fact of its own")]
 pub struct CollectionInfo {

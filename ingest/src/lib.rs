@@ -1,7 +1,6 @@
-//! Oura in: the only part of the house that talks to Oura. [`plan`](plan::plan) says what to ask (pure), [`Client`]
-//! asks and reads every page to the end with the log-in that [`oauth`] keeps alive, [`Ingest`] stores each window in one
-//! transaction before it counts as read, [`Scheduler`] does so for everybody who is due, and [`webhook`] fetches at once what
-//! Oura says has changed.
+//! Reads Oura; no other crate talks to it. [`plan`](plan::plan) decides what to request (pure), [`Client`] sends the requests
+//! and follows every page with the log-in that [`oauth`] renews, [`Ingest`] stores each window in one transaction before it
+//! counts as read, [`Scheduler`] runs that for every person who is due, and [`webhook`] fetches changed documents at once.
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 

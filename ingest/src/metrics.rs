@@ -1,5 +1,5 @@
-//! What this process does at Oura's door, counted live and never queried: requests, documents, passes. What is stored
-//! (newest day, last success) is read from the store by the exporter.
+//! Counters of this process: requests to Oura, documents, sync runs. What is stored (newest day, last success) is read from
+//! the store by the exporter.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
@@ -94,14 +94,10 @@ impl Metrics {
             Unit::Bytes,
             metrics.received.clone(),
         );
-        registry.register(
-            "sync_documents",
-            "Documents read, by what became of them",
-            metrics.documents.clone(),
-        );
+        registry.register("sync_documents", "Documents read, by outcome", metrics.documents.clone());
         registry.register(
             "sync_backlog_windows",
-            "Windows of days that the running passes still have to read",
+            "Windows of days that the sync runs in progress still have to read",
             metrics.backlog.clone(),
         );
         registry.register(
@@ -184,7 +180,7 @@ impl Metrics {
         self.budget.set(i64::from(requests_per_minute.get()));
     }
 
-    /// Requests allowed, in how many seconds, and when that starts anew (Unix seconds).
+    /// Requests allowed, the window in seconds, and when it is reset (Unix seconds).
     pub(crate) fn set_rate_limit(
         &self,
         tier: RateLimitTier,
@@ -203,7 +199,7 @@ impl Metrics {
         }
     }
 
-    /// Adds the windows of a pass to those still to be read, until they are done or the pass is dropped.
+    /// Adds the windows of a sync run to those still to be read, until they are done or the run is dropped.
     pub(crate) fn backlog(&self, windows: usize) -> Backlog {
         let left = i64::try_from(windows).unwrap_or(i64::MAX);
         self.backlog.inc_by(left);
@@ -215,25 +211,25 @@ impl RateLimits {
     fn register(&self, registry: &mut Registry) {
         registry.register(
             "oura_rate_limit_requests",
-            "Requests Oura allows in a window, as its last 429 said",
+            "Requests Oura allows in a window, as its last 429 stated",
             self.requests.clone(),
         );
         registry.register_with_unit(
             "oura_rate_limit_window",
-            "How long a window of Oura's limit is, as its last 429 said",
+            "How long a window of Oura's limit is, as its last 429 stated",
             Unit::Seconds,
             self.window.clone(),
         );
         registry.register_with_unit(
             "oura_rate_limit_reset_timestamp",
-            "When Oura's window starts anew, as its last 429 said",
+            "When Oura's window is reset, as its last 429 stated",
             Unit::Seconds,
             self.reset.clone(),
         );
     }
 }
 
-/// The windows of a pass that are still to be read.
+/// The windows of a sync run that are still to be read.
 pub(crate) struct Backlog {
     gauge: Gauge,
     left: i64,

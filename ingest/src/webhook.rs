@@ -1,6 +1,6 @@
-//! News from Oura within a minute. Oura announces which document changed; [`receiver`] checks the signature and puts
-//! the announcement into the store's queue before it answers, [`worker`] fetches what is announced, [`keeper`] keeps
-//! the subscriptions alive. What is lost on the way the ordinary passes find: they go on.
+//! Changes at Oura within a minute. A webhook event names the document that changed; [`receiver`] checks the signature and
+//! stores the event in the queue before it responds, [`worker`] fetches the document, [`reconciler`] renews the
+//! subscriptions. Regular sync runs continue and find documents whose event was lost.
 //!
 //! Not here: the queue itself (`store`), the listener (`app`).
 
@@ -42,7 +42,7 @@ pub struct Credentials {
     pub secret: SecretString,
 }
 
-/// Where Oura announces changes: an https address that the internet reaches.
+/// Where Oura sends webhook events: an https address that is reachable from the internet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callback(Url);
 
@@ -76,23 +76,23 @@ impl Callback {
     }
 }
 
-/// Whether announcements can be relied on at the moment: every subscription was there when last looked.
+/// Whether webhook events are reliable at the moment: every subscription existed at the last check.
 #[derive(Clone, Debug, Default)]
 pub struct WebhookHealth(Arc<AtomicBool>);
 
 impl WebhookHealth {
-    /// Whether they can.
+    /// Whether they are.
     pub fn is_good(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Says whether they can.
+    /// Sets whether they are.
     pub fn set(&self, good: bool) {
         self.0.store(good, Ordering::Relaxed);
     }
 }
 
-/// How announcements are received.
+/// How webhook events are received.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// The application that subscribes.
@@ -116,7 +116,7 @@ struct Shared {
 pub struct Webhooks {
     receiver: Receiver,
     worker: Worker,
-    keeper: SubscriptionReconciler,
+    reconciler: SubscriptionReconciler,
     health: WebhookHealth,
 }
 
@@ -133,7 +133,7 @@ impl Webhooks {
         let (shared, health) = (Shared::default(), WebhookHealth::default());
         let worker = Worker::new(store.clone(), client, shared.clone(), metrics.clone(), clock.clone());
         let callback = settings.callback.clone();
-        let keeper = SubscriptionReconciler::new(
+        let reconciler = SubscriptionReconciler::new(
             subscriptions,
             callback,
             health.clone(),
@@ -141,7 +141,7 @@ impl Webhooks {
             clock.clone(),
         );
         let receiver = Receiver::new(store, settings, shared, metrics, clock);
-        Self { receiver, worker, keeper, health }
+        Self { receiver, worker, reconciler, health }
     }
 
     /// What Oura talks to. Every path of its listener is the callback, so that a proxy may rewrite it.
@@ -156,17 +156,17 @@ impl Webhooks {
 
     /// Who keeps the subscriptions.
     pub fn subscription_reconciler(&self) -> &SubscriptionReconciler {
-        &self.keeper
+        &self.reconciler
     }
 
-    /// Whether the passes may be fewer.
+    /// Whether sync runs may be less frequent.
     pub fn health(&self) -> WebhookHealth {
         self.health.clone()
     }
 
-    /// Fetches what is announced and keeps the subscriptions, until `stop`. The router must be served by then: Oura
-    /// asks the callback before it believes in it.
+    /// Fetches the documents of events and renews the subscriptions, until `stop`. The router must already be served: Oura
+    /// verifies the callback before it accepts a subscription.
     pub async fn run(&self, stop: CancellationToken) {
-        futures_util::join!(self.worker.run(&stop), self.keeper.run(&stop));
+        futures_util::join!(self.worker.run(&stop), self.reconciler.run(&stop));
     }
 }

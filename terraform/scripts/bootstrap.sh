@@ -39,9 +39,10 @@ write() {
     "$bucket" "$region" "$key" "$2" >"$1"
   echo "wrote $1"
 }
-for path in "$terraform_root"/environments/*/; do
-  name=$(basename "$path")
-  write "$path/backend.hcl" "myhealth-$name/environment.tfstate"
-  [ "$name" = single-node ] || write "$terraform_root/platform/backend-$name.hcl" "myhealth-$name/platform.tfstate"
+write "$terraform_root/environments/single-node/backend.hcl" myhealth-single-node/environment.tfstate
+for size in "$cluster_folder"/sizes/*.json; do
+  name=$(basename "$size" .json)
+  write "$cluster_folder/backend-$name.hcl" "myhealth-$name/environment.tfstate"
+  write "$terraform_root/platform/backend-$name.hcl" "myhealth-$name/platform.tfstate"
 done
-echo "next: $terraform -chdir=$terraform_root/environments/dev init -backend-config=backend.hcl"
+echo "next: $(dirname "$0")/cluster.sh dev init"

@@ -4,11 +4,10 @@
 . "$(dirname "$0")/common.sh"
 [ $# -ge 1 ] || fail "the environment is missing" "chart-values.sh dev values-dev.json"
 need "$terraform" jq
-folder=$(environment "$1")
-target=${2:-$folder/chart-values.json}
+target=${2:-$cluster_folder/chart-values-$1.json}
 private_folder
 
-"$terraform" -chdir="$folder" output -json chart_values >"$private/environment.json"
+cluster "$1" output -json chart_values >"$private/environment.json"
 if ! "$terraform" -chdir="$terraform_root/platform" output -json chart_values >"$private/platform.json" 2>/dev/null; then
   echo "the platform is not applied yet: its values are left out" >&2
   echo '{}' >"$private/platform.json"

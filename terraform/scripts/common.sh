@@ -22,11 +22,22 @@ need() {
   done
 }
 
-# The folder of an environment, which must be there.
-environment() {
-  [ -f "$terraform_root/environments/$1/main.tf" ] ||
-    fail "there is no environment $1" "name one of: $(cd "$terraform_root/environments" && echo *)"
-  echo "$terraform_root/environments/$1"
+cluster_folder=$terraform_root/environments/cluster
+
+# cluster ENVIRONMENT COMMAND [ARGUMENT…]: runs OpenTofu with the state and the values of this environment.
+cluster() {
+  local name=$1 command=$2 arguments=()
+  shift 2
+  [ -f "$cluster_folder/sizes/$name.json" ] ||
+    fail "there is no environment $name" "name one of: $(cd "$cluster_folder/sizes" && echo *.json), without .json"
+  case $command in
+  init) arguments=("-backend-config=backend-$name.hcl") ;;
+  apply | console | destroy | import | plan | refresh)
+    arguments=("-var=environment=$name" "-var-file=$name.tfvars.json")
+    ;;
+  esac
+  # Its folder holds which state was chosen by `init`.
+  TF_DATA_DIR=$cluster_folder/.terraform/$name "$terraform" -chdir="$cluster_folder" "$command" "${arguments[@]}" "$@"
 }
 
 # A folder for secrets on their way, gone when the script ends.

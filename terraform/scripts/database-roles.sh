@@ -6,13 +6,12 @@
 . "$(dirname "$0")/common.sh"
 [ $# -ge 1 ] || fail "the environment is missing" "database-roles.sh dev"
 need "$terraform" aws jq psql openssl
-folder=$(environment "$1")
 private_folder
 id=myhealth-$1/database
 # Where psql connects, if not to the host itself: 127.0.0.1 with a port-forward.
 address=${PGHOSTADDR:-}
 
-values=$("$terraform" -chdir="$folder" output -json chart_values)
+values=$(cluster "$1" output -json chart_values)
 host=$(jq -r .database.host <<<"$values")
 replica=$(jq -r '.database.replicaHost // empty' <<<"$values")
 port=$(jq -r .database.port <<<"$values")
@@ -33,7 +32,7 @@ if [ "${2:-}" = --reader ]; then
 fi
 
 owner=$(openssl rand -hex 32) writer=$(openssl rand -hex 32) reader=$(openssl rand -hex 32)
-master=$("$terraform" -chdir="$folder" output -raw master_secret_arn)
+master=$(cluster "$1" output -raw master_secret_arn)
 credentials=$(aws secretsmanager get-secret-value --secret-id "$master" --query SecretString --output text)
 {
   echo "\\set owner_password '$owner'"

@@ -5,16 +5,17 @@
 . "$(dirname "$0")/common.sh"
 [ $# -eq 1 ] || fail "the environment is missing" "destroy.sh dev"
 need "$terraform" aws jq kubectl
-folder=$(environment "$1")
 name=myhealth-$1
-grep -q 'protected *= true' "$folder/main.tf" &&
-  fail "$1 is protected" "set protected = false in $folder/main.tf and apply; that is the decision to lose it"
+size=$cluster_folder/sizes/$1.json
+[ "$(jq .protected "$size")" = false ] ||
+  fail "$1 is protected" "set \"protected\": false in $size and apply; that is the decision to lose it"
 
 read -rp "This deletes $name with its database. Type its name to go on: " answer
 [ "$answer" = "$name" ] || fail "not confirmed" "type $name"
 
-cluster=$("$terraform" -chdir="$folder" output -json platform | jq -r .cluster_name)
-region=$("$terraform" -chdir="$folder" output -json platform | jq -r .region)
+platform=$(cluster "$1" output -json platform)
+cluster=$(jq -r .cluster_name <<<"$platform")
+region=$(jq -r .region <<<"$platform")
 private_folder
 export KUBECONFIG=$private/config
 if aws eks update-kubeconfig --name "$cluster" --region "$region" --kubeconfig "$KUBECONFIG" >/dev/null 2>&1; then
@@ -48,5 +49,5 @@ done
 
 "$terraform_root/scripts/platform-variables.sh" "$1"
 "$terraform" -chdir="$terraform_root/platform" destroy -auto-approve
-"$terraform" -chdir="$folder" destroy -auto-approve
+cluster "$1" destroy -auto-approve
 echo "$name is gone. The bucket of states and its key stay."

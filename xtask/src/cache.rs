@@ -12,7 +12,7 @@ pub(crate) const VARIABLE: &str = "MYHEALTH_XTASK_CACHE";
 
 /// The folder of what is called `name` in the cache's section `kind`; `make` fills an empty folder when there is none.
 ///
-/// The folder appears whole or not at all. Processes that ask for the same one at once wait for the one that makes it.
+/// The folder appears whole or not at all. Processes that need the same one at once wait for the one that makes it.
 pub(crate) fn folder(kind: &str, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     folder_in(&base()?.join(kind), name, make)
 }

@@ -1,4 +1,4 @@
-//! The description against the running service: schemathesis asks what the document allows and what it forbids.
+//! The OpenAPI document against the running service: schemathesis sends requests that it allows and that it forbids.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ pub(crate) struct Args {
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const REDOCLY: &str = "@redocly/cli@2.77.0";
 
-const ADVICE: &str = "mend what its last lines say; `st replay` and the curl line above repeat it.";
+const ADVICE: &str = "fix what its last lines name; `st replay` and the curl line above repeat it.";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let document = run::root().join("api/openapi.json");
@@ -42,13 +42,13 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             .arg(run::root().join("api/tests/contract/redocly.yaml"));
         run::visibly(
             redocly.arg(&document),
-            "mend the description at the handlers; then `cargo xtask generate`.",
+            "fix the description at the handlers; then `cargo xtask generate`.",
         )?;
     }
     let binary = if let Some(binary) = &args.binary {
         binary.clone()
     } else {
-        run::visibly(&mut run::cargo(&["build", "-p", "app"]), "mend the build.")?;
+        run::visibly(&mut run::cargo(&["build", "-p", "app"]), "fix the build.")?;
         run::root().join("target/debug/myhealth")
     };
     let folder = run::root().join("target/contract");
@@ -89,9 +89,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     }
     let printed = service.printed();
     if printed.contains("panicked") || printed.contains(" ERROR ") {
-        bail!("the service failed while it was asked:\n{}", run::last_lines(&printed));
+        bail!("the service logged failures:\n{}", run::last_lines(&printed));
     }
-    println!("the service did what its document says");
+    println!("the service conforms to its document");
     Ok(())
 }
 

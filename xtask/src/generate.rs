@@ -1,5 +1,5 @@
 //! Committed files that follow from code: written by `cargo xtask generate`, held to it by `--check`.
-//! What they say is decided in the module that renders them ([`docs`]), not here.
+//! Their content is decided in the module that renders them ([`docs`]), not here.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use mixin::Config;
 
-use crate::{docs, run, terraform};
+use crate::steps::terraform;
+use crate::{docs, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -36,7 +37,7 @@ const FILES: &[Generated] = &[
 /// The API's description comes from its handlers, so the product itself prints it.
 fn openapi() -> Result<String> {
     let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", "openapi"]);
-    run::quietly(&mut product, "mend the build; then `cargo xtask generate`")
+    run::quietly(&mut product, "fix the build; then `cargo xtask generate`")
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {

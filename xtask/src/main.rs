@@ -8,7 +8,6 @@
     reason = "a command-line tool: results to stdout, progress to stderr"
 )]
 
-mod apt;
 mod bench;
 mod cache;
 mod contract;
@@ -16,27 +15,19 @@ mod docs;
 mod generate;
 mod go_tools;
 #[cfg(test)]
-mod layers;
+mod laws;
 mod node;
 mod pictures;
-mod postgres;
-mod process;
-mod programs;
 mod provision;
 mod python;
 mod queries;
-#[cfg(test)]
-mod quirks;
-mod run;
 mod spec_diff;
-mod terraform;
-mod test;
-#[cfg(test)]
-mod words;
+mod steps;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use harness::{apt, postgres, process, programs, run};
 
 /// The workspace's chores. `cargo xtask test` is the whole definition of done.
 #[derive(Parser)]
@@ -48,7 +39,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Test(test::Args),
+    Test(steps::Args),
     Generate(generate::Args),
     Mixin(queries::RenderArgs),
     LintQueries(queries::LintArgs),
@@ -62,7 +53,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Test(args) => test::main(&args),
+        Command::Test(args) => steps::main(&args),
         Command::Generate(args) => generate::main(&args),
         Command::Mixin(args) => queries::render(&args),
         Command::LintQueries(args) => queries::lint(&args),

@@ -1,4 +1,4 @@
-//! What the tests need besides cargo: installed if it is missing, started, and told to them by environment variables.
+//! What the tests need besides cargo: installed if it is missing, started, and passed to them in environment variables.
 //! A variable that the caller has already set is passed on, and what it names is neither installed nor started.
 
 use std::path::Path;
@@ -49,7 +49,7 @@ const PROGRAMS: [Program; 6] = [
     Program { variable: "MYHEALTH_TEST_NODE", name: "node", package: "npm" },
 ];
 
-/// Programs of today's Prometheus and Alertmanager, beside Debian's: the variable, and where it is built.
+/// Programs of the current Prometheus and Alertmanager, in addition to Debian's: the variable, and where it is built.
 const CURRENT: [(&str, Tool, &str); 4] = [
     ("MYHEALTH_TEST_CURRENT_PROMETHEUS", Tool::Prometheus, "prometheus"),
     ("MYHEALTH_TEST_CURRENT_PROMTOOL", Tool::Prometheus, "promtool"),

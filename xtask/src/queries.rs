@@ -1,5 +1,5 @@
-//! `cargo xtask mixin` writes the dashboards and rules with somebody's own settings; `cargo xtask lint-queries` checks the
-//! committed ones. What they say is decided in the crate `mixin`.
+//! `cargo xtask mixin` writes the dashboards and rules with a user's own settings; `cargo xtask lint-queries` checks the
+//! committed ones. Their content is decided in the crate `mixin`.
 
 mod types;
 

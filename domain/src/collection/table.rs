@@ -1,7 +1,7 @@
-//! The table of collections: one literal each, in the order of the enum. A field that is left out is that of [`DAILY`] or
-//! [`EVENTS`]; tests hold that no collection is missing and that every field is reachable.
+//! The table of collections: one row each. A field that is left out is that of the row's base, such as [`DAILY`]; tests hold
+//! that every field is reachable.
 
-use crate::collection::{Cadence, Collection, CollectionInfo, EventShape, Window};
+use crate::collection::{Cadence, CollectionInfo, EventShape, Window};
 use crate::theme::Theme;
 
 /// A document a day, which comes with the night.
@@ -49,18 +49,36 @@ const SERIES: CollectionInfo = CollectionInfo {
 const OBSERVED: CollectionInfo =
     CollectionInfo { window: Window::Whole, cadence: Cadence::Observed, has_webhook: false, ..DAILY };
 
-pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
-    CollectionInfo {
-        collection: Collection::DailySleep,
+/// Declares the enum, its order and its table from the rows below.
+macro_rules! collections {
+    ($($(#[$doc:meta])+ $variant:ident: $base:ident { $($field:ident: $value:expr,)+ },)+) => {
+        /// A collection of Oura's API v2.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Collection {
+            $($(#[$doc])+ $variant,)+
+        }
+
+        impl Collection {
+            /// Every collection, in the order in which a first sync reads them: what is looked at first comes first.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+        }
+
+        pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] =
+            [$(CollectionInfo { collection: Collection::$variant, $($field: $value,)+ ..$base },)+];
+    };
+}
+
+collections! {
+    /// The night's score and its contributors; no durations.
+    DailySleep: DAILY {
         name: "daily_sleep",
         is_of_the_night: true,
         theme: Theme::Sleep,
         import_tables: &["dailysleep"],
         fields: FIELDS_DAILY_SLEEP,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::Sleep,
+    /// Sleep periods: nights, naps, false detections; several a day.
+    Sleep: DAILY {
         name: "sleep",
         is_once_a_day: false,
         is_of_the_night: true,
@@ -85,59 +103,53 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
             ),
         ],
         fields: FIELDS_SLEEP,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::DailyReadiness,
+    /// Readiness score, contributors, temperature deviation.
+    DailyReadiness: DAILY {
         name: "daily_readiness",
         is_of_the_night: true,
         theme: Theme::Readiness,
         import_tables: &["dailyreadiness"],
         fields: FIELDS_DAILY_READINESS,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::DailyActivity,
+    /// Movement of 24 hours from 04:00 local.
+    DailyActivity: DAILY {
         name: "daily_activity",
         cadence: Cadence::Continuous,
         accumulates: true,
         theme: Theme::Activity,
         import_tables: &["dailyactivity"],
         fields: FIELDS_DAILY_ACTIVITY,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::HeartRate,
+    /// Heart rate round the clock, irregular.
+    HeartRate: SERIES {
         name: "heartrate",
         valid_days: 1,
         theme: Theme::HeartRate,
         oura_scope: "heartrate",
         import_tables: &["heartrate"],
         fields: FIELDS_HEARTRATE,
-        ..SERIES
     },
-    CollectionInfo {
-        collection: Collection::DailyStress,
+    /// Time under stress and in recovery during the day.
+    DailyStress: DAILY {
         name: "daily_stress",
         cadence: Cadence::Continuous,
         accumulates: true,
         theme: Theme::Stress,
         import_tables: &["dailystress"],
         fields: FIELDS_DAILY_STRESS,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::DailyResilience,
+    /// How well the body copes with stress over weeks.
+    DailyResilience: DAILY {
         name: "daily_resilience",
         cadence: Cadence::Computed,
         theme: Theme::Stress,
         oura_scope: "stress",
         import_tables: &["dailyresilience"],
         fields: FIELDS_DAILY_RESILIENCE,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::DailySpo2,
+    /// Blood oxygen of the night; third-generation rings and later.
+    DailySpo2: DAILY {
         name: "daily_spo2",
         is_of_the_night: true,
         needs_oxygen_sensor: true,
@@ -145,10 +157,9 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
         oura_scope: "spo2",
         import_tables: &["dailyspo2"],
         fields: FIELDS_DAILY_SPO2,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::DailyCardiovascularAge,
+    /// The age of the blood vessels; appears irregularly.
+    DailyCardiovascularAge: DAILY {
         name: "daily_cardiovascular_age",
         cadence: Cadence::Irregular,
         valid_days: 30,
@@ -156,10 +167,9 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
         oura_scope: "heart_health",
         import_tables: &["dailycardiovascularage"],
         fields: FIELDS_DAILY_CARDIOVASCULAR_AGE,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::Vo2Max,
+    /// Aerobic capacity; appears irregularly or never.
+    Vo2Max: DAILY {
         name: "vo2_max",
         path: Some("vO2_max"),
         cadence: Cadence::Irregular,
@@ -168,27 +178,24 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
         oura_scope: "heart_health",
         import_tables: &["vo2max"],
         fields: FIELDS_VO2_MAX,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::SleepTime,
+    /// When Oura would go to bed.
+    SleepTime: DAILY {
         name: "sleep_time",
         theme: Theme::Sleep,
         import_tables: &["sleeptime"],
         fields: FIELDS_SLEEP_TIME,
-        ..DAILY
     },
-    CollectionInfo {
-        collection: Collection::RingBatteryLevel,
+    /// The ring's battery.
+    RingBatteryLevel: SERIES {
         name: "ring_battery_level",
         theme: Theme::Ring,
         oura_scope: "ring_configuration",
         import_tables: &["ringbatterylevel"],
         fields: FIELDS_RING_BATTERY_LEVEL,
-        ..SERIES
     },
-    CollectionInfo {
-        collection: Collection::Workout,
+    /// Exercise, noticed or entered; its kind is free text.
+    Workout: EVENTS {
         name: "workout",
         theme: Theme::Workouts,
         oura_scope: "workout",
@@ -211,10 +218,9 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
             ],
         )],
         fields: FIELDS_WORKOUT,
-        ..EVENTS
     },
-    CollectionInfo {
-        collection: Collection::Session,
+    /// Guided or free moments: breathing, meditation, naps.
+    Session: EVENTS {
         name: "session",
         theme: Theme::Sessions,
         oura_scope: "session",
@@ -227,10 +233,9 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
         }),
         closed_sets: &[("/mood", &["bad", "worse", "same", "good", "great"])],
         fields: FIELDS_SESSION,
-        ..EVENTS
     },
-    CollectionInfo {
-        collection: Collection::EnhancedTag,
+    /// Tags with a time, a length and free text; filed under the day they start.
+    EnhancedTag: EVENTS {
         name: "enhanced_tag",
         theme: Theme::Tags,
         oura_scope: "tag",
@@ -242,10 +247,9 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
             tag_names: &["tag_type_code", "custom_name"],
         }),
         fields: FIELDS_ENHANCED_TAG,
-        ..EVENTS
     },
-    CollectionInfo {
-        collection: Collection::Tag,
+    /// The tags of before, which Oura keeps for old data.
+    Tag: EVENTS {
         name: "tag",
         theme: Theme::Tags,
         oura_scope: "tag",
@@ -257,19 +261,17 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
             tag_names: &["tags"],
         }),
         fields: FIELDS_TAG,
-        ..EVENTS
     },
-    CollectionInfo {
-        collection: Collection::RestModePeriod,
+    /// Days on which the wearer asked Oura for less; filed under the day they start.
+    RestModePeriod: EVENTS {
         name: "rest_mode_period",
         theme: Theme::RestMode,
         import_tables: &["restmodeperiod"],
         event: Some(EventShape { start: "/start_time", end: "/end_time", labels: &[], tag_names: &[] }),
         fields: FIELDS_REST_MODE_PERIOD,
-        ..EVENTS
     },
-    CollectionInfo {
-        collection: Collection::RingConfiguration,
+    /// Every ring the wearer ever set up.
+    RingConfiguration: OBSERVED {
         name: "ring_configuration",
         theme: Theme::Ring,
         oura_scope: "ring_configuration",
@@ -281,18 +283,16 @@ pub(super) static COLLECTIONS: [CollectionInfo; Collection::ALL.len()] = [
         }),
         closed_sets: &[("/hardware_type", &["gen1", "gen2", "gen2m", "gen3", "gen4", "or5"])],
         fields: FIELDS_RING_CONFIGURATION,
-        ..OBSERVED
     },
-    CollectionInfo {
-        collection: Collection::PersonalInfo,
+    /// Age, weight and height, as the wearer entered them.
+    PersonalInfo: OBSERVED {
         name: "personal_info",
         is_single: true,
         theme: Theme::Profile,
         oura_scope: "personal",
         fields: FIELDS_PERSONAL_INFO,
-        ..OBSERVED
     },
-];
+}
 
 #[rustfmt::skip] // a few fields a line
 const FIELDS_DAILY_SLEEP: &[&str] = &[

@@ -17,7 +17,7 @@ use crate::ring::{Ring, Rings};
 pub struct DayEvidence {
     /// Whose days are looked at.
     pub collection: Collection,
-    /// Today, as [`crate::reason::Today::of`] says it.
+    /// Today, by [`crate::reason::Today::day`].
     pub today: Day,
     /// Why the collection has nothing of today, by [`crate::reason::absence_reason`].
     pub now: Option<Reason>,

@@ -12,7 +12,7 @@ use super::{Format, InvalidTable, RowKind, Table, UnknownWord};
 pub struct Words {
     /// One of [`Format`].
     pub format: String,
-    /// One of [`What`]; days when left out.
+    /// One of [`RowKind`]; days when left out.
     pub what: Option<String>,
     /// Metrics by id.
     pub metrics: Vec<String>,

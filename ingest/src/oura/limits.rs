@@ -34,7 +34,7 @@ pub(super) struct Limits {
     breakers: Mutex<HashMap<Collection, CircuitBreaker>>,
 }
 
-/// Until when nobody may ask, because Oura said so.
+/// Until when no request is sent, because Oura said so.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Mutex<Option<Instant>>);
 
@@ -50,7 +50,7 @@ impl Pause {
     }
 }
 
-/// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
+/// Open for a collection that fails repeatedly for everyone: Oura's fault, not one person's.
 #[derive(Debug, Default)]
 struct CircuitBreaker {
     /// Failures in a row, and the cause of the last.
@@ -169,7 +169,7 @@ impl Limits {
         let count = |name| number(name).filter(|count| (0..=i64::from(u32::MAX)).contains(count));
         let moment = |name| number(name).filter(|second| Timestamp::from_second(*second).is_ok());
         let tier = headers.get("x-ratelimit-tier").and_then(|tier| tier.to_str().ok()).unwrap_or_default();
-        // Whatever is not said to be one token's is everybody's: asking on with other tokens would be rude.
+        // A tier that is not one token's limits every token.
         let tier = if tier.to_ascii_lowercase().contains("token") {
             RateLimitTier::Token
         } else {
@@ -211,7 +211,7 @@ mod tests {
         );
         let rested = start + FIRST_OPEN_DURATION;
         assert!(breaker.admit(rested).is_ok(), "the probe");
-        assert!(breaker.admit(rested).is_err(), "and nobody beside it");
+        assert!(breaker.admit(rested).is_err(), "one probe at a time");
         breaker.fail(Cause::Server, rested);
         assert!(breaker.admit(rested + FIRST_OPEN_DURATION).is_err(), "the next rest is longer");
         assert!(breaker.admit(rested + 2 * FIRST_OPEN_DURATION).is_ok());

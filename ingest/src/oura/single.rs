@@ -1,4 +1,4 @@
-//! One document by its id, and who the token's owner is: asked once, because whoever asks has a queue of his own.
+//! One document by its id, and the owner of the token: requested once, because the callers have retries of their own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -64,7 +64,7 @@ fn read(collection: Collection, answer: &OuraResponse) -> Result<DocumentRespons
             let text = text.ok_or_else(|| Failure::Malformed("no document".into()))?;
             Ok(DocumentResponse::Found(Document::parse(collection, text)))
         }
-        // A proxy knows nothing of documents: only Oura's own words count, because what is gone is taken back here.
+        // A 404 of a proxy says nothing about documents: only Oura's own body counts, because it deletes the document here.
         StatusCode::NOT_FOUND if has_detail(&answer.body) => Ok(DocumentResponse::Gone),
         _ => Err(answer.failure()),
     }

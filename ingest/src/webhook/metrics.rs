@@ -9,7 +9,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 use store::QueueDepth;
 
-/// From a second to a day: announcements come some 30 seconds after the phone's sync, or never.
+/// From a second to a day: events arrive some 30 seconds after the phone's sync, or never.
 const BUCKETS: [f64; 12] =
     [1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0];
 
@@ -51,7 +51,7 @@ impl Metrics {
         "unavailable",
     ];
 
-    /// What becomes of a document that was announced.
+    /// The outcomes for the document of an event.
     pub(super) const FETCHED: [&'static str; 7] =
         ["stored", "unchanged", "withdrawn", "unreadable", "not_consented", "postponed", "rejected"];
 
@@ -68,17 +68,17 @@ impl Metrics {
         };
         registry.register(
             "webhook_events",
-            "Requests to the webhook's callback, by what became of them",
+            "Requests to the webhook's callback, by outcome",
             metrics.events.clone(),
         );
         registry.register(
             "webhook_fetches",
-            "Documents announced by Oura, by what became of them",
+            "Documents of webhook events, by outcome",
             metrics.fetches.clone(),
         );
         registry.register(
             "webhook_queue_length",
-            "Documents announced by Oura and not fetched yet",
+            "Documents of webhook events that are not fetched yet",
             metrics.queue_length.clone(),
         );
         registry.register_with_unit(
@@ -115,12 +115,12 @@ impl Metrics {
     }
 
     pub(super) fn count_event(&self, result: &'static str) {
-        debug_assert!(Self::RECEIVED.contains(&result), "a result nobody knows");
+        debug_assert!(Self::RECEIVED.contains(&result), "an unknown result");
         self.events.get_or_create_owned(&Outcome { result }).inc();
     }
 
     pub(super) fn count_fetch(&self, result: &'static str) {
-        debug_assert!(Self::FETCHED.contains(&result), "a result nobody knows");
+        debug_assert!(Self::FETCHED.contains(&result), "an unknown result");
         self.fetches.get_or_create_owned(&Outcome { result }).inc();
     }
 

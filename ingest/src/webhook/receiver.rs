@@ -1,4 +1,4 @@
-//! The callback: what Oura talks to, and whoever else finds it. Nothing is believed before its signature; nothing is
+//! The callback, which Oura calls and anyone can reach. Nothing is accepted without a valid signature; nothing is
 //! acknowledged before it is stored; nothing waits for Oura's API. Each outcome is a status and a counter, and no log
 //! ever names a document or a person.
 
@@ -23,7 +23,7 @@ use super::signature::{Refused, is_verification_token, verify};
 use super::{Settings, Shared};
 use crate::sync::Clock;
 
-/// The largest announcement read; one has some 200 bytes.
+/// The largest event read; one has some 200 bytes.
 const MAX_BODY: usize = 64 * 1024;
 
 /// The longest challenge repeated.
@@ -35,8 +35,7 @@ const MAX_REQUESTS: usize = 64;
 /// How long a sender may take for its body, and the database for a row; Oura waits ten seconds in all.
 const BODY_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Documents that may wait for a person: years of announcements of every collection. Beyond it Oura is asked to come
-/// again.
+/// Documents that may wait for a person: years of events of every collection. Beyond it Oura gets a 503 and retries.
 const MAX_QUEUED_DOCUMENTS: i64 = 20_000;
 
 /// Answers the callback.
@@ -59,7 +58,7 @@ struct Verification {
     challenge: String,
 }
 
-/// What becomes of an announcement: a status for Oura and a word for the counter.
+/// The outcome of an event: a status for Oura and a label value for the counter.
 struct Outcome(StatusCode, &'static str);
 
 impl Receiver {
@@ -103,7 +102,7 @@ impl Receiver {
             Err(Refused::Forged) => return Outcome(StatusCode::UNAUTHORIZED, "forged"),
             Err(Refused::Expired) => {
                 tracing::warn!(
-                    "refused an announcement whose signature is too old; is this machine's clock right?"
+                    "refused a webhook event whose signature is too old; check this machine's clock"
                 );
                 return Outcome(StatusCode::UNAUTHORIZED, "expired");
             }
@@ -111,7 +110,7 @@ impl Receiver {
         let event = match parse_event(&body) {
             Ok(event) => event,
             Err(error) => {
-                tracing::warn!(%error, "refused an announcement that Oura signed");
+                tracing::warn!(%error, "refused a malformed webhook event with a valid signature");
                 return Outcome(StatusCode::BAD_REQUEST, "malformed");
             }
         };
@@ -124,12 +123,12 @@ impl Receiver {
             Ok(Err(error)) => {
                 tracing::error!(
                     error = causes(&error),
-                    "cannot store an announcement; Oura will send it again"
+                    "cannot store a webhook event; Oura will send it again"
                 );
                 Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
             Err(_) => {
-                tracing::error!("the database is too slow for an announcement; Oura will send it again");
+                tracing::error!("timed out storing a webhook event; Oura will send it again");
                 Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
             }
         }
@@ -139,7 +138,7 @@ impl Receiver {
         let Event { change, collection, object, event_at, user } = event;
         let Some(collection) = collection else { return Ok(Outcome(StatusCode::OK, "unsupported")) };
         let Some(person) = self.store.account_owner(&user).await? else {
-            // Before the token's owner is known, nobody can be told a stranger.
+            // Before the owner of every token is known, no user can be called unknown.
             return Ok(if self.shared.known.load(Ordering::Relaxed) {
                 Outcome(StatusCode::OK, "unknown_person")
             } else {
@@ -147,7 +146,7 @@ impl Receiver {
             });
         };
         let now = (self.clock)();
-        // Where Oura's clock is ahead, its next announcement must not look older than this one.
+        // Where Oura's clock is ahead, its next event must not look older than this one.
         let event_at = event_at.min(now);
         let announcement = WebhookEvent { person, collection, id: object, change, event_at };
         Ok(match self.store.enqueue_event(&announcement, MAX_QUEUED_DOCUMENTS, now).await? {
@@ -165,7 +164,7 @@ impl Receiver {
     }
 }
 
-/// Oura announces something, or somebody pretends to be Oura.
+/// A webhook event from Oura, or a forged one.
 async fn receive_event(State(receiver): State<Receiver>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let Outcome(status, result) = receiver.receive(&parts.headers, body).await;
@@ -173,7 +172,7 @@ async fn receive_event(State(receiver): State<Receiver>, request: Request) -> St
     status
 }
 
-/// Oura asks whether this is the callback of whoever subscribed.
+/// Oura checks that this callback belongs to the subscriber.
 async fn verify_callback(
     State(receiver): State<Receiver>,
     asked: Result<Query<Verification>, axum::extract::rejection::QueryRejection>,

@@ -1,4 +1,4 @@
-//! Who sent an announcement: upper-case hexadecimal HMAC-SHA256 of the timestamp and the raw body, with the
+//! The sender of a webhook event: upper-case hexadecimal HMAC-SHA256 of the timestamp and the raw body, with the
 //! application's secret. Pure; every comparison takes the same time whatever is compared.
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
@@ -10,7 +10,7 @@ use sha2::Sha256;
 /// From here on a number of seconds lies thousands of years ahead, so that it is one of milliseconds.
 const MILLISECONDS: i64 = 100_000_000_000;
 
-/// Why an announcement is not believed.
+/// Why a webhook event is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The signature is not that of these bytes by this secret.
@@ -49,7 +49,7 @@ fn instant(timestamp: &str) -> Option<Timestamp> {
 }
 
 /// What Oura repeats when it verifies a callback. Made from the secret, so that every replica knows it without asking
-/// another. No announcement can have this signature: the text begins with a letter, a timestamp with a digit.
+/// another. No event can have this signature: the text begins with a letter, a timestamp with a digit.
 pub(super) fn verification_token(secret: &SecretString, callback: &str) -> String {
     HEXLOWER.encode(&verification(secret, callback).finalize().into_bytes())
 }

@@ -23,13 +23,13 @@ const MAX_BODY: usize = 1024 * 1024;
 pub struct Subscription {
     /// Oura's id of it.
     pub id: String,
-    /// Where it is announced.
+    /// Where its events are sent.
     pub callback_url: String,
     /// `create`, `update`, `delete`, or a word of a newer Oura.
     pub event_type: String,
     /// Which kind of document.
     pub data_type: String,
-    /// When it ends; `None` when Oura says that in a way nobody understands.
+    /// When it ends; `None` when Oura's value cannot be parsed.
     pub expires: Option<Timestamp>,
 }
 

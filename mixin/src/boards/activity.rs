@@ -58,13 +58,13 @@ fn today(s: &Scope) -> Vec<Panel> {
         newest(
             s,
             "activity_walking_distance",
-            "Walked, in effect",
+            "Equivalent walking distance",
             "The walk that would have cost the day's active energy.",
         ),
         newest(
             s,
             "activity_remaining_distance",
-            "Left to walk",
+            "Distance left to the goal",
             "Distance left to the goal; negative once it is passed.",
         )
         .steps(&[(f64::NEG_INFINITY, GREEN), (0.1, YELLOW)]),

@@ -47,7 +47,7 @@ fn now(s: &Scope) -> Vec<Panel> {
             "How fast the pulse travels along the vessels; stiffer vessels are faster.",
         )
         .decimals(1),
-        newest(s, "vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never say it.").decimals(1),
+        newest(s, "vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never report it.").decimals(1),
         newest(
             s,
             "breathing_disturbance_index",
@@ -84,7 +84,7 @@ fn clock(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Histogram,
-            "How fast the heart beats",
+            "Heart rate distribution",
             "How often which heart rate, over the chosen range, waking and sleeping.",
         )
         .ask(s.points("heart_rate"), "{{context}} {{person}}")
@@ -175,7 +175,7 @@ fn vessels(s: &Scope) -> Vec<Panel> {
             "Pulse wave velocity",
             "How fast the pulse travels along the vessels; stiffer vessels are faster.",
         ),
-        sparse("vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never say it."),
+        sparse("vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never report it."),
     ]
 }
 

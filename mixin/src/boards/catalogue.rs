@@ -1,4 +1,4 @@
-//! Every number: one chart per family of the catalogue, so that nothing Oura says is without a picture.
+//! Every number: one chart per family of the catalogue.
 
 use domain::{Collection, Metric};
 
@@ -24,7 +24,7 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-every-number",
         title: "Every number",
-        about: "One chart for each number that myhealth knows, by Oura's collection. Open a row to ask.",
+        about: "One chart for each number that myhealth knows, by Oura's collection. Open a row to query it.",
         subject: Subject::Health,
         from: "now-30d",
         rows: rows.collect(),

@@ -73,7 +73,7 @@ fn fresh(s: &Scope) -> Vec<Panel> {
         .size(8, 11),
         Panel::new(
             Kind::Calendar,
-            "Reading works",
+            "Sync succeeds",
             "Whether the last attempt to read each collection from Oura succeeded.",
         )
         .ask(s.beside(names::SYNC_UP, "person, collection"), "{{collection}} {{person}}")
@@ -210,7 +210,7 @@ fn changed() -> Vec<Panel> {
             .unit("short")
             .steps(NONE)
             .at_least_zero(),
-        Panel::new(Kind::Table, "Fields nobody knows yet", "What Oura sends and this version does not know: where it stands in the documents.")
+        Panel::new(Kind::Table, "Unknown fields", "Fields that Oura sends and this version does not know, by their place in the document.")
             .ask(format!("max by (collection, pointer) ({})", names::DRIFT), "{{pointer}}")
             .rows(&[], &[("collection", "Collection"), ("pointer", "Field"), ("Value", "Seen")])
             .nothing("everything is known"),
@@ -242,7 +242,7 @@ fn worn(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Bars,
-            "Readings a day",
+            "Readings per day",
             "Heart-rate readings of the 24 hours up to each point: how much the ring saw.",
         )
         .ask(format!("sum by (person) ({})", s.over("count_over_time", "heart_rate", "1d")), "{{person}}")

@@ -69,7 +69,7 @@ fn workloads(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
             .words(&[(1, "yes", "blue")]),
         Panel::new(
             Kind::Table,
-            "How containers last ended",
+            "Last termination reason",
             "The reason of each container's last end; OOMKilled means the memory limit.",
         )
         .ask(format!("{} == 1", of("kube_pod_container_status_last_terminated_reason", OURS)), "{{reason}}")

@@ -64,7 +64,7 @@ fn in_all(s: &Scope) -> Vec<Panel> {
             "locale",
         ),
         stat(
-            "Walked, in effect",
+            "Equivalent walking distance",
             "The walk that would have cost the active energy of the chosen range.",
             s.over("sum_over_time", "activity_walking_distance", "$__range"),
             "suffix: km",
@@ -256,7 +256,7 @@ fn records(s: &Scope) -> Vec<Panel> {
         record(
             "min_over_time",
             "sleep_lowest_heart_rate",
-            "Slowest heart",
+            "Lowest resting heart rate",
             "Lowest resting heart rate of the chosen range.",
         ),
         record(

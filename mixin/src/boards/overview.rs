@@ -79,7 +79,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         newest(
             s,
             "activity_remaining_distance",
-            "Left to walk",
+            "Distance left to the goal",
             "Distance left to the day's movement goal; negative once it is passed.",
         )
         .steps(&[(f64::NEG_INFINITY, GREEN), (0.1, YELLOW)])
@@ -121,7 +121,7 @@ fn today(s: &Scope) -> Vec<Panel> {
     ]
 }
 
-/// 1 for the persons whose resilience is at this level now, nobody else.
+/// 1 for each person whose resilience is at this level now, and no series for the others.
 fn state(s: &Scope, level: &str) -> String {
     format!("({} == 1)", s.now_in("resilience_level", level))
 }

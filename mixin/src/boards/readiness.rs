@@ -121,7 +121,7 @@ fn trends(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Histogram,
-            "How ready days are",
+            "Readiness score distribution",
             "How often which readiness score, over the chosen range.",
         )
         .ask(s.day("readiness_score"), "{{person}}")
@@ -177,7 +177,7 @@ fn stress(s: &Scope) -> Vec<Panel> {
         states(
             s,
             "stress_summary",
-            "How Oura sums up the days",
+            "Day summaries",
             "Restored, normal or stressful.",
             &[("restored", GREEN), ("normal", BLUE), ("stressful", ORANGE)],
         ),

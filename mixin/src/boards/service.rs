@@ -125,7 +125,7 @@ fn edges() -> Vec<Panel> {
     vec![
         Panel::new(
             Kind::Lines,
-            "Answers from memory",
+            "Cached responses",
             "Share of long answers that were still in memory. Low while people ask new questions or much is written.",
         )
         .ask(
@@ -146,7 +146,7 @@ fn edges() -> Vec<Panel> {
             .size(6, 7),
         Panel::new(
             Kind::Lines,
-            "Turned away",
+            "Rejected requests",
             "Requests a second that were refused: one address asked too much, too many ran, or the database was gone.",
         )
         .ask(by("limit", names::LIMITED), "one address: {{limit}}")
@@ -185,7 +185,7 @@ fn database() -> Vec<Panel> {
         .size(8, 7),
         Panel::new(
             Kind::States,
-            "The exporter reads it",
+            "Exporter reads succeed",
             "Whether the exporter's last look at the database succeeded; while it is not, the gauges stay as they were.",
         )
         .ask(of(names::STORE_UP), "{{instance}}")
@@ -244,8 +244,8 @@ fn process() -> Vec<Panel> {
             "s",
         ),
         line(
-            "Starts in an hour",
-            "How often each process was started anew in the hour up to each point.",
+            "Starts per hour",
+            "How often each process was restarted in the hour up to each point.",
             format!("changes({}[1h])", of("process_start_time_seconds")),
             "short",
         )

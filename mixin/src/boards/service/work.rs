@@ -31,7 +31,7 @@ pub(super) fn oura(config: &Config) -> Vec<Panel> {
             .unit("Bps")
             .at_least_zero()
             .size(8, 8),
-        Panel::new(Kind::Lines, "Documents by outcome", "Documents read a second, by what became of them. Unchanged ones cost a comparison; new and changed ones are stored.")
+        Panel::new(Kind::Lines, "Documents by outcome", "Documents read per second, by outcome. Unchanged ones cost a comparison; new and changed ones are stored.")
             .ask(format!("sum by (outcome) ({})", rate(names::DOCUMENTS)), "{{outcome}}")
             .unit("cps")
             .at_least_zero()
@@ -77,16 +77,12 @@ pub(super) fn login() -> Vec<Panel> {
 
 pub(super) fn webhooks() -> Vec<Panel> {
     vec![
-        Panel::new(
-            Kind::Lines,
-            "Events",
-            "Events and the documents they announce, a second, by what became of them.",
-        )
-        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "received: {{result}}")
-        .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_FETCHES)), "fetched: {{result}}")
-        .unit("eps")
-        .at_least_zero()
-        .size(8, 7),
+        Panel::new(Kind::Lines, "Events", "Webhook events and their documents per second, by outcome.")
+            .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_EVENTS)), "received: {{result}}")
+            .ask(format!("sum by (result) ({})", rate(names::WEBHOOK_FETCHES)), "fetched: {{result}}")
+            .unit("eps")
+            .at_least_zero()
+            .size(8, 7),
         Panel::new(Kind::Lines, "Queue", "Events that wait for their document to be fetched.")
             .ask(format!("max({})", of(names::WEBHOOK_QUEUE)), "waiting")
             .unit("short")
