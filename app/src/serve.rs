@@ -141,7 +141,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
-    let names = HostAllowList::new(&service.listen.hosts);
+    let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
         listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
