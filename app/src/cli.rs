@@ -17,7 +17,7 @@ use exporter::Shard;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
-use self::duration::interval;
+use self::duration::{delay, interval};
 pub(crate) use self::operate::{
     DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ReportArgs,
     RowsArgs, SyncArgs, TokenCommand,
@@ -291,6 +291,16 @@ pub(crate) struct ServeArgs {
     /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
+    /// From SIGTERM to the end of serving, for example 5s: `/-/ready` answers 503 at once, everything else goes on, so that a
+    /// load balancer can take the process out before it closes its listeners.
+    #[arg(
+        long = "shutdown.delay",
+        env = "MYHEALTH_SHUTDOWN_DELAY",
+        default_value = "0s",
+        value_name = "DURATION",
+        value_parser = delay
+    )]
+    pub(crate) shutdown_delay: Duration,
     /// From the start of one sync run to the start of the next, for example 10m.
     #[arg(long, env = "MYHEALTH_INTERVAL", default_value = "10m", value_name = "DURATION", value_parser = interval)]
     pub(crate) interval: Duration,
@@ -387,6 +397,7 @@ mod tests {
             "serve --person a@b.c",
             "serve --time-zone Mars/Olympus",
             "serve --interval 1",
+            "serve --shutdown.delay 2h",
             "serve --roles kitchen",
             "serve --web.listen-address 9872",
             "serve --oura-token x --oura-token-file y",

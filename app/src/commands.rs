@@ -84,6 +84,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         shard: args.shard,
         demo: false,
         results: args.results,
+        shutdown_delay: args.shutdown_delay,
     };
     if check {
         serve::check(&service)?;

@@ -7,11 +7,20 @@ use jiff::SignedDuration;
 
 const INTERVALS: RangeInclusive<Duration> = Duration::from_secs(10)..=Duration::from_hours(24);
 
+const LONGEST_DELAY: Duration = Duration::from_hours(1);
+
 /// Parses the time between two repetitions: 10 seconds to a day.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     parse(text)
         .filter(|duration| INTERVALS.contains(duration))
         .ok_or_else(|| "write a duration such as 90s, 10m or 1h 30m, from 10s to 24h".to_owned())
+}
+
+/// Parses a time to wait once: up to an hour.
+pub(super) fn delay(text: &str) -> Result<Duration, String> {
+    parse(text)
+        .filter(|duration| *duration <= LONGEST_DELAY)
+        .ok_or_else(|| "write a duration such as 500ms, 5s or 1m, up to 1h".to_owned())
 }
 
 /// A number without a unit is in seconds.
@@ -44,6 +53,14 @@ mod tests {
         ] {
             assert_eq!(interval(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
+    }
+
+    #[test]
+    fn delay_may_be_nothing_or_up_to_an_hour() {
+        for (text, milliseconds) in [("0", 0), ("0s", 0), ("500ms", 500), ("5", 5000), ("1h", 3_600_000)] {
+            assert_eq!(delay(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        assert!(delay("61m").is_err() && delay("-1s").is_err());
     }
 
     #[test]
