@@ -15,6 +15,7 @@ use ingest::webhook::Webhooks;
 use ingest::{Scheduler, Settings};
 use jobs::{JobQueue, ResultLocation};
 use prometheus_client::registry::Registry;
+use service_metrics::Task;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
@@ -76,7 +77,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let webhook = service.webhook.take();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(BuildInfo));
-    registry.register_collector(Box::new(exporter::ProcessCollector));
+    registry.register_collector(Box::new(service_metrics::ProcessCollector));
     let own = registry.sub_registry_with_prefix("myhealth");
     // The client is made first: a wrong address is a mistake in the configuration.
     let reader = service.oura.as_ref().map(|oura| oura_client(oura, own)).transpose()?;
@@ -108,7 +109,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
             listen(
                 &lifecycle,
-                "webhooks",
+                Task::Webhooks,
                 sockets,
                 &requests.count(webhooks.router()),
                 None,
@@ -116,14 +117,14 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             );
             let stop = lifecycle.stop.clone();
             let webhooks = Arc::new(webhooks);
-            lifecycle.supervise("webhooks", move || {
+            lifecycle.supervise(Task::Webhooks, move || {
                 let (webhooks, stop) = (webhooks.clone(), stop.clone());
                 async move { webhooks.run(stop).await }
             });
         }
         backfill = Some(work::backfill(&scheduler));
         let stop = lifecycle.stop.clone();
-        lifecycle.supervise("ingest", move || {
+        lifecycle.supervise(Task::Ingest, move || {
             let (scheduler, stop) = (scheduler.clone(), stop.clone());
             async move { scheduler.run(stop, progress::watch()).await }
         });
@@ -146,7 +147,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
-        listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
+        listen(&lifecycle, Task::Api, api_sockets, &router, None, (&rules.api, &rules.proxies));
     }
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
     let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
@@ -159,7 +160,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = ScrapeFastPath { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
+    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     print_addresses(web, docs, &service, &rules);
     drop(latch);
@@ -187,7 +188,7 @@ fn oura_client<'a>(
 fn supervise_exporter(lifecycle: &Lifecycle, exporter: exporter::Exporter, latch: Latch) {
     let latch = Arc::new(Mutex::new(Some(latch)));
     let stop = lifecycle.stop.clone();
-    lifecycle.supervise("exporter", move || {
+    lifecycle.supervise(Task::Exporter, move || {
         let (exporter, stop, latch) = (exporter.clone(), stop.clone(), latch.clone());
         let ready = move || drop(latch.lock().unwrap_or_else(PoisonError::into_inner).take());
         async move { exporter.run(stop, ready).await }
@@ -372,7 +373,7 @@ impl ListenerRules {
     fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
         for web in [self.web.clone(), self.api.clone()] {
             let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
-            lifecycle.supervise("web configuration", move || {
+            lifecycle.supervise(Task::WebConfiguration, move || {
                 let (web, stop, clock) = (web.clone(), stop.clone(), clock.clone());
                 async move { web.watch(clock, stop).await }
             });
@@ -388,7 +389,7 @@ impl ListenerRules {
 
 fn listen(
     lifecycle: &Lifecycle,
-    name: &'static str,
+    name: Task,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
     shortcut: Option<&ScrapeFastPath>,

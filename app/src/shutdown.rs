@@ -9,10 +9,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use service_metrics::{Labels, Task, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -58,12 +58,7 @@ pub(crate) struct Lifecycle {
     /// Cancelled when the shutdown delay is over: take no more work.
     pub(crate) stop: CancellationToken,
     tasks: TaskTracker,
-    restarts: Family<Task, Counter>,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Task {
-    task: &'static str,
+    restarts: Family<Labels<(Task,)>, Counter>,
 }
 
 /// How the process ended.
@@ -78,12 +73,7 @@ pub(crate) enum Ending {
 impl Lifecycle {
     /// Nothing runs yet; what is started again is counted in `registry`.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let restarts = Family::default();
-        registry.register(
-            "task_restarts",
-            "Roles and listeners started again after they panicked or ended by themselves; a bug",
-            restarts.clone(),
-        );
+        let restarts = table::TASK_RESTARTS.family(registry);
         Self {
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
@@ -94,12 +84,13 @@ impl Lifecycle {
 
     /// Runs what is to live as long as the process. If it panics or ends earlier, it is made and started again after a
     /// pause.
-    pub(crate) fn supervise<T>(&self, task: &'static str, make: impl Fn() -> T + Send + 'static)
+    pub(crate) fn supervise<T>(&self, task: Task, make: impl Fn() -> T + Send + 'static)
     where
         T: Future<Output = ()> + Send + 'static,
     {
         let stop = self.stop.clone();
-        let restarts = self.restarts.get_or_create_owned(&Task { task });
+        let restarts = self.restarts.get_or_create_owned(&Labels((task,)));
+        let task = <&str>::from(task);
         self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
@@ -136,7 +127,7 @@ impl Lifecycle {
         act: impl Fn() -> T + Send + Sync + 'static,
     ) {
         let (stop, act) = (self.stop.clone(), Arc::new(act));
-        self.supervise("hangup", move || {
+        self.supervise(Task::Hangup, move || {
             let (stop, act) = (stop.clone(), act.clone());
             async move {
                 let mut hangup = match signal(SignalKind::hangup()) {
@@ -216,8 +207,8 @@ mod tests {
         let (recovered, restarted) = (Arc::new(Notify::new()), attempts.clone());
         let (told, stop) = (recovered.clone(), lifecycle.stop.clone());
         let waiting = lifecycle.stop.clone();
-        lifecycle.supervise("steady", move || waiting.clone().cancelled_owned());
-        lifecycle.supervise("ingest", move || {
+        lifecycle.supervise(Task::Api, move || waiting.clone().cancelled_owned());
+        lifecycle.supervise(Task::Ingest, move || {
             let (attempt, told, stop) =
                 (restarted.fetch_add(1, Ordering::SeqCst), told.clone(), stop.clone());
             async move {
@@ -240,6 +231,6 @@ mod tests {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         assert!(text.contains("task_restarts_total{task=\"ingest\"} 2"), "{text}");
-        assert!(text.contains("task_restarts_total{task=\"steady\"} 0"), "{text}");
+        assert!(text.contains("task_restarts_total{task=\"api\"} 0"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use jobs::{
     Worker,
 };
 use prometheus_client::registry::Registry;
+use service_metrics::Task;
 use store::{Location, Person, causes};
 use tokio_util::sync::CancellationToken;
 
@@ -104,7 +105,7 @@ pub(crate) fn start(
     let metrics = Metrics::register(registry);
     let worker = Worker::new(queue, kinds, backfill, metrics, clock.clone(), serve::lease_holder()?);
     let stop = lifecycle.stop.clone();
-    lifecycle.supervise("jobs", move || {
+    lifecycle.supervise(Task::Jobs, move || {
         let (worker, stop) = (worker.clone(), stop.clone());
         async move { worker.run(stop).await }
     });
