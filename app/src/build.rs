@@ -3,6 +3,7 @@
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::info::Info;
+use service_metrics::{Labels, Revision, Version, table};
 
 /// Version of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -22,8 +23,7 @@ pub(crate) struct BuildInfo;
 
 impl Collector for BuildInfo {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
-        let info = Info::new([("version", VERSION), ("revision", REVISION)]);
-        let help = "Which build this is.";
-        info.encode(encoder.encode_descriptor("myhealth_build", help, None, info.metric_type())?)
+        let info = Info::new(Labels((Version(VERSION), Revision(REVISION))));
+        info.encode(table::BUILD_INFO.describe(&mut encoder)?)
     }
 }

@@ -5,6 +5,7 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
+use service_metrics::{Task, table};
 use store::{PROBE_INTERVAL, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -46,7 +47,7 @@ impl Databases {
         let stores = std::iter::once(store).chain(replica).cloned().collect();
         let databases = Self { stores, answers_from_them: runs(Role::Ingest) || runs(Role::Api) };
         let (probed, stop) = (databases.clone(), lifecycle.stop.clone());
-        lifecycle.supervise("database probes", move || probed.clone().probe_until(stop.clone()));
+        lifecycle.supervise(Task::DatabaseProbes, move || probed.clone().probe_until(stop.clone()));
         databases
     }
 
@@ -87,12 +88,8 @@ impl Collector for Databases {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
         let up = self.stores.iter().all(|store| store.last_probe().is_ok());
         let up = ConstGauge::new(i64::from(up));
-        let help = "Whether the database does what the roles of this process need of it: take writes for ingest, answer \
-                    for the others; probed every two seconds";
-        up.encode(encoder.encode_descriptor("myhealth_store_up", help, None, up.metric_type())?)?;
+        up.encode(table::STORE_UP.describe(&mut encoder)?)?;
         let failures = ConstCounter::new(self.stores.iter().map(Store::write_failures).sum::<u64>());
-        let help = "Writing transactions that failed because of the condition of the database";
-        let kind = failures.metric_type();
-        failures.encode(encoder.encode_descriptor("myhealth_store_write_failures", help, None, kind)?)
+        failures.encode(table::STORE_WRITE_FAILURES.describe(&mut encoder)?)
     }
 }

@@ -26,6 +26,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use service_metrics::Refusal;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
@@ -101,7 +102,7 @@ impl Listener {
                         seat.wait(Wait::Request);
                         drop(tasks.spawn(self.clone().connection((stream, peer), seat, stop.clone())));
                     }
-                    None => self.web.metrics.refuse("connections"),
+                    None => self.web.metrics.refuse(Refusal::Connections),
                 },
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
@@ -124,16 +125,16 @@ impl Listener {
                 Some(tls) => match tokio::time::timeout(self.limits.handshake, tls.accept(stream)).await {
                     Ok(Ok(stream)) => self.serve_http(stream, peer, &seat, stop).await,
                     Ok(Err(error)) => {
-                        self.web.metrics.refuse("handshake");
+                        self.web.metrics.refuse(Refusal::Handshake);
                         tracing::debug!(%error, "a TLS handshake failed");
                     }
-                    Err(_) => self.web.metrics.refuse("handshake"),
+                    Err(_) => self.web.metrics.refuse(Refusal::Handshake),
                 },
             }
         };
         tokio::select! {
             () = talk => {}
-            () = revoked.cancelled() => self.web.metrics.refuse("connections"),
+            () = revoked.cancelled() => self.web.metrics.refuse(Refusal::Connections),
         }
     }
 

@@ -13,7 +13,8 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+use service_metrics::{Labels, Method, Route, Status, table};
 use tower::{Service, layer};
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -21,22 +22,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 /// From a ready answer to the longest question.
 const BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
 
-/// Methods by name; others would let a client make series.
-const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"];
-
 /// Requests in flight and how long each took.
 #[derive(Clone, Debug)]
 pub(crate) struct Requests {
-    took: Family<Labels, HistogramWithExemplars<Trace>, fn() -> HistogramWithExemplars<Trace>>,
+    took: Family<RequestLabels, HistogramWithExemplars<Trace>, fn() -> HistogramWithExemplars<Trace>>,
     running: Gauge,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Labels {
-    route: String,
-    method: &'static str,
-    code: u16,
-}
+type RequestLabels = Labels<(Route, Method, Status)>;
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Trace {
@@ -47,14 +40,11 @@ impl Requests {
     pub(crate) fn register(registry: &mut Registry) -> Self {
         let histogram: fn() -> HistogramWithExemplars<Trace> =
             || HistogramWithExemplars::new(BUCKETS.into_iter());
-        let requests = Self { took: Family::new_with_constructor(histogram), running: Gauge::default() };
-        registry.register_with_unit(
-            "http_request_duration",
-            "How long requests took until their answer began, by route and status; its count is the rate",
-            Unit::Seconds,
-            requests.took.clone(),
-        );
-        registry.register("http_requests_in_flight", "Requests being answered", requests.running.clone());
+        let requests = Self {
+            took: Family::new_with_constructor(histogram),
+            running: table::HTTP_IN_FLIGHT.single(registry),
+        };
+        table::HTTP.register(registry, requests.took.clone());
         requests
     }
 
@@ -66,7 +56,7 @@ impl Requests {
 
     /// Counts what is answered at once at one route, with status 200 to GET.
     pub(crate) fn at(&self, route: &str) -> FastPathCounter {
-        let labels = Labels { route: route.to_owned(), method: "GET", code: 200 };
+        let labels = Labels((Route(route.to_owned()), Method::Get, Status(200)));
         FastPathCounter(self.took.get_or_create_owned(&labels))
     }
 
@@ -87,8 +77,8 @@ impl Requests {
             (answer.await?, None)
         };
         drop(running);
-        let route = asked.route().to_owned();
-        let labels = Labels { route, method: asked.method, code: response.status().as_u16() };
+        let (route, status) = (Route(asked.route().to_owned()), Status(response.status().as_u16()));
+        let labels = Labels((route, asked.method, status));
         let exemplar = trace.map(|trace_id| Trace { trace_id });
         self.took.get_or_create_owned(&labels).observe(started.elapsed().as_secs_f64(), exemplar, None);
         Ok(response)
@@ -112,13 +102,12 @@ impl FastPathCounter {
 /// What is kept of a request while it is answered.
 struct RequestInfo {
     path: Option<MatchedPath>,
-    method: &'static str,
+    method: Method,
 }
 
 impl RequestInfo {
     fn of(request: &Request) -> Self {
-        let method = request.method().as_str();
-        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        let method = Method::of(request.method().as_str());
         Self { path: request.extensions().get().cloned(), method }
     }
 

@@ -15,6 +15,7 @@ use ingest::webhook::Webhooks;
 use ingest::{Scheduler, Settings};
 use jobs::{JobQueue, ResultLocation};
 use prometheus_client::registry::Registry;
+use service_metrics::Task;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
@@ -52,6 +53,8 @@ pub(crate) struct Service {
     pub(crate) demo: bool,
     /// Where jobs put what they make, if somebody has said.
     pub(crate) results: Option<ResultLocation>,
+    /// From SIGTERM, when the process is no longer ready, to the end of serving.
+    pub(crate) shutdown_delay: Duration,
 }
 
 /// How to read Oura.
@@ -74,7 +77,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let webhook = service.webhook.take();
     let mut registry = Registry::default();
     registry.register_collector(Box::new(BuildInfo));
-    registry.register_collector(Box::new(exporter::ProcessCollector));
+    registry.register_collector(Box::new(service_metrics::ProcessCollector));
     let own = registry.sub_registry_with_prefix("myhealth");
     // The client is made first: a wrong address is a mistake in the configuration.
     let reader = service.oura.as_ref().map(|oura| oura_client(oura, own)).transpose()?;
@@ -95,7 +98,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         warn_about_open_gauges(&web_sockets, &rules.web);
     }
 
-    let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
+    let (readiness, latch) = Readiness::new(lifecycle.draining.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
     let jobs = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
     let mut backfill = None;
@@ -112,7 +115,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
             listen(
                 &lifecycle,
-                "webhooks",
+                Task::Webhooks,
                 sockets,
                 &requests.count(webhooks.router()),
                 None,
@@ -120,7 +123,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
             );
             let stop = lifecycle.stop.clone();
             let webhooks = Arc::new(webhooks);
-            lifecycle.supervise("webhooks", move || {
+            lifecycle.supervise(Task::Webhooks, move || {
                 let (webhooks, stop) = (webhooks.clone(), stop.clone());
                 async move { webhooks.run(stop).await }
             });
@@ -128,7 +131,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         backfill = Some(work::backfill(&scheduler));
         work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
         let stop = lifecycle.stop.clone();
-        lifecycle.supervise("ingest", move || {
+        lifecycle.supervise(Task::Ingest, move || {
             let (scheduler, stop) = (scheduler.clone(), stop.clone());
             async move { scheduler.run(stop, progress::watch()).await }
         });
@@ -148,10 +151,10 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
-    let names = HostAllowList::new(&service.listen.hosts);
+    let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
-        listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
+        listen(&lifecycle, Task::Api, api_sockets, &router, None, (&rules.api, &rules.proxies));
     }
     if let Some(api) = &service_api {
         supervise_audit(&lifecycle, api.audit.clone(), &store, &service.listen.guards, &clock);
@@ -167,12 +170,12 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
     let shortcut = ScrapeFastPath { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, "web", web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
+    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     print_addresses(web, docs, &service, &rules);
     drop(latch);
 
-    let ending = lifecycle.run().await?;
+    let ending = lifecycle.run(service.shutdown_delay).await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
     if tokio::time::timeout(CLOSE_TIMEOUT, databases.close()).await.is_err() {
         tracing::warn!("timed out closing database connections");
@@ -195,7 +198,7 @@ fn oura_client<'a>(
 fn supervise_exporter(lifecycle: &Lifecycle, exporter: exporter::Exporter, latch: Latch) {
     let latch = Arc::new(Mutex::new(Some(latch)));
     let stop = lifecycle.stop.clone();
-    lifecycle.supervise("exporter", move || {
+    lifecycle.supervise(Task::Exporter, move || {
         let (exporter, stop, latch) = (exporter.clone(), stop.clone(), latch.clone());
         let ready = move || drop(latch.lock().unwrap_or_else(PoisonError::into_inner).take());
         async move { exporter.run(stop, ready).await }
@@ -215,7 +218,7 @@ fn supervise_audit(
         days => Some(jiff::SignedDuration::from_hours(24 * i64::from(days))),
     };
     let (stop, store, clock) = (lifecycle.stop.clone(), store.clone(), clock.clone());
-    lifecycle.supervise("audit trail", move || {
+    lifecycle.supervise(Task::AuditTrail, move || {
         let (audit, stop, store, clock) = (audit.clone(), stop.clone(), store.clone(), clock.clone());
         async move { audit.run(&store, retention, || clock(), stop).await }
     });
@@ -401,7 +404,7 @@ impl ListenerRules {
     fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
         for web in [self.web.clone(), self.api.clone()] {
             let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
-            lifecycle.supervise("web configuration", move || {
+            lifecycle.supervise(Task::WebConfiguration, move || {
                 let (web, stop, clock) = (web.clone(), stop.clone(), clock.clone());
                 async move { web.watch(clock, stop).await }
             });
@@ -417,7 +420,7 @@ impl ListenerRules {
 
 fn listen(
     lifecycle: &Lifecycle,
-    name: &'static str,
+    name: Task,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
     shortcut: Option<&ScrapeFastPath>,

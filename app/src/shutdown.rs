@@ -3,15 +3,16 @@
 //! A role that panics or ends by itself is started again, and the others go on: gauges and API outlive a fault of the
 //! reader, and the other way round.
 //!
-//! The first signal stops taking work and lets what runs finish; a second signal, or the time limit, drops the rest.
+//! SIGTERM ends readiness first, and everything is still served for the shutdown delay: a load balancer needs that time to notice.
+//! Then the process stops taking work and lets what runs finish; a second signal, or the time limit, drops the rest.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use service_metrics::{Labels, Task, table};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -27,11 +28,11 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A role that has run for so long has recovered from what ended it before.
 const RECOVERED: Duration = Duration::from_mins(10);
 
-/// Ready when every [`Latch`] made with it has been dropped, and until the process is told to stop.
+/// Ready when every [`Latch`] made with it has been dropped, and until the first signal.
 #[derive(Clone, Debug)]
 pub(crate) struct Readiness {
     latches: Weak<()>,
-    stop: CancellationToken,
+    draining: CancellationToken,
 }
 
 /// Held by whatever must come up first; dropping it says "I am up".
@@ -39,28 +40,25 @@ pub(crate) struct Readiness {
 pub(crate) struct Latch(#[expect(dead_code, reason = "lives to be dropped")] Arc<()>);
 
 impl Readiness {
-    pub(crate) fn new(stop: CancellationToken) -> (Self, Latch) {
+    pub(crate) fn new(draining: CancellationToken) -> (Self, Latch) {
         let latch = Arc::new(());
-        (Self { latches: Arc::downgrade(&latch), stop }, Latch(latch))
+        (Self { latches: Arc::downgrade(&latch), draining }, Latch(latch))
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.latches.strong_count() == 0 && !self.stop.is_cancelled()
+        self.latches.strong_count() == 0 && !self.draining.is_cancelled()
     }
 }
 
 /// The tasks of a process and how they end.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
-    /// Cancelled by the first signal.
+    /// Cancelled by the first signal: no longer ready.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when the shutdown delay is over: take no more work.
     pub(crate) stop: CancellationToken,
     tasks: TaskTracker,
-    restarts: Family<Task, Counter>,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Task {
-    task: &'static str,
+    restarts: Family<Labels<(Task,)>, Counter>,
 }
 
 /// How the process ended.
@@ -75,23 +73,24 @@ pub(crate) enum Ending {
 impl Lifecycle {
     /// Nothing runs yet; what is started again is counted in `registry`.
     pub(crate) fn new(registry: &mut Registry) -> Self {
-        let restarts = Family::default();
-        registry.register(
-            "task_restarts",
-            "Roles and listeners started again after they panicked or ended by themselves; a bug",
-            restarts.clone(),
-        );
-        Self { stop: CancellationToken::default(), tasks: TaskTracker::default(), restarts }
+        let restarts = table::TASK_RESTARTS.family(registry);
+        Self {
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            restarts,
+        }
     }
 
     /// Runs what is to live as long as the process. If it panics or ends earlier, it is made and started again after a
     /// pause.
-    pub(crate) fn supervise<T>(&self, task: &'static str, make: impl Fn() -> T + Send + 'static)
+    pub(crate) fn supervise<T>(&self, task: Task, make: impl Fn() -> T + Send + 'static)
     where
         T: Future<Output = ()> + Send + 'static,
     {
         let stop = self.stop.clone();
-        let restarts = self.restarts.get_or_create_owned(&Task { task });
+        let restarts = self.restarts.get_or_create_owned(&Labels((task,)));
+        let task = <&str>::from(task);
         self.tasks.spawn(async move {
             let mut pause = FIRST_PAUSE;
             loop {
@@ -128,7 +127,7 @@ impl Lifecycle {
         act: impl Fn() -> T + Send + Sync + 'static,
     ) {
         let (stop, act) = (self.stop.clone(), Arc::new(act));
-        self.supervise("hangup", move || {
+        self.supervise(Task::Hangup, move || {
             let (stop, act) = (stop.clone(), act.clone());
             async move {
                 let mut hangup = match signal(SignalKind::hangup()) {
@@ -149,22 +148,27 @@ impl Lifecycle {
         });
     }
 
-    /// Waits for a signal, then for the rest.
-    pub(crate) async fn run(self) -> std::io::Result<Ending> {
+    /// Waits for a signal, then for the end of all tasks. `delay` is between SIGTERM and the stop; Ctrl-C has none, because no
+    /// load balancer sends it.
+    pub(crate) async fn run(self, delay: Duration) -> std::io::Result<Ending> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping; a second signal stops at once");
-        self.stop.cancel();
-        self.tasks.close();
+        let delay = tokio::select! {
+            _ = interrupt.recv() => Duration::ZERO,
+            _ = terminate.recv() => delay,
+        };
+        self.draining.cancel();
+        tracing::info!(delay_seconds = delay.as_secs_f64(), "stopping; a second signal stops at once");
+        let finish = async {
+            tokio::time::sleep(delay).await;
+            self.stop.cancel();
+            self.tasks.close();
+            tokio::time::timeout(GRACE_PERIOD, self.tasks.wait()).await.is_ok()
+        };
         let finished = tokio::select! {
-            () = self.tasks.wait() => true,
+            finished = finish => finished,
             _ = interrupt.recv() => false,
             _ = terminate.recv() => false,
-            () = tokio::time::sleep(GRACE_PERIOD) => false,
         };
         if !finished {
             tracing::warn!("work was dropped; nothing stored is lost, the next start reads it again");
@@ -183,15 +187,15 @@ mod tests {
 
     #[test]
     fn readiness_requires_every_part_and_ends_at_shutdown() {
-        let stop = CancellationToken::new();
-        let (readiness, latch) = Readiness::new(stop.clone());
+        let draining = CancellationToken::new();
+        let (readiness, latch) = Readiness::new(draining.clone());
         let another = latch.clone();
         assert!(!readiness.is_ready());
         drop(latch);
         assert!(!readiness.is_ready());
         drop(another);
         assert!(readiness.is_ready());
-        stop.cancel();
+        draining.cancel();
         assert!(!readiness.is_ready());
     }
 
@@ -203,8 +207,8 @@ mod tests {
         let (recovered, restarted) = (Arc::new(Notify::new()), attempts.clone());
         let (told, stop) = (recovered.clone(), lifecycle.stop.clone());
         let waiting = lifecycle.stop.clone();
-        lifecycle.supervise("steady", move || waiting.clone().cancelled_owned());
-        lifecycle.supervise("ingest", move || {
+        lifecycle.supervise(Task::Api, move || waiting.clone().cancelled_owned());
+        lifecycle.supervise(Task::Ingest, move || {
             let (attempt, told, stop) =
                 (restarted.fetch_add(1, Ordering::SeqCst), told.clone(), stop.clone());
             async move {
@@ -227,6 +231,6 @@ mod tests {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
         assert!(text.contains("task_restarts_total{task=\"ingest\"} 2"), "{text}");
-        assert!(text.contains("task_restarts_total{task=\"steady\"} 0"), "{text}");
+        assert!(text.contains("task_restarts_total{task=\"api\"} 0"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use jobs::{
     ResultLocation, Results, Worker,
 };
 use prometheus_client::registry::Registry;
+use service_metrics::Task;
 use store::{Location, Person, Store, causes};
 use tokio_util::sync::CancellationToken;
 
@@ -97,7 +98,7 @@ pub(crate) fn keep_numbers_current(
 ) -> anyhow::Result<()> {
     let rederiver = Rederiver::register(store.clone(), clock.clone(), serve::lease_holder()?, registry);
     let stop = lifecycle.stop.clone();
-    lifecycle.supervise("derivation", move || {
+    lifecycle.supervise(Task::Derivation, move || {
         let (rederiver, stop) = (rederiver.clone(), stop.clone());
         async move { rederiver.run(stop).await }
     });
@@ -120,7 +121,7 @@ pub(crate) fn start(
     let metrics = Metrics::register(registry);
     let worker = Worker::new(queue, kinds, backfill, metrics, clock.clone(), serve::lease_holder()?);
     let stop = lifecycle.stop.clone();
-    lifecycle.supervise("jobs", move || {
+    lifecycle.supervise(Task::Jobs, move || {
         let (worker, stop) = (worker.clone(), stop.clone());
         async move { worker.run(stop).await }
     });

@@ -1,7 +1,8 @@
-//! Beside the values: how fresh they are, and whether reading works. These stay when the values go.
+//! Next to the values: how fresh they are, and whether reading works. These stay when the values expire.
 
-use domain::Reason;
+use domain::{Cause, Reason};
 use jiff::Timestamp;
+use service_metrics::{Label as _, Row, table};
 use store::SyncState;
 
 /// What is known of one collection of one person.
@@ -17,11 +18,10 @@ pub(crate) struct CollectionStatus<'a> {
 /// A family with at most one sample per person and collection.
 #[derive(Debug)]
 pub(crate) struct Freshness {
-    pub(crate) name: &'static str,
-    pub(crate) help: &'static str,
+    pub(crate) metric: Row,
     /// The label for [`StatusSample::word`].
     pub(crate) label: Option<&'static str>,
-    pub(crate) says: fn(&CollectionStatus<'_>) -> Option<StatusSample>,
+    pub(crate) sample: fn(&CollectionStatus<'_>) -> Option<StatusSample>,
 }
 
 /// One sample.
@@ -40,39 +40,33 @@ impl StatusSample {
 /// One row per family.
 pub(crate) const FRESHNESS: &[Freshness] = &[
     Freshness {
-        name: "oura_newest_day_timestamp_seconds",
-        help: "The newest day that has a document, as its midnight UTC.",
+        metric: table::NEWEST_DAY.row(),
         label: None,
-        says: |known| known.state?.newest_day.map(|day| StatusSample::at(day.midnight_utc())),
+        sample: |status| status.state?.newest_day.map(|day| StatusSample::at(day.midnight_utc())),
     },
     Freshness {
-        name: "oura_observed_timestamp_seconds",
-        help: "When the newest value was measured; for a number of a whole day its midnight UTC.",
+        metric: table::OBSERVED.row(),
         label: None,
-        says: |known| known.observed.map(StatusSample::at),
+        sample: |status| status.observed.map(StatusSample::at),
     },
     Freshness {
-        name: "myhealth_sync_last_success_timestamp_seconds",
-        help: "When the collection was last read from Oura without a failure.",
+        metric: table::SYNC_LAST_SUCCESS.row(),
         label: None,
-        says: |known| known.state?.last_success_at.map(StatusSample::at),
+        sample: |status| status.state?.last_success_at.map(StatusSample::at),
     },
     Freshness {
-        name: "myhealth_sync_up",
-        help: "Whether the last attempt to read the collection from Oura succeeded.",
+        metric: table::SYNC_UP.row(),
         label: None,
-        says: |known| Some(StatusSample { value: known.state?.failure.is_none().into(), word: "" }),
+        sample: |status| Some(StatusSample { value: status.state?.failure.is_none().into(), word: "" }),
     },
     Freshness {
-        name: "myhealth_sync_failure",
-        help: "Why the last attempt to read the collection from Oura failed.",
-        label: Some("kind"),
-        says: |known| known.state?.failure.map(|cause| StatusSample { value: 1, word: cause.word() }),
+        metric: table::SYNC_FAILURE.row(),
+        label: Some(Cause::NAME),
+        sample: |status| status.state?.failure.map(|cause| StatusSample { value: 1, word: cause.word() }),
     },
     Freshness {
-        name: "oura_absence_reason",
-        help: "Why the collection has nothing of today; no series where it has.",
-        label: Some("reason"),
-        says: |known| known.absence.map(|reason| StatusSample { value: 1, word: reason.name() }),
+        metric: table::ABSENCE_REASON.row(),
+        label: Some(Reason::NAME),
+        sample: |status| status.absence.map(|reason| StatusSample { value: 1, word: reason.name() }),
     },
 ];

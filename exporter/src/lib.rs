@@ -19,14 +19,12 @@ mod metrics;
 mod negotiate;
 mod own;
 mod person;
-mod process;
 mod refresh;
 mod scrape;
 mod shard;
 mod table;
 mod text;
 
-pub use process::ProcessCollector;
 pub use refresh::{Clock, Exporter};
 pub use scrape::Telemetry;
 pub use shard::{InvalidShard, Shard};

@@ -5,16 +5,20 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::Collection;
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+use service_metrics::{Labels, Pointer, table};
 
 use crate::body::Body;
 
 type Seconds = Gauge<f64, AtomicU64>;
+
+/// Something of Oura's that this version does not know: a name, never a value.
+type Drift = Labels<(Collection, Pointer)>;
 
 /// Gauges and counters of the exporter role.
 #[derive(Clone, Debug)]
@@ -29,79 +33,26 @@ pub(crate) struct Metrics {
     reading: Seconds,
     rebuilding: Seconds,
     drift: Family<Drift, Gauge>,
-    /// The series of `drift`: those that are gone are taken away, and a scrape in between misses none.
+    /// The series of `drift`: those without documents are removed, and a scrape in between misses none.
     drifted: Arc<Mutex<HashSet<Drift>>>,
 }
 
-/// Something of Oura's that this version does not know: a name, never a value.
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Drift {
-    collection: String,
-    pointer: String,
-}
-
 impl Metrics {
-    /// The caller chose the prefix.
+    /// Registers them in a registry with the prefix `myhealth`.
     pub(crate) fn register(registry: &mut Registry) -> Self {
-        let metrics = Self {
-            up: Gauge::default(),
-            rebuilds: Counter::default(),
-            people: Gauge::default(),
-            series: Gauge::default(),
-            plain: Gauge::default(),
-            compressed: Gauge::default(),
-            read_at: Seconds::default(),
-            reading: Seconds::default(),
-            rebuilding: Seconds::default(),
-            drift: Family::default(),
+        Self {
+            up: table::EXPORTER_UP.single(registry),
+            rebuilds: table::EXPORTER_REBUILDS.single(registry),
+            people: table::EXPORTER_PEOPLE.single(registry),
+            series: table::EXPORTER_SERIES.single(registry),
+            plain: table::EXPORTER_BODY.single(registry),
+            compressed: table::EXPORTER_COMPRESSED_BODY.single(registry),
+            read_at: table::EXPORTER_LAST_READ.single(registry),
+            reading: table::EXPORTER_READ_DURATION.single(registry),
+            rebuilding: table::EXPORTER_REBUILD_DURATION.single(registry),
+            drift: table::OURA_DRIFT.family(registry),
             drifted: Arc::default(),
-        };
-        registry.register(
-            "oura_drift_documents",
-            "Documents with a field or word of Oura's that this version does not know",
-            metrics.drift.clone(),
-        );
-        registry.register(
-            "exporter_up",
-            "Whether the newest values could be read the last time; while it is 0 those read before are shown until \
-             their time is up",
-            metrics.up.clone(),
-        );
-        registry.register(
-            "exporter_rebuilds",
-            "How often the body of a scrape was made anew",
-            metrics.rebuilds.clone(),
-        );
-        registry.register(
-            "exporter_people",
-            "Persons whose gauges are exported here",
-            metrics.people.clone(),
-        );
-        registry.register("exporter_series", "Series about persons in a scrape", metrics.series.clone());
-        let bytes = [
-            ("exporter_body", "Size of the series about persons in a scrape", &metrics.plain),
-            ("exporter_compressed_body", "The same, compressed", &metrics.compressed),
-        ];
-        for (name, help, gauge) in bytes {
-            registry.register_with_unit(name, help, Unit::Bytes, gauge.clone());
         }
-        let seconds = [
-            (
-                "exporter_last_read_timestamp",
-                "When the newest values were last read from the database, as Unix time",
-                &metrics.read_at,
-            ),
-            ("exporter_last_read_duration", "How long the last reading took", &metrics.reading),
-            (
-                "exporter_last_rebuild_duration",
-                "How long the last rebuild of the body took",
-                &metrics.rebuilding,
-            ),
-        ];
-        for (name, help, gauge) in seconds {
-            registry.register_with_unit(name, help, Unit::Seconds, gauge.clone());
-        }
-        metrics
     }
 
     /// The store was read.
@@ -111,15 +62,17 @@ impl Metrics {
         self.read_at.set(now.as_second() as f64);
     }
 
-    /// What Oura says that nobody here knows: collection, pointer, documents. The store bounds how many there are.
+    /// Fields and words of Oura's that this version does not know: collection, pointer, documents. The store bounds how many
+    /// there are; a collection that only another version knows is that version's to report.
     pub(crate) fn set_drift(&self, drift: &[(String, String, i64)]) {
-        let mut told = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut gone = std::mem::take(&mut *told);
+        let mut shown = self.drifted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *shown);
         for (collection, pointer, documents) in drift {
-            let labels = Drift { collection: collection.clone(), pointer: pointer.clone() };
+            let Ok(collection) = collection.parse() else { continue };
+            let labels = Labels((collection, Pointer(pointer.clone())));
             self.drift.get_or_create_owned(&labels).set(*documents);
             gone.remove(&labels);
-            told.insert(labels);
+            shown.insert(labels);
         }
         for labels in gone {
             self.drift.remove(&labels);

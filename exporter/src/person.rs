@@ -6,10 +6,11 @@ use std::sync::LazyLock;
 use domain::history::Calendar;
 use domain::{Collection, Day, Pseudonym, Reason, Ring};
 use jiff::{Timestamp, tz::TimeZone};
+use service_metrics::{RingLabels, table};
 use store::{Latest, SyncState};
 
 use crate::freshness::{CollectionStatus, FRESHNESS};
-use crate::table::{FRESH_LINES, RING, TABLE, before};
+use crate::table::{FRESH_LINES, TABLE, before};
 
 /// What the store says about one person.
 #[derive(Clone, Debug)]
@@ -248,7 +249,7 @@ impl<'a> CollectionStatuses<'a> {
                     let known = self.known(*collection);
                     let mut families = 0_u64;
                     for (family, freshness) in FRESHNESS.iter().enumerate() {
-                        let Some(said) = (freshness.says)(&known) else { continue };
+                        let Some(said) = (freshness.sample)(&known) else { continue };
                         families |= 1 << family;
                         hasher.write_i64(said.value);
                         if freshness.label.is_some() {
@@ -269,7 +270,7 @@ impl<'a> CollectionStatuses<'a> {
             return self.write_ring(name, text);
         };
         let known = self.known(Collection::ALL[index]);
-        let Some(said) = (freshness.says)(&known) else { return };
+        let Some(said) = (freshness.sample)(&known) else { return };
         let (before, after) = &FRESH_LINES[which][index];
         line(text, before, name, after);
         if freshness.label.is_some() {
@@ -283,13 +284,8 @@ impl<'a> CollectionStatuses<'a> {
     fn write_ring(&self, name: &str, text: &mut Vec<u8>) {
         let Some(ring) = self.ring else { return };
         line(text, &RING_LINE, name, "\"");
-        for (label, word) in [
-            ("hardware_type", &ring.hardware_type),
-            ("color", &ring.color),
-            ("design", &ring.design),
-            ("firmware_version", &ring.firmware_version),
-            ("size", &ring.size),
-        ] {
+        let words = [&ring.hardware_type, &ring.color, &ring.design, &ring.firmware_version, &ring.size];
+        for (label, word) in RingLabels::NAMES.into_iter().zip(words) {
             for part in [",", label, "=\"", word, "\""] {
                 text.extend_from_slice(part.as_bytes());
             }
@@ -299,7 +295,7 @@ impl<'a> CollectionStatuses<'a> {
     }
 }
 
-static RING_LINE: LazyLock<String> = LazyLock::new(|| before(RING));
+static RING_LINE: LazyLock<String> = LazyLock::new(|| before(table::RING_INFO.name()));
 
 fn line(text: &mut Vec<u8>, before: &str, person: &str, after: &str) {
     for part in [before, person, after] {

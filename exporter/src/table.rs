@@ -7,11 +7,9 @@ use std::sync::LazyLock;
 
 use bytes::Bytes;
 use domain::{Collection, METRICS, Metric, Source};
+use service_metrics::table::RING_INFO;
 
 use crate::freshness::{self, FRESHNESS};
-
-/// The one family whose labels are words of Oura's.
-pub(crate) const RING: &str = "oura_ring_info";
 
 /// The one table; the catalogue is constant.
 pub(crate) static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
@@ -70,12 +68,12 @@ impl Table {
         table.by_key.sort_unstable();
         table.fresh = table.columns.len();
         for freshness in FRESHNESS {
-            table.heads.push(head(freshness.name, freshness.help));
+            table.heads.push(head(freshness.metric.name, &sentence(freshness.metric.help)));
             for &collection in Collection::ALL {
                 table.column(collection);
             }
         }
-        table.heads.push(head(RING, "The ring in use, as Oura lists it; always 1."));
+        table.heads.push(head(RING_INFO.name(), &sentence(RING_INFO.help())));
         // The last column of all.
         table.column(Collection::RingConfiguration);
         table
@@ -128,6 +126,11 @@ fn head(name: &str, help: &str) -> Bytes {
     format!("# HELP {name} {help}\n# TYPE {name} gauge\n").into()
 }
 
+/// Help as it is written.
+fn sentence(help: &str) -> String {
+    format!("{help}.")
+}
+
 /// A line up to the person's name. Label values are pseudonyms, names of collections and words of the catalogue:
 /// nothing that needs escaping, by their types and by the catalogue's laws.
 pub(crate) fn before(name: &str) -> String {
@@ -152,7 +155,7 @@ pub(crate) static FRESH_LINES: LazyLock<Vec<Vec<(String, String)>>> = LazyLock::
         let ending = if freshness.label.is_some() { "\"," } else { "\"} " };
         let line = |collection: &Collection| {
             let word = freshness.label.map_or(String::new(), |label| format!("{label}=\""));
-            (before(freshness.name), format!("\",collection=\"{}{ending}{word}", collection.name()))
+            (before(freshness.metric.name), format!("\",collection=\"{}{ending}{word}", collection.name()))
         };
         Collection::ALL.iter().map(line).collect()
     };

@@ -5,12 +5,13 @@ use std::num::NonZeroU32;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use domain::Cause;
-use prometheus_client::encoding::EncodeLabelSet;
+use domain::{Cause, Collection};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+pub(crate) use service_metrics::RateLimitTier;
+use service_metrics::{Labels, SyncOutcome, table};
 use store::Applied;
 
 use crate::oauth;
@@ -18,12 +19,12 @@ use crate::oauth;
 /// Counters of the ingest role.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    requests: Family<Collection, Counter>,
-    failures: Family<Kind, Counter>,
-    received: Family<Collection, Counter>,
-    documents: Family<Outcome, Counter>,
+    requests: Family<Labels<(Collection,)>, Counter>,
+    failures: Family<Labels<(Collection, Cause)>, Counter>,
+    received: Family<Labels<(Collection,)>, Counter>,
+    documents: Family<Labels<(Collection, SyncOutcome)>, Counter>,
     backlog: Gauge,
-    circuits: Family<Collection, Gauge>,
+    circuits: Family<Labels<(Collection,)>, Gauge>,
     throttled: Counter<f64, AtomicU64>,
     budget: Gauge,
     limits: RateLimits,
@@ -31,106 +32,36 @@ pub struct Metrics {
     oauth: oauth::Metrics,
 }
 
-/// What Oura said with its last 429 of each kind.
-#[derive(Clone, Debug, Default)]
+/// What Oura stated with its last 429 of each kind.
+#[derive(Clone, Debug)]
 struct RateLimits {
-    requests: Family<TierLabel, Gauge>,
-    window: Family<TierLabel, Gauge>,
-    reset: Family<TierLabel, Gauge>,
-}
-
-/// Which of Oura's limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RateLimitTier {
-    /// Of one person's token.
-    Token,
-    /// Of the application, all its tokens together.
-    Application,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct TierLabel {
-    tier: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Collection {
-    collection: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Kind {
-    collection: &'static str,
-    kind: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Outcome {
-    collection: &'static str,
-    outcome: &'static str,
+    requests: Family<Labels<(RateLimitTier,)>, Gauge>,
+    window: Family<Labels<(RateLimitTier,)>, Gauge>,
+    reset: Family<Labels<(RateLimitTier,)>, Gauge>,
 }
 
 impl Metrics {
-    /// Registers the counters; the caller chose the prefix. Known series start at zero.
+    /// Registers the counters in a registry with the prefix `myhealth`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            requests: Family::default(),
-            failures: Family::default(),
-            received: Family::default(),
-            documents: Family::default(),
-            backlog: Gauge::default(),
-            circuits: Family::default(),
-            throttled: Counter::default(),
-            budget: Gauge::default(),
-            limits: RateLimits::default(),
-            panics: Counter::default(),
+            requests: table::OURA_REQUESTS.family(registry),
+            failures: table::OURA_FAILURES.family(registry),
+            received: table::OURA_RECEIVED.family(registry),
+            documents: table::SYNC_DOCUMENTS.family(registry),
+            backlog: table::SYNC_BACKLOG.single(registry),
+            circuits: table::OURA_CIRCUIT_OPEN.family(registry),
+            throttled: table::OURA_THROTTLED.single(registry),
+            budget: table::OURA_BUDGET.single(registry),
+            limits: RateLimits {
+                requests: table::OURA_RATE_LIMIT.family(registry),
+                window: table::OURA_RATE_LIMIT_WINDOW.family(registry),
+                reset: table::OURA_RATE_LIMIT_RESET.family(registry),
+            },
+            panics: table::SYNC_PANICS.single(registry),
             oauth: oauth::Metrics::register(registry),
         };
-        registry.register("oura_requests", "HTTP requests sent to Oura", metrics.requests.clone());
-        registry.register("oura_failures", "Requests to Oura that failed, by kind", metrics.failures.clone());
-        registry.register_with_unit(
-            "oura_received",
-            "Bytes of answers received from Oura",
-            Unit::Bytes,
-            metrics.received.clone(),
-        );
-        registry.register("sync_documents", "Documents read, by outcome", metrics.documents.clone());
-        registry.register(
-            "sync_backlog_windows",
-            "Windows of days that the sync runs in progress still have to read",
-            metrics.backlog.clone(),
-        );
-        registry.register(
-            "oura_circuit_open",
-            "Whether a collection failed so often that it is left alone for a while",
-            metrics.circuits.clone(),
-        );
-        registry.register_with_unit(
-            "oura_throttled",
-            "Time requests waited for the budget or for a pause Oura asked for",
-            Unit::Seconds,
-            metrics.throttled.clone(),
-        );
-        registry.register(
-            "oura_budget_requests_per_minute",
-            "Requests this process allows itself in a minute",
-            metrics.budget.clone(),
-        );
-        registry.register(
-            "sync_panics",
-            "Sync runs and windows that ended by a panic; a bug",
-            metrics.panics.clone(),
-        );
-        metrics.limits.register(registry);
-        for &collection in domain::Collection::ALL {
+        for &collection in Collection::ALL {
             metrics.set_circuit(collection, false);
-            let collection = collection.name();
-            drop(metrics.requests.get_or_create(&Collection { collection }));
-            drop(metrics.received.get_or_create(&Collection { collection }));
-            for kind in Cause::ALL.map(Cause::word) {
-                drop(metrics.failures.get_or_create(&Kind { collection, kind }));
-            }
-            metrics.count_documents(collection, Applied::default());
         }
         metrics
     }
@@ -140,32 +71,31 @@ impl Metrics {
         self.oauth.clone()
     }
 
-    pub(crate) fn count_answer(&self, collection: domain::Collection, bytes: usize) {
-        let collection = Collection { collection: collection.name() };
-        self.requests.get_or_create_owned(&collection).inc();
-        self.received.get_or_create_owned(&collection).inc_by(bytes as u64);
+    pub(crate) fn count_answer(&self, collection: Collection, bytes: usize) {
+        self.requests.get_or_create_owned(&Labels((collection,))).inc();
+        self.received.get_or_create_owned(&Labels((collection,))).inc_by(bytes as u64);
     }
 
-    pub(crate) fn count_failure(&self, collection: domain::Collection, cause: Cause) {
-        let collection = collection.name();
-        self.requests.get_or_create_owned(&Collection { collection }).inc();
-        self.failures.get_or_create_owned(&Kind { collection, kind: cause.word() }).inc();
+    pub(crate) fn count_failure(&self, collection: Collection, cause: Cause) {
+        self.requests.get_or_create_owned(&Labels((collection,))).inc();
+        self.failures.get_or_create_owned(&Labels((collection, cause))).inc();
     }
 
-    pub(crate) fn count_documents(&self, collection: &'static str, applied: Applied) {
-        let count = |outcome, n: usize| {
-            self.documents.get_or_create_owned(&Outcome { collection, outcome }).inc_by(n as u64);
-        };
-        count("new", applied.new);
-        count("changed", applied.changed);
-        count("unchanged", applied.unchanged);
-        count("rejected", applied.rejected);
-        count("withdrawn", applied.withdrawn);
-        count("doubted", applied.doubted);
+    pub(crate) fn count_documents(&self, collection: Collection, applied: Applied) {
+        for (outcome, count) in [
+            (SyncOutcome::New, applied.new),
+            (SyncOutcome::Changed, applied.changed),
+            (SyncOutcome::Unchanged, applied.unchanged),
+            (SyncOutcome::Rejected, applied.rejected),
+            (SyncOutcome::Withdrawn, applied.withdrawn),
+            (SyncOutcome::Doubted, applied.doubted),
+        ] {
+            self.documents.get_or_create_owned(&Labels((collection, outcome))).inc_by(count as u64);
+        }
     }
 
-    pub(crate) fn set_circuit(&self, collection: domain::Collection, open: bool) {
-        self.circuits.get_or_create_owned(&Collection { collection: collection.name() }).set(i64::from(open));
+    pub(crate) fn set_circuit(&self, collection: Collection, open: bool) {
+        self.circuits.get_or_create_owned(&Labels((collection,))).set(i64::from(open));
     }
 
     pub(crate) fn count_throttled(&self, waited: Duration) {
@@ -188,7 +118,7 @@ impl Metrics {
         window: Option<i64>,
         reset: Option<i64>,
     ) {
-        let tier = TierLabel { tier: if tier == RateLimitTier::Token { "token" } else { "application" } };
+        let tier = Labels((tier,));
         let limits = &self.limits;
         for (family, value) in
             [(&limits.requests, requests), (&limits.window, window), (&limits.reset, reset)]
@@ -204,28 +134,6 @@ impl Metrics {
         let left = i64::try_from(windows).unwrap_or(i64::MAX);
         self.backlog.inc_by(left);
         Backlog { gauge: self.backlog.clone(), left }
-    }
-}
-
-impl RateLimits {
-    fn register(&self, registry: &mut Registry) {
-        registry.register(
-            "oura_rate_limit_requests",
-            "Requests Oura allows in a window, as its last 429 stated",
-            self.requests.clone(),
-        );
-        registry.register_with_unit(
-            "oura_rate_limit_window",
-            "How long a window of Oura's limit is, as its last 429 stated",
-            Unit::Seconds,
-            self.window.clone(),
-        );
-        registry.register_with_unit(
-            "oura_rate_limit_reset_timestamp",
-            "When Oura's window is reset, as its last 429 stated",
-            Unit::Seconds,
-            self.reset.clone(),
-        );
     }
 }
 

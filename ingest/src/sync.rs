@@ -291,7 +291,7 @@ impl Ingest {
         }
         match self.store.apply(&batch, now).await {
             Ok(applied) => {
-                self.metrics.count_documents(collection.name(), applied);
+                self.metrics.count_documents(collection, applied);
                 let Applied { withdrawn, doubted, .. } = applied;
                 if withdrawn > 0 {
                     tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");

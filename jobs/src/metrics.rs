@@ -1,11 +1,12 @@
 //! Jobs by state, and attempts by result. No label names a person.
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+pub(crate) use service_metrics::JobResult;
+use service_metrics::{JobKind, Labels, table};
 use store::{JobCount, JobState};
 
 use crate::work::Kind;
@@ -13,62 +14,54 @@ use crate::work::Kind;
 /// Counters and gauges of the jobs.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    jobs: Family<State, Gauge>,
+    jobs: Family<Labels<(JobKind, service_metrics::JobState)>, Gauge>,
     oldest: Gauge,
-    attempts: Family<Outcome, Counter>,
+    attempts: Family<Labels<(JobKind, JobResult)>, Counter>,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct State {
-    kind: &'static str,
-    state: &'static str,
+impl From<Kind> for JobKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Export => Self::Export,
+            Kind::Backfill => Self::Backfill,
+            Kind::Report => Self::Report,
+        }
+    }
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Outcome {
-    kind: &'static str,
-    result: &'static str,
+/// The label of a state.
+const fn label(state: JobState) -> service_metrics::JobState {
+    match state {
+        JobState::Queued => service_metrics::JobState::Queued,
+        JobState::Running => service_metrics::JobState::Running,
+        JobState::Done => service_metrics::JobState::Done,
+        JobState::Failed => service_metrics::JobState::Failed,
+        JobState::Cancelled => service_metrics::JobState::Cancelled,
+    }
 }
 
 impl Metrics {
-    /// The results of an attempt.
-    const RESULTS: [&'static str; 5] = ["done", "failed", "cancelled", "postponed", "lost"];
-
-    /// Registers them; the caller chose the prefix. Known series start at zero.
+    /// Registers them in a registry with the prefix `myhealth`.
     pub fn register(registry: &mut Registry) -> Self {
-        let metrics = Self { jobs: Family::default(), oldest: Gauge::default(), attempts: Family::default() };
-        registry.register("jobs", "Jobs by how far they are", metrics.jobs.clone());
-        registry.register_with_unit(
-            "jobs_oldest_queued_age",
-            "How long the job that waits longest has waited; 0 when none waits",
-            Unit::Seconds,
-            metrics.oldest.clone(),
-        );
-        registry.register(
-            "job_attempts",
-            "Attempts of this process at jobs, by how they ended",
-            metrics.attempts.clone(),
-        );
+        let metrics = Self {
+            jobs: table::JOBS.family(registry),
+            oldest: table::JOBS_OLDEST.single(registry),
+            attempts: table::JOB_ATTEMPTS.family(registry),
+        };
         metrics.set(&[], Timestamp::UNIX_EPOCH);
-        for kind in Kind::ALL.map(Kind::name) {
-            for result in Self::RESULTS {
-                drop(metrics.attempts.get_or_create(&Outcome { kind, result }));
-            }
-        }
         metrics
     }
 
-    pub(crate) fn count(&self, kind: Kind, result: &'static str) {
-        debug_assert!(Self::RESULTS.contains(&result), "an unknown result");
-        self.attempts.get_or_create_owned(&Outcome { kind: kind.name(), result }).inc();
+    pub(crate) fn count(&self, kind: Kind, result: JobResult) {
+        self.attempts.get_or_create_owned(&Labels((kind.into(), result))).inc();
     }
 
     pub(crate) fn set(&self, counts: &[JobCount], now: Timestamp) {
-        for kind in Kind::ALL.map(Kind::name) {
+        for kind in Kind::ALL {
             for state in JobState::ALL {
-                let found = counts.iter().find(|one| one.kind == kind && one.state == state);
+                let found = counts.iter().find(|one| one.kind == kind.name() && one.state == state);
                 let count = found.map_or(0, |one| one.count);
-                self.jobs.get_or_create_owned(&State { kind, state: state.name() }).set(count);
+                self.jobs.get_or_create_owned(&Labels((kind.into(), label(state)))).set(count);
             }
         }
         let waiting = counts.iter().filter(|one| one.state == JobState::Queued);

@@ -7,6 +7,7 @@ use domain::Collection;
 use jiff::SignedDuration;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use service_metrics::table;
 use store::{Rederived, Store, causes};
 use tokio_util::sync::CancellationToken;
 
@@ -34,14 +35,9 @@ pub struct Rederiver {
 }
 
 impl Rederiver {
-    /// Registers the gauge of what is left; the caller chose the prefix. `holder` is a name no other process has.
+    /// Registers the gauge of what is left in a registry with the prefix `myhealth`. `holder` is a name no other process has.
     pub fn register(store: Store, clock: Clock, holder: String, registry: &mut Registry) -> Self {
-        let pending = Gauge::default();
-        registry.register(
-            "derivation_pending_collections",
-            "Collections, counted by person, whose numbers other rules derived and this version derives again",
-            pending.clone(),
-        );
+        let pending = table::DERIVATION_PENDING.single(registry);
         Self { store, clock, holder: holder.into(), pending }
     }
 

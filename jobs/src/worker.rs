@@ -9,7 +9,7 @@ use store::{Job, JobOutcome, LeaseRenewal, Store, causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::metrics::Metrics;
+use crate::metrics::{JobResult, Metrics};
 use crate::perform::{Attempt, Backfill, JobContext, Progress};
 use crate::queue::{JobQueue, RETENTION};
 use crate::work::Kind;
@@ -248,7 +248,7 @@ impl Worker {
         let ending = match (attempt, why) {
             (Attempt::Done(result), _) => JobOutcome::Done(result),
             (_, EndReason::Lost) => {
-                self.metrics.count(kind, "lost");
+                self.metrics.count(kind, JobResult::Lost);
                 return Ok(());
             }
             (_, EndReason::Cancelled) => JobOutcome::Cancelled,
@@ -258,16 +258,21 @@ impl Worker {
             (Attempt::Failed(reason) | Attempt::Again(reason), _) => JobOutcome::Failed(reason),
         };
         let result = match &ending {
-            JobOutcome::Done(_) => "done",
-            JobOutcome::Failed(_) => "failed",
-            JobOutcome::Cancelled => "cancelled",
+            JobOutcome::Done(_) => JobResult::Done,
+            JobOutcome::Failed(_) => JobResult::Failed,
+            JobOutcome::Cancelled => JobResult::Cancelled,
         };
         if self.store.finish_job(job, holder, &ending, RETENTION, now).await? {
             self.metrics.count(kind, result);
-            tracing::info!(kind = kind.name(), result, attempts = job.attempts, "a job has ended");
+            tracing::info!(
+                kind = kind.name(),
+                result = <&str>::from(result),
+                attempts = job.attempts,
+                "a job has ended"
+            );
             return Ok(());
         }
-        self.metrics.count(kind, "lost");
+        self.metrics.count(kind, JobResult::Lost);
         if let Some((object, results)) = made.zip(self.desk.results.as_ref())
             && let Err(error) = results.remove(&object).await
         {
@@ -288,9 +293,9 @@ impl Worker {
         let now = (self.clock)();
         let given = self.store.release_job(job, holder, not_before, counted, RETENTION, now).await?;
         let result = match given {
-            LeaseRenewal::Held => "postponed",
-            LeaseRenewal::Cancel => "cancelled",
-            LeaseRenewal::Lost => "lost",
+            LeaseRenewal::Held => JobResult::Postponed,
+            LeaseRenewal::Cancel => JobResult::Cancelled,
+            LeaseRenewal::Lost => JobResult::Lost,
         };
         self.metrics.count(kind, result);
         Ok(())

@@ -1,5 +1,5 @@
 //! The mixin: dashboards, rules, their tests and their Kubernetes forms, written in code because a number's name, label
-//! and unit stand in the catalogue and nowhere else. A rename is one edit there, or in `names` for the services.
+//! and unit stand in the catalogue and nowhere else. A rename is one edit there, or in the table of `service_metrics`.
 //!
 //! What belongs here is what Grafana and Prometheus read. `alerts/alertmanager/` is not here: people edit it, so it is a
 //! plain file.
@@ -8,6 +8,7 @@ mod alerts;
 mod board;
 mod boards;
 mod config;
+mod external;
 mod kubernetes;
 mod lint;
 mod names;
@@ -17,6 +18,7 @@ mod query;
 mod rules;
 
 pub use config::{Config, Health, Services};
+pub use external::service_metrics_page;
 pub use lint::{Vocabulary, problems};
 
 /// A dashboard as Grafana imports it.

@@ -17,13 +17,12 @@ struct Found {
     legends: Vec<String>,
 }
 
-/// Everything that is wrong with dashboards and rules, in words. `service_metrics` is the page that names the services' own
-/// series (docs/service-metrics.md).
-pub fn problems(config: &Config, service_metrics: &str) -> Vec<String> {
+/// Everything that is wrong with dashboards and rules, in words.
+pub fn problems(config: &Config) -> Vec<String> {
     let boards = boards::all(config);
     let files = alerts::all(config);
     let groups: Vec<_> = files.iter().flat_map(|file| &file.groups).collect();
-    let vocabulary = Vocabulary::of_groups(&groups, service_metrics);
+    let vocabulary = Vocabulary::of_groups(&groups);
     let mut problems = look::problems(&boards);
     for Found { place, expr, legends } in expressions(&boards).into_iter().chain(rules(&groups)) {
         let complaints = vocabulary.complaints(&expr, &legends);

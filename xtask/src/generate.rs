@@ -29,6 +29,7 @@ struct Generated {
 
 const FILES: &[Generated] = &[
     Generated { path: "docs/metrics.md", render: || Ok(docs::metrics()) },
+    Generated { path: "docs/service-metrics.md", render: || Ok(mixin::service_metrics_page()) },
     Generated { path: "docs/failures.md", render: || Ok(docs::failures()) },
     Generated { path: "docs/terraform-cost.md", render: terraform::cost::page },
     Generated { path: "api/openapi.json", render: openapi },

@@ -54,7 +54,7 @@ fn read_config(path: &Path) -> Result<Config> {
         .with_context(|| format!("{}: not the mixin's settings (see --print)", path.display()))
 }
 
-/// Check every expression of the dashboards and rules against the catalogue and docs/service-metrics.md
+/// Check every expression of the dashboards and rules against the catalogue and the table of service metrics
 ///
 /// Names, labels and words of closed sets must exist; panels must have what Grafana's dashboard linter asks for; and
 /// promtool must be able to read every expression and find every alert silent and firing where its proof says so.
@@ -67,7 +67,7 @@ pub(crate) struct LintArgs {
 
 /// Everything that needs no other program.
 pub(crate) fn check() -> Result<()> {
-    let found = mixin::problems(&Config::default(), &service_metrics()?);
+    let found = mixin::problems(&Config::default());
     if !found.is_empty() {
         bail!("{}\nWhat to do: fix the dashboard or rule in mixin/src.", found.join("\n"));
     }
@@ -110,12 +110,6 @@ fn check_expressions(promtool: &str, config: &Config) -> Result<()> {
 
 fn promtool() -> Result<String> {
     programs::named("MYHEALTH_TEST_PROMTOOL", "promtool")
-}
-
-/// The page that names the series that are not in the catalogue.
-fn service_metrics() -> Result<String> {
-    const PAGE: &str = "docs/service-metrics.md";
-    std::fs::read_to_string(run::root().join(PAGE)).with_context(|| format!("cannot read {PAGE}"))
 }
 
 #[cfg(test)]

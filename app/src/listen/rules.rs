@@ -10,11 +10,11 @@ use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+use service_metrics::{Labels, Refusal, table};
 use store::{AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, Reconciled, Store};
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +89,7 @@ impl Rules {
         web: &WebConfig,
     ) -> Result<(), Response> {
         if self.bucket.as_ref().is_some_and(|bucket| !bucket.take()) {
-            web.metrics.refuse("rate");
+            web.metrics.refuse(Refusal::Rate);
             return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
         }
         if self.users.is_empty() || PROBES.contains(&request.uri().path()) {
@@ -107,7 +107,7 @@ impl Rules {
             return Ok(());
         }
         if credentials.is_some() {
-            web.metrics.refuse("password");
+            web.metrics.refuse(Refusal::Password);
         }
         let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"myhealth\", charset=\"UTF-8\"")];
         Err((StatusCode::UNAUTHORIZED, challenge, "a user and a password are needed\n").into_response())
@@ -215,7 +215,7 @@ impl WebConfig {
     }
 
     fn busy(&self) -> Response {
-        self.metrics.refuse("busy");
+        self.metrics.refuse(Refusal::Busy);
         let later = [(header::RETRY_AFTER, "1")];
         (StatusCode::SERVICE_UNAVAILABLE, later, "too many passwords are being checked\n").into_response()
     }
@@ -326,7 +326,7 @@ async fn reconcile(store: &Store, declared: &DeclaredAccess, now: Timestamp) -> 
 /// What the listeners count.
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
-    refused: Family<Reason, Counter>,
+    refused: Family<Labels<(Refusal,)>, Counter>,
     reload_failures: Counter,
     reload_worked: Gauge,
     reloaded_at: Gauge,
@@ -334,54 +334,22 @@ pub(crate) struct Metrics {
     wrong: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
-}
-
 impl Metrics {
-    const REASONS: [&str; 5] = ["busy", "connections", "handshake", "password", "rate"];
-
     pub(crate) fn register(registry: &mut Registry, now: Timestamp) -> Self {
         let metrics = Self {
-            refused: Family::default(),
-            reload_failures: Counter::default(),
-            reload_worked: Gauge::default(),
-            reloaded_at: Gauge::default(),
+            refused: table::WEB_REFUSED.family(registry),
+            reload_failures: table::CONFIG_RELOAD_FAILURES.single(registry),
+            reload_worked: table::CONFIG_RELOAD_SUCCESSFUL.single(registry),
+            reloaded_at: table::CONFIG_RELOADED.single(registry),
             wrong: Arc::default(),
         };
-        registry.register(
-            "web_refused",
-            "Connections and requests refused before they were answered",
-            metrics.refused.clone(),
-        );
-        registry.register(
-            "config_reload_failures",
-            "Readings of the web configuration that found a mistake",
-            metrics.reload_failures.clone(),
-        );
-        registry.register(
-            "config_last_reload_successful",
-            "Whether the web configurations in force are the newest ones",
-            metrics.reload_worked.clone(),
-        );
-        registry.register_with_unit(
-            "config_last_reload_success_timestamp",
-            "When the web configuration was last read without a mistake, as Unix time",
-            Unit::Seconds,
-            metrics.reloaded_at.clone(),
-        );
-        for reason in Self::REASONS {
-            drop(metrics.refused.get_or_create(&Reason { reason }));
-        }
         metrics.reload_worked.set(1);
         metrics.reloaded_at.set(now.as_second());
         metrics
     }
 
-    pub(crate) fn refuse(&self, reason: &'static str) {
-        debug_assert!(Self::REASONS.contains(&reason), "a reason that starts at nothing");
-        self.refused.get_or_create_owned(&Reason { reason }).inc();
+    pub(crate) fn refuse(&self, reason: Refusal) {
+        self.refused.get_or_create_owned(&Labels((reason,))).inc();
     }
 
     fn reloaded(&self, file: &Path, worked: bool, now: Timestamp) {

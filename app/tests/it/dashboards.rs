@@ -66,8 +66,8 @@ fn documented(scrape: &str) -> String {
         if scrape.contains(&format!("\n{name}")) || ["up", "scrape_duration_seconds"].contains(&name) {
             continue;
         }
-        let names =
-            labels.split(',').map(|label| label.trim().trim_matches('`')).filter(|label| !label.is_empty());
+        // Behind a label's name are its words, if they are a closed set.
+        let names = labels.split('`').skip(1).step_by(2);
         let mut sets = vec![String::new()];
         for label in names {
             let with = |set: &String| {

@@ -1,12 +1,13 @@
 //! What arrives, waits and is done. No label names a person or a document.
 
 use jiff::{SignedDuration, Timestamp};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
+pub(super) use service_metrics::{EventResult, FetchResult};
+use service_metrics::{Labels, SubscriptionState, table};
 use store::QueueDepth;
 
 /// From a second to a day: events arrive some 30 seconds after the phone's sync, or never.
@@ -16,112 +17,38 @@ const BUCKETS: [f64; 12] =
 /// Counters and gauges of the webhooks.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    events: Family<Outcome, Counter>,
-    fetches: Family<Outcome, Counter>,
+    events: Family<Labels<(EventResult,)>, Counter>,
+    fetches: Family<Labels<(FetchResult,)>, Counter>,
     queue_length: Gauge,
     queue_oldest_age: Gauge,
-    subscriptions: Family<State, Gauge>,
+    subscriptions: Family<Labels<(SubscriptionState,)>, Gauge>,
     expiry: Gauge,
     lag: Histogram,
 }
 
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Outcome {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct State {
-    state: &'static str,
-}
-
 impl Metrics {
-    /// What becomes of a request to the callback.
-    pub(super) const RECEIVED: [&'static str; 11] = [
-        "queued",
-        "repeated",
-        "unknown_person",
-        "unsupported",
-        "forged",
-        "expired",
-        "malformed",
-        "too_large",
-        "queue_full",
-        "busy",
-        "unavailable",
-    ];
-
-    /// The outcomes for the document of an event.
-    pub(super) const FETCHED: [&'static str; 7] =
-        ["stored", "unchanged", "withdrawn", "unreadable", "not_consented", "postponed", "rejected"];
-
-    /// Registers them; the caller chose the prefix. Known series start at zero.
+    /// Registers them in a registry with the prefix `myhealth`.
     pub fn register(registry: &mut Registry) -> Self {
         let metrics = Self {
-            events: Family::default(),
-            fetches: Family::default(),
-            queue_length: Gauge::default(),
-            queue_oldest_age: Gauge::default(),
-            subscriptions: Family::default(),
-            expiry: Gauge::default(),
+            events: table::WEBHOOK_EVENTS.family(registry),
+            fetches: table::WEBHOOK_FETCHES.family(registry),
+            queue_length: table::WEBHOOK_QUEUE.single(registry),
+            queue_oldest_age: table::WEBHOOK_OLDEST.single(registry),
+            subscriptions: table::WEBHOOK_SUBSCRIPTIONS.family(registry),
+            expiry: table::WEBHOOK_EXPIRY.single(registry),
             lag: Histogram::new(BUCKETS),
         };
-        registry.register(
-            "webhook_events",
-            "Requests to the webhook's callback, by outcome",
-            metrics.events.clone(),
-        );
-        registry.register(
-            "webhook_fetches",
-            "Documents of webhook events, by outcome",
-            metrics.fetches.clone(),
-        );
-        registry.register(
-            "webhook_queue_length",
-            "Documents of webhook events that are not fetched yet",
-            metrics.queue_length.clone(),
-        );
-        registry.register_with_unit(
-            "webhook_queue_oldest_age",
-            "How long the document that waits longest has waited; 0 when none waits",
-            Unit::Seconds,
-            metrics.queue_oldest_age.clone(),
-        );
-        registry.register(
-            "webhook_subscriptions",
-            "Subscriptions at Oura to this callback, as last seen",
-            metrics.subscriptions.clone(),
-        );
-        registry.register_with_unit(
-            "webhook_subscription_expiry_timestamp",
-            "When the first subscription at Oura expires; 0 when there is none",
-            Unit::Seconds,
-            metrics.expiry.clone(),
-        );
-        registry.register_with_unit(
-            "webhook_delivery_lag",
-            "From the time of an event to the stored document",
-            Unit::Seconds,
-            metrics.lag.clone(),
-        );
-        for result in Self::RECEIVED {
-            drop(metrics.events.get_or_create(&Outcome { result }));
-        }
-        for result in Self::FETCHED {
-            drop(metrics.fetches.get_or_create(&Outcome { result }));
-        }
+        table::WEBHOOK_LAG.register(registry, metrics.lag.clone());
         metrics.set_subscriptions(0, 0, 0, None);
         metrics
     }
 
-    pub(super) fn count_event(&self, result: &'static str) {
-        debug_assert!(Self::RECEIVED.contains(&result), "an unknown result");
-        self.events.get_or_create_owned(&Outcome { result }).inc();
+    pub(super) fn count_event(&self, result: EventResult) {
+        self.events.get_or_create_owned(&Labels((result,))).inc();
     }
 
-    pub(super) fn count_fetch(&self, result: &'static str) {
-        debug_assert!(Self::FETCHED.contains(&result), "an unknown result");
-        self.fetches.get_or_create_owned(&Outcome { result }).inc();
+    pub(super) fn count_fetch(&self, result: FetchResult) {
+        self.fetches.get_or_create_owned(&Labels((result,))).inc();
     }
 
     pub(super) fn set_queue(&self, queue: QueueDepth, now: Timestamp) {
@@ -137,9 +64,13 @@ impl Metrics {
         missing: usize,
         expiry: Option<Timestamp>,
     ) {
-        for (state, count) in [("active", active), ("expiring", expiring), ("missing", missing)] {
+        for (state, count) in [
+            (SubscriptionState::Active, active),
+            (SubscriptionState::Expiring, expiring),
+            (SubscriptionState::Missing, missing),
+        ] {
             let count = i64::try_from(count).unwrap_or(i64::MAX);
-            self.subscriptions.get_or_create_owned(&State { state }).set(count);
+            self.subscriptions.get_or_create_owned(&Labels((state,))).set(count);
         }
         self.expiry.set(expiry.map_or(0, Timestamp::as_second));
     }

@@ -18,7 +18,7 @@ use store::{EnqueuedEvent, Store, WebhookEvent, causes};
 use tokio::sync::Semaphore;
 
 use super::event::{Event, parse_event};
-use super::metrics::Metrics;
+use super::metrics::{EventResult, Metrics};
 use super::signature::{Refused, is_verification_token, verify};
 use super::{Settings, Shared};
 use crate::sync::Clock;
@@ -58,8 +58,8 @@ struct Verification {
     challenge: String,
 }
 
-/// The outcome of an event: a status for Oura and a label value for the counter.
-struct Outcome(StatusCode, &'static str);
+/// The outcome of an event: a status for Oura and a result for the counter.
+struct Outcome(StatusCode, EventResult);
 
 impl Receiver {
     pub(super) fn new(
@@ -84,38 +84,38 @@ impl Receiver {
         let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let (Some(timestamp), Some(signature)) = (header("x-oura-timestamp"), header("x-oura-signature"))
         else {
-            return Outcome(StatusCode::UNAUTHORIZED, "forged");
+            return Outcome(StatusCode::UNAUTHORIZED, EventResult::Forged);
         };
         let length = header(header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse::<usize>().ok());
         if length.is_some_and(|length| length > MAX_BODY) {
-            return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large");
+            return Outcome(StatusCode::PAYLOAD_TOO_LARGE, EventResult::TooLarge);
         }
         let body = match tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await {
             Ok(Ok(body)) => body,
-            Ok(Err(_)) => return Outcome(StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-            Err(_) => return Outcome(StatusCode::REQUEST_TIMEOUT, "malformed"),
+            Ok(Err(_)) => return Outcome(StatusCode::PAYLOAD_TOO_LARGE, EventResult::TooLarge),
+            Err(_) => return Outcome(StatusCode::REQUEST_TIMEOUT, EventResult::Malformed),
         };
         let now = (self.clock)();
         let Settings { credentials, replay_window, .. } = &*self.settings;
         match verify(&credentials.secret, timestamp, signature, &body, now, *replay_window) {
             Ok(()) => {}
-            Err(Refused::Forged) => return Outcome(StatusCode::UNAUTHORIZED, "forged"),
+            Err(Refused::Forged) => return Outcome(StatusCode::UNAUTHORIZED, EventResult::Forged),
             Err(Refused::Expired) => {
                 tracing::warn!(
                     "refused a webhook event whose signature is too old; check this machine's clock"
                 );
-                return Outcome(StatusCode::UNAUTHORIZED, "expired");
+                return Outcome(StatusCode::UNAUTHORIZED, EventResult::Expired);
             }
         }
         let event = match parse_event(&body) {
             Ok(event) => event,
             Err(error) => {
                 tracing::warn!(%error, "refused a malformed webhook event with a valid signature");
-                return Outcome(StatusCode::BAD_REQUEST, "malformed");
+                return Outcome(StatusCode::BAD_REQUEST, EventResult::Malformed);
             }
         };
         let Ok(_permit) = self.requests.try_acquire() else {
-            return Outcome(StatusCode::SERVICE_UNAVAILABLE, "busy");
+            return Outcome(StatusCode::SERVICE_UNAVAILABLE, EventResult::Busy);
         };
         // Oura's sender waits ten seconds; an insert that hangs is as good as none.
         match tokio::time::timeout(BODY_TIMEOUT, self.queue(event)).await {
@@ -125,24 +125,26 @@ impl Receiver {
                     error = causes(&error),
                     "cannot store a webhook event; Oura will send it again"
                 );
-                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, EventResult::Unavailable)
             }
             Err(_) => {
                 tracing::error!("timed out storing a webhook event; Oura will send it again");
-                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, EventResult::Unavailable)
             }
         }
     }
 
     async fn queue(&self, event: Event) -> Result<Outcome, store::Error> {
         let Event { change, collection, object, event_at, user } = event;
-        let Some(collection) = collection else { return Ok(Outcome(StatusCode::OK, "unsupported")) };
+        let Some(collection) = collection else {
+            return Ok(Outcome(StatusCode::OK, EventResult::Unsupported));
+        };
         let Some(person) = self.store.account_owner(&user).await? else {
             // Before the owner of every token is known, no user can be called unknown.
             return Ok(if self.shared.known.load(Ordering::Relaxed) {
-                Outcome(StatusCode::OK, "unknown_person")
+                Outcome(StatusCode::OK, EventResult::UnknownPerson)
             } else {
-                Outcome(StatusCode::SERVICE_UNAVAILABLE, "unavailable")
+                Outcome(StatusCode::SERVICE_UNAVAILABLE, EventResult::Unavailable)
             });
         };
         let now = (self.clock)();
@@ -152,14 +154,14 @@ impl Receiver {
         Ok(match self.store.enqueue_event(&announcement, MAX_QUEUED_DOCUMENTS, now).await? {
             EnqueuedEvent::New => {
                 self.shared.wake.notify_one();
-                Outcome(StatusCode::OK, "queued")
+                Outcome(StatusCode::OK, EventResult::Queued)
             }
             EnqueuedEvent::Merged => {
                 self.shared.wake.notify_one();
-                Outcome(StatusCode::OK, "repeated")
+                Outcome(StatusCode::OK, EventResult::Repeated)
             }
-            EnqueuedEvent::Old => Outcome(StatusCode::OK, "repeated"),
-            EnqueuedEvent::Full => Outcome(StatusCode::SERVICE_UNAVAILABLE, "queue_full"),
+            EnqueuedEvent::Old => Outcome(StatusCode::OK, EventResult::Repeated),
+            EnqueuedEvent::Full => Outcome(StatusCode::SERVICE_UNAVAILABLE, EventResult::QueueFull),
         })
     }
 }

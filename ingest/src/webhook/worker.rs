@@ -10,7 +10,7 @@ use store::{AccountClaim, Batch, EventLease, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use super::metrics::Metrics;
+use super::metrics::{FetchResult, Metrics};
 use crate::oura::{Client, DocumentResponse, Failure};
 use crate::scheduler::{Access, after};
 use crate::sync::Clock;
@@ -174,16 +174,16 @@ impl Worker {
                     }
                     Err(error) => return Err(error),
                 };
-                client.metrics().count_documents(collection.name(), applied);
+                client.metrics().count_documents(collection, applied);
                 match applied {
-                    store::Applied { rejected: 1.., .. } => "unreadable",
-                    store::Applied { unchanged: 1.., .. } => "unchanged",
-                    _ => "stored",
+                    store::Applied { rejected: 1.., .. } => FetchResult::Unreadable,
+                    store::Applied { unchanged: 1.., .. } => FetchResult::Unchanged,
+                    _ => FetchResult::Stored,
                 }
             }
             DocumentResponse::Gone => {
                 self.store.withdraw(person, collection, &[&event.id], now).await?;
-                "withdrawn"
+                FetchResult::Withdrawn
             }
         };
         self.metrics.count_fetch(result);
@@ -209,14 +209,14 @@ impl Worker {
         if matches!(failure, Failure::Scope) {
             // Oura sends events of collections that the person has not consented to as well; they are not fetched.
             self.store.finish_event(claim).await?;
-            self.metrics.count_fetch("not_consented");
+            self.metrics.count_fetch(FetchResult::NotConsented);
             return Ok(StepOutcome::One);
         }
         if claim.attempts >= MAX_ATTEMPTS {
             let reason =
                 format!("webhook event, but not fetched in {MAX_ATTEMPTS} attempts: {}", failure.cause());
             self.store.reject_event(claim, &reason, (self.clock)()).await?;
-            self.metrics.count_fetch("rejected");
+            self.metrics.count_fetch(FetchResult::Rejected);
             return Ok(StepOutcome::One);
         }
         self.postpone(claim).await
@@ -234,14 +234,14 @@ impl Worker {
         pause: Duration,
     ) -> Result<StepOutcome, store::Error> {
         self.store.postpone_event(claim, after((self.clock)(), pause), false).await?;
-        self.metrics.count_fetch("postponed");
+        self.metrics.count_fetch(FetchResult::Postponed);
         Ok(StepOutcome::One)
     }
 
     async fn postpone(&self, claim: &EventLease) -> Result<StepOutcome, store::Error> {
         let not_before = after((self.clock)(), jittered(pause_after(claim.attempts)));
         self.store.postpone_event(claim, not_before, true).await?;
-        self.metrics.count_fetch("postponed");
+        self.metrics.count_fetch(FetchResult::Postponed);
         Ok(StepOutcome::One)
     }
 

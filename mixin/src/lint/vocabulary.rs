@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Collection, METRICS, Metric};
+use domain::{METRICS, Metric};
+use service_metrics::{Kind, ROWS};
 
 use crate::alerts;
 use crate::config::Config;
+use crate::external::EXTERNAL;
 use crate::promql::{self, About};
 use crate::rules::Group;
 
@@ -34,16 +36,16 @@ impl Labels {
 pub struct Vocabulary(BTreeMap<String, Labels>);
 
 impl Vocabulary {
-    /// The vocabulary of the rules with these settings; `service_metrics` is the page that names the services' own series.
-    pub fn new(config: &Config, service_metrics: &str) -> Self {
+    /// The catalogue, the table of service metrics, and the rules with these settings.
+    pub fn new(config: &Config) -> Self {
         let files = alerts::all(config);
-        Self::of_groups(&files.iter().flat_map(|file| &file.groups).collect::<Vec<_>>(), service_metrics)
+        Self::of_groups(&files.iter().flat_map(|file| &file.groups).collect::<Vec<_>>())
     }
 
-    pub(super) fn of_groups(groups: &[&Group], service_metrics: &str) -> Self {
+    pub(super) fn of_groups(groups: &[&Group]) -> Self {
         let mut series = BTreeMap::new();
         catalogue(&mut series);
-        services(service_metrics, &mut series);
+        services(&mut series);
         for record in groups.iter().flat_map(|group| &group.records) {
             // The level of `level:metric:operations` is the labels that are left.
             let level = record.name.split(':').next().unwrap_or_default();
@@ -132,24 +134,23 @@ fn catalogue(series: &mut BTreeMap<String, Labels>) {
     }
 }
 
-/// Rows of the tables: name, type, labels, meaning. A histogram is filed under `name{}`.
-fn services(text: &str, series: &mut BTreeMap<String, Labels>) {
-    for row in text.lines().filter_map(|line| line.strip_prefix("| `")) {
-        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        let [name, kind, labels, ..] = cells.as_slice() else { continue };
-        let names =
-            labels.split(',').map(|label| label.trim().trim_matches('`')).filter(|label| !label.is_empty());
-        let mut known = Labels::any(&names.clone().chain(SCRAPED).collect::<Vec<_>>());
-        if names.clone().any(|label| label == "collection") {
-            for collection in Collection::ALL {
-                known.word("collection", collection.name());
-            }
+/// The services' own metrics, and series of other programs. A histogram is filed under `name{}`.
+fn services(series: &mut BTreeMap<String, Labels>) {
+    for row in ROWS {
+        let mut known = Labels::any(&SCRAPED);
+        for label in (row.labels)() {
+            let words = label.words.map(|words| words.into_iter().collect());
+            known.0.insert(label.name.to_owned(), words);
         }
-        if name.starts_with("oura_") {
+        if row.name.starts_with("oura_") {
             known.word("source", "");
         }
-        let key = if *kind == "histogram" { format!("{name}{{}}") } else { (*name).to_owned() };
+        let key = if row.kind == Kind::Histogram { format!("{}{{}}", row.name) } else { row.name.to_owned() };
         series.insert(key, known);
+    }
+    for row in EXTERNAL {
+        let names: Vec<_> = row.labels.iter().copied().chain(SCRAPED).collect();
+        series.insert(row.name.to_owned(), Labels::any(&names));
     }
 }
 

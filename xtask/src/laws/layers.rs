@@ -9,19 +9,34 @@ use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 15] = [
+const MAY_USE: [(&str, &[&str]); 16] = [
     ("domain", &[]),
+    ("service-metrics", &["domain"]),
     ("statistics", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
-    ("ingest", &["domain", "store"]),
-    ("exporter", &["domain", "store"]),
-    ("api", &["domain", "export", "jobs", "statistics", "store"]),
+    ("ingest", &["domain", "service-metrics", "store"]),
+    ("exporter", &["domain", "service-metrics", "store"]),
+    ("api", &["domain", "export", "jobs", "service-metrics", "statistics", "store"]),
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
-    ("jobs", &["domain", "export", "report", "store"]),
-    ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
-    ("mixin", &["domain"]),
+    ("jobs", &["domain", "export", "report", "service-metrics", "store"]),
+    (
+        "app",
+        &[
+            "api",
+            "domain",
+            "export",
+            "exporter",
+            "ingest",
+            "jobs",
+            "report",
+            "service-metrics",
+            "simulator",
+            "store",
+        ],
+    ),
+    ("mixin", &["domain", "service-metrics"]),
     ("harness", &[]),
     ("bench", &["domain", "harness"]),
     ("xtask", &["domain", "harness", "mixin"]),

@@ -6,7 +6,7 @@ use super::*;
 
 #[test]
 fn queries_name_existing_series_only() {
-    assert_eq!(mixin::problems(&Config::default(), &service_metrics().unwrap()), Vec::<String>::new());
+    assert_eq!(mixin::problems(&Config::default()), Vec::<String>::new());
 }
 
 #[test]
@@ -63,7 +63,7 @@ mod current {
 }
 
 fn vocabulary() -> Vocabulary {
-    Vocabulary::new(&Config::default(), &service_metrics().unwrap())
+    Vocabulary::new(&Config::default())
 }
 
 fn complaints(expr: &str, legend: &str) -> Vec<String> {
@@ -86,6 +86,13 @@ fn lint_finds_unknown_names() {
             "",
             "collection of oura_newest_day_timestamp_seconds is never \"sleeps\"",
         ),
+        ("myhealth_sync_downs", "", "no series is called myhealth_sync_downs"),
+        (
+            "myhealth_sync_documents_total{outcome=~\"new|old\"}",
+            "",
+            "outcome of myhealth_sync_documents_total is never \"old\"",
+        ),
+        ("myhealth_sync_failure{kind=\"expired\"}", "", "kind of myhealth_sync_failure is never \"expired\""),
         ("sum by (stage) (oura_sleep_score)", "", "no series here has a label stage"),
         ("oura_sleep_score", "{{stage}}", "no series here has a label stage"),
         ("oura_sleep_score", "{{ $labels.stage }}", "no series here has a label stage"),

@@ -1,9 +1,9 @@
-//! `process_*`: what every Prometheus client library says about its process, read at the scrape.
+//! `process_*`: what every Prometheus client library reports about its process, read at the scrape.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
-/// Reads `/proc/self` where there is one; elsewhere it says nothing.
+/// Reads `/proc/self` where there is one; elsewhere it has no metrics.
 #[derive(Debug)]
 pub struct ProcessCollector;
 
@@ -14,7 +14,8 @@ impl Collector for ProcessCollector {
         use prometheus_client::encoding::EncodeMetric;
         use prometheus_client::metrics::counter::ConstCounter;
         use prometheus_client::metrics::gauge::ConstGauge;
-        use prometheus_client::registry::Unit;
+
+        use crate::table;
 
         let Ok(process) = procfs::process::Process::myself() else { return Ok(()) };
         let Ok(stat) = process.stat() else { return Ok(()) };
@@ -22,38 +23,23 @@ impl Collector for ProcessCollector {
         let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
 
         let cpu = ConstCounter::new(seconds(stat.utime + stat.stime));
-        cpu.encode(encoder.encode_descriptor(
-            "process_cpu",
-            "User and system time spent.",
-            Some(&Unit::Seconds),
-            cpu.metric_type(),
-        )?)?;
+        cpu.encode(table::PROCESS_CPU.describe(&mut encoder)?)?;
         if let Ok(boot) = procfs::boot_time_secs() {
             #[expect(clippy::cast_precision_loss, reason = "seconds of this era fit 53 bits")]
             let birth = ConstGauge::new(boot as f64 + seconds(stat.starttime));
-            birth.encode(encoder.encode_descriptor(
-                "process_start_time",
-                "When the process started, as Unix time.",
-                Some(&Unit::Seconds),
-                birth.metric_type(),
-            )?)?;
+            birth.encode(table::PROCESS_START.describe(&mut encoder)?)?;
         }
         let gauges = [
-            ("process_resident_memory", "Resident memory.", Some(Unit::Bytes), Some(stat.rss_bytes().get())),
-            ("process_virtual_memory", "Virtual memory.", Some(Unit::Bytes), Some(stat.vsize)),
-            ("process_threads", "Threads.", None, u64::try_from(stat.num_threads).ok()),
-            (
-                "process_open_fds",
-                "Open file descriptors.",
-                None,
-                process.fd_count().ok().map(|count| count as u64),
-            ),
-            ("process_max_fds", "Most file descriptors allowed.", None, most_files(&process)),
+            (table::PROCESS_RESIDENT, Some(stat.rss_bytes().get())),
+            (table::PROCESS_VIRTUAL, Some(stat.vsize)),
+            (table::PROCESS_THREADS, u64::try_from(stat.num_threads).ok()),
+            (table::PROCESS_OPEN_FDS, process.fd_count().ok().map(|count| count as u64)),
+            (table::PROCESS_MAX_FDS, most_files(&process)),
         ];
-        for (name, help, unit, value) in gauges {
+        for (metric, value) in gauges {
             if let Some(value) = value {
                 let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-                gauge.encode(encoder.encode_descriptor(name, help, unit.as_ref(), gauge.metric_type())?)?;
+                gauge.encode(metric.describe(&mut encoder)?)?;
             }
         }
         Ok(())
