@@ -21,7 +21,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "store"]),
     ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
-    ("mixin", &["domain"]),
+    ("mixin", &["domain", "statistics"]),
     ("xtask", &["domain", "mixin"]),
 ];
 

@@ -13,6 +13,7 @@ mod documents;
 mod events;
 mod export;
 mod guards;
+mod imports;
 mod jobs;
 mod limits;
 mod log;
