@@ -72,8 +72,8 @@ impl Modify for SecuritySchemes {
 fn described() -> (OpenApiRouter<State>, Policies) {
     let routes =
         resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
-    let (router, policies) = routes.nest_into(Description::openapi(), PREFIX);
-    (router, policies.into_iter().collect())
+    let (described, policies) = routes.nest_into(Description::openapi(), PREFIX);
+    (described, policies.into_iter().collect())
 }
 
 /// The description of every path under `/api/v1`.
