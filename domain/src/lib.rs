@@ -1,6 +1,7 @@
 //! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
 //! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
-//! becomes numbers ([`derive`]), how numbers stand in a time series ([`history`]), and why reading fails ([`failure`]).
+//! becomes numbers ([`derive`]), how numbers stand in a time series ([`history`]), why reading fails ([`failure`]),
+//! and what is usual for a person ([`usual`]).
 //!
 //! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
@@ -22,6 +23,7 @@ mod rejected;
 pub mod ring;
 pub mod theme;
 pub mod unit;
+pub mod usual;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
 pub use change::Change;

@@ -1,5 +1,6 @@
 //! Everything a user may want to be different, in one place.
 
+use domain::usual;
 use serde::{Deserialize, Serialize};
 
 /// The settings of the mixin. Durations are PromQL durations.
@@ -31,7 +32,7 @@ pub struct Health {
     pub warm_celsius: f64,
     /// The same, when it alone is worth a message.
     pub hot_celsius: f64,
-    /// Standard deviations from the baseline that count as a sign.
+    /// Spreads from the median of the days before that count as a sign (`domain::usual`).
     pub deviations: f64,
     /// Signs of illness (of four) that make an alert.
     pub signs: u8,
@@ -64,7 +65,7 @@ impl Default for Health {
         Self {
             warm_celsius: 0.5,
             hot_celsius: 1.0,
-            deviations: 1.5,
+            deviations: usual::DAY_WIDTH,
             signs: 3,
             readiness: 60,
             sleep_hours: 7.0,

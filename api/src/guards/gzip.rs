@@ -1,4 +1,4 @@
-//! Answers that are kept are compressed once, and not for everybody who asks.
+//! Compression of cached responses, once for all requests.
 
 use std::io::Write as _;
 

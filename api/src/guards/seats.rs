@@ -169,7 +169,7 @@ impl Seat {
         }
     }
 
-    /// A whole request has come, by a proxy for `behind` where one is told.
+    /// A whole request has come, by a proxy for `behind` where there is one.
     pub fn begin(&self, behind: Option<Client>) {
         self.occupied.asked.store(true, Ordering::Relaxed);
         if let Some(client) = behind {

@@ -36,7 +36,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "store",
         ],
     ),
-    ("mixin", &["domain", "service-metrics"]),
+    ("mixin", &["domain", "service-metrics", "statistics"]),
     ("harness", &[]),
     ("bench", &["domain", "harness"]),
     ("xtask", &["domain", "harness", "mixin"]),
