@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::Store;
 use crate::backend::with_pool;
+use crate::declared::refuse_declared_token;
 use crate::error::Result;
 use crate::transaction::with_conn;
 
@@ -326,7 +327,7 @@ impl Store {
     /// Revokes a token permanently; `false` when none in force has this number.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
-        self.check_token_is_not_declared(&mut tx, id).await?;
+        refuse_declared_token(&mut tx, id).await?;
         let revoked = with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set revoked_at = $1 where id = $2 and revoked_at is null")
                 .bind(now.to_sqlx())
