@@ -277,7 +277,7 @@ impl Store {
         Ok(rows.into_iter().map(|Row(token, _)| token).collect())
     }
 
-    /// Whether there is a token that nobody revoked; one that ended by itself counts, because its end opens no door.
+    /// Whether there is a token that has not been revoked; an expired one counts, because its end must not open the API.
     pub async fn has_tokens(&self) -> Result<bool> {
         let found: Option<i64> = with_pool!(self, pool => {
             sqlx::query_scalar("select id from api_token where revoked_at is null limit 1").fetch_optional(pool).await?

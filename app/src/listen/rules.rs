@@ -98,7 +98,7 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
-            // The password was for this door; whoever stands behind it would take it for a token.
+            // The password was for this listener; the API behind it would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
             request.extensions_mut().insert(api::ListenerAuthenticated);
             return Ok(());
@@ -115,7 +115,7 @@ impl Rules {
         self.bucket.is_some() || self.asks_for_passwords()
     }
 
-    /// Whether nobody passes without a password.
+    /// Whether every client needs a password.
     pub(crate) fn asks_for_passwords(&self) -> bool {
         !self.users.is_empty()
     }
