@@ -338,6 +338,8 @@ fn telemetry_path(path: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
     let taken = path.starts_with("/-/")
         || path.starts_with("/api/")
+        || path.starts_with("/.well-known/")
+        || crate::probes::PATHS.contains(&path)
         || ["/probe", crate::runbook::PATH].contains(&path)
         || path.len() < 2;
     if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
@@ -409,6 +411,7 @@ mod tests {
             "serve --web.telemetry-path metrics",
             "serve --web.telemetry-path /-/ready",
             "serve --web.telemetry-path /runbook",
+            "serve --web.telemetry-path /healthz",
             "serve --web.telemetry-path /{x}",
             "serve --shard 3/3",
             "demo --since 1",

@@ -155,7 +155,7 @@ impl Credentials {
         }
     }
 
-    /// A token of nobody's account.
+    /// A token that belongs to no account.
     pub(crate) fn fixed(token: SecretString) -> Self {
         Self { application: None, token: Some(token) }
     }

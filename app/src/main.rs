@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod banner;
 mod build;
 mod cli;
 mod commands;
@@ -13,6 +14,7 @@ mod hosts;
 mod listen;
 mod login;
 mod pools;
+mod probes;
 mod progress;
 mod requests;
 mod runbook;

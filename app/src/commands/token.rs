@@ -48,13 +48,12 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
                 return Err(Invalid::TokenName.into());
             }
             expiry(expires, clock())?;
-            let token = match &token_file {
-                Some(path) => token_of(path)?,
-                None => {
-                    let token = draw()?;
-                    errln!("The token, which is not shown again: {token}");
-                    token
-                }
+            let token = if let Some(path) = &token_file {
+                token_of(path)?
+            } else {
+                let token = draw()?;
+                errln!("The token, which is not shown again: {token}");
+                token
             };
             let hash = format!("{SHA256}{}", HEXLOWER.encode(&Sha256::digest(token.as_bytes())));
             let entry =

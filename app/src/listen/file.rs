@@ -149,6 +149,7 @@ fn key_of(text: &str, line: u64) -> Option<&str> {
 }
 
 /// A mistake in a value that has been read.
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
 pub(super) fn entry<T>(at: &Spanned<T>, key: impl Into<String>, reason: impl ToString) -> Invalid {
     Invalid::Entry { line: at.referenced.line(), key: key.into(), reason: reason.to_string() }
 }

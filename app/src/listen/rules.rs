@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::auth::{Busy, Users, VerifiedPasswords};
 use super::file::{File, Invalid, Rate};
 use super::tls::Tls;
-use crate::Clock;
+use crate::{Clock, probes};
 
 /// How often the files are looked at: a renewed certificate is in use this long after.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -34,9 +34,6 @@ const HEADERS: [&str; 5] = [
     "x-frame-options",
     "x-xss-protection",
 ];
-
-/// Say one word each and no health value; whoever restarts a process asks them without a password.
-const PROBES: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 /// Which listener a file is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +60,8 @@ impl Rules {
         let file = File::read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let declared = file.declared(folder)?;
-        let declares = !file.people.is_empty() || !file.accounts.is_empty() || !file.tokens.is_empty();
-        if kind == FileKind::Web && declares {
+        let has_entries = !file.people.is_empty() || !file.accounts.is_empty() || !file.tokens.is_empty();
+        if kind == FileKind::Web && has_entries {
             let reason = "they open the API and are declared in the file of --api.config.file";
             return Err(Invalid::field("people, accounts, tokens", reason));
         }
@@ -92,7 +89,7 @@ impl Rules {
             web.metrics.refuse(Refusal::Rate);
             return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
         }
-        if self.users.is_empty() || PROBES.contains(&request.uri().path()) {
+        if self.users.is_empty() || probes::PATHS.contains(&request.uri().path()) {
             return Ok(());
         }
         let credentials = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -101,7 +98,7 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
-            // The password was for this door; whoever stands behind it would take it for a token.
+            // The password was for this listener; the API behind it would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
             request.extensions_mut().insert(api::ListenerAuthenticated);
             return Ok(());
@@ -118,7 +115,7 @@ impl Rules {
         self.bucket.is_some() || self.asks_for_passwords()
     }
 
-    /// Whether nobody passes without a password.
+    /// Whether every client needs a password.
     pub(crate) fn asks_for_passwords(&self) -> bool {
         !self.users.is_empty()
     }

@@ -302,13 +302,13 @@ fn web_config_mistakes_are_named_without_secrets() {
     check("tls_server_config: {cert: hunter2, key: hunter2}", "no certificate");
     check("tls_server_config: {cert: x, cert_file: y}", "not both");
     check("tls_server_config: {cert_file: none, key: x}", "none");
-    check("tls_server_config: {certfile: x}", "format");
+    check("tls_server_config: {certfile: x}", "line 1: unknown key certfile; did you mean cert_file?");
     check("basic_auth_users: {ann: hunter2}", "basic_auth_users.ann");
     check("basic_auth_users: [hunter2]", "format");
     check("http_server_config: {headers: {X-Mine: x}}", "cannot be set");
     check("http_server_config: {headers: {X-Frame-Options: always}}", "deny or sameorigin");
     check("rate_limit: {interval: soon}", "rate_limit.interval");
-    check("key: hunter2\n  bad: [", "format");
+    check("key: hunter2\n  bad: [", "line 1: unknown key key; the keys here are");
 }
 
 mod encrypted {

@@ -91,25 +91,25 @@ impl Store {
         }
         Ok(reconciled)
     }
+}
 
-    /// Whether the account of this name is declared; `false` where there is none.
-    pub(crate) async fn check_account_is_not_declared(&self, tx: &mut Tx, name: &str) -> Result<()> {
-        let declared: Option<bool> = with_conn!(tx, conn => {
-            sqlx::query_scalar("select declared from account where name = $1").bind(name).fetch_optional(conn).await?
-        });
-        refuse_declared(declared, || format!("the account {name}"))
-    }
+/// Refuses to change the account of this name by hand where it is declared.
+pub(crate) async fn refuse_declared_account(tx: &mut Tx, name: &str) -> Result<()> {
+    let declared: Option<bool> = with_conn!(tx, conn => {
+        sqlx::query_scalar("select declared from account where name = $1").bind(name).fetch_optional(conn).await?
+    });
+    refuse_declared(declared, || format!("the account {name}"))
+}
 
-    /// The same for the token of this number.
-    pub(crate) async fn check_token_is_not_declared(&self, tx: &mut Tx, id: i64) -> Result<()> {
-        let declared: Option<bool> = with_conn!(tx, conn => {
-            sqlx::query_scalar("select declared from api_token where id = $1 and revoked_at is null")
-                .bind(id)
-                .fetch_optional(conn)
-                .await?
-        });
-        refuse_declared(declared, || format!("token {id}"))
-    }
+/// The same for the token of this number.
+pub(crate) async fn refuse_declared_token(tx: &mut Tx, id: i64) -> Result<()> {
+    let declared: Option<bool> = with_conn!(tx, conn => {
+        sqlx::query_scalar("select declared from api_token where id = $1 and revoked_at is null")
+            .bind(id)
+            .fetch_optional(conn)
+            .await?
+    });
+    refuse_declared(declared, || format!("token {id}"))
 }
 
 fn refuse_declared(declared: Option<bool>, what: impl FnOnce() -> String) -> Result<()> {

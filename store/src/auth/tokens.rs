@@ -13,6 +13,7 @@ use subtle::ConstantTimeEq;
 
 use crate::Store;
 use crate::backend::with_pool;
+use crate::declared::refuse_declared_token;
 use crate::error::Result;
 use crate::sql::run;
 use crate::transaction::{Tx, with_conn};
@@ -290,7 +291,7 @@ impl Store {
         Ok(rows.into_iter().map(|Row(token, _)| token).collect())
     }
 
-    /// Whether there is a token that nobody revoked; one that ended by itself counts, because its end opens no door.
+    /// Whether there is a token that has not been revoked; an expired one counts, because its end must not open the API.
     pub async fn has_tokens(&self) -> Result<bool> {
         let found: Option<i64> = with_pool!(self, pool => {
             sqlx::query_scalar("select id from api_token where revoked_at is null limit 1").fetch_optional(pool).await?
@@ -340,7 +341,7 @@ impl Store {
     /// Revokes a token permanently; `false` when none in force has this number.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
-        self.check_token_is_not_declared(&mut tx, id).await?;
+        refuse_declared_token(&mut tx, id).await?;
         let revoked = with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set revoked_at = $1 where id = $2 and revoked_at is null")
                 .bind(now.to_sqlx())
