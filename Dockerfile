@@ -53,14 +53,15 @@ RUN apt-get update \
     && rustup target add "$CARGO_BUILD_TARGET"
 
 FROM rust-$TARGETARCH AS build
+ARG PROFILE=dist
 COPY --from=manifests /src .
-RUN cargo build --locked --profile dist --package app
+RUN cargo build --locked --profile "$PROFILE" --package app
 COPY . .
 ARG MYHEALTH_REVISION=unknown
 # Touched: cargo compares times, and these sources may be older than the empty ones.
 RUN find . -name '*.rs' -exec touch {} + \
-    && cargo build --locked --profile dist --package app \
-    && install -D "target/$CARGO_BUILD_TARGET/dist/myhealth" /image/usr/bin/myhealth \
+    && cargo build --locked --profile "$PROFILE" --package app \
+    && install -D "target/$CARGO_BUILD_TARGET/$PROFILE/myhealth" /image/usr/bin/myhealth \
     && install -D --mode 0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && install --directory --mode 1777 /image/data /image/tmp
 
