@@ -12,7 +12,7 @@ WORKDIR /src
 COPY . .
 RUN find . -type f -name '*.rs' \( -path '*/src/lib.rs' -exec truncate -s 0 {} \; \
         -o \( -path '*/main.rs' -o -path '*/benches/*' -o -path '*/examples/*' \) \
-            -exec sh -c 'echo "fn main() {}" > "$1"' _ {} \; \
+            -exec sh -c 'echo "fn main() { }" > "$1"' _ {} \; \
         -o -delete \) \
     && find . -type f ! -name '*.rs' ! -name Cargo.toml ! -name Cargo.lock -delete \
     && find . -type d -empty -delete

@@ -10,7 +10,9 @@ use std::path::Path;
 pub fn remedy(path: &Path, error: &Error, otherwise: &str) -> String {
     match error.kind() {
         ErrorKind::PermissionDenied => permission(path).unwrap_or_else(|| otherwise.to_owned()),
-        ErrorKind::ReadOnlyFilesystem => format!("it is on a read-only file system; mount a volume there, or {otherwise}"),
+        ErrorKind::ReadOnlyFilesystem => {
+            format!("it is on a read-only file system; mount a volume there, or {otherwise}")
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FULL.to_owned(),
         _ => otherwise.to_owned(),
     }
@@ -21,15 +23,18 @@ pub(crate) const FULL: &str = "its volume is full; free space there or enlarge i
 
 #[cfg(unix)]
 fn permission(path: &Path) -> Option<String> {
+    explain(path, rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw())
+}
+
+#[cfg(unix)]
+fn explain(path: &Path, uid: u32, gid: u32) -> Option<String> {
     use std::os::unix::fs::MetadataExt;
 
     let (obstacle, found) = path.ancestors().find_map(|path| Some((path, path.metadata().ok()?)))?;
-    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-    let (owner, mode) = (found.uid(), found.mode() & 0o7777);
-    let place = obstacle.display();
+    let (owner, mode, place) = (found.uid(), found.mode() & 0o7777, obstacle.display());
     if owner == uid {
         return Some(format!(
-            "{place} has the mode {mode:04o}, which refuses it to its owner, uid {uid}; run `chmod u+rwX {place}`"
+            "{place} has the mode {mode:04o} and belongs to uid {uid}, as which this process runs; run `chmod u+rwX {place}`"
         ));
     }
     let recursively = if found.is_dir() { "-R " } else { "" };
@@ -51,34 +56,34 @@ mod tests {
 
     use super::*;
 
-    fn denied(path: &Path) -> String {
-        remedy(path, &ErrorKind::PermissionDenied.into(), "choose another")
-    }
-
     #[test]
-    fn refused_path_is_explained_by_the_deepest_folder_that_is_there() {
+    fn missing_path_is_explained_by_the_deepest_folder_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let uid = folder.path().metadata().unwrap().uid();
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o500)).unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let (place, owner) = (folder.path().display(), folder.path().metadata().unwrap().uid());
+        let or = if owner == 0 { String::new() } else { format!(", or run this as uid {owner}") };
 
-        let text = denied(&folder.path().join("a/b/health.db"));
+        let text = explain(&folder.path().join("a/b/health.db"), owner + 1, 7).unwrap();
 
-        let place = folder.path().display();
+        let other = owner + 1;
         assert_eq!(
             text,
-            format!("{place} has the mode 0500, which refuses it to its owner, uid {uid}; run `chmod u+rwX {place}`")
+            format!(
+                "{place} belongs to uid {owner} (mode 0755) and this process runs as uid {other}; run `chown -R {other}:7 {place}`{or}"
+            )
         );
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o700)).unwrap();
     }
 
     #[test]
-    fn file_of_another_user_is_explained_by_both_uids() {
-        let uid = rustix::process::geteuid().as_raw();
-        let other = |path: &Path| path.metadata().is_ok_and(|found| found.uid() != uid);
-        // Not as root, where every path of a plain system is our own.
-        let Some(path) = [Path::new("/etc/passwd")].into_iter().find(|path| other(path)) else { return };
-        let text = denied(path);
-        assert!(text.contains("belongs to uid 0") && text.contains(&format!("`chown {uid}:")), "{text}");
+    fn file_of_our_own_is_explained_by_its_mode() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::set_permissions(file.path(), fs::Permissions::from_mode(0o000)).unwrap();
+        let text = explain(file.path(), file.path().metadata().unwrap().uid(), 7).unwrap();
+        let place = file.path().display().to_string();
+        assert!(
+            text.starts_with(&format!("{place} has the mode 0000")) && text.contains("`chmod u+rwX"),
+            "{text}"
+        );
     }
 
     #[test]

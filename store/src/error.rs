@@ -58,10 +58,12 @@ pub enum Error {
     Migrate(#[from] sqlx::migrate::MigrateError),
     /// The database was migrated by a newer version of this program, and there is no way back.
     #[error(
-        "the database has the schema {found} of a newer myhealth, and this one knows {known}; run that version again, or \
+        "the database {place} has the schema {found} of a newer myhealth, and this one knows {known}; run that version again, or \
          restore the backup from before the upgrade"
     )]
     Newer {
+        /// Where the database is, without credentials.
+        place: String,
         /// The newest migration that was applied to it.
         found: i64,
         /// The newest migration of this program.

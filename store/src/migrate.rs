@@ -4,7 +4,7 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::Store;
-use crate::backend::Backend;
+use crate::backend::{Backend, Location};
 use crate::error::{Error, Result, is_full};
 
 /// Version, name and text; see the folder `migrations`.
@@ -45,15 +45,25 @@ impl Store {
             Backend::Sqlite { write, .. } => migrator.run(write).await,
         };
         migrated.map_err(|error| match (error, &self.backend) {
-            (MigrateError::VersionMissing(found), _) => Error::Newer { found, known: newest() },
-            (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), backend) => match backend {
-                Backend::Sqlite { path, .. } if is_full(&error) => {
-                    Error::Full { path: path.to_path_buf(), source: error }
+            (MigrateError::VersionMissing(found), _) => self.newer(found),
+            (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), backend) => {
+                match backend {
+                    Backend::Sqlite { path, .. } if is_full(&error) => {
+                        Error::Full { path: path.to_path_buf(), source: error }
+                    }
+                    _ => error.into(),
                 }
-                _ => error.into(),
-            },
+            }
             (error, _) => error.into(),
         })
+    }
+
+    fn newer(&self, found: i64) -> Error {
+        let location = match &self.backend {
+            Backend::Postgres(pool) => Location::Postgres(Box::new((*pool.connect_options()).clone())),
+            Backend::Sqlite { path, .. } => Location::Sqlite(path.to_path_buf()),
+        };
+        Error::Newer { place: location.to_string(), found, known: newest() }
     }
 
     /// Names of the migrations that have not been applied. A server with pending migrations must not start.
@@ -79,8 +89,10 @@ impl Store {
                 }
             }
         };
-        if let Some(found) = applied.iter().map(|migration| migration.version).find(|version| *version > newest()) {
-            return Err(Error::Newer { found, known: newest() });
+        if let Some(found) =
+            applied.iter().map(|migration| migration.version).find(|version| *version > newest())
+        {
+            return Err(self.newer(found));
         }
         let done = |version: i64| applied.iter().any(|migration| migration.version == version);
         Ok(MIGRATIONS.iter().filter(|(version, ..)| !done(*version)).map(|(_, name, _)| *name).collect())
