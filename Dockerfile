@@ -59,7 +59,7 @@ RUN cargo build --locked --profile "$PROFILE" --package app
 COPY . .
 ARG MYHEALTH_REVISION=unknown
 # Touched: cargo compares times, and these sources may be older than the empty ones.
-RUN find . -name '*.rs' -exec touch {} + \
+RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --locked --profile "$PROFILE" --package app \
     && install -D "target/$CARGO_BUILD_TARGET/$PROFILE/myhealth" /image/usr/bin/myhealth \
     && install -D --mode 0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
@@ -74,7 +74,9 @@ LABEL org.opencontainers.image.title="myhealth" \
       org.opencontainers.image.revision="$MYHEALTH_REVISION"
 # Any uid works: each makes a folder of its own, readable by nobody else, in /data.
 USER 65532:65532
+# SQLite's temporary files, where the root is read-only.
 ENV XDG_DATA_HOME=/data \
+    SQLITE_TMPDIR=/data \
     MYHEALTH_WEB_LISTEN_ADDRESS=:9872 \
     MYHEALTH_API_LISTEN_ADDRESS=:8872
 VOLUME /data

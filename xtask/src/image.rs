@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Build only
     #[arg(long)]
     build_only: bool,
+    /// Try the image that was built before
+    #[arg(long, conflicts_with = "build_only")]
+    check_only: bool,
 }
 
 /// A platform other than the one that builds.
@@ -77,9 +80,13 @@ impl Platform {
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let engine = Engine::connect()?;
-    base::ensure(&engine)?;
+    if !args.check_only {
+        base::ensure(&engine)?;
+    }
     for platform in &args.platforms {
-        build(&engine, &args.profile, &platform.tag(), &["--platform", platform.name()])?;
+        if !args.check_only {
+            build(&engine, &args.profile, &platform.tag(), &["--platform", platform.name()])?;
+        }
         if !args.build_only {
             emulation::check(&engine, *platform)?;
         }
@@ -87,7 +94,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     if !args.platforms.is_empty() {
         return Ok(());
     }
-    build(&engine, &args.profile, TAG, &[])?;
+    if !args.check_only {
+        build(&engine, &args.profile, TAG, &[])?;
+    }
     if args.build_only { Ok(()) } else { check(&engine, &args.profile) }
 }
 

@@ -153,7 +153,6 @@ fn unwritable_volume(folder: &Path) -> Result<Refusal> {
             format!("/data belongs to uid {owner}"),
             "runs as uid 65532".to_owned(),
             "`chown -R 65532:65532 /data`".to_owned(),
-            "--data-dir".to_owned(),
         ],
     })
 }

@@ -72,5 +72,10 @@ fn run(
     if code != 0 || container.inspect("{{.State.OOMKilled}}")? != "false" {
         bail!("`{command}` under {user} was stopped and ended with {code}");
     }
+    // A read-only root, a missing capability or too little memory shows here, even where the program went on.
+    let (_, log) = container.logs()?;
+    if let Some(line) = log.lines().find(|line| line.contains(" ERROR ")) {
+        bail!("`{command}` under {user} logged an error: {line}");
+    }
     Ok((seconds, memory))
 }
