@@ -16,10 +16,8 @@ use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
 pub(crate) enum Invalid {
     #[error("cannot read {flag} {path}; {}", remedy(path, source, "check the path"))]
     Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path}; {}", remedy(path, source, "choose another path"))]
     Unwritable { path: PathBuf, source: std::io::Error },
-    #[error("cannot write {flag} {path}; {}", remedy(path, source, "choose another path"))]
-    Unwritable { flag: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{flag} {path} is empty")]
     Empty { flag: &'static str, path: PathBuf },
     #[error(

@@ -63,9 +63,8 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
                 entry.print("hash", &hash);
                 return Ok(ExitCode::SUCCESS);
             };
-            std::fs::write(&file, format!("{hash}\n")).map_err(|source| {
-                Invalid::Unwritable { flag: "--hash-file", path: file.clone(), source }
-            })?;
+            std::fs::write(&file, format!("{hash}\n"))
+                .map_err(|source| Invalid::Unwritable { path: file.clone(), source })?;
         }
         TokenCommand::List(args) => {
             let store = super::open(&args).await?;
@@ -114,7 +113,7 @@ fn token_of(path: &Path) -> anyhow::Result<String> {
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let written = options.open(path).and_then(|mut file| writeln!(file, "{token}"));
-            written.map_err(|source| Invalid::Unwritable { flag: "--token-file", path: path.to_owned(), source })?;
+            written.map_err(|source| Invalid::Unwritable { path: path.to_owned(), source })?;
             Ok(token)
         }
         Err(error) => Err(error.into()),

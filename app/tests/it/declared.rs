@@ -182,3 +182,22 @@ fn token_file_that_is_too_short_is_refused() {
         printed(&output)
     );
 }
+
+#[test]
+fn hash_file_holds_the_hash_of_the_printed_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (token, hash) = (path("token"), path("hash"));
+    let words = ["token", "hash", "x", "--token-file", &token];
+    let write = || {
+        let output = finish(myhealth(&[&words[..], &["--hash-file", &hash]].concat()));
+        assert!(output.status.success() && output.stdout.is_empty(), "{}", printed(&output));
+        (std::fs::read_to_string(&token).unwrap(), std::fs::read_to_string(&hash).unwrap())
+    };
+
+    let (drawn, written) = write();
+
+    let entry = printed(&finish(myhealth(&words)));
+    assert!(written.starts_with("sha256:") && entry.contains(written.trim()), "{entry}");
+    assert_eq!(write(), (drawn, written), "a token that exists is kept");
+}
