@@ -26,7 +26,7 @@ pub(crate) const TAG: &str = "docker.io/local/myhealth:dev";
 ///
 /// Uses the Docker engine of `DOCKER_HOST`, or the one that runs; as root on Debian it installs and starts one of its own and
 /// leaves nothing of it behind but its layers below target/. A base image that no registry gives is made from Debian's packages
-/// and the toolchain of this machine. Needs BuildKit, which every Docker of today has.
+/// and the toolchain of this machine. Needs a Docker that builds with `BuildKit`, as every one does since 23.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask image                                  the image as it is released, and its checks\n  \

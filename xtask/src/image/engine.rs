@@ -88,7 +88,7 @@ impl Engine {
     }
 }
 
-/// Debian's client first: it brings BuildKit with it, while one without its buildx plug-in cannot build.
+/// Debian's client first: it brings what builds with it, while one without its buildx plug-in cannot build.
 fn client() -> Option<PathBuf> {
     let debian = PathBuf::from("/usr/bin/docker");
     if debian.is_file() { Some(debian) } else { programs::find("docker") }

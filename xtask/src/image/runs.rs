@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::TAG;
 use super::container::{Container, Volume};
@@ -22,7 +22,7 @@ pub(super) const LIMITS: [&str; 6] = [
 /// Published on free ports of loopback.
 pub(super) const PORTS: [&str; 2] = ["--publish=127.0.0.1::9872", "--publish=127.0.0.1::8872"];
 
-/// The image's own user, that of a NAS, and one that OpenShift draws.
+/// The image's own user, that of a NAS, and one that a cluster draws.
 const USERS: [&str; 3] = ["65532:65532", "568:568", "1000650000:0"];
 
 /// What a ring needs, of an application that Oura does not know: `serve` waits for a log-in.
@@ -41,14 +41,15 @@ pub(super) fn check(engine: &Engine) -> Result<()> {
             let (first, memory) = run(engine, user, command, environment, gauge, &volume)?;
             let (again, _) = run(engine, user, command, environment, gauge, &volume)?;
             println!(
-                "{command:<6} as {user:<13} first gauge after {first:.1} s, restarted {again:.1} s, {memory}"
+                "{command:<6} as {user:<13} first gauge after {first:.1} s, restarted {again:.1} s, {memory:.0} MB resident"
             );
         }
     }
     Ok(())
 }
 
-/// Starts, waits for a gauge, the API and Docker's own health check, and stops. Seconds to the gauge, and the memory then.
+/// Starts, waits for a gauge, the API and Docker's own health check, and stops. Seconds to the gauge, and megabytes
+/// resident then.
 fn run(
     engine: &Engine,
     user: &str,
@@ -56,18 +57,23 @@ fn run(
     environment: &[&str],
     gauge: &str,
     volume: &Volume,
-) -> Result<(f32, String)> {
+) -> Result<(f32, f64)> {
     let (user, data) = (format!("--user={user}"), volume.on_data());
     let options = [&LIMITS[..], &PORTS, environment, &[&user, &data, "--health-interval=1s"]].concat();
     let started = Instant::now();
     let container = Container::start(engine, &options, TAG, &[command])?;
-    container.response(9872, "/metrics", |answer| answer.status == 200 && answer.text().contains(gauge))?;
+    let scrape = || {
+        container.response(9872, "/metrics", |answer| answer.status == 200 && answer.text().contains(gauge))
+    };
+    scrape()?;
     let seconds = started.elapsed().as_secs_f32();
     container.response(8872, "/api/v1/health", |answer| answer.status == 200)?;
     until("Docker's health check", || {
         container.inspect("{{.State.Health.Status}}").is_ok_and(|health| health == "healthy")
     })?;
-    let memory = engine.quietly(&["stats", "--no-stream", "--format", "{{.MemUsage}}", &container.id])?;
+    let metrics = scrape()?.text();
+    let resident = metrics.lines().find_map(|line| line.strip_prefix("process_resident_memory_bytes "));
+    let resident: f64 = resident.context("no process_resident_memory_bytes")?.trim().parse()?;
     let code = container.stop()?;
     if code != 0 || container.inspect("{{.State.OOMKilled}}")? != "false" {
         bail!("`{command}` under {user} was stopped and ended with {code}");
@@ -77,5 +83,5 @@ fn run(
     if let Some(line) = log.lines().find(|line| line.contains(" ERROR ")) {
         bail!("`{command}` under {user} logged an error: {line}");
     }
-    Ok((seconds, memory))
+    Ok((seconds, resident / 1e6))
 }

@@ -41,8 +41,9 @@ impl<'a> Stack<'a> {
              prometheus: {{image: '{PROMETHEUS}', volumes: ['{place}/walk.yaml:/etc/prometheus/rules/walk.yaml:ro']}}\n  \
              alertmanager: {{image: '{ALERTMANAGER}'}}\n  \
              postgres: {{image: '{POSTGRES}'}}\n  \
-             # Its image cannot be made here.\n  \
-             grafana: {{profiles: [grafana]}}\n"
+             # Its image cannot be made here; the walk runs what it depends on.\n  \
+             grafana: {{profiles: [grafana]}}\n  \
+             grafana-password: {{profiles: [grafana]}}\n"
         );
         fs::write(folder.path().join("override.yaml"), overridden)?;
         let compose = Tool::Compose.folder()?.join("docker-compose");

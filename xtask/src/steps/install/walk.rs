@@ -83,7 +83,7 @@ fn demo(stack: &Stack) -> Result<()> {
         get(stack.alertmanager, "/api/v2/alerts", "").is_ok_and(|answer| answer.text().contains("\"Walk\""))
     })?;
     println!("demo: an alert reached Alertmanager");
-    Ok(())
+    stack.quietly(&["run", "--rm", "grafana-password"]).map(drop)
 }
 
 /// The API is closed but for Prometheus, whose declared token opens remote read. Returns a token made by hand.
