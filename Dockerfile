@@ -1,10 +1,11 @@
-# myhealth as an image: one static binary, the CA certificates, and a folder for data. docs/install/compose.md uses it.
+# myhealth as an image: one program, the CA certificates, and a folder for data. docs/install/compose.md uses it.
 #
 #   docker build --tag myhealth .
 #   docker buildx build --platform linux/amd64,linux/arm64,linux/arm/v7 --tag myhealth .
 #
 # BuildKit builds it (Docker 23 or newer; DOCKER_BUILDKIT=1 before that). Other platforms are cross-compiled: nothing of
-# the build runs under emulation. The base is named by version; its digest is added by the release workflow's updates.
+# the build runs under emulation. The base is named by its version: its digest could not be looked up
+# where this file was written.
 
 # The manifests with empty sources: a layer that changes only when a dependency does.
 FROM --platform=$BUILDPLATFORM rust:1.95.0-slim-bookworm AS manifests
@@ -41,12 +42,12 @@ RUN dpkg --add-architecture arm64 && apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && rustup target add "$CARGO_BUILD_TARGET"
 
-# 32-bit ARM is linked statically with glibc (docs/adr/0022).
+# 32-bit ARM has glibc, whose libraries go into the image (docs/adr/0022).
 FROM rust AS rust-arm
 ENV CARGO_BUILD_TARGET=armv7-unknown-linux-gnueabihf \
     CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-gcc \
-    CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_RUSTFLAGS=-Ctarget-feature=+crt-static \
-    CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-gcc
+    CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-gcc \
+    LIBRARIES="ld-linux-armhf.so.3 libc.so.6 libgcc_s.so.1 libm.so.6"
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends gcc-arm-linux-gnueabihf libc6-dev-armhf-cross \
     && rm -rf /var/lib/apt/lists/* \
@@ -62,6 +63,8 @@ ARG MYHEALTH_REVISION=unknown
 RUN find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
     && cargo build --locked --profile "$PROFILE" --package app \
     && install -D "target/$CARGO_BUILD_TARGET/$PROFILE/myhealth" /image/usr/bin/myhealth \
+    && for library in $LIBRARIES; do \
+        install -D "/usr/arm-linux-gnueabihf/lib/$library" "/image/lib/$library" || exit 1; done \
     && install -D --mode 0644 /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ca-certificates.crt \
     && install --directory --mode 1777 /image/data /image/tmp
 

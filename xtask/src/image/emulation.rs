@@ -16,16 +16,14 @@ pub(super) fn check(engine: &Engine, platform: Platform) -> Result<()> {
         apt::install(&["qemu-user-static"])?;
     }
     let folder = tempfile::tempdir()?;
-    let program = folder.path().join("myhealth");
+    // With its libraries, where it has any.
+    let root = folder.path().join("root");
     let container = Container::create(engine, &platform.tag())?;
-    engine.quietly(&[
-        "cp",
-        &format!("{}:/usr/bin/myhealth", container.id),
-        &program.display().to_string(),
-    ])?;
+    engine.quietly(&["cp", &format!("{}:/", container.id), &root.display().to_string()])?;
 
     let mut demo = Command::new(platform.emulator());
-    demo.arg(&program).args(["demo", "--web.listen-address=127.0.0.1:0", "--api.listen-address=127.0.0.1:0"]);
+    demo.arg("-L").arg(&root).arg(root.join("usr/bin/myhealth"));
+    demo.args(["demo", "--web.listen-address=127.0.0.1:0", "--api.listen-address=127.0.0.1:0"]);
     demo.arg("--data-dir").arg(folder.path().join("data"));
     let started = Instant::now();
     let mut running = Running::logged(&demo, &folder.path().join("log"))?;

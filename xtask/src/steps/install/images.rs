@@ -36,10 +36,15 @@ pub(super) fn ensure(engine: &Engine) -> Result<()> {
              USER 65534:65534\nVOLUME {folder}\nWORKDIR {folder}\nENTRYPOINT [\"/bin/{entrypoint}\"]\n"
         )
     };
-    let prometheus = program("/prometheus", "prometheus promtool", "prometheus");
-    engine.build(PROMETHEUS, &prometheus, &Tool::Prometheus.folder()?)?;
-    let alertmanager = program("/alertmanager", "alertmanager amtool", "alertmanager");
-    engine.build(ALERTMANAGER, &alertmanager, &Tool::Alertmanager.folder()?)?;
+    // What these are made of is in their tags; sending the programs again takes longer than anything else here.
+    if !engine.has_image(PROMETHEUS)? {
+        let prometheus = program("/prometheus", "prometheus promtool", "prometheus");
+        engine.build(PROMETHEUS, &prometheus, &Tool::Prometheus.folder()?)?;
+    }
+    if !engine.has_image(ALERTMANAGER)? {
+        let alertmanager = program("/alertmanager", "alertmanager amtool", "alertmanager");
+        engine.build(ALERTMANAGER, &alertmanager, &Tool::Alertmanager.folder()?)?;
+    }
 
     let folder = tempfile::tempdir()?;
     fs::write(folder.path().join("entrypoint"), ENTRYPOINT)?;
