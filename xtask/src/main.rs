@@ -14,6 +14,7 @@ mod contract;
 mod docs;
 mod generate;
 mod go_tools;
+mod image;
 #[cfg(test)]
 mod laws;
 mod node;
@@ -46,6 +47,7 @@ enum Command {
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
+    Image(image::Args),
     Bench(bench::Args),
     Contract(contract::Args),
     SpecDiff(spec_diff::Args),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),
+        Command::Image(args) => image::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
         Command::SpecDiff(args) => spec_diff::main(&args),

@@ -3,6 +3,7 @@
 //! A step is a function, in a file of `steps/` where it is more than one call, and a row in [`STEPS`].
 
 mod cargo;
+mod install;
 pub(crate) mod terraform;
 mod tests;
 
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
     Step { name: "terraform", run: terraform::run },
     Step { name: "clippy", run: cargo::clippy },
     Step { name: "docs", run: cargo::docs },
+    Step { name: "install", run: install::run },
     Step { name: "tests", run: tests::run },
 ];
 

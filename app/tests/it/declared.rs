@@ -195,7 +195,7 @@ async fn every_listener_answers_the_probes_of_prometheus_and_kubernetes() {
     std::fs::write(&file, format!("basic_auth_users: {{ann: '{}'}}\n", bcrypt::hash("secret", 4).unwrap()))
         .unwrap();
     let file = file.to_str().unwrap();
-    let mut command = crate::process::service(&["serve", "--only", "exporter,api"], folder.path());
+    let mut command = crate::process::service(&["serve", "--roles", "exporter,api"], folder.path());
     command.args(["--web.config.file", file, "--api.config.file", file]);
     let running = Running::start(command);
     for listener in ["page", "api"] {
@@ -215,4 +215,23 @@ async fn every_listener_answers_the_probes_of_prometheus_and_kubernetes() {
         let guarded = http().get(format!("http://{address}/api/v1/people")).send().await.unwrap();
         assert_eq!(guarded.status(), 401, "{listener}");
     }
+}
+
+#[test]
+fn hash_file_holds_the_hash_of_the_printed_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (token, hash) = (path("token"), path("hash"));
+    let words = ["token", "hash", "x", "--token-file", &token];
+    let write = || {
+        let output = finish(myhealth(&[&words[..], &["--hash-file", &hash]].concat()));
+        assert!(output.status.success() && output.stdout.is_empty(), "{}", printed(&output));
+        (std::fs::read_to_string(&token).unwrap(), std::fs::read_to_string(&hash).unwrap())
+    };
+
+    let (drawn, written) = write();
+
+    let entry = printed(&finish(myhealth(&words)));
+    assert!(written.starts_with("sha256:") && entry.contains(written.trim()), "{entry}");
+    assert_eq!(write(), (drawn, written), "a token that exists is kept");
 }
