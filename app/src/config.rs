@@ -92,6 +92,8 @@ pub(crate) enum Invalid {
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
+    #[error("{0}")]
+    Mixin(String),
 }
 
 /// A secret's file without the line end editors add.

@@ -10,6 +10,9 @@ pub(crate) const LAST_SUCCESS: &str = "myhealth_sync_last_success_timestamp_seco
 pub(crate) const SYNC_UP: &str = "myhealth_sync_up";
 pub(crate) const SYNC_FAILURE: &str = "myhealth_sync_failure";
 
+/// A setting, of the people who have a goal of their own.
+pub(crate) const SLEEP_GOAL_SET: &str = "myhealth_sleep_goal_seconds";
+
 // Every process.
 pub(crate) const RESTARTS: &str = "myhealth_task_restarts_total";
 pub(crate) const PANICS: &str = "myhealth_sync_panics_total";
@@ -78,6 +81,7 @@ pub(crate) const JOB_ATTEMPTS: &str = "myhealth_job_attempts_total";
 
 // Rules of ours that dashboards read.
 pub(crate) const ILLNESS_SIGNS: &str = "person:oura_illness_signs:count";
+pub(crate) const SLEEP_GOAL: &str = "person:oura_sleep_goal_seconds:max";
 pub(crate) const SLEEP_SLO: &str = "person:oura_sleep_goal_met:ratio_28d";
 pub(crate) const SLEEP_DEBT: &str = "person:oura_sleep_debt_seconds:sum_14d";
 pub(crate) const SLEEP_BUDGET: &str = "person:oura_sleep_budget_left:ratio_28d";

@@ -48,7 +48,6 @@ struct Cli {
 enum Command {
     Test(test::Args),
     Generate(generate::Args),
-    Mixin(queries::RenderArgs),
     LintQueries(queries::LintArgs),
     Pictures(pictures::Args),
     Provision(provision::Args),
@@ -61,7 +60,6 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => test::main(&args),
         Command::Generate(args) => generate::main(&args),
-        Command::Mixin(args) => queries::render(&args),
         Command::LintQueries(args) => queries::lint(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),

@@ -14,6 +14,7 @@ mod illness;
 mod import;
 mod killed;
 mod login;
+mod mixin;
 mod monitoring;
 mod outage;
 mod output;

@@ -22,7 +22,7 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             keep: "12h",
             summary: "{{ $labels.person }}: {{ $value | humanizeDuration }} of sleep missing in two weeks",
             description: format!(
-                "Against {} hours a night, more than {} hours are missing over the nights of the last 14 days.",
+                "Against the person's goal ({} hours a night unless set), more than {} hours are missing over the nights of the last 14 days.",
                 h.sleep_hours, h.sleep_debt_hours
             ),
             proof: Proof {
