@@ -58,7 +58,7 @@ pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCo
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
-    let roles = if args.only.is_empty() { all.to_vec() } else { args.only };
+    let roles = if args.roles.is_empty() { all.to_vec() } else { args.roles };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
         Some(Oura {
@@ -100,6 +100,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         demo: false,
         sleep_goals: args.sleep_goal,
         results: args.results,
+        shutdown_delay: args.shutdown_delay,
     };
     if check {
         serve::check(&service)?;

@@ -171,7 +171,7 @@ async fn sleep_goal_of_a_person_is_a_gauge() {
     assert_eq!(run(&["migrate", "--data-dir", data]).0, Some(0));
     let command = |goal: &str| {
         let loopback = ["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"];
-        let serve = ["serve", "--only", "exporter", "--data-dir", data, "--sleep-goal", goal];
+        let serve = ["serve", "--roles", "exporter", "--data-dir", data, "--sleep-goal", goal];
         myhealth(&[&serve[..], &loopback].concat())
     };
     let service = Running::start(command("ann=7h30m,bob=8.25"));
