@@ -76,7 +76,7 @@ pub fn event(data: &[u8]) {
     let now = TODAY.midnight_utc();
     let refused =
         webhook::verify(&secret, "1772323200", &String::from_utf8_lossy(signature), body, now, MINUTE);
-    assert!(refused.is_err(), "nobody guesses a signature");
+    assert!(refused.is_err(), "a signature cannot be guessed");
     let Ok(event) = webhook::parse_event(data) else { return };
     assert!(event.object.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)));
     assert!((1..=256).contains(&event.object.len()) && !event.user.is_empty());

@@ -9,8 +9,8 @@
 //! report    what became of every file
 //! ```
 //!
-//! An import never takes back what the API has said, under whatever id: it fills in days and events that nobody has
-//! ([`Origin::Import`]). What it rejects is kept with file, line and reason.
+//! An import never takes back what the API has said, under whatever id: it adds days and events that are
+//! missing ([`Origin::Import`]). What it rejects is kept with file, line and reason.
 //! Facts of the format: there is no documentation by Oura; names, separators and faults are those that users report.
 
 mod archive;
@@ -64,7 +64,7 @@ pub fn read(mut export: Export, mut take: impl FnMut(Part) -> bool) -> Report {
     report
 }
 
-/// Stores an export; `progress` is told the bytes read of [`Export::size`]. Each part is one transaction, so an import
+/// Stores an export; `progress` is called with the bytes read of [`Export::size`]. Each part is one transaction, so an import
 /// that is cut short loses nothing, and repeating it writes only what is missing.
 pub async fn import(
     store: &Store,

@@ -184,7 +184,7 @@ impl Metrics {
         self.budget.set(i64::from(requests_per_minute.get()));
     }
 
-    /// Requests allowed, in how many seconds, and when that starts anew (Unix seconds).
+    /// Requests allowed, the window in seconds, and when it is reset (Unix seconds).
     pub(crate) fn set_rate_limit(
         &self,
         tier: RateLimitTier,
@@ -226,7 +226,7 @@ impl RateLimits {
         );
         registry.register_with_unit(
             "oura_rate_limit_reset_timestamp",
-            "When Oura's window starts anew, as its last 429 said",
+            "When Oura's window is reset, as its last 429 stated",
             Unit::Seconds,
             self.reset.clone(),
         );

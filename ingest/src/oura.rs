@@ -146,7 +146,7 @@ impl Client {
         self
     }
 
-    /// The same client, on the same connections and within the same budget, for somebody else's data.
+    /// The same client, on the same connections and within the same budget, for another person's data.
     pub fn with_tokens(&self, tokens: Tokens) -> Result<Self, InvalidClient> {
         tokens.typed().map_or(Ok(()), fits_a_header)?;
         Ok(Self { tokens, pause: Arc::default(), account_check: Arc::default(), ..self.clone() })

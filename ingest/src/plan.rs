@@ -52,7 +52,7 @@ pub struct Horizon {
 }
 
 /// How far behind today the newest document may pull the trailing days. A phone that was offline brings old days late;
-/// a collection that has gone quiet must not be read from its beginning for ever.
+/// a collection without new documents must not be read from its beginning every time.
 const MAX_NEWEST_LAG_DAYS: i64 = 60;
 
 /// The requests that bring every collection up to date: first the recent days of all, then history, newest first.

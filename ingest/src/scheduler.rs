@@ -60,14 +60,15 @@ pub struct Scheduler {
 /// Finds a way to ask Oura for a person.
 pub type Access = Arc<dyn Fn(&Person) -> Option<Client> + Send + Sync>;
 
-/// Who is told how far a person's pass is.
+/// Called with the progress of a person's sync run.
 pub type ProgressFn = Arc<dyn Fn(&Person, &WindowProgress) + Send + Sync>;
 
 impl Scheduler {
     /// Long enough for a pause of the machine, short enough for the people of a process that died.
     pub const LEASE: Duration = Duration::from_secs(30);
 
-    /// Reads whoever is due until `stop`. Turns that run then end early and are due again at once, for others.
+    /// Reads the people that are due until `stop`. Sync runs in progress then end early and are due again at once, for other
+    /// processes.
     pub async fn run(&self, stop: CancellationToken, watch: ProgressFn) {
         let mut turns = JoinSet::new();
         let names = AtomicU64::new(0);
@@ -90,9 +91,9 @@ impl Scheduler {
             };
             tokio::select! {
                 () = stop.cancelled() => {}
-                // A worker is free again: somebody may be waiting.
+                // A worker is free again: a person may be waiting.
                 Some(ended) = turns.join_next() => {
-                    // The lease of this turn runs out, and the person is due again; nobody else waits for that.
+                    // The lease of this run expires, and the person is due again; nothing else waits for that.
                     if let Err(error) = ended {
                         self.metrics.count_panic();
                         tracing::error!(%error, "BUG: a sync run panicked; please report it with the log");
@@ -131,7 +132,7 @@ impl Scheduler {
         if !self.renew_lease(person, name).await? {
             return Ok(());
         }
-        // Between seeing somebody due and taking the turn, another process may have had and ended one.
+        // Between finding a person due and taking the lease, another process may have completed a run.
         if !self.store.is_person_due(person.id, (self.clock)()).await? {
             return self.store.release_unused_sync_lease(person.id, name).await;
         }
@@ -214,7 +215,7 @@ impl Scheduler {
         Ingest::new(store, client, person.clone(), self.settings, metrics, clock)
     }
 
-    /// Does what a turn is for, and gives it up when the turn is somebody else's.
+    /// Runs `work`, and cancels it when another process has taken the lease.
     async fn while_lease_held<T>(
         &self,
         person: &Person,
@@ -234,7 +235,7 @@ impl Scheduler {
         self.store.finish_sync_lease(person.id, name, after((self.clock)(), pause)).await
     }
 
-    /// Gives signs of life, and returns when the turn is somebody else's all the same.
+    /// Renews the lease, and returns when another process has taken it.
     async fn lease_lost(&self, person: &Person, name: &str) {
         loop {
             tokio::time::sleep(self.hold / 3).await;

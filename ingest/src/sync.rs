@@ -23,7 +23,7 @@ mod queue;
 
 use queue::Queue;
 
-/// Reads the wall clock; handed in by whoever may.
+/// Reads the wall clock; passed in by `app`.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How the loop reads.
@@ -72,7 +72,7 @@ pub struct SyncReport {
     pub complete: bool,
 }
 
-/// A window that is done, for whoever shows progress.
+/// A completed window, for progress reports.
 #[derive(Clone, Copy, Debug)]
 pub struct WindowProgress {
     /// Which window.
@@ -216,7 +216,7 @@ impl Ingest {
         let today = self.today();
         let local = Day::at((self.clock)(), &self.zone());
         if today < EARLIEST_CLOCK {
-            // A machine that has just started may not know the time yet; a cursor set by it would be wrong for ever.
+            // A machine that has just started may not know the time yet; a cursor set by it would stay wrong.
             tracing::error!(%today, "the clock is wrong; nothing is read until it is set");
             return Ok(Plan::default());
         }
@@ -286,7 +286,7 @@ impl Ingest {
         }
         for (reason, documents) in reasons {
             // The reason names a field and a type, never a value.
-            tracing::warn!(%collection, reason, documents, "put aside what cannot be read; `myhealth doctor` lists it");
+            tracing::warn!(%collection, reason, documents, "rejected documents that cannot be read; `myhealth doctor` lists them");
         }
         match self.store.apply(&batch, now).await {
             Ok(applied) => {
@@ -296,7 +296,7 @@ impl Ingest {
                     tracing::info!(%collection, withdrawn, "Oura no longer has some documents; their numbers are gone, their bodies stay");
                 }
                 if doubted > 0 {
-                    tracing::warn!(%collection, doubted, "Oura's answer lacks what it had; not believed before it has lasted an hour");
+                    tracing::warn!(%collection, missing = doubted, "documents missing from response; keeping them until confirmed an hour later");
                 }
                 Ok(Ok(applied))
             }

@@ -32,7 +32,7 @@ pub(crate) struct Board {
 /// Panels under a heading.
 pub(crate) struct Row {
     pub(crate) title: String,
-    /// Closed until somebody asks; its panels cost nothing till then.
+    /// Collapsed at first; its panels are not queried until it is opened.
     pub(crate) closed: bool,
     pub(crate) panels: Vec<Panel>,
 }

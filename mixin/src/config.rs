@@ -15,8 +15,8 @@ pub struct Config {
     pub history: String,
     /// Matchers of the services' own series.
     pub service: String,
-    /// Where the runbook is; the alert's name is appended as an anchor. Every process serves it beside its gauges, so the
-    /// default works on the machine itself; put the address there under which whoever gets the messages reaches it.
+    /// Where the runbook is; the alert's name is appended as an anchor. Every process serves it next to its gauges, so the
+    /// default works on the machine itself; set an address that the receivers of the messages can reach.
     pub runbook: String,
     /// Matchers of kube-state-metrics and kubelet series.
     pub kubernetes: String,

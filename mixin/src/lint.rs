@@ -13,7 +13,7 @@ pub use vocabulary::Vocabulary;
 struct Found {
     place: String,
     expr: String,
-    /// Text in which `{{label}}` stands for a label of the result.
+    /// Text in which `{{label}}` is replaced by a label of the result.
     legends: Vec<String>,
 }
 
@@ -78,7 +78,7 @@ fn rules(groups: &[&super::rules::Group]) -> Vec<Found> {
     found
 }
 
-/// The panels' expressions as rules, which promtool parses; Grafana's variables stand for what Grafana puts there.
+/// The panels' expressions as rules, which promtool parses, with values for Grafana's variables.
 pub(crate) fn expressions_as_rules(boards: &[Board]) -> String {
     let mut text = String::from("groups:\n- name: dashboards\n  rules:\n");
     for (at, found) in expressions(boards).iter().enumerate() {

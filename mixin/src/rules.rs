@@ -28,7 +28,7 @@ pub(crate) enum Severity {
     Info,
     /// Look at it today.
     Warning,
-    /// Somebody has to act now.
+    /// Needs action now.
     Critical,
 }
 

@@ -4,7 +4,7 @@
 //! Its heart rate is a row every five minutes, so that the number of points is known beforehand. `/recorded` lists what
 //! was asked so far.
 
-#![expect(clippy::print_stdout, reason = "the address goes to whoever started it")]
+#![expect(clippy::print_stdout, reason = "the address is printed for the parent process")]
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write;

@@ -66,7 +66,7 @@ pub struct Request {
 }
 
 impl Cloud {
-    /// A cloud nobody has an account at, which reads the time from `clock`.
+    /// A cloud without accounts, which reads the time from `clock`.
     pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self {
             clock: Box::new(clock),
@@ -137,7 +137,7 @@ impl Cloud {
         locked(&self.log).iter().cloned().collect()
     }
 
-    /// Ends or renews the membership of whoever `token` belongs to; without one, their data answers 403. Nothing happens
+    /// Ends or renews the membership of the owner of `token`; requests for the data of a lapsed member get a 403. Does nothing
     /// for an unknown token.
     pub fn set_lapsed(&self, token: &str, lapsed: bool) {
         let Some(person) = locked(&self.tokens).owner(token) else { return };

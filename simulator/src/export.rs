@@ -151,7 +151,7 @@ fn spoil(line: &str, n: usize) -> Vec<u8> {
     match n % 4 {
         // Too short.
         0 => first.as_bytes().to_vec(),
-        // A quote that nobody closes.
+        // An unclosed quote.
         1 => format!("\"{line}").into_bytes(),
         // Another encoding.
         2 => [line.as_bytes(), b"\xff"].concat(),

@@ -17,7 +17,7 @@
 //!   day, channel) and arithmetic is `+ - * /` and comparison only, which IEEE 754 fixes, so bytes agree on every machine
 //!   with the same time-zone data.
 //! - **Random access.** No state runs from day to day: any day of a life costs the same.
-//! - **Time is an argument.** Nobody here reads a clock, and nothing sleeps.
+//! - **Time is an argument.** Nothing here reads a clock or sleeps.
 
 mod chance;
 mod cloud;

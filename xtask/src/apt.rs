@@ -53,7 +53,7 @@ struct NoServices<'a> {
 }
 
 impl<'a> NoServices<'a> {
-    /// A policy that somebody else wrote is theirs and stays; one that a killed run left behind is ours again.
+    /// Another program's policy stays; one that a killed run of ours left behind is removed.
     fn new(policy: &'a Path) -> Result<Self> {
         if fs::read(policy).is_ok_and(|text| text == FORBID.as_bytes()) {
             return Ok(Self { ours: Some(policy) });

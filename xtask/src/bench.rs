@@ -58,6 +58,6 @@ impl Product {
 /// Makes a program in release, as the product is, and says where it lies; `path` is that below the folder of releases.
 fn build(words: &[&str], path: &str) -> Result<PathBuf> {
     let mut cargo = run::cargo(&[&["build", "--release"], words].concat());
-    run::visibly(&mut cargo, "mend the build; `cargo xtask test` says more.")?;
+    run::visibly(&mut cargo, "fix the build; `cargo xtask test` shows more.")?;
     Ok(run::root().join("target/release").join(path))
 }

@@ -31,7 +31,7 @@ pub(crate) struct Args {
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const REDOCLY: &str = "@redocly/cli@2.77.0";
 
-const ADVICE: &str = "mend what its last lines say; `st replay` and the curl line above repeat it.";
+const ADVICE: &str = "fix what its last lines name; `st replay` and the curl line above repeat it.";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let document = run::root().join("api/openapi.json");
@@ -42,13 +42,13 @@ pub(crate) fn main(args: &Args) -> Result<()> {
             .arg(run::root().join("api/tests/contract/redocly.yaml"));
         run::visibly(
             redocly.arg(&document),
-            "mend the description at the handlers; then `cargo xtask generate`.",
+            "fix the description at the handlers; then `cargo xtask generate`.",
         )?;
     }
     let binary = if let Some(binary) = &args.binary {
         binary.clone()
     } else {
-        run::visibly(&mut run::cargo(&["build", "-p", "app"]), "mend the build.")?;
+        run::visibly(&mut run::cargo(&["build", "-p", "app"]), "fix the build.")?;
         run::root().join("target/debug/myhealth")
     };
     let folder = run::root().join("target/contract");

@@ -1,7 +1,7 @@
 //! `cargo xtask pictures`: what the dashboards look like. The demo runs, a real Prometheus scrapes it and reads its
 //! history, and `dashboards/preview` draws the answers with Grafana's own components in Chromium.
 //!
-//! Not a test: somebody has to look. It takes minutes, npm and a registry, so no other step waits for it.
+//! Not a test: a person has to look. It takes minutes, npm and a registry, so no other step depends on it.
 
 mod cluster;
 
@@ -45,7 +45,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let preview = run::root().join("dashboards/preview");
     let to = run::root().join(&args.to);
     std::fs::create_dir_all(&to).with_context(|| format!("cannot create {}", to.display()))?;
-    run::visibly(&mut run::cargo(&["build", "--package", "app"]), "mend the build")?;
+    run::visibly(&mut run::cargo(&["build", "--package", "app"]), "fix the build")?;
     // Not `ci`: it refuses a lock without the packages of systems that the registry at hand does not have.
     for arguments in
         [&["install", "--no-save", "--no-audit", "--no-fund"][..], &["run", "types"], &["run", "build"]]
@@ -94,7 +94,7 @@ fn chosen<'a>(uids: &'a [String], boards: &[String]) -> Result<Vec<&'a String>> 
     Ok(chosen)
 }
 
-/// Fewer colours: a tenth of the bytes, and nobody sees it. Each time it is done costs colours, so it is done once.
+/// Reduces colours, which is not visible and saves nine tenths of the bytes. Once only: every run loses colours.
 fn shrink(pictures: &[PathBuf]) -> Result<()> {
     if programs::find("pngquant").is_none() {
         eprintln!("pngquant is not installed: the pictures stay as large as they are");
@@ -152,7 +152,7 @@ fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
     std::fs::write(path("cluster.om"), cluster::past(unix_seconds()?))?;
     let mut blocks = Command::new(programs::named("MYHEALTH_TEST_PROMTOOL", "promtool")?);
     blocks.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(path("cluster.om")).arg(path("blocks"));
-    run::quietly(&mut blocks, "mend xtask/src/pictures/cluster.rs")?;
+    run::quietly(&mut blocks, "fix xtask/src/pictures/cluster.rs")?;
 
     let port = free_port()?;
     let mut command = Command::new(programs::named("MYHEALTH_TEST_PROMETHEUS", "prometheus")?);

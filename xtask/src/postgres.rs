@@ -22,7 +22,8 @@ const ACCOUNT: &str = "postgres";
 /// Directories are called this and our process id.
 const PREFIX: &str = "myhealth-test-postgres-";
 const START_TIMEOUT: Duration = Duration::from_mins(1);
-const ADVICE: &str = "What to do: mend what these lines name, such as a full disk or a TMPDIR with a long path, and try again.";
+const ADVICE: &str =
+    "What to do: fix what these lines name, such as a full disk or a TMPDIR with a long path, and try again.";
 /// From the root of the repository.
 const SUPERVISE: &str = "xtask/src/supervise.sh";
 
@@ -125,7 +126,7 @@ impl Drop for Server {
 fn create(directory: &Path) -> Result<File> {
     let context = || format!("cannot prepare {} (TMPDIR decides where it is)", directory.display());
     DirBuilder::new().mode(0o700).create(directory).with_context(context)?;
-    // Locked before it has its name: whoever sees it by that name sees it locked.
+    // Locked before it is renamed: a lock file of this name is always locked while its run lives.
     let (unnamed, named) = (directory.join("lock.new"), directory.join("lock"));
     let lock = File::create(&unnamed).with_context(context)?;
     lock.lock().with_context(context)?;
@@ -166,7 +167,7 @@ fn spawn(programs: &Path, directory: &Path, port: u16) -> Result<Child> {
     supervise.spawn().context("`sh` did not start")
 }
 
-/// A command that drops root's rights, and is told to stop (INT, as above) should even its supervisor be killed.
+/// A command that drops root's rights, and gets INT when its parent dies, even if the supervisor was killed.
 fn unprivileged(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "INT"]);
@@ -225,7 +226,7 @@ mod tests {
             folder
         };
         let (held, left) = (folder("myhealth-test-postgres-1"), folder("myhealth-test-postgres-2"));
-        let (new, foreign) = (folder("myhealth-test-postgres-3"), folder("somebody-else"));
+        let (new, foreign) = (folder("myhealth-test-postgres-3"), folder("other-program"));
         let lock = File::create(held.join("lock")).unwrap();
         lock.lock().unwrap();
         File::create(left.join("lock")).unwrap();

@@ -24,7 +24,7 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts a program whose words nobody needs. Of the command only program and arguments are used.
+    /// Starts a program and discards its output. Of the command only program and arguments are used.
     pub(crate) fn start(command: &Command) -> Result<Self> {
         Self::spawn(command, None)
     }
@@ -137,7 +137,7 @@ pub(crate) fn until(what: &str, mut is: impl FnMut() -> bool) -> Result<()> {
     Ok(())
 }
 
-/// A port of the loopback address that nobody uses at this moment.
+/// A port of the loopback address that is free at this moment.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("no free port on the loopback address")?;
     Ok(listener.local_addr()?.port())

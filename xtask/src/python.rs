@@ -71,7 +71,7 @@ fn environment(
     let folder = base.join(format!("{name}-{pins}"));
     let complete = folder.join("complete");
     if !complete.is_file() {
-        // Those of other pins are some hundred megabytes that nobody asks for again.
+        // Environments of other pins are hundreds of megabytes that are not used again.
         for entry in fs::read_dir(base)? {
             let path = entry?.path();
             let words = path.file_name().and_then(|words| words.to_str());

@@ -16,7 +16,7 @@ import { type Panel } from './board';
 
 const STANDARD = ['unit', 'min', 'max', 'decimals', 'displayName', 'noValue', 'thresholds', 'mappings', 'links', 'color'];
 
-/** The options of all fields, taken as they stand. Grafana's app has editors for them, which nobody needs here. */
+/** The options of all fields, taken as they stand. Grafana's app has editors for them, which are not needed here. */
 function options(panel: Panel): FieldConfigOptionsRegistry {
   const item = (path: string, isCustom: boolean) =>
     ({

@@ -1,5 +1,5 @@
 // One dashboard, drawn once: `?board=myhealth-sleep&theme=dark&from=now-30d`. When everything
-// stands, the document says so for whoever takes the picture.
+// is drawn, the document says so, and the picture is taken.
 
 import '@fontsource/inter/400.css';
 import '@fontsource/inter/500.css';

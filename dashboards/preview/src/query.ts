@@ -54,7 +54,7 @@ export class Prometheus {
       .replaceAll('$__rate_interval', seconds(Math.max(intervalMs + scrape, 4 * scrape)))
       .replaceAll('$__range', seconds(to - from))
       .replaceAll('$__interval', seconds(intervalMs))
-      // What the variables stand for when "All" is chosen.
+      // The value of the variables when "All" is chosen.
       .replaceAll(/\$(person|job|instance|namespace)/g, '.+');
     const aligned = (ms: number) => String((Math.floor(ms / intervalMs) * intervalMs) / 1000);
     const form = new URLSearchParams({ query });

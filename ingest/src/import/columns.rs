@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Flag,
     /// JSON.
     Json,
-    /// Nobody knows; stored as text.
+    /// Of unknown type; stored as text.
     Unknown,
 }
 

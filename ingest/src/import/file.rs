@@ -34,7 +34,7 @@ const MAX_DOCUMENTS: u64 = 200_000;
 /// is not the table its name promises, and is not read on.
 const MAX_REJECTED: u64 = 10_000;
 
-/// The most reasons that are told apart.
+/// The most distinct reasons in a report.
 const MAX_REASONS: usize = 100;
 
 /// The most columns; the widest table has about forty.

@@ -1,5 +1,5 @@
-//! Bytes to rows. Written here rather than taken from a CSV library because of the faults the export has: a quote that
-//! nobody closes would swallow the rest of the file in any reader that follows RFC 4180, and cells of JSON come quoted
+//! Bytes to rows. Written here rather than taken from a CSV library because of the faults the export has: an
+//! unclosed quote would swallow the rest of the file in any reader that follows RFC 4180, and cells of JSON come quoted
 //! with and without their inner quotes doubled. Here a fault costs its own line.
 
 use std::borrow::Cow;

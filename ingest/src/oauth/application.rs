@@ -29,7 +29,7 @@ const DEFAULT_TOKEN_LIFETIME: i64 = 86_400;
 /// A longer life than this is a fault.
 const MAX_TOKEN_LIFETIME: i64 = 366 * 86_400;
 
-/// So is a shorter one; believed, it would have the log-in renewed with every request.
+/// A shorter lifetime is raised to this; otherwise the log-in would be renewed with every request.
 const SHORTEST_LIFE: i64 = 60;
 
 /// What the portal says about the application, and where Oura's identity servers are.
@@ -92,7 +92,7 @@ pub enum TokenError {
     Unanswered(String),
 }
 
-/// Oura's word for a refusal; a closed set, because what a server writes does not belong into logs.
+/// Oura's word for a refusal; a closed set, because text from a server must not appear in logs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The code or refresh token is spent, expired or revoked.

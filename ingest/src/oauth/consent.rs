@@ -59,7 +59,7 @@ impl Consent {
         url.set_query(Some(query));
         let field =
             |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
-        // Before anything else is believed: what has no right state was not sent by Oura.
+        // Checked first: a callback with another state was not sent by Oura.
         let state = field("state").unwrap_or_default();
         if !bool::from(state.as_bytes().ct_eq(self.state().as_bytes())) {
             return Err(ConsentError::State);

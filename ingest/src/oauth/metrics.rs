@@ -79,7 +79,7 @@ impl Metrics {
         );
         registry.register(
             "oauth_login_required",
-            "Whether reading Oura waits for somebody to run `myhealth login`",
+            "Whether reading Oura waits for `myhealth login`",
             metrics.required.clone(),
         );
         registry.register(

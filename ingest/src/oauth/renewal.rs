@@ -5,7 +5,7 @@
 //! steps, and what is done about it:
 //!
 //! - killed before sending, or Oura never got it: the next attempt sends it again and it works;
-//! - killed after sending, or no answer came: nobody knows whether it is spent. The access token is used to its end, then
+//! - killed after sending, or no response came: whether it is spent is unknown. The access token is used to its end, then
 //!   the refresh token is sent once more. If Oura refuses it, only a new log-in helps, and that is said;
 //! - refused: it is noted and never sent again;
 //! - answered, but the database is away: the pair stays in memory until it can be stored;
@@ -46,7 +46,7 @@ const RETRY_DELAY: SignedDuration = SignedDuration::from_mins(1);
 const BUDGET: usize = 5;
 const BUDGET_WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
-/// How often, and after which pauses, a new pair is offered to a database that is away before the caller is told.
+/// How often saving a new pair is tried, and the pause before each retry, before the error is returned.
 const SAVE_ATTEMPTS: u32 = 5;
 const SAVE_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -169,7 +169,7 @@ impl StoredGrant {
         metrics.show(person.name.as_str(), pair.expires_at, application.scopes(), &pair.scopes);
     }
 
-    /// Settles on a task of its own: whoever asks may give up, and a renewal must not end half-way.
+    /// Runs on a task of its own: the caller may be cancelled, and a renewal must not end half-way.
     pub(super) async fn ensure_valid(
         self: Arc<Self>,
         refused: Option<SecretString>,

@@ -117,7 +117,7 @@ impl Keyring {
             Err(error) if error.error.kind() == std::io::ErrorKind::AlreadyExists => return Ok(false),
             Err(error) => return Err(failed(error.error)),
         }
-        // The name must survive a power cut as well, or the log-in would be sealed with a key nobody has.
+        // The name must survive a power cut as well, or the log-in would be sealed with a lost key.
         std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
         Ok(true)
     }
@@ -199,7 +199,7 @@ fn bound_to(header: &[u8], person: i64) -> Vec<u8> {
     [header, PURPOSE.as_bytes(), &person.to_be_bytes()].concat()
 }
 
-/// Bytes nobody can guess.
+/// Cryptographically random bytes.
 pub(super) fn random<const N: usize>() -> Result<[u8; N], SealError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(SealError::Random)?;
@@ -300,7 +300,7 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         }
         std::fs::write(&path, "").unwrap();
-        assert!(!Keyring::create(&path).unwrap(), "an empty file is somebody's mistake, not ours to mend");
+        assert!(!Keyring::create(&path).unwrap(), "an empty file is reported, not replaced");
         assert!(matches!(ring.check(), Err(SealError::Form(_))));
         let nowhere = folder.path().join("none/secret.key");
         assert!(matches!(Keyring::create(&nowhere), Err(SealError::Uncreatable { .. })));

@@ -1,5 +1,5 @@
-//! The access token of now. Whoever asks gets one that lives; who asks near its end, or was refused with it, has it
-//! renewed first.
+//! The current access token. Every caller gets a valid one; near its end, or after Oura refused it, it is renewed
+//! first.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub struct Tokens(Source);
 
 #[derive(Clone)]
 enum Source {
-    /// A token somebody typed in.
+    /// A configured token.
     Fixed(SecretString),
     /// A person's log-in.
     Stored(Arc<StoredGrant>),
@@ -45,7 +45,7 @@ pub struct GrantOwner {
     pub clock: Clock,
     /// Says how it is.
     pub metrics: Metrics,
-    /// A fixed token for as long as nobody has logged in.
+    /// A fixed token, used until there is a log-in.
     pub fallback: Option<SecretString>,
 }
 
@@ -66,7 +66,7 @@ pub enum FaultPoint {
     Released,
 }
 
-/// Is told each moment of a renewal.
+/// Called at each step of a renewal.
 pub type Observer = Arc<dyn Fn(FaultPoint) + Send + Sync>;
 
 /// Why a log-in could not be renewed now.
@@ -122,7 +122,7 @@ impl Tokens {
         Self::observed(account, None)
     }
 
-    /// The same, with somebody watching.
+    /// The same, with an observer of its steps.
     pub fn observed(account: GrantOwner, observer: Option<Observer>) -> Result<Self, SealError> {
         Ok(Self(Source::Stored(Arc::new(StoredGrant::new(account, observer)?))))
     }
@@ -178,7 +178,7 @@ impl Tokens {
         }
     }
 
-    /// Whether nothing can be read until somebody logs in. Also notices a log-in that another process made.
+    /// Whether nothing can be read before a new log-in. Also notices a log-in by another process.
     pub async fn is_login_required(&self) -> bool {
         match &self.0 {
             Source::Fixed(_) => false,
@@ -204,7 +204,7 @@ pub async fn store_login(
 ) -> Result<(), RenewalError> {
     let sealed = pair.seal(&keys.load()?, person)?;
     store.save_oura_grant(person, &sealed, now).await?;
-    // Whoever has just logged in wants to see it work.
+    // So that the result of a log-in shows at once.
     store.schedule_sync(person, None).await?;
     Ok(())
 }

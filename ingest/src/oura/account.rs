@@ -38,19 +38,19 @@ impl AccountCheck {
 
 impl Client {
     /// Proves that the access token in use belongs to the Oura account that is stored as `person`, and records the
-    /// account of a person of whom none is. Asks Oura once for each access token; `anew` asks again where Oura gave no
-    /// answer. Without an answer a new log-in or another token does not count as the person's.
+    /// account of a person without one. Requests it once for each access token; `retry` requests it again where Oura did not
+    /// respond. Without a response a new log-in or another token does not count as the person's.
     pub(crate) async fn check_account(
         &self,
         store: &Store,
         person: &Person,
-        anew: bool,
+        retry: bool,
     ) -> Result<Result<(), Failure>, store::Error> {
-        // Whoever reads with it reports that there is none.
+        // The read that needs the token reports that there is none.
         let Ok(token) = self.tokens.access().await else { return Ok(Ok(())) };
         match self.account_check.of(&token) {
             Some(Confirmation::Confirmed) => return Ok(Ok(())),
-            Some(Confirmation::Pending) if !anew => return Ok(Ok(())),
+            Some(Confirmation::Pending) if !retry => return Ok(Ok(())),
             _ => {}
         }
         let asked = tokio::time::timeout(REQUEST_TIMEOUT, self.oura_user_id()).await;

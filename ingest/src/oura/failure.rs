@@ -1,4 +1,4 @@
-//! Why a request failed, in detail; [`Cause`] is what the rest of the house is told.
+//! Why a request failed, in detail; [`Cause`] is its summary for the other crates.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::oauth::RenewalError;
 /// The longest pause a `Retry-After` may ask of a running pass; beyond it the pass ends and the next one waits for it.
 pub(super) const MAX_INLINE_RETRY_AFTER: Duration = Duration::from_mins(5);
 
-/// The longest pause that is believed. Oura's limits open again within minutes; a peer that asks for days costs one
+/// The longest pause that is accepted. Oura's limits open again within minutes; a peer that asks for days costs one
 /// request an hour, and not the days.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
@@ -76,7 +76,7 @@ pub enum Failure {
         pause: Duration,
     },
     /// There is no log-in, or it is spent.
-    #[error("nobody is logged in at Oura, or the log-in is spent; run `myhealth login`")]
+    #[error("there is no log-in at Oura, or it is spent; run `myhealth login`")]
     LoginRequired,
     /// The log-in has run out and could not be renewed now; it is tried again.
     #[error("the log-in at Oura could not be renewed")]
@@ -92,7 +92,7 @@ pub enum Failure {
         "the access token is the Oura account of {0} here, and one account is one person; nothing was read with it"
     )]
     SharedAccount(Pseudonym),
-    /// A status nobody has documented.
+    /// An undocumented status.
     #[error("Oura answered with an unexpected status {0}")]
     Unexpected(StatusCode),
     /// Reading the response ended in a panic.
@@ -284,7 +284,7 @@ mod tests {
         }
         assert_eq!(of(407, &[], "").cause(), Cause::Intercepted);
         assert_eq!(of(511, &[], "").cause(), Cause::Intercepted);
-        // A gateway speaks so for a server that is down, and a limit is one whoever enforces it.
+        // A gateway responds so for a server that is down, and a rate limit is one also when a gateway enforces it.
         assert_eq!(of(503, &html, "<html>").cause(), Cause::Server);
         assert_eq!(of(429, &html, "<html>").cause(), Cause::RateLimited);
     }

@@ -34,7 +34,7 @@ pub(super) struct Limits {
     breakers: Mutex<HashMap<Collection, CircuitBreaker>>,
 }
 
-/// Until when nobody may ask, because Oura said so.
+/// Until when no request is sent, because Oura said so.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Mutex<Option<Instant>>);
 
@@ -50,7 +50,7 @@ impl Pause {
     }
 }
 
-/// A collection that fails again and again, whoever asks: Oura's trouble, not a person's.
+/// Open for a collection that fails repeatedly for everyone: Oura's fault, not one person's.
 #[derive(Debug, Default)]
 struct CircuitBreaker {
     /// Failures in a row, and the cause of the last.
@@ -211,7 +211,7 @@ mod tests {
         );
         let rested = start + FIRST_OPEN_DURATION;
         assert!(breaker.admit(rested).is_ok(), "the probe");
-        assert!(breaker.admit(rested).is_err(), "and nobody beside it");
+        assert!(breaker.admit(rested).is_err(), "one probe at a time");
         breaker.fail(Cause::Server, rested);
         assert!(breaker.admit(rested + FIRST_OPEN_DURATION).is_err(), "the next rest is longer");
         assert!(breaker.admit(rested + 2 * FIRST_OPEN_DURATION).is_ok());

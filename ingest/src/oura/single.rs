@@ -1,4 +1,4 @@
-//! One document by its id, and who the token's owner is: asked once, because whoever asks has a queue of his own.
+//! One document by its id, and the owner of the token: requested once, because the callers have retries of their own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

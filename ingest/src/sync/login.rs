@@ -1,4 +1,4 @@
-//! People nobody has logged in for.
+//! People without a log-in.
 
 use domain::{Cause, Collection};
 
@@ -6,7 +6,7 @@ use super::Ingest;
 use crate::oura::Failure;
 
 impl Ingest {
-    /// Whether nothing can be read until somebody logs in. Says so once, in the log and as every collection's reason.
+    /// Whether nothing can be read before a log-in. Reported once, in the log and as every collection's reason.
     pub(crate) async fn waits_for_login(&self) -> Result<bool, store::Error> {
         if !self.client.tokens().is_login_required().await {
             return Ok(false);

@@ -46,7 +46,7 @@ impl Queue {
         Some(request)
     }
 
-    /// Waits until a slow window gives its place away; for ever when nothing waits for one.
+    /// Waits until a slow window gives its place away; never returns when nothing waits for one.
     pub(super) async fn place(&self) {
         let now = Instant::now();
         let slow = self.running.iter().map(|(_, began)| *began + SLOW).filter(|at| now < *at).min();

@@ -26,7 +26,7 @@ pub struct Event {
     pub user: String,
 }
 
-/// Without the ids: whose they are is nobody's business in a log.
+/// Without the ids, which must not appear in logs.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
@@ -61,7 +61,7 @@ struct Wire {
     user_id: String,
 }
 
-/// Reads the body of an announcement. Unknown fields are passed over, and so is a `data_type` nobody knows yet.
+/// Parses the body of a webhook event. Unknown fields are ignored, and so is an unknown `data_type`.
 pub fn parse_event(raw: &[u8]) -> Result<Event, InvalidEvent> {
     let wire: Wire = serde_json::from_slice(raw)
         .map_err(|error| InvalidEvent::Shape { line: error.line(), column: error.column() })?;

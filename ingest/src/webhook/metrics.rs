@@ -115,12 +115,12 @@ impl Metrics {
     }
 
     pub(super) fn count_event(&self, result: &'static str) {
-        debug_assert!(Self::RECEIVED.contains(&result), "a result nobody knows");
+        debug_assert!(Self::RECEIVED.contains(&result), "an unknown result");
         self.events.get_or_create_owned(&Outcome { result }).inc();
     }
 
     pub(super) fn count_fetch(&self, result: &'static str) {
-        debug_assert!(Self::FETCHED.contains(&result), "a result nobody knows");
+        debug_assert!(Self::FETCHED.contains(&result), "an unknown result");
         self.fetches.get_or_create_owned(&Outcome { result }).inc();
     }
 

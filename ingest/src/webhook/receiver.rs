@@ -1,4 +1,4 @@
-//! The callback: what Oura talks to, and whoever else finds it. Nothing is believed before its signature; nothing is
+//! The callback, which Oura calls and anyone can reach. Nothing is accepted without a valid signature; nothing is
 //! acknowledged before it is stored; nothing waits for Oura's API. Each outcome is a status and a counter, and no log
 //! ever names a document or a person.
 
@@ -139,7 +139,7 @@ impl Receiver {
         let Event { change, collection, object, event_at, user } = event;
         let Some(collection) = collection else { return Ok(Outcome(StatusCode::OK, "unsupported")) };
         let Some(person) = self.store.account_owner(&user).await? else {
-            // Before the token's owner is known, nobody can be told a stranger.
+            // Before the owner of every token is known, no user can be called unknown.
             return Ok(if self.shared.known.load(Ordering::Relaxed) {
                 Outcome(StatusCode::OK, "unknown_person")
             } else {
@@ -165,7 +165,7 @@ impl Receiver {
     }
 }
 
-/// Oura announces something, or somebody pretends to be Oura.
+/// A webhook event from Oura, or a forged one.
 async fn receive_event(State(receiver): State<Receiver>, request: Request) -> StatusCode {
     let (parts, body) = request.into_parts();
     let Outcome(status, result) = receiver.receive(&parts.headers, body).await;
@@ -173,7 +173,7 @@ async fn receive_event(State(receiver): State<Receiver>, request: Request) -> St
     status
 }
 
-/// Oura asks whether this is the callback of whoever subscribed.
+/// Oura checks that this callback belongs to the subscriber.
 async fn verify_callback(
     State(receiver): State<Receiver>,
     asked: Result<Query<Verification>, axum::extract::rejection::QueryRejection>,

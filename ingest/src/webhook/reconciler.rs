@@ -58,7 +58,7 @@ pub fn plan(existing: &[Subscription], callback: &Callback, now: Timestamp) -> V
         }
     }
     for ((change, collection), mut group) in ours {
-        // Of several the same one stays whoever looks, so that replicas do not delete each other's.
+        // Of several every replica keeps the same one, so that replicas do not delete each other's.
         group.sort_by_key(|subscription| &subscription.id);
         match group.split_first() {
             None => actions.push(Action::Create(change, collection)),

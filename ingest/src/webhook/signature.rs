@@ -10,7 +10,7 @@ use sha2::Sha256;
 /// From here on a number of seconds lies thousands of years ahead, so that it is one of milliseconds.
 const MILLISECONDS: i64 = 100_000_000_000;
 
-/// Why an announcement is not believed.
+/// Why a webhook event is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The signature is not that of these bytes by this secret.

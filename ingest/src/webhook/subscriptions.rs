@@ -29,7 +29,7 @@ pub struct Subscription {
     pub event_type: String,
     /// Which kind of document.
     pub data_type: String,
-    /// When it ends; `None` when Oura says that in a way nobody understands.
+    /// When it ends; `None` when Oura's value cannot be parsed.
     pub expires: Option<Timestamp>,
 }
 

@@ -1,6 +1,6 @@
-//! Fetches what is announced. An announcement is a reason to look, not the truth: what Oura answers now is stored, and
-//! what it says it has no longer is taken back. A document leaves the queue when it is stored, or after many failures of
-//! its own; a dead token or network is nobody's failure but a reason to wait.
+//! Fetches the documents of webhook events. An event is a reason to fetch, not the truth: Oura's current response is
+//! stored, and a document that Oura no longer has is deleted. An event leaves the queue when its document is stored, or
+//! after many failures of its own; an invalid token or a lost network does not count as one and delays it.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// Pause after a failure that any other document would meet too.
 const RETRY_DELAY: Duration = Duration::from_mins(1);
 
-/// Pause after the token was refused: somebody must mend that.
+/// Pause after the token was refused, which needs a new log-in.
 const TOKEN_REFUSED_DELAY: Duration = Duration::from_mins(10);
 
 /// Pause after the store failed.
@@ -45,8 +45,8 @@ const MAX_RETRY_DELAY: Duration = Duration::from_hours(1);
 /// Failures of its own after which a document is given up: half a day of trying. The passes read it if it is there.
 const MAX_ATTEMPTS: i64 = 20;
 
-/// How often an answer that contradicts the announcement is asked for again, before it is believed: Oura may answer from
-/// a copy that has not heard yet.
+/// How often a response that contradicts the event is requested again before it is accepted: Oura may respond from a
+/// replica that lags.
 const MAX_CONTRADICTIONS: i64 = 3;
 
 /// What one step did.
@@ -156,7 +156,7 @@ impl Worker {
                 let (documents, rejected) = match found {
                     Ok(document) => (vec![document], Vec::new()),
                     Err(rejected) => {
-                        tracing::warn!(%collection, reason = rejected.reason, "put aside what cannot be read; `myhealth doctor` lists it");
+                        tracing::warn!(%collection, reason = rejected.reason, "rejected a document that cannot be read; `myhealth doctor` lists it");
                         (Vec::new(), vec![rejected])
                     }
                 };
@@ -209,7 +209,7 @@ impl Worker {
             return Ok(StepOutcome::Pause(pause));
         }
         if matches!(failure, Failure::Scope) {
-            // Whoever did not consent to a collection is announced its documents all the same; they are not ours.
+            // Oura sends events also for collections without consent; their documents are not read.
             self.store.finish_event(claim).await?;
             self.metrics.count_fetch("not_consented");
             return Ok(StepOutcome::One);
@@ -223,7 +223,7 @@ impl Worker {
         self.postpone(claim).await
     }
 
-    /// This person's documents wait until somebody has logged in; everybody else's go on.
+    /// This person's events wait for a log-in; those of other people go on.
     async fn wait_for_log_in(&self, claim: &EventLease) -> Result<StepOutcome, store::Error> {
         self.postpone_uncounted(claim, TOKEN_REFUSED_DELAY).await
     }
@@ -246,8 +246,8 @@ impl Worker {
         Ok(StepOutcome::One)
     }
 
-    /// Learns which Oura users the people here are; until all are known nobody can be told a stranger. People come and
-    /// log in while this runs, so it never ends.
+    /// Finds the Oura user of each person; until all are known no user can be called unknown. People are added and log in
+    /// while this runs, so it never ends.
     async fn link_oura_users(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
             if let Err(error) = self.link_oura_users_once().await {
@@ -291,7 +291,7 @@ impl Worker {
     /// Shows how much waits.
     async fn watch(&self, stop: &CancellationToken) {
         while !stop.is_cancelled() {
-            // A database that is away is said by whoever needs it.
+            // Failures of the database are reported where it is needed.
             if let Ok(queue) = self.store.event_queue(None).await {
                 self.metrics.set_queue(queue, (self.clock)());
             }

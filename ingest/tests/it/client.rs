@@ -211,7 +211,7 @@ async fn observed_collections_are_requested_without_dates() {
     let filed: Vec<(&str, String)> =
         window.documents.iter().map(|document| (document.id.as_str(), document.body.clone())).collect();
     assert_eq!(filed, [("2026-03-10", format!("[{},{}]", ring("a"), ring("b")))]);
-    assert_eq!(window.rejected.len(), 1, "what is no ring is put aside");
+    assert_eq!(window.rejected.len(), 1, "an item that is no ring is rejected");
     let asked: Vec<String> = script.asked().into_iter().map(|(uri, _)| uri).collect();
     let path = "/v2/usercollection/ring_configuration";
     assert_eq!(asked, [path.to_owned(), format!("{path}?next_token=more")]);

@@ -1,4 +1,4 @@
-//! Many people, several processes: everybody is read, nobody by two at once, and nobody is left behind.
+//! Many people, several processes: every person is read, by one process at a time, and none is left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
@@ -134,7 +134,7 @@ async fn replicas_share_people_and_take_over_from_a_killed_one() {
         .unwrap()
     {
         Event::Read(person, process) => {
-            assert_eq!(done.insert(person, process), None, "nobody is due again");
+            assert_eq!(done.insert(person, process), None, "no person is due again");
         }
         Event::Stuck(person) => drop(orphans.insert(person)),
     };
@@ -145,7 +145,7 @@ async fn replicas_share_people_and_take_over_from_a_killed_one() {
         let share = done.values().filter(|by| **by == process).count();
         assert!(share >= 40, "{process} read {share} of 400: the work is not shared");
     }
-    // Killed with all hands in the middle of reading somebody.
+    // Killed with all its workers in the middle of a sync run.
     ledger.dying.store(true, Ordering::SeqCst);
     while orphans.len() < 8 {
         next(&mut done, &mut orphans).await;
@@ -156,7 +156,7 @@ async fn replicas_share_people_and_take_over_from_a_killed_one() {
     while done.len() + orphans.len() < people.len() {
         next(&mut done, &mut orphans).await;
     }
-    assert!(orphans.iter().all(|id| !done.contains_key(id)), "nobody touches a turn that has not run out");
+    assert!(orphans.iter().all(|id| !done.contains_key(id)), "a lease that has not expired is not taken");
     *time.lock().unwrap() += SignedDuration::try_from(Scheduler::LEASE).unwrap();
     while done.len() < people.len() {
         next(&mut done, &mut orphans).await;

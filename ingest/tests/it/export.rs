@@ -241,7 +241,7 @@ fn rejected_row_names_its_line() {
     assert_eq!(rejected.len(), 2);
     let documents: Vec<&str> = parts.iter().flat_map(|p| &p.documents).map(|d| d.body.as_str()).collect();
     let kept = r#"{"id":"b","day":"2026-03-02","score":80,"contributors":{"timing": 61},"mystery":"7"}"#;
-    assert_eq!(documents[0], kept, "what nobody knows rides along");
+    assert_eq!(documents[0], kept, "unknown columns are kept");
     assert_eq!(parts[0].documents[1].id, "2026-03-04", "the day stands in for an id, as in the API");
     assert_eq!(report.files[0].unknown_columns, ["mystery"]);
 }

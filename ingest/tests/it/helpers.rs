@@ -1,4 +1,4 @@
-//! A server that says what it is told, and a client that does not wait.
+//! A server with scripted responses, and a client that does not wait.
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;

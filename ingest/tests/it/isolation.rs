@@ -144,7 +144,7 @@ async fn failure_of_one_collection_leaves_the_others_read() {
             Cause::Intercepted,
             5,
         ),
-        ("empty pages for ever", empty_pages, Cause::Malformed, 11),
+        ("endless empty pages", empty_pages, Cause::Malformed, 11),
         ("pages in a circle", pages_in_a_circle, Cause::Malformed, 4),
     ];
     for (name, fault, cause, requests) in faults {

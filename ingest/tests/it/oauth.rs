@@ -60,7 +60,7 @@ impl World {
         let clock = now.clone();
         let synthetic = Synthetic::new(Life::new(11, day("2026-02-01").date()));
         let cloud = Cloud::new(move || *clock.lock().unwrap())
-            .with_person("nobody's", synthetic, simulator::SCOPES)
+            .with_person("fixed", synthetic, simulator::SCOPES)
             .with_application(registered("legacy"))
             .with_portal_application(registered("portal"));
         let cloud = Arc::new(cloud);

@@ -56,7 +56,7 @@ impl World {
         let synthetic = Synthetic::new(Life::new(11, day("2026-03-15").date()));
         let cloud = Cloud::new(move || *clock.lock().unwrap())
             .with_page_size(9)
-            .with_person("nobody's", synthetic, simulator::SCOPES)
+            .with_person("fixed", synthetic, simulator::SCOPES)
             .with_application(simulator::Application {
                 id: "app".to_owned(),
                 secret: "secret".to_owned(),
@@ -173,7 +173,7 @@ async fn look(world: &World, store: &Store, me: &Person, timeout: Duration) -> b
     report.is_ok_and(|report| report.is_some_and(|report| report.complete && report.failures.is_empty()))
 }
 
-/// Everything stored but how it came there: superseded versions depend on when somebody looked.
+/// Everything stored except the history of its storage: superseded versions depend on when requests were sent.
 async fn everything(store: &Store, me: &Person) -> Vec<String> {
     let mut rows = Vec::new();
     let range = DayRange::new(Day::FIRST, Day::LAST).unwrap();
@@ -296,7 +296,7 @@ async fn a_bad_day_on(database: impl Database, seed: u64) {
             }
             _ => bad += usize::from(!look(&world, &store, &me, Duration::from_millis(300)).await),
         }
-        // The lease of whoever was killed ends long before the next look.
+        // The lease of a killed process ends long before the next round.
         *world.now.lock().unwrap() += SignedDuration::from_mins(20);
     }
     assert!(

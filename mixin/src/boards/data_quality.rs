@@ -210,7 +210,7 @@ fn changed() -> Vec<Panel> {
             .unit("short")
             .steps(NONE)
             .at_least_zero(),
-        Panel::new(Kind::Table, "Fields nobody knows yet", "What Oura sends and this version does not know: where it stands in the documents.")
+        Panel::new(Kind::Table, "Unknown fields", "Fields that Oura sends and this version does not know, by their place in the document.")
             .ask(format!("max by (collection, pointer) ({})", names::DRIFT), "{{pointer}}")
             .rows(&[], &[("collection", "Collection"), ("pointer", "Field"), ("Value", "Seen")])
             .nothing("everything is known"),

@@ -121,7 +121,7 @@ fn today(s: &Scope) -> Vec<Panel> {
     ]
 }
 
-/// 1 for the persons whose resilience is at this level now, nobody else.
+/// 1 for each person whose resilience is at this level now, and no series for the others.
 fn state(s: &Scope, level: &str) -> String {
     format!("({} == 1)", s.now_in("resilience_level", level))
 }

@@ -245,7 +245,7 @@ fn process() -> Vec<Panel> {
         ),
         line(
             "Starts in an hour",
-            "How often each process was started anew in the hour up to each point.",
+            "How often each process was restarted in the hour up to each point.",
             format!("changes({}[1h])", of("process_start_time_seconds")),
             "short",
         )

@@ -43,8 +43,8 @@ pub enum Fault {
     Empty,
     /// The right answer, once the notification comes. Notify with `notify_one`, which also counts in advance.
     Hold(Arc<Notify>),
-    /// The right answer, made at once and sent once the notification comes: what it spends is spent, and whoever asked
-    /// may not be there any more.
+    /// The right answer, made at once and sent once the notification comes: a refresh token is spent even when the client
+    /// has disconnected by then.
     HoldAnswer(Arc<Notify>),
     /// 403: the membership has ended.
     Lapsed,

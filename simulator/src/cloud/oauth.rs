@@ -260,7 +260,7 @@ fn token(front_end: FrontEnd, cloud: &Cloud, headers: &HeaderMap, form: &Paramet
     }
 }
 
-/// The end of a consent: 200 also for a token nobody knows (RFC 7009, 2.2).
+/// Revokes a consent: 200 also for an unknown token (RFC 7009, 2.2).
 fn revoke(front_end: FrontEnd, cloud: &Cloud, headers: &HeaderMap, form: &Parameters) -> Response {
     let application = client(cloud, headers, form).filter(|(home, _)| *home == front_end);
     let Some((_, application)) = application else {

@@ -1,8 +1,8 @@
 //! Subscriptions, and the news sent to them.
 //!
 //! What belongs here: what changed since the last look, the signature, and Oura's rule for trying again; the routes by which
-//! one subscribes are in `subscriptions`. Nothing runs by itself: time passes when [`Cloud::deliver`] is called, and whoever
-//! built the cloud carries the requests out.
+//! one subscribes are in `subscriptions`. Nothing runs by itself: time passes when [`Cloud::deliver`] is called, and its
+//! caller sends the requests.
 
 pub(super) mod subscriptions;
 

@@ -149,7 +149,7 @@ impl Person {
         let fate = fate(&mut chance, end);
         let kind = match (kind, fate) {
             (true, fate) => Kind::Nap(fate),
-            // Nobody confirms half a minute.
+            // A person does not confirm half a minute.
             (false, Fate::Confirmed(_)) => Kind::Doze(Fate::Unanswered),
             (false, fate) => Kind::Doze(fate),
         };

@@ -1,4 +1,4 @@
-//! `sleep`: one document per period, under one id for ever, its content changing as the phone syncs and the person
+//! `sleep`: one document per period, under one permanent id, its content changing as the phone syncs and the person
 //! corrects it.
 //!
 //! What belongs here: what is listed, when, and as what. The measurements are in [`super::measure`].

@@ -187,7 +187,7 @@ fn revision_appears_only_after_its_time() {
         let (first, last) = (person.documents("sleep", day, soon), person.documents("sleep", day, now()));
         assert_eq!(first.len(), last.len(), "{day}: nothing appears later or goes away");
         for (before, after) in first.iter().zip(&last).filter(|(before, after)| before != after) {
-            assert_eq!(before["id"], after["id"], "an id is for ever");
+            assert_eq!(before["id"], after["id"], "an id never changes");
             let fields = ["type", "sleep_analysis_reason"];
             let change = fields.map(|field| (text(&before[field]), text(&after[field])));
             let what = match change {

@@ -34,7 +34,7 @@ run "backend_says_bucket_region_and_key" {
   }
   assert {
     condition     = anytrue([for statement in jsondecode(aws_s3_bucket_policy.states.policy).Statement : contains(flatten([statement.Action]), "s3:DeleteObjectVersion") && statement.Effect == "Deny"])
-    error_message = "Nobody deletes versions."
+    error_message = "Deleting versions is denied to everyone."
   }
 }
 

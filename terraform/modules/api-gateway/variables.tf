@@ -87,7 +87,7 @@ variable "routes" {
 }
 
 variable "authorizer" {
-  description = "Who checks a request before it reaches the API: nobody but the API itself (null), or tokens of an OIDC issuer such as Cognito. The API's own log-ins are signed by a shared key, which no gateway can check."
+  description = "What checks a request before it reaches the API: nothing (null; the API itself does), or tokens of an OIDC issuer such as Cognito. The API's own log-ins are signed by a shared key, which no gateway can check."
   type        = object({ issuer = string, audience = set(string), scopes = optional(set(string)) })
   default     = null
 

@@ -17,7 +17,7 @@ resource "helm_release" "load_balancer_controller" {
     region         = var.region
     vpcId          = var.vpc_id
     serviceAccount = { name = "aws-load-balancer-controller", annotations = local.annotations["load-balancer-controller"] }
-    # One hop of IMDS: it is told what it would ask there.
+    # Given here because pods cannot reach IMDS, whose hop limit is one.
     podDisruptionBudget = { maxUnavailable = 1 }
     # Its role has no right to either.
     enableShield = false

@@ -42,7 +42,7 @@ variable "reader_arns" {
 
   validation {
     condition     = length(var.reader_arns) > 0 && alltrue([for arn in var.reader_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/", arn))])
-    error_message = "At least one role's ARN; without one nobody could read a value."
+    error_message = "At least one role's ARN; without one no role could read a value."
   }
 }
 

@@ -42,7 +42,7 @@ pub(crate) struct Args {
 
 const TREND: &str = "/api/v1/trends/sleep_score?person=me&from=2016-01-01&to=2025-12-31";
 
-/// Of somebody who has a value on six days of seven.
+/// Of a person with a value on six days of seven.
 const GAPS: &str = "/api/v1/trends/sleep_score?person=gaps&from=2016-01-01&to=2025-12-31";
 
 /// From the root of the repository.

@@ -21,5 +21,5 @@ pub(crate) fn main(_: &Args) -> Result<()> {
         .context("package `victoria-metrics` is installed but `victoria-metrics` is not on the path")?;
     let mut cargo = run::cargo(&["bench", "--package", "app", "--bench", "history"]);
     cargo.envs(provisioned.variables.iter().map(|(name, value)| (name, value))).env(VARIABLE, victoria);
-    run::visibly(&mut cargo, "mend what it says; a busy machine makes ratios, not times")
+    run::visibly(&mut cargo, "fix what it reports; on a busy machine only ratios mean something")
 }

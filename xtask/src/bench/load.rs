@@ -1,4 +1,4 @@
-//! What a load saw, and how several runs are told.
+//! Load by wrk, and the summary of several runs.
 
 use std::process::Command;
 

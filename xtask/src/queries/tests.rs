@@ -24,7 +24,7 @@ fn prove(promtool: &str, name: &str) {
     let file = format!("alerts/tests/{name}.yaml");
     let mut promtool = Command::new(promtool);
     promtool.current_dir(run::root()).args(["test", "rules", &file]);
-    run::quietly(&mut promtool, "mend the alert or its proof").unwrap();
+    run::quietly(&mut promtool, "fix the alert or its proof").unwrap();
 }
 
 // Two tests, because they take half a minute and can run beside each other.
@@ -136,7 +136,7 @@ const ALERTMANAGER: &str = "alerts/alertmanager/alertmanager.yml";
 
 fn amtool(amtool: &str, arguments: &[&str]) -> String {
     let mut command = Command::new(amtool);
-    run::quietly(command.current_dir(run::root()).args(arguments), "mend the configuration").unwrap()
+    run::quietly(command.current_dir(run::root()).args(arguments), "fix the configuration").unwrap()
 }
 
 #[test]

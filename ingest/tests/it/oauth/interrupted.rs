@@ -24,7 +24,7 @@ async fn renewal_killed_anywhere_ends_logged_in_or_login_required() {
             world.later(DAY - 30);
             let observer: Observer = Arc::new(move |at| {
                 if at == point {
-                    // As a kill would: nothing after this instruction runs, and nobody is told.
+                    // As a kill would: nothing after this instruction runs, and no error is returned.
                     std::panic::resume_unwind(Box::new("the plug was pulled"));
                 }
             });
@@ -46,7 +46,7 @@ async fn renewal_killed_anywhere_ends_logged_in_or_login_required() {
                 assert!(next.tokens().is_login_required().await);
                 world.later(5);
                 assert_eq!(read(&world.process()).await, Err(Cause::LoginRequired));
-                assert_eq!(reuses, 1, "nobody could know it was spent");
+                assert_eq!(reuses, 1, "it cannot be known to be spent");
                 assert_eq!(world.cloud.refresh_reuses(), 1, "and once that is known, it is never sent again");
                 world.log_in("legacy").await;
                 read(&world.process()).await.unwrap();
@@ -59,7 +59,7 @@ async fn renewal_killed_anywhere_ends_logged_in_or_login_required() {
 async fn refusal_lost_by_a_kill_is_recorded_by_the_next_process() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
-    world.cloud.revoke("nobody's");
+    world.cloud.revoke("fixed");
     let observer: Observer = Arc::new(|at| {
         if at == FaultPoint::Answered {
             std::panic::resume_unwind(Box::new(()))

@@ -56,7 +56,7 @@ async fn token_refused_early_is_renewed_once() {
     assert_eq!(world.credential().await.generation, 4);
     world.cloud.faults().clear();
     read(&client).await.unwrap();
-    // What the person did not tick is not mended by renewing either.
+    // A scope that was not granted is not granted by a renewal either.
     let tags = client.window(Collection::Tag, DayRange::ending(day("2026-03-29"), 3)).await;
     assert!(matches!(tags, Err(Failure::Scope)), "{tags:?}");
     assert_eq!(world.credential().await.generation, 4);
@@ -128,7 +128,7 @@ async fn unreachable_token_server_does_not_clear_an_uncertain_refresh() {
 async fn spent_refresh_token_is_never_sent_again() {
     let (world, _folder) = world().await;
     world.later(DAY - 30);
-    world.cloud.revoke("nobody's");
+    world.cloud.revoke("fixed");
     for _ in 0..3 {
         let client = world.process();
         assert_eq!(read(&client).await, Err(Cause::LoginRequired));
@@ -154,7 +154,7 @@ async fn spent_refresh_token_is_never_sent_again() {
 async fn wrong_client_secret_keeps_the_grant() {
     let (world, _folder) = world().await;
     world.later(DAY + 1);
-    let stranger = world.process_of("nobody", keys(), None);
+    let stranger = world.process_of("unknown", keys(), None);
     assert_eq!(read(&stranger).await, Err(Cause::RenewalFailed));
     world.later(2);
     read(&world.process()).await.unwrap();

@@ -1,4 +1,4 @@
-//! What is believed, kept and answered.
+//! Which events are accepted, what is stored, and the responses.
 
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
@@ -78,7 +78,7 @@ async fn webhook_event_that_cannot_be_stored_is_not_acknowledged() {
     let (store, _folder) = store::testing::sqlite().await;
     let world = World::new(store).await;
     let body = world.event("create", "sleep", "a");
-    assert_eq!(world.post(&body).await, 503, "nobody knows yet who that is");
+    assert_eq!(world.post(&body).await, 503, "the user is not linked yet");
     assert!(world.webhooks.worker().link_oura_users_once().await.unwrap());
     assert_eq!(world.post(&body).await, 200);
     world.store.close().await;
@@ -122,7 +122,7 @@ async fn senders_whose_body_never_comes_or_is_not_signed_keep_no_event_out() {
     assert_eq!(world.events("busy"), 0);
 }
 
-/// Vectors recorded from others lie next to the project where somebody has them; they are not ours to publish.
+/// Vectors recorded by others lie next to the project where available; they may not be published here.
 #[test]
 fn recorded_webhook_signatures_are_accepted() {
     let path =
@@ -138,8 +138,8 @@ fn recorded_webhook_signatures_are_accepted() {
         let (timestamp, body) = (field("x-oura-timestamp"), field("body"));
         let now = Timestamp::from_second(timestamp.parse().unwrap()).unwrap();
         let (secret, signature) = (field("client_secret").into(), field("x-oura-signature"));
-        let believed = verify(&secret, &timestamp, &signature, body.as_bytes(), now, SignedDuration::ZERO);
-        assert_eq!(believed, Ok(()), "{body}");
+        let verified = verify(&secret, &timestamp, &signature, body.as_bytes(), now, SignedDuration::ZERO);
+        assert_eq!(verified, Ok(()), "{body}");
         let event = parse_event(body.as_bytes()).unwrap();
         assert!(event.collection.is_some_and(|collection| Collection::ALL.contains(&collection)));
     }

@@ -110,7 +110,7 @@ pub(super) fn webhooks(config: &Config) -> Vec<Alert> {
             wait: "0s",
             keep: "15m",
             summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} webhook events were refused",
-            description: "Signatures, times or bodies were wrong: somebody knocks, the client secret differs, or the clock is off.".to_owned(),
+            description: "Signatures, times or bodies were invalid. Likely: requests that are not Oura's, another client secret, or a wrong clock.".to_owned(),
             proof: Proof {
                 series: vec![(series(names::WEBHOOK_EVENTS, r#"result="forged""#), "0+0x10 2+2x20".to_owned())],
                 silent: "13m",
@@ -133,8 +133,9 @@ pub(super) fn people(config: &Config) -> Vec<Alert> {
         wait: "0s",
         keep: "15m",
         summary: "{{ $labels.job }}: {{ $value | printf \"%.0f\" }} log-ins were refused",
-        description: "In a quarter of an hour: somebody guesses passwords, or a program has an old one."
-            .to_owned(),
+        description:
+            "Within 15 minutes. Likely: an attempt to guess passwords, or a program with an old password."
+                .to_owned(),
         proof: Proof {
             series: vec![(series(names::LOG_INS, r#"outcome="refused""#), "0+0x10 2+2x20".to_owned())],
             silent: "13m",

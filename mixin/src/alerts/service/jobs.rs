@@ -26,7 +26,7 @@ pub(super) fn alerts(config: &Config) -> Vec<Alert> {
             wait: "15m",
             keep: "",
             summary: "{{ $labels.kind }}: {{ $value }} jobs wait and none runs",
-            description: "For a quarter of an hour nobody has begun one of this kind; a job that is tried again waits minutes at most. Nothing is lost, the queue is in the database.".to_owned(),
+            description: "No job of this kind has started for 15 minutes; a retried job waits a few minutes at most. Nothing is lost: the queue is in the database.".to_owned(),
             proof: Proof {
                 series: vec![
                     (series(names::JOBS, r#"kind="export",state="queued""#), "0x10 2x40".to_owned()),

@@ -92,7 +92,7 @@ pub(super) fn reading(config: &Config) -> Vec<Alert> {
             expr: format!("count by (job, collection) ({})", of(config, names::DRIFT, "")),
             wait: "15m",
             keep: "",
-            summary: "{{ $labels.collection }}: Oura sends fields that nobody knows yet",
+            summary: "{{ $labels.collection }}: Oura sends unknown fields",
             description: "{{ $value }} fields or words are new. Nothing fails; they are kept in the documents. `myhealth doctor` lists them; a newer version may read them.".to_owned(),
             proof: Proof {
                 series: vec![(series(names::DRIFT, r#"collection="sleep",pointer="/new_field""#), "_x10 3+0x30".to_owned())],

@@ -74,7 +74,7 @@ run "database_has_daily_and_monthly_recovery_points" {
   }
   assert {
     condition     = contains(aws_backup_vault_notifications.main[0].backup_vault_events, "BACKUP_JOB_FAILED")
-    error_message = "A failure is told."
+    error_message = "A failed backup is notified."
   }
 }
 

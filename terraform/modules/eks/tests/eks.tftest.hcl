@@ -34,7 +34,7 @@ run "defaults_are_private_encrypted_and_in_standard_support" {
   }
   assert {
     condition     = aws_eks_cluster.main.access_config[0].authentication_mode == "API" && !aws_eks_cluster.main.access_config[0].bootstrap_cluster_creator_admin_permissions
-    error_message = "Nobody is an administrator without being named."
+    error_message = "Administrators are only those that are named."
   }
   assert {
     condition     = aws_eks_cluster.main.deletion_protection && contains(aws_eks_cluster.main.enabled_cluster_log_types, "audit")

@@ -32,7 +32,7 @@ run "grafana_has_no_password_in_values_and_no_anonymous_reader" {
   }
   assert {
     condition     = !yamldecode(helm_release.kube_prometheus_stack.values[0]).grafana["grafana.ini"]["auth.anonymous"].enabled
-    error_message = "Nobody without a log-in."
+    error_message = "No anonymous access."
   }
 }
 

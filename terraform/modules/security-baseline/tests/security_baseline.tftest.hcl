@@ -51,7 +51,7 @@ run "trail_is_validated_encrypted_and_locked" {
   }
   assert {
     condition     = aws_s3_bucket_object_lock_configuration.audit[0].rule[0].default_retention[0].mode == "COMPLIANCE"
-    error_message = "Nobody deletes the record."
+    error_message = "Deleting the audit record is denied to everyone."
   }
   assert {
     condition     = alltrue([for statement in jsondecode(aws_s3_bucket_policy.audit[0].policy).Statement : statement.Resource == ["arn:aws:s3:::audit/AWSLogs/123456789012/*"] if statement.Effect == "Allow" && contains(flatten([statement.Action]), "s3:PutObject")])
@@ -82,7 +82,7 @@ run "production_watches" {
   }
   assert {
     condition     = jsondecode(aws_cloudwatch_event_rule.findings[0].event_pattern).detail.severity[0].numeric == [">=", 4]
-    error_message = "Findings of medium severity are told."
+    error_message = "Findings of medium severity and above are notified."
   }
 }
 

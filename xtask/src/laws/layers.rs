@@ -1,11 +1,11 @@
 //! The laws of the house as tests: who may depend on whom. `deny.toml` states them for the whole dependency graph;
 //! these run in a second, on every machine, and need nothing but cargo.
 
-use std::fs;
 use std::process::Stdio;
 
 use serde_json::Value;
 
+use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
@@ -84,11 +84,6 @@ fn dependencies() -> Vec<Dependency> {
 fn assert_law(law: &str, offenders: impl IntoIterator<Item = String>) {
     let offenders: Vec<_> = offenders.into_iter().collect();
     assert!(offenders.is_empty(), "{law}; broken by:\n  {}", offenders.join("\n  "));
-}
-
-/// The text of a file of the repository.
-fn text(path: &str) -> String {
-    fs::read_to_string(run::root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The lines below one `[header]` of a manifest.
