@@ -315,12 +315,7 @@ pub(crate) struct ServeArgs {
     pub(crate) shard: Shard,
     /// A person's own goal of sleep, for example me=7h30m; may be repeated. The exporter shows it as a gauge, by which the
     /// rules replace their default.
-    #[arg(
-        long,
-        env = "MYHEALTH_SLEEP_GOAL",
-        value_delimiter = ',',
-        value_name = "PERSON=DURATION"
-    )]
+    #[arg(long, env = "MYHEALTH_SLEEP_GOAL", value_delimiter = ',', value_name = "PERSON=DURATION")]
     pub(crate) sleep_goal: Vec<mixin::SleepGoalOf>,
     /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
     /// beside the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.

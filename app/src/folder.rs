@@ -41,13 +41,15 @@ type Digests = BTreeSet<(String, String)>;
 pub(crate) fn write(folder: &Path, files: &[(String, String)], force: bool) -> anyhow::Result<Written> {
     let cannot = || format!("cannot write into {}", folder.display());
     let listed = read_list(folder).with_context(cannot)?;
-    let wanted: BTreeMap<&str, &str> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let wanted: BTreeMap<&str, &str> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     let gone: BTreeSet<&str> =
         listed.iter().map(|(path, _)| path.as_str()).filter(|path| !wanted.contains_key(path)).collect();
 
     let (mut foreign, mut changed, mut obsolete) = (Vec::new(), Vec::new(), Vec::new());
     for (&path, &text) in &wanted {
-        let digest = digest_of(&folder.join(path)).with_context(|| format!("cannot read {}", folder.join(path).display()))?;
+        let digest = digest_of(&folder.join(path))
+            .with_context(|| format!("cannot read {}", folder.join(path).display()))?;
         match digest {
             Found::File(found) if found == digest_text(text) => continue,
             Found::Nothing => {}
@@ -141,7 +143,8 @@ fn read_list(folder: &Path) -> io::Result<Digests> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Digests::new()),
         Err(error) => return Err(error),
     };
-    let inside = |path: &str| Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
+    let inside =
+        |path: &str| Path::new(path).components().all(|part| matches!(part, std::path::Component::Normal(_)));
     let entry = |line: &str| {
         let (digest, path) = line.split_once("  ")?;
         (digest.len() == 64 && inside(path)).then(|| (path.to_owned(), digest.to_owned()))
@@ -182,7 +185,8 @@ mod tests {
     fn own_files_are_replaced_and_obsolete_ones_removed() {
         let folder = tempfile::tempdir().unwrap();
         let to = folder.path().join("new/folder");
-        let first = write(&to, &files(&[("a.yaml", "1"), ("b/c.yaml", "2"), ("d.yaml", "3")]), false).unwrap();
+        let first =
+            write(&to, &files(&[("a.yaml", "1"), ("b/c.yaml", "2"), ("d.yaml", "3")]), false).unwrap();
         assert_eq!(first, Written { written: 3, removed: 0, unchanged: 0 });
         let second = write(&to, &files(&[("a.yaml", "4"), ("b/c.yaml", "2")]), false).unwrap();
         assert_eq!(second, Written { written: 1, removed: 1, unchanged: 1 });

@@ -34,8 +34,13 @@ pub(crate) fn configuration(notifications: &Notifications) -> String {
     text.push_str("\nreceivers:\n");
     for (at, (name, receiver)) in notifications.receivers.all().into_iter().enumerate() {
         let gap = if at == 0 { "" } else { "\n" };
-        write!(text, "{gap}- name: {}\n{}", quoted_if_needed(name), settings(name, receiver, &notifications.secrets))
-            .expect(STRING);
+        write!(
+            text,
+            "{gap}- name: {}\n{}",
+            quoted_if_needed(name),
+            settings(name, receiver, &notifications.secrets)
+        )
+        .expect(STRING);
     }
     text
 }
@@ -70,10 +75,13 @@ fn intervals(notifications: &Notifications, text: &mut String) {
             } else if to == "00:00" {
                 format!("{{start_time: '{from}', end_time: '24:00'}}")
             } else {
-                format!("{{start_time: '{from}', end_time: '24:00'}}, {{start_time: '00:00', end_time: '{to}'}}")
+                format!(
+                    "{{start_time: '{from}', end_time: '24:00'}}, {{start_time: '00:00', end_time: '{to}'}}"
+                )
             };
             let name = clock.interval("night");
-            write!(text, "- name: {name}\n  time_intervals:\n  - times: [{times}]\n    location: {zone}\n").expect(STRING);
+            write!(text, "- name: {name}\n  time_intervals:\n  - times: [{times}]\n    location: {zone}\n")
+                .expect(STRING);
         }
         let name = clock.interval("not-on-sunday-evening");
         write!(
@@ -113,7 +121,10 @@ fn routes(notifications: &Notifications, text: &mut String) {
     let digest = if person_digest.is_some() { "person-digest" } else { "person" };
     let clocks = clocks(notifications);
     let night = |clock: Clock<'_>| {
-        notifications.quiet_hours.is_some().then(|| format!("mute_time_intervals: [{}]\n", clock.interval("night")))
+        notifications
+            .quiet_hours
+            .is_some()
+            .then(|| format!("mute_time_intervals: [{}]\n", clock.interval("night")))
     };
     text.push_str(
         "\nroute:\n  receiver: operator\n  group_by: [alertname, job]\n  group_wait: 30s\n  group_interval: 5m\n  \
@@ -121,7 +132,8 @@ fn routes(notifications: &Notifications, text: &mut String) {
          - matchers: [area=\"health\"]\n    receiver: person\n    group_by: [person]\n    group_wait: 2m\n    \
          group_interval: 30m\n    repeat_interval: 24h\n",
     );
-    let indented = |indent: &str, line: Option<String>| line.map(|line| format!("{indent}{line}")).unwrap_or_default();
+    let indented =
+        |indent: &str, line: Option<String>| line.map(|line| format!("{indent}{line}")).unwrap_or_default();
     text.push_str(&indented("    ", night(clocks[0])));
     text.push_str("    # Times are set on each route: a route does not inherit them.\n    routes:\n");
     let persons: BTreeSet<&String> = people.keys().chain(notifications.person_time_zones.keys()).collect();
@@ -244,7 +256,10 @@ mod tests {
             notifications.person_time_zones = BTreeMap::from([("ann".to_owned(), "Asia/Tokyo".to_owned())]);
         });
         let route = text.split("- matchers: [person=\"ann\"]\n").nth(1).unwrap();
-        assert!(route.starts_with("      receiver: person\n      mute_time_intervals: [night-ann]\n"), "{text}");
+        assert!(
+            route.starts_with("      receiver: person\n      mute_time_intervals: [night-ann]\n"),
+            "{text}"
+        );
         assert!(route.contains("mute_time_intervals: [not-on-sunday-evening-ann]"), "{text}");
         assert!(text.contains("- name: night-ann\n"), "{text}");
         assert_eq!(text.matches("location: Asia/Tokyo").count(), 3);

@@ -296,7 +296,9 @@ pub enum InvalidConfig {
         source: domain::InvalidPseudonym,
     },
     /// A person whose receiver would have the name of another.
-    #[error("notifications.receivers.people: {0} is the name of a receiver; a person of this name needs a route of your own")]
+    #[error(
+        "notifications.receivers.people: {0} is the name of a receiver; a person of this name needs a route of your own"
+    )]
     Reserved(String),
     /// A text that would end the line it stands in.
     #[error("{0}: control characters are not allowed")]
@@ -404,7 +406,9 @@ impl Receiver {
     /// What is written into the configuration of it.
     fn target(&self) -> Option<&String> {
         match self {
-            Self::Slack { channel: text } | Self::Email { to: text } | Self::Webhook { url: text } => Some(text),
+            Self::Slack { channel: text } | Self::Email { to: text } | Self::Webhook { url: text } => {
+                Some(text)
+            }
             Self::Discord {} | Self::Pagerduty {} => None,
         }
     }

@@ -78,7 +78,8 @@ pub fn files(config: &Config) -> Vec<File> {
 /// What Grafana reads: the dashboards and how it finds them, and the same for Kubernetes.
 pub fn dashboard_files(config: &Config) -> Vec<File> {
     let boards = boards::all(config);
-    let mut files: Vec<_> = boards.iter().map(|board| (format!("{}.json", board.uid), board.json())).collect();
+    let mut files: Vec<_> =
+        boards.iter().map(|board| (format!("{}.json", board.uid), board.json())).collect();
     files.push(("kustomization.yaml".to_owned(), kubernetes::dashboards(&boards)));
     for (kind, text) in PROVISIONING {
         files.push((format!("provisioning/{kind}/myhealth.yaml"), format!("{}{text}", rules::HEAD)));
@@ -103,7 +104,10 @@ pub fn rule_files(config: &Config) -> Vec<File> {
     }
     let groups: Vec<_> = alerts.iter().flat_map(|file| &file.groups).collect();
     files.push(("kubernetes/prometheusrule.yaml".to_owned(), kubernetes::rules(&groups, &config.runbook)));
-    files.push(("alertmanager/alertmanager.yml".to_owned(), alertmanager::configuration(&config.notifications)));
+    files.push((
+        "alertmanager/alertmanager.yml".to_owned(),
+        alertmanager::configuration(&config.notifications),
+    ));
     files.push(("alertmanager/templates/myhealth.tmpl".to_owned(), alertmanager::templates()));
     files
 }

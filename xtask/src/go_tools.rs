@@ -30,6 +30,8 @@ pub(crate) struct Args {
 pub(crate) enum Tool {
     /// `alertmanager`, `amtool`
     Alertmanager,
+    /// `nfpm`
+    Nfpm,
     /// `tofu`
     Opentofu,
     /// `prometheus`, `promtool`
@@ -60,6 +62,14 @@ impl Tool {
                 programs: &[("cmd/alertmanager", "alertmanager"), ("cmd/amtool", "amtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=0.35.0",
                 fill: &["ui/app/dist/index.html"],
+            },
+            Self::Nfpm => Source {
+                module: "github.com/goreleaser/nfpm/v2",
+                version: "v2.45.2",
+                sum: "h1:sWBXUErMSKHMvT8f1mgtY3yn2jbNBAE2TNBXNXpSDGc=",
+                programs: &[("cmd/nfpm", "nfpm")],
+                ldflags: "",
+                fill: &[],
             },
             Self::Opentofu => Source {
                 module: "github.com/opentofu/opentofu",

@@ -17,6 +17,7 @@ mod generate;
 mod go_tools;
 #[cfg(test)]
 mod laws;
+mod package;
 mod pictures;
 mod postgres;
 mod process;
@@ -44,6 +45,7 @@ enum Command {
     Test(steps::Args),
     Generate(generate::Args),
     LintQueries(queries::LintArgs),
+    Package(package::Args),
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Command::Test(args) => steps::main(&args),
         Command::Generate(args) => generate::main(&args),
         Command::LintQueries(args) => queries::lint(&args),
+        Command::Package(args) => package::main(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),

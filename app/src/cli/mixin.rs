@@ -228,7 +228,14 @@ mod tests {
             parsed("operator=webhook:https://ntfy.example.org/a"),
             Ok(Receiver::Webhook { url: "https://ntfy.example.org/a".to_owned() })
         );
-        for text in ["operator", "operator=smoke", "operator=slack", "Ann=discord", "a=email:ann", "a=webhook:ftp://x"] {
+        for text in [
+            "operator",
+            "operator=smoke",
+            "operator=slack",
+            "Ann=discord",
+            "a=email:ann",
+            "a=webhook:ftp://x",
+        ] {
             assert!(parsed(text).is_err(), "{text}");
         }
     }

@@ -75,7 +75,11 @@ fn section(command: &Command, parent: &str, page: &mut String) -> anyhow::Result
         return Ok(());
     }
     let name = format!("{parent} {}", command.get_name());
-    write!(page, "\n## {name}\n\n{}\n", text(&command.get_about().map(ToString::to_string).unwrap_or_default()))?;
+    write!(
+        page,
+        "\n## {name}\n\n{}\n",
+        text(&command.get_about().map(ToString::to_string).unwrap_or_default())
+    )?;
     let mut heading = None;
     for flag in command.get_arguments().filter(|flag| !flag.is_hide_set() && !flag.is_global_set()) {
         if ["help", "version"].contains(&flag.get_id().as_str()) {
@@ -95,7 +99,8 @@ fn section(command: &Command, parent: &str, page: &mut String) -> anyhow::Result
 }
 
 fn row(flag: &Arg) -> String {
-    let value = flag.get_action().takes_values().then(|| flag.get_value_names().unwrap_or_default().join(" "));
+    let value =
+        flag.get_action().takes_values().then(|| flag.get_value_names().unwrap_or_default().join(" "));
     let name = match (flag.get_long(), value) {
         (Some(long), Some(value)) => format!("--{long} {value}"),
         (Some(long), None) => format!("--{long}"),
@@ -106,13 +111,19 @@ fn row(flag: &Arg) -> String {
     let default = if flag.get_action().takes_values() { defaults.join(",") } else { String::new() };
     let default = if default.is_empty() { default } else { format!("`{default}`") };
     let help = flag.get_long_help().or(flag.get_help()).map(ToString::to_string).unwrap_or_default();
-    let words: Vec<_> = flag.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+    let words: Vec<_> =
+        flag.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
     let words = if words.is_empty() || !flag.get_action().takes_values() {
         String::new()
     } else {
         format!(" One of {}.", words.join(", "))
     };
-    format!("| `{}` | {} | {default} | {}{words} |\n", name.replace('|', "\\|"), variable.unwrap_or_default(), text(&help))
+    format!(
+        "| `{}` | {} | {default} | {}{words} |\n",
+        name.replace('|', "\\|"),
+        variable.unwrap_or_default(),
+        text(&help)
+    )
 }
 
 /// One line that a table may hold.

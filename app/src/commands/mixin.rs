@@ -55,8 +55,11 @@ fn config(args: &SettingsArgs) -> Result<Config, Invalid> {
     let mut config = match &args.settings {
         None => Config::default(),
         Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|source| Invalid::Unreadable { flag: "--settings", path: path.clone(), source })?;
+            let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
+                flag: "--settings",
+                path: path.clone(),
+                source,
+            })?;
             serde_saphyr::from_str(&text)
                 .map_err(|error| Invalid::Mixin(format!("--settings {}: {error}", path.display())))?
         }
@@ -82,7 +85,9 @@ fn set(config: &Config, path: &str, value: &str) -> Result<Config, Invalid> {
         };
         place = match place.get_mut(name) {
             Some(place) => place,
-            None if names.is_empty() => return Err(wrong(format!("{name} is not a setting; --print-settings prints all"))),
+            None if names.is_empty() => {
+                return Err(wrong(format!("{name} is not a setting; --print-settings prints all")));
+            }
             None => return Err(wrong(format!("{name} is not a setting; there are {names}"))),
         };
     }
@@ -139,7 +144,9 @@ fn receivers(named: &[ReceiverOf]) -> Result<Receivers, Invalid> {
         }
     }
     let mut required = |name| {
-        by_name.remove(name).ok_or_else(|| Invalid::Mixin(format!("--receiver {name}=… is missing; operator and person are needed")))
+        by_name.remove(name).ok_or_else(|| {
+            Invalid::Mixin(format!("--receiver {name}=… is missing; operator and person are needed"))
+        })
     };
     let (operator, person) = (required("operator")?, required("person")?);
     Ok(Receivers {
@@ -223,7 +230,9 @@ mod tests {
         assert_eq!(set(&config, "health.readiness", "65").unwrap().health.readiness, 65);
         assert_eq!(set(&config, "runbook", "12").unwrap().runbook, "12");
         let error = |path: &str, value: &str| set(&config, path, value).unwrap_err().to_string();
-        assert!(error("health.redyness", "65").contains("redyness is not a setting; there are battery_hours"));
+        assert!(
+            error("health.redyness", "65").contains("redyness is not a setting; there are battery_hours")
+        );
         assert!(error("health.readiness", "low").contains("--set health.readiness=low: invalid type"));
         assert!(error("health.readiness", "300").contains("300"));
         assert!(error("health.readiness.x", "1").contains("x is not a setting"));
@@ -231,9 +240,8 @@ mod tests {
 
     #[test]
     fn receivers_without_operator_or_person_are_refused() {
-        let named = |texts: &[&str]| {
-            receivers(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>())
-        };
+        let named =
+            |texts: &[&str]| receivers(&texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>());
         let error = named(&["operator=discord"]).unwrap_err().to_string();
         assert!(error.starts_with("--receiver person=… is missing"), "{error}");
         let error = named(&["operator=discord", "operator=pagerduty"]).unwrap_err().to_string();

@@ -36,7 +36,9 @@ fn run(words: &[&str]) -> (Option<i32>, String) {
 fn default_files_equal_the_committed_ones() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    for (line, committed) in [(&["dashboards"][..], "dashboards"), (&["rules", "--time-zone", "UTC"], "alerts")] {
+    for (line, committed) in
+        [(&["dashboards"][..], "dashboards"), (&["rules", "--time-zone", "UTC"], "alerts")]
+    {
         let to = folder.path().join(committed);
         let (code, printed) = run(&[line, &["--to", to.to_str().unwrap()]].concat());
         assert_eq!(code, Some(0), "{printed}");
@@ -82,7 +84,9 @@ async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: G
     let health = fs::read_to_string(folder.path().join("health.yaml")).unwrap();
     assert!(health.contains("+ 27000") && health.contains("< 65"), "goal or threshold is missing");
     let routes = fs::read_to_string(folder.path().join("alertmanager/alertmanager.yml")).unwrap();
-    for expected in ["location: America/New_York", "location: Asia/Tokyo", "start_time: '23:00'", "discord-url-bob"] {
+    for expected in
+        ["location: America/New_York", "location: Asia/Tokyo", "start_time: '23:00'", "discord-url-bob"]
+    {
         assert!(routes.contains(expected), "{expected}: {routes}");
     }
 
@@ -90,7 +94,10 @@ async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: G
     let (promtool, amtool) = (program(generation.promtool()), program(generation.amtool()));
     let (code, printed) = run(&["rules", "check", to, "--promtool", &promtool, "--amtool", &amtool]);
     assert_eq!(code, Some(0), "{printed}");
-    assert!(printed.contains("their tests passed") && printed.contains("alertmanager.yml: read"), "{printed}");
+    assert!(
+        printed.contains("their tests passed") && printed.contains("alertmanager.yml: read"),
+        "{printed}"
+    );
     for (labels, receiver) in [
         (["area=health", "severity=info", "person=ann"], "person"),
         (["area=health", "severity=info", "person=bob"], "bob"),
@@ -177,9 +184,10 @@ async fn sleep_goal_of_a_person_is_a_gauge() {
     let service = Running::start(command("ann=7h30m,bob=8.25"));
     let metrics = format!("http://{}/metrics", service.address("gauges").await);
     let scrape = until("gauges", async || get(&metrics).await).await;
-    for line in
-        ["myhealth_sleep_goal_seconds{person=\"ann\"} 27000", "myhealth_sleep_goal_seconds{person=\"bob\"} 29700"]
-    {
+    for line in [
+        "myhealth_sleep_goal_seconds{person=\"ann\"} 27000",
+        "myhealth_sleep_goal_seconds{person=\"bob\"} 29700",
+    ] {
         assert!(scrape.lines().any(|found| found == line), "{line}: {scrape}");
     }
     let refused = finish(command("Ann=7h"));
@@ -195,13 +203,15 @@ fn completions_and_manual_pages_name_every_command() {
         if let Some(program) = check {
             let file = tempfile::NamedTempFile::new().unwrap();
             fs::write(file.path(), &script).unwrap();
-            assert!(finish({
-                let mut check = Command::new(program);
-                check.arg("-n").arg(file.path());
-                check
-            })
-            .status
-            .success());
+            assert!(
+                finish({
+                    let mut check = Command::new(program);
+                    check.arg("-n").arg(file.path());
+                    check
+                })
+                .status
+                .success()
+            );
         }
     }
     let folder = tempfile::tempdir().unwrap();
