@@ -71,7 +71,7 @@ fn check_scripts() -> Result<()> {
     let mut shellcheck = Command::new(python.with_file_name("shellcheck"));
     let packaging = run::root().join("packaging");
     shellcheck.arg("-x").arg(packaging.join("package.sh")).arg(packaging.join("myhealth-admin"));
-    for folder in ["scripts", "tests"] {
+    for folder in ["release", "scripts", "tests"] {
         for entry in fs::read_dir(packaging.join(folder))? {
             let path = entry?.path();
             if path.extension().is_some_and(|kind| kind == "sh") {
@@ -127,7 +127,8 @@ struct Container {
 }
 
 /// What systemd needs as the first process of a container.
-const SYSTEMD: [&str; 12] = [
+const SYSTEMD: [&str; 13] = [
+    "--cgroupns=host",
     "--cap-add",
     "SYS_ADMIN",
     "--security-opt",
