@@ -29,7 +29,7 @@ pub struct Config {
 }
 
 /// When a health alert fires. Baselines are the person's own last 28 days.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Health {
     /// Skin temperature above the person's own average that counts as a sign of illness, in degrees Celsius.
@@ -87,7 +87,7 @@ impl Default for Health {
 }
 
 /// When a service alert fires.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Services {
     /// Share of answers that are server errors.
@@ -326,6 +326,16 @@ impl Config {
             }
         }
         self.notifications.check()
+    }
+
+    /// Whether the alerts' proofs hold: their series are made of the default selectors and thresholds. Goals, texts and
+    /// notifications may differ.
+    pub(crate) fn proofs_hold(&self) -> bool {
+        let default = Self::default();
+        let health = Health { sleep_hours: default.health.sleep_hours, ..self.health.clone() };
+        health == default.health
+            && self.services == default.services
+            && (&self.live, &self.history, &self.service) == (&default.live, &default.history, &default.service)
     }
 }
 

@@ -55,34 +55,14 @@ on_each_generation!(rules_with_own_settings_pass_their_tests_and_route_alerts);
 async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().to_str().unwrap();
-    let settings = folder.path().join("settings.yaml");
-    fs::write(&settings, "health: {sleep_debt_hours: 10, sleep_objective: 0.9}\n").unwrap();
-    let (code, printed) = run(&[
-        "rules",
-        "--to",
-        to,
-        "--settings",
-        settings.to_str().unwrap(),
-        "--set",
-        "health.readiness=65",
-        "--sleep-goal",
-        "7h30m",
-        "--time-zone",
-        "America/New_York",
-        "--time-zone",
-        "ann=Asia/Tokyo",
-        "--quiet-hours",
-        "23:00-08:00",
-        "--receiver",
-        "operator=email:admin@example.org",
-        "--receiver",
-        "person=webhook:https://ntfy.example.org/us",
-        "--receiver",
-        "bob=discord",
-    ]);
+    let words = "--sleep-goal 7h30m --time-zone America/New_York --time-zone ann=Asia/Tokyo --quiet-hours 23:00-08:00 \
+                 --receiver operator=email:admin@example.org --receiver person=webhook:https://ntfy.example.org/us \
+                 --receiver bob=discord";
+    let words: Vec<_> = words.split_whitespace().collect();
+    let (code, printed) = run(&[&["rules", "--to", to], &words[..]].concat());
     assert_eq!(code, Some(0), "{printed}");
     let health = fs::read_to_string(folder.path().join("health.yaml")).unwrap();
-    assert!(health.contains("+ 27000") && health.contains("< 65"), "goal or threshold is missing");
+    assert!(health.contains("+ 27000"), "the goal is missing: {health}");
     let routes = fs::read_to_string(folder.path().join("alertmanager/alertmanager.yml")).unwrap();
     for expected in
         ["location: America/New_York", "location: Asia/Tokyo", "start_time: '23:00'", "discord-url-bob"]
@@ -116,6 +96,19 @@ async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: G
     fs::write(folder.path().join("health.yaml"), health.replace("+ 27000", "+ 1000")).unwrap();
     let (code, printed) = run(&["rules", "check", to, "--promtool", &promtool, "--amtool", &amtool]);
     assert!(code == Some(1) && printed.contains("test rules failed"), "{printed}");
+
+    // Other thresholds have no tests: the series of the tests are made for the defaults.
+    let settings = folder.path().join("settings.yaml");
+    fs::write(&settings, "health: {sleep_debt_hours: 10}\n").unwrap();
+    let settings = settings.to_str().unwrap();
+    let line = ["rules", "--to", to, "--force", "--settings", settings, "--set", "health.readiness=65"];
+    let (code, printed) = run(&line);
+    assert_eq!(code, Some(0), "{printed}");
+    assert!(!folder.path().join("tests/health.yaml").exists(), "{printed}");
+    let health = fs::read_to_string(folder.path().join("health.yaml")).unwrap();
+    assert!(health.contains("< 65") && health.contains("> 36000"), "a threshold is missing: {health}");
+    let (code, printed) = run(&["rules", "check", to, "--promtool", &promtool, "--amtool", &amtool]);
+    assert!(code == Some(0) && printed.contains("for the default thresholds only"), "{printed}");
 }
 
 #[test]
