@@ -6,6 +6,7 @@ use domain::{DayRange, Pseudonym};
 use ingest::plan::Horizon;
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
+use store::denied::remedy;
 use store::{Location, Person, Store};
 
 use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
@@ -13,7 +14,7 @@ use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
-    #[error("cannot read {flag} {path}")]
+    #[error("cannot read {flag} {path}; {}", remedy(path, source, "check the path"))]
     Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{flag} {path} is empty")]
     Empty { flag: &'static str, path: PathBuf },
@@ -58,7 +59,9 @@ pub(crate) enum Invalid {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("--oura-url, --oura-token, --oura-…-url: {0}")]
-    Oura(#[from] ingest::InvalidClient),
+    Oura(#[source] ingest::InvalidClient),
+    #[error(transparent)]
+    Tls(ingest::InvalidClient),
     #[error("{flag} {path}")]
     Web { flag: &'static str, path: PathBuf, source: crate::listen::Invalid },
     #[error("--from, --to: {0}")]
@@ -94,6 +97,16 @@ pub(crate) enum Invalid {
     Logs(String),
     #[error("{0}")]
     Mixin(String),
+}
+
+impl From<ingest::InvalidClient> for Invalid {
+    fn from(invalid: ingest::InvalidClient) -> Self {
+        match invalid {
+            // No flag is to blame.
+            ingest::InvalidClient::Tls(_) => Self::Tls(invalid),
+            _ => Self::Oura(invalid),
+        }
+    }
 }
 
 /// A secret's file without the line end editors add.

@@ -35,6 +35,11 @@ use crate::cli::{Cli, Command};
 use crate::config::Invalid;
 use crate::telemetry::Telemetry;
 
+/// The allocator of static builds: docs/adr/0022 has the measurements.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Reads the wall clock; the one value of this kind, handed to whoever needs the time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 

@@ -10,6 +10,7 @@ mod backend;
 mod changes;
 mod columns;
 mod deletions;
+pub mod denied;
 mod documents;
 mod drift;
 mod error;

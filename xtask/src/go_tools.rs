@@ -30,6 +30,8 @@ pub(crate) struct Args {
 pub(crate) enum Tool {
     /// `alertmanager`, `amtool`
     Alertmanager,
+    /// `docker-compose`
+    Compose,
     /// `nfpm`
     Nfpm,
     /// `tofu`
@@ -62,6 +64,14 @@ impl Tool {
                 programs: &[("cmd/alertmanager", "alertmanager"), ("cmd/amtool", "amtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=0.35.0",
                 fill: &["ui/app/dist/index.html"],
+            },
+            Self::Compose => Source {
+                module: "github.com/docker/compose/v2",
+                version: "v2.40.3",
+                sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
+                programs: &[("cmd", "docker-compose")],
+                ldflags: "-X github.com/docker/compose/v2/internal.Version=2.40.3",
+                fill: &[],
             },
             Self::Nfpm => Source {
                 module: "github.com/goreleaser/nfpm/v2",

@@ -15,6 +15,7 @@ mod contract;
 mod docs;
 mod generate;
 mod go_tools;
+mod image;
 #[cfg(test)]
 mod laws;
 mod package;
@@ -49,6 +50,7 @@ enum Command {
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
+    Image(image::Args),
     Bench(bench::Args),
     Contract(contract::Args),
 }
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),
+        Command::Image(args) => image::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
     };

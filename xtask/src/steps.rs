@@ -4,6 +4,7 @@
 
 mod cargo;
 mod generated;
+mod install;
 mod packages;
 mod queries;
 pub(crate) mod terraform;
@@ -49,6 +50,7 @@ const STEPS: &[Step] = &[
     Step { name: "queries", run: queries::run },
     Step { name: "terraform", run: terraform::run },
     Step { name: "clippy", run: cargo::clippy },
+    Step { name: "install", run: install::run },
     Step { name: "packages", run: packages::run },
     Step { name: "tests", run: tests::run },
 ];

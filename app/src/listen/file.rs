@@ -60,7 +60,7 @@ pub(crate) struct Rate {
 /// What is wrong with the file or with one it names.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
-    #[error("cannot read {}", path.display())]
+    #[error("cannot read {}; {}", path.display(), store::denied::remedy(path, source, "check the path"))]
     Unreadable { path: PathBuf, source: std::io::Error },
     #[error("{}", .0)]
     Format(String),
