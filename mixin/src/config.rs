@@ -335,7 +335,8 @@ impl Config {
         let health = Health { sleep_hours: default.health.sleep_hours, ..self.health.clone() };
         health == default.health
             && self.services == default.services
-            && (&self.live, &self.history, &self.service) == (&default.live, &default.history, &default.service)
+            && (&self.live, &self.history, &self.service)
+                == (&default.live, &default.history, &default.service)
     }
 }
 

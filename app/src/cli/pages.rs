@@ -32,9 +32,10 @@ fn configurations(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
 }
 
 fn documents(root: &Path) -> Vec<(PathBuf, String)> {
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = ["docs", "docs/install"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let docs = docs.into_iter().flatten().map(|entry| entry.unwrap().path());
     let docs = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
-    let named = ["README.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    let named = ["README.md", "CONTRIBUTING.md", "UPGRADE.md", "SECURITY.md"].map(|name| root.join(name));
     docs.chain(named).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
@@ -49,7 +50,8 @@ fn commands(page: &str) -> Vec<Vec<String>> {
         }
     }
     let command = |line: &String| {
-        let line = line.split(" #").next().unwrap_or_default();
+        // The package's wrapper takes the same words.
+        let line = line.split(" #").next().unwrap_or_default().replace("myhealth-admin ", "myhealth ");
         let (before, rest) = line.split_once("myhealth ")?;
         // A program, and not a word of a path, a name or a sentence.
         let begins = before.is_empty() || before.ends_with(['(', '/', ' ']);
@@ -107,6 +109,9 @@ fn every_documented_command_exists_with_its_flags() {
 fn every_documented_variable_is_read() {
     let mut known = BTreeSet::new();
     variables(&Cli::command(), &mut known);
+    // Compose has variables of its own.
+    let compose = include_str!("../../../compose.yaml").split("${").skip(1);
+    known.extend(compose.filter_map(|rest| Some(rest.split(['}', ':']).next()?.to_owned())));
     let mut checked = 0;
     for (page, text) in pages() {
         let is_word = |c: char| c.is_ascii_uppercase() || c == '_';

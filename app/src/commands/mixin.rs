@@ -25,7 +25,7 @@ pub(crate) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {
         return check(folder, promtool.as_deref(), amtool.as_deref());
     }
     let mut config = config(&args.settings)?;
-    notifications(&mut config.notifications, &args.notifications, args.settings.settings.is_some())?;
+    notifications(&mut config.notifications, &args.notifications)?;
     write(&checked(config)?, &args.settings, &args.to, mixin::rule_files)
 }
 
@@ -50,20 +50,27 @@ pub(super) fn to_folder(args: &FolderArgs, files: &[mixin::File]) -> anyhow::Res
     Ok(ExitCode::SUCCESS)
 }
 
-/// The defaults, then the file, then single settings, then flags of their own.
+/// The defaults in this machine's time zone, then the file, then single settings, then flags of their own.
 fn config(args: &SettingsArgs) -> Result<Config, Invalid> {
-    let mut config = match &args.settings {
-        None => Config::default(),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
-                flag: "--settings",
-                path: path.clone(),
-                source,
-            })?;
-            serde_saphyr::from_str(&text)
-                .map_err(|error| Invalid::Mixin(format!("--settings {}: {error}", path.display())))?
-        }
-    };
+    let mut config = Config::default();
+    if let Some(zone) = TimeZone::system().iana_name() {
+        zone.clone_into(&mut config.notifications.time_zone);
+    }
+    if let Some(path) = &args.settings {
+        let wrong =
+            |error: &dyn std::fmt::Display| Invalid::Mixin(format!("--settings {}: {error}", path.display()));
+        let text = std::fs::read_to_string(path).map_err(|source| Invalid::Unreadable {
+            flag: "--settings",
+            path: path.clone(),
+            source,
+        })?;
+        // Once for errors with their places, once for what is there.
+        serde_saphyr::from_str::<Config>(&text).map_err(|error| wrong(&error))?;
+        let given: Value = serde_saphyr::from_str(&text).map_err(|error| wrong(&error))?;
+        let mut all = serde_json::to_value(&config).map_err(|error| wrong(&error))?;
+        merge(&mut all, given);
+        config = serde_json::from_value(all).map_err(|error| wrong(&error))?;
+    }
     for (path, value) in &args.set {
         config = set(&config, path, value)?;
     }
@@ -71,6 +78,21 @@ fn config(args: &SettingsArgs) -> Result<Config, Invalid> {
         config.health.sleep_hours = goal.hours;
     }
     Ok(config)
+}
+
+/// Replaces what `given` has. Receivers are replaced as a whole: they are a choice, not a list of changes.
+fn merge(into: &mut Value, given: Value) {
+    match (into, given) {
+        (Value::Object(into), Value::Object(given)) => {
+            for (name, value) in given {
+                match into.get_mut(&name) {
+                    Some(place) if name != "receivers" => merge(place, value),
+                    _ => drop(into.insert(name, value)),
+                }
+            }
+        }
+        (into, given) => *into = given,
+    }
 }
 
 /// The same settings with one of them changed; `path` is its names, joined by dots.
@@ -110,15 +132,8 @@ fn checked(config: Config) -> Result<Config, Invalid> {
     Ok(config)
 }
 
-/// Applies the flags. The machine's zone is the default unless a file of settings is given, which has one.
-fn notifications(
-    into: &mut mixin::Notifications,
-    args: &NotificationArgs,
-    from_file: bool,
-) -> Result<(), Invalid> {
-    if !from_file {
-        TimeZone::system().iana_name().unwrap_or("UTC").clone_into(&mut into.time_zone);
-    }
+/// Applies the flags.
+fn notifications(into: &mut mixin::Notifications, args: &NotificationArgs) -> Result<(), Invalid> {
     for ZoneOf { person, zone } in &args.time_zone {
         let zone = zone.iana_name().unwrap_or("UTC").to_owned();
         match person {
@@ -240,6 +255,28 @@ mod tests {
         assert!(error("health.readiness", "low").contains("--set health.readiness=low: invalid type"));
         assert!(error("health.readiness", "300").contains("300"));
         assert!(error("health.readiness.x", "1").contains("x is not a setting"));
+    }
+
+    #[test]
+    fn settings_of_a_file_replace_only_what_it_names() {
+        let mut all = serde_json::json!({
+            "health": {"signs": 3, "readiness": 60},
+            "notifications": {"quiet_hours": {"from": "1", "to": "2"}, "receivers": {"operator": 1, "person": 2}},
+        });
+        merge(
+            &mut all,
+            serde_json::json!({
+                "health": {"readiness": 70},
+                "notifications": {"quiet_hours": null, "receivers": {"operator": 3}},
+            }),
+        );
+        assert_eq!(
+            all,
+            serde_json::json!({
+                "health": {"signs": 3, "readiness": 70},
+                "notifications": {"quiet_hours": null, "receivers": {"operator": 3}},
+            })
+        );
     }
 
     #[test]

