@@ -72,7 +72,7 @@ LABEL org.opencontainers.image.title="myhealth" \
       org.opencontainers.image.description="A Prometheus exporter, SQL archive and REST API for Oura rings" \
       org.opencontainers.image.licenses="MIT OR Apache-2.0" \
       org.opencontainers.image.revision="$MYHEALTH_REVISION"
-# Any uid works: each makes a folder of its own, readable by nobody else, in /data.
+# Any uid works: each makes a folder of its own, readable by no other user, in /data.
 USER 65532:65532
 # SQLite's temporary files, where the root is read-only.
 ENV XDG_DATA_HOME=/data \

@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// Read what is missing once and exit: for a cron job, a backfill, or a look.
     Sync(SyncArgs),
-    /// Say who lives here, add somebody, or remove somebody with everything stored about them.
+    /// List people, add a person, or remove one with everything stored about them.
     #[command(subcommand)]
     Person(PersonCommand),
     /// Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends.

@@ -90,14 +90,14 @@ stop() {
 }
 ready() {
   tries=0
-  until myhealth healthcheck "http://127.0.0.1:9872/-/healthy" >/dev/null 2>&1; do
+  until myhealth healthcheck "http://127.0.0.1:$1/-/healthy" >/dev/null 2>&1; do
     tries=$((tries + 1))
     [ "$tries" -lt 300 ] || { cat /tmp/service.log 2>/dev/null; fail "no answer of the service"; }
     sleep 0.2
   done
 }
 start myhealth.service
-ready
+ready 9872
 if systemd; then
   pid=$(systemctl show --property MainPID --value myhealth)
   [ "$(stat -c %U "/proc/$pid")" = myhealth ] || fail "it does not run as myhealth"
@@ -114,16 +114,24 @@ dpkg --install /packages/new.deb >/tmp/upgrade.log 2>&1 || { cat /tmp/upgrade.lo
 grep -q 'installed and not started' /tmp/upgrade.log && fail "an upgrade greets like an installation"
 [ "$(sha256sum /etc/default/myhealth)" = "$before" ] || fail "settings were replaced"
 if systemd; then
-  ready
+  ready 9872
   after=$(systemctl show --property MainPID --value myhealth)
   [ "$after" != "$restarts_from" ] || fail "the old program still runs"
 else
   stop myhealth.service
   start myhealth.service
-  ready
+  ready 9872
 fi
 myhealth-admin person list | grep -q '^me ' || fail "person lost"
-stop myhealth.service
+if systemd; then
+  step 'one role: its own settings, and not next to the process of all roles'
+  start myhealth@exporter.service
+  ready 9876
+  systemctl is-active --quiet myhealth && fail "all roles run next to one role"
+  stop myhealth@exporter.service
+else
+  stop myhealth.service
+fi
 
 step 'remove: data and settings stay'
 dpkg --remove myhealth >/dev/null 2>&1 || fail "remove"

@@ -58,7 +58,7 @@ pub(crate) enum TokenCommand {
     },
     /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
     List(StoreArgs),
-    /// Revoke a token for ever.
+    /// Revoke a token permanently.
     Revoke {
         /// Its number, as `list` shows it: the one between the underscores of the token.
         id: i64,
@@ -265,7 +265,7 @@ pub(crate) enum PersonCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Remove a person and everything stored about them, for ever.
+    /// Remove a person and everything stored about them, permanently.
     Remove {
         /// Whom.
         name: Pseudonym,

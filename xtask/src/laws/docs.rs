@@ -44,7 +44,7 @@ fn paths(text: &str) -> Vec<String> {
     spans.into_iter().filter(is_path).collect()
 }
 
-/// What `systemctl` and `journalctl -u` are told to look at, and words that end like units; only those of ours.
+/// What `systemctl` and `journalctl -u` look at, and words that end like units; only those of ours.
 fn units(text: &str) -> Vec<String> {
     let mut units = Vec::new();
     for line in text.lines() {

