@@ -68,13 +68,20 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 fn unknown(words: &[String]) -> Option<String> {
     let cli = Cli::command();
     let mut command: &Command = &cli;
-    for word in words {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         if let Some(flag) = word.strip_prefix("--") {
-            let flag = flag.split('=').next().unwrap_or_default();
-            let known = command.get_arguments().chain(cli.get_arguments());
-            let known = known.filter_map(|argument| argument.get_long()).chain(["help", "version"]);
-            if !flag.is_empty() && !known.into_iter().any(|known| known == flag) {
-                return Some(format!("--{flag} of `{}`", command.get_name()));
+            let (flag, value) =
+                flag.split_once('=').map_or((flag, None), |(flag, value)| (flag, Some(value)));
+            let mut known = command.get_arguments().chain(cli.get_arguments());
+            match known.find(|argument| argument.get_long() == Some(flag)) {
+                Some(argument) if value.is_none() && argument.get_action().takes_values() => {
+                    words.next();
+                }
+                None if !["", "help", "version"].contains(&flag) => {
+                    return Some(format!("--{flag} of `{}`", command.get_name()));
+                }
+                _ => {}
             }
         } else if let Some(inner) = command.find_subcommand(word) {
             command = inner;

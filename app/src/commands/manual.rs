@@ -49,7 +49,7 @@ const HEAD: &str = "\
 
 Every flag, its environment variable and its default. Where both are given, the flag wins. Several values are repeated flags,
 or one variable with commas. A command given wrong configuration exits with 64 before anything is opened or bound.
-`myhealth COMMAND --help` prints the same.
+The option `--help` of each command prints the same.
 ";
 
 /// The Markdown of docs/configuration.md.
@@ -111,19 +111,15 @@ fn row(flag: &Arg) -> String {
     let default = if flag.get_action().takes_values() { defaults.join(",") } else { String::new() };
     let default = if default.is_empty() { default } else { format!("`{default}`") };
     let help = flag.get_long_help().or(flag.get_help()).map(ToString::to_string).unwrap_or_default();
+    let mut help = text(&help);
     let words: Vec<_> =
         flag.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
-    let words = if words.is_empty() || !flag.get_action().takes_values() {
-        String::new()
-    } else {
-        format!(" One of {}.", words.join(", "))
-    };
-    format!(
-        "| `{}` | {} | {default} | {}{words} |\n",
-        name.replace('|', "\\|"),
-        variable.unwrap_or_default(),
-        text(&help)
-    )
+    if !words.is_empty() && flag.get_action().takes_values() {
+        let end = if help.ends_with('.') { "" } else { "." };
+        help = format!("{help}{end} One of {}.", words.join(", "));
+    }
+    let (name, variable) = (name.replace('|', "\\|"), variable.unwrap_or_default());
+    format!("| `{name}` | {variable} | {default} | {help} |\n")
 }
 
 /// One line that a table may hold.

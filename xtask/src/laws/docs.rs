@@ -56,8 +56,9 @@ fn units(text: &str) -> Vec<String> {
         for (at, word) in words.iter().enumerate() {
             let unit = word.trim_end_matches(['.', ':']);
             let ours = unit.starts_with("myhealth") && !unit.contains('/');
-            if ours && (unit.ends_with(".service") || unit.ends_with(".timer") || told(at)) {
-                units.push(unit.trim_end_matches(".service").to_owned());
+            let (name, kind) = unit.rsplit_once('.').unwrap_or((unit, ""));
+            if ours && (["service", "timer"].contains(&kind) || told(at)) {
+                units.push(if kind == "service" { name } else { unit }.to_owned());
             }
         }
     }
