@@ -50,6 +50,15 @@ fn default_files_equal_the_committed_ones() {
     }
 }
 
+/// A test of rules that does not hold.
+const FAILING: &str = "\
+rule_files: [../health.yaml]
+tests:
+- interval: 1m
+  promql_expr_test:
+  - {expr: vector(1), eval_time: 1m, exp_samples: [{labels: '{}', value: 2}]}
+";
+
 on_each_generation!(rules_with_own_settings_pass_their_tests_and_route_alerts);
 
 async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: Generation) {
@@ -92,20 +101,22 @@ async fn rules_with_own_settings_pass_their_tests_and_route_alerts(generation: G
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), receiver, "{labels:?}");
     }
 
-    // What is broken is found.
-    fs::write(folder.path().join("health.yaml"), health.replace("+ 27000", "+ 1000")).unwrap();
+    // A test that fails is found; these two are short.
+    fs::write(folder.path().join("tests/health.yaml"), FAILING).unwrap();
+    fs::write(folder.path().join("tests/service.yaml"), "tests: []\n").unwrap();
     let (code, printed) = run(&["rules", "check", to, "--promtool", &promtool, "--amtool", &amtool]);
     assert!(code == Some(1) && printed.contains("test rules failed"), "{printed}");
 
     // Other thresholds have no tests: the series of the tests are made for the defaults.
+    let other = folder.path().join("other");
+    let to = other.to_str().unwrap();
     let settings = folder.path().join("settings.yaml");
     fs::write(&settings, "health: {sleep_debt_hours: 10}\n").unwrap();
     let settings = settings.to_str().unwrap();
-    let line = ["rules", "--to", to, "--force", "--settings", settings, "--set", "health.readiness=65"];
-    let (code, printed) = run(&line);
+    let (code, printed) = run(&["rules", "--to", to, "--settings", settings, "--set", "health.readiness=65"]);
     assert_eq!(code, Some(0), "{printed}");
-    assert!(!folder.path().join("tests/health.yaml").exists(), "{printed}");
-    let health = fs::read_to_string(folder.path().join("health.yaml")).unwrap();
+    assert!(!other.join("tests").exists(), "{printed}");
+    let health = fs::read_to_string(other.join("health.yaml")).unwrap();
     assert!(health.contains("< 65") && health.contains("> 36000"), "a threshold is missing: {health}");
     let (code, printed) = run(&["rules", "check", to, "--promtool", &promtool, "--amtool", &amtool]);
     assert!(code == Some(0) && printed.contains("for the default thresholds only"), "{printed}");
