@@ -38,8 +38,6 @@ pub(crate) enum Tool {
     Opentofu,
     /// `prometheus`, `promtool`
     Prometheus,
-    /// `syft`
-    Syft,
 }
 
 /// What is built, and of what.
@@ -98,14 +96,6 @@ impl Tool {
                 sum: "h1:f1GRFerhTMKQma+awCoC9T820ecWeGSdF+xAlMHzZzM=",
                 programs: &[("cmd/prometheus", "prometheus"), ("cmd/promtool", "promtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=3.16.0",
-                fill: &[],
-            },
-            Self::Syft => Source {
-                module: "github.com/anchore/syft",
-                version: "v1.57.1",
-                sum: "h1:lrbWhc8hbZJSKekMdB3PKetO0upE+lv9ihUfv9CXgfU=",
-                programs: &[("cmd/syft", "syft")],
-                ldflags: "-X main.version=1.57.1",
                 fill: &[],
             },
         }
