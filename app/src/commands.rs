@@ -50,7 +50,7 @@ pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCo
         Command::Rules(args) => mixin::rules(args),
         Command::Completions { shell } => manual::completions(*shell),
         Command::Man(args) => manual::man(args),
-        Command::Version => manual::version(),
+        Command::Version => Ok(manual::version()),
         Command::Reference => manual::reference(),
         _ => return None,
     })

@@ -28,7 +28,7 @@ pub(crate) struct NotOurs {
 /// How many files were written, removed and left as they were.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Written {
-    pub(crate) written: usize,
+    pub(crate) replaced: usize,
     pub(crate) removed: usize,
     pub(crate) unchanged: usize,
 }
@@ -80,7 +80,7 @@ pub(crate) fn write(folder: &Path, files: &[(String, String)], force: bool) -> a
     if after != listed {
         write_list(folder, &listed.union(&after).cloned().collect()).with_context(cannot)?;
     }
-    let (written, removed) = (parts.len(), obsolete.len());
+    let (replaced, removed) = (parts.len(), obsolete.len());
     for (path, part) in parts {
         part.persist(folder.join(path)).with_context(|| format!("cannot replace {path}"))?;
     }
@@ -90,7 +90,7 @@ pub(crate) fn write(folder: &Path, files: &[(String, String)], force: bool) -> a
     if after != listed {
         write_list(folder, &after).with_context(cannot)?;
     }
-    Ok(Written { written, removed, unchanged: wanted.len() - written })
+    Ok(Written { replaced, removed, unchanged: wanted.len() - replaced })
 }
 
 enum Found {
@@ -153,7 +153,10 @@ fn read_list(folder: &Path) -> io::Result<Digests> {
 }
 
 fn write_list(folder: &Path, digests: &Digests) -> io::Result<()> {
-    let text: String = digests.iter().map(|(path, digest)| format!("{digest}  {path}\n")).collect();
+    let mut text = String::new();
+    for (path, digest) in digests {
+        text.extend([digest.as_str(), "  ", path, "\n"]);
+    }
     stage(&folder.join(LIST), &text)?.persist(folder.join(LIST))?;
     Ok(())
 }
@@ -187,9 +190,9 @@ mod tests {
         let to = folder.path().join("new/folder");
         let first =
             write(&to, &files(&[("a.yaml", "1"), ("b/c.yaml", "2"), ("d.yaml", "3")]), false).unwrap();
-        assert_eq!(first, Written { written: 3, removed: 0, unchanged: 0 });
+        assert_eq!(first, Written { replaced: 3, removed: 0, unchanged: 0 });
         let second = write(&to, &files(&[("a.yaml", "4"), ("b/c.yaml", "2")]), false).unwrap();
-        assert_eq!(second, Written { written: 1, removed: 1, unchanged: 1 });
+        assert_eq!(second, Written { replaced: 1, removed: 1, unchanged: 1 });
         assert_eq!(names(&to), [LIST, "a.yaml", "b/c.yaml"]);
         assert_eq!(fs::read_to_string(to.join("a.yaml")).unwrap(), "4");
     }
@@ -231,7 +234,7 @@ mod tests {
         let both = old.iter().chain(&new).map(|(path, text)| (path.clone(), digest_text(text))).collect();
         write_list(to, &both).unwrap();
         fs::write(to.join("a"), "2").unwrap();
-        assert_eq!(write(to, &new, false).unwrap(), Written { written: 1, removed: 0, unchanged: 1 });
+        assert_eq!(write(to, &new, false).unwrap(), Written { replaced: 1, removed: 0, unchanged: 1 });
         assert_eq!(read_list(to).unwrap().len(), 2);
     }
 
@@ -251,7 +254,7 @@ mod tests {
         write(&to, &files(&[("a", "1")]), false).unwrap();
         fs::write(folder.path().join("outside"), "x").unwrap();
         let mut list = fs::read_to_string(to.join(LIST)).unwrap();
-        list.push_str(&format!("{}  ../outside\n", digest_text("x")));
+        list.extend([digest_text("x").as_str(), "  ../outside\n"]);
         fs::write(to.join(LIST), list).unwrap();
         write(&to, &files(&[("a", "2")]), false).unwrap();
         assert!(folder.path().join("outside").exists());

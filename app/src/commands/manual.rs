@@ -9,9 +9,9 @@ use crate::build;
 use crate::cli::Cli;
 use crate::cli::mixin::FolderArgs;
 
-pub(super) fn version() -> anyhow::Result<ExitCode> {
+pub(super) fn version() -> ExitCode {
     outln!("myhealth {}", build::long_version());
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
 pub(super) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {

@@ -45,8 +45,8 @@ fn write(
 /// Writes files where the flags say, and reports how many.
 pub(super) fn to_folder(args: &FolderArgs, files: &[mixin::File]) -> anyhow::Result<ExitCode> {
     let folder = args.to.as_ref().ok_or_else(|| Invalid::Mixin("name a folder with --to".to_owned()))?;
-    let folder::Written { written, removed, unchanged } = folder::write(folder, files, args.force)?;
-    outln!("{}: {written} files written, {removed} removed, {unchanged} unchanged", folder.display());
+    let folder::Written { replaced, removed, unchanged } = folder::write(folder, files, args.force)?;
+    outln!("{}: {replaced} files written, {removed} removed, {unchanged} unchanged", folder.display());
     Ok(ExitCode::SUCCESS)
 }
 
