@@ -54,7 +54,10 @@ fn commands(page: &str) -> Vec<Vec<String>> {
         let line = line.split(" #").next().unwrap_or_default().replace("myhealth-admin ", "myhealth ");
         let (before, rest) = line.split_once("myhealth ")?;
         // A program, and not a word of a path, a name or a sentence.
-        let begins = before.is_empty() || before.ends_with(['(', '/', ' ']);
+        let folder = ["bin/", "./", "dist/", "release/"].iter().any(|folder| before.ends_with(folder));
+        let begins = before.is_empty() || before.ends_with(['(', ' ']) || folder;
+        // There it is the name of a service, among others.
+        let begins = begins && !before.contains("docker compose up");
         // Of `journalctl -u myhealth` it is the service that is meant.
         let begins = begins && rest.starts_with(char::is_alphabetic);
         let rest = rest.split(['|', ')', ';', '<', '>', '&']).next().unwrap_or_default();
