@@ -101,6 +101,8 @@ pub(crate) enum Invalid {
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
+    #[error("{0}")]
+    Mixin(String),
 }
 
 impl From<ingest::InvalidClient> for Invalid {

@@ -9,6 +9,8 @@ mod cli;
 mod commands;
 mod config;
 mod file;
+mod folder;
+mod goals;
 mod health;
 mod hosts;
 mod listen;
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Err(error) => {
             errln!("error: {error:#}");
             let invalid = error.downcast_ref::<Invalid>().is_some();
+            let invalid = invalid || error.is::<folder::NotOurs>();
             let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
             if invalid || folder { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
@@ -77,6 +80,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Healthcheck(args) = &cli.command {
         // Before anything else is set up: an image without a shell runs this every few seconds.
         return commands::healthcheck(args);
+    }
+    if let Some(result) = commands::without_service(&cli.command) {
+        return result;
     }
     // The one TLS provider of the process; the first to be installed stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -103,7 +109,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Report(args) => commands::report(args, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
-            Command::Healthcheck(_) => unreachable!("answered above"),
+            Command::Healthcheck(_)
+            | Command::Dashboards(_)
+            | Command::Rules(_)
+            | Command::Completions { .. }
+            | Command::Man(_)
+            | Command::Version
+            | Command::Reference => unreachable!("run above"),
         }
     });
     // What still runs was told to stop; a name look-up that hangs must not hold the process.

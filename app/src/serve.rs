@@ -19,8 +19,10 @@ use store::{Location, Store};
 use tokio::net::TcpListener;
 
 use crate::build::{self, BuildInfo};
+use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::{Invalid, PersonSettings};
+use crate::goals;
 use crate::health::Databases;
 use crate::hosts::HostAllowList;
 use crate::listen::{self, FileKind, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
@@ -51,6 +53,8 @@ pub(crate) struct Service {
     /// Whose gauges are exported here.
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
+    /// Goals that the exporter shows.
+    pub(crate) sleep_goals: Vec<SleepGoalOf>,
     /// Where jobs put what they make, if somebody has said.
     pub(crate) results: Option<ResultLocation>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
@@ -103,6 +107,9 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let mut backfill = None;
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
+    if exporter.is_some() {
+        goals::register(&service.sleep_goals, own);
+    }
     if let Some(reader) = reader {
         let mut scheduler = scheduler(reader, &service.person, &store, &clock).await?;
         if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {

@@ -33,7 +33,7 @@ pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};
 pub use event::Event;
 pub use failure::Cause;
-pub use person::Pseudonym;
+pub use person::{InvalidPseudonym, Pseudonym};
 pub use reason::Reason;
 pub use ring::{Ring, Rings};
 pub use theme::Theme;

@@ -7,7 +7,7 @@ pub(crate) use service_metrics::names::{
     EXPORTER_SERIES, EXPORTER_UP, HTTP, HTTP_IN_FLIGHT as HTTP_RUNNING, JOB_ATTEMPTS, JOBS, JOBS_OLDEST,
     LIMITED_REQUESTS as LIMITED, LOG_INS, LOGIN_REQUIRED, NEWEST_DAY, OBSERVED, OURA_DRIFT as DRIFT,
     OURA_FAILURES, OURA_RECEIVED, OURA_REQUESTS, POOL_IDLE, POOL_MAX, POOL_USED, REFRESHES, SCOPE,
-    SHED_REQUESTS as SHED, STORE_UP, STORE_WRITE_FAILURES as WRITE_FAILURES, SYNC_BACKLOG as BACKLOG,
+    SHED_REQUESTS as SHED, SLEEP_GOAL as SLEEP_GOAL_SET, STORE_UP, STORE_WRITE_FAILURES as WRITE_FAILURES, SYNC_BACKLOG as BACKLOG,
     SYNC_DOCUMENTS as DOCUMENTS, SYNC_FAILURE, SYNC_LAST_SUCCESS as LAST_SUCCESS, SYNC_PANICS as PANICS,
     SYNC_UP, TASK_RESTARTS as RESTARTS, TOKEN_EXPIRY, WEB_REFUSED as REFUSED, WEBHOOK_EVENTS, WEBHOOK_EXPIRY,
     WEBHOOK_FETCHES, WEBHOOK_LAG, WEBHOOK_OLDEST, WEBHOOK_QUEUE, WEBHOOK_SUBSCRIPTIONS,
@@ -15,6 +15,7 @@ pub(crate) use service_metrics::names::{
 
 // Rules of ours that dashboards read.
 pub(crate) const ILLNESS_SIGNS: &str = "person:oura_illness_signs:count";
+pub(crate) const SLEEP_GOAL: &str = "person:oura_sleep_goal_seconds:max";
 pub(crate) const SLEEP_SLO: &str = "person:oura_sleep_goal_met:ratio_28d";
 pub(crate) const SLEEP_DEBT: &str = "person:oura_sleep_debt_seconds:sum_14d";
 pub(crate) const SLEEP_BUDGET: &str = "person:oura_sleep_budget_left:ratio_28d";

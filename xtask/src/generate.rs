@@ -32,12 +32,13 @@ const FILES: &[Generated] = &[
     Generated { path: "docs/service-metrics.md", render: || Ok(mixin::service_metrics_page()) },
     Generated { path: "docs/failures.md", render: || Ok(docs::failures()) },
     Generated { path: "docs/terraform-cost.md", render: terraform::cost::page },
-    Generated { path: "api/openapi.json", render: openapi },
+    Generated { path: "api/openapi.json", render: || product("openapi") },
+    Generated { path: "docs/configuration.md", render: || product("reference") },
 ];
 
-/// The API's description comes from its handlers, so the product itself prints it.
-fn openapi() -> Result<String> {
-    let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", "openapi"]);
+/// The API's description comes from its handlers, and the reference of settings from the flags: the product prints both.
+fn product(command: &str) -> Result<String> {
+    let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", command]);
     run::quietly(&mut product, "fix the build; then `cargo xtask generate`")
 }
 

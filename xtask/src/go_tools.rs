@@ -32,6 +32,8 @@ pub(crate) enum Tool {
     Alertmanager,
     /// `docker-compose`
     Compose,
+    /// `nfpm`
+    Nfpm,
     /// `tofu`
     Opentofu,
     /// `prometheus`, `promtool`
@@ -69,6 +71,14 @@ impl Tool {
                 sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
                 programs: &[("cmd", "docker-compose")],
                 ldflags: "-X github.com/docker/compose/v2/internal.Version=2.40.3",
+                fill: &[],
+            },
+            Self::Nfpm => Source {
+                module: "github.com/goreleaser/nfpm/v2",
+                version: "v2.45.2",
+                sum: "h1:sWBXUErMSKHMvT8f1mgtY3yn2jbNBAE2TNBXNXpSDGc=",
+                programs: &[("cmd/nfpm", "nfpm")],
+                ldflags: "",
                 fill: &[],
             },
             Self::Opentofu => Source {

@@ -18,6 +18,7 @@ mod image;
 #[cfg(test)]
 mod laws;
 mod node;
+mod package;
 mod pictures;
 mod provision;
 mod python;
@@ -42,8 +43,8 @@ struct Cli {
 enum Command {
     Test(steps::Args),
     Generate(generate::Args),
-    Mixin(queries::RenderArgs),
     LintQueries(queries::LintArgs),
+    Package(package::Args),
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
@@ -57,8 +58,8 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => steps::main(&args),
         Command::Generate(args) => generate::main(&args),
-        Command::Mixin(args) => queries::render(&args),
         Command::LintQueries(args) => queries::lint(&args),
+        Command::Package(args) => package::main(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),

@@ -4,6 +4,7 @@
 
 mod cargo;
 mod install;
+mod packages;
 pub(crate) mod terraform;
 mod tests;
 
@@ -51,6 +52,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", run: cargo::clippy },
     Step { name: "docs", run: cargo::docs },
     Step { name: "install", run: install::run },
+    Step { name: "packages", run: packages::run },
     Step { name: "tests", run: tests::run },
 ];
 

@@ -18,7 +18,7 @@ use super::StoreArgs;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "API")]
 pub(crate) struct GuardArgs {
-    /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only they are believed when they say for
+    /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only they are trusted when they say for
     /// whom they ask, and limits are counted by that address.
     #[arg(
         long = "api.trusted-proxies",

@@ -324,7 +324,7 @@ pub(crate) enum PersonCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Remove a person and everything stored about them, for ever.
+    /// Remove a person and everything stored about them, permanently.
     Remove {
         /// Whom.
         name: Pseudonym,

@@ -18,6 +18,7 @@ mod illness;
 mod import;
 mod killed;
 mod login;
+mod mixin;
 mod monitoring;
 mod outage;
 mod output;

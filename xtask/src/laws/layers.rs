@@ -30,6 +30,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "exporter",
             "ingest",
             "jobs",
+            "mixin",
             "report",
             "service-metrics",
             "simulator",
