@@ -15,6 +15,7 @@ mod contract;
 mod docs;
 mod generate;
 mod go_tools;
+mod helm;
 #[cfg(test)]
 mod laws;
 mod pictures;
