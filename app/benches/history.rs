@@ -130,7 +130,7 @@ fn port() -> u16 {
 fn serve(place: [&str; 2]) -> (Running, String) {
     let listen = [
         "serve",
-        "--only",
+        "--roles",
         "api",
         "--web.listen-address",
         "127.0.0.1:0",

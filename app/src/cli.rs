@@ -2,19 +2,22 @@
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
 mod api;
+mod duration;
 mod operate;
 mod oura;
+mod renamed;
 pub(crate) mod webhook;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
+use self::duration::{delay, interval};
 pub(crate) use self::operate::{
     DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ReportArgs,
     RowsArgs, SyncArgs, TokenCommand,
@@ -36,6 +39,13 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) log: LogArgs,
+}
+
+impl Cli {
+    /// The command line and environment of this process, with the variables' former names.
+    pub(crate) fn from_environment() -> Result<Self, clap::Error> {
+        Self::from_arg_matches(&renamed::accept_former_variables(Self::command()).try_get_matches()?)
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -213,10 +223,16 @@ pub(crate) struct ListenArgs {
     /// Answer the API without a token, whatever the address: where a proxy or a network guards it.
     #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
     pub(crate) allow_anonymous: bool,
-    /// A public name under which people reach this process, for example behind a proxy; may be repeated. Addresses and
-    /// private names (localhost, *.local, *.svc …) need not be told.
-    #[arg(long = "web.host", env = "MYHEALTH_WEB_HOST", value_delimiter = ',', value_name = "NAME")]
-    pub(crate) hosts: Vec<String>,
+    /// A public host name that clients may use, for example the one of a proxy in front; may be repeated. Addresses and
+    /// private names (localhost, *.local, *.svc …) are always allowed.
+    #[arg(
+        long = "web.allowed-hosts",
+        alias = "web.host",
+        env = "MYHEALTH_WEB_ALLOWED_HOSTS",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub(crate) allowed_hosts: Vec<String>,
     #[command(flatten)]
     pub(crate) guards: GuardArgs,
 }
@@ -234,8 +250,15 @@ pub(crate) enum Role {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
     /// Run only these roles in this process; the others run elsewhere on the same PostgreSQL.
-    #[arg(long, env = "MYHEALTH_ONLY", value_enum, value_delimiter = ',')]
-    pub(crate) only: Vec<Role>,
+    #[arg(
+        long,
+        alias = "only",
+        env = "MYHEALTH_ROLES",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "ROLE"
+    )]
+    pub(crate) roles: Vec<Role>,
     #[command(flatten)]
     pub(crate) person: PersonArgs,
     #[command(flatten)]
@@ -268,8 +291,18 @@ pub(crate) struct ServeArgs {
     /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
-    /// From the start of one sync run to the start of the next, in seconds.
-    #[arg(long, env = "MYHEALTH_INTERVAL_SECONDS", default_value = "600", value_parser = seconds)]
+    /// From SIGTERM to the end of serving, for example 5s: `/-/ready` answers 503 at once, everything else goes on, so that a
+    /// load balancer can take the process out before it closes its listeners.
+    #[arg(
+        long = "shutdown.delay",
+        env = "MYHEALTH_SHUTDOWN_DELAY",
+        default_value = "0s",
+        value_name = "DURATION",
+        value_parser = delay
+    )]
+    pub(crate) shutdown_delay: Duration,
+    /// From the start of one sync run to the start of the next, for example 10m.
+    #[arg(long, env = "MYHEALTH_INTERVAL", default_value = "10m", value_name = "DURATION", value_parser = interval)]
     pub(crate) interval: Duration,
     /// People read at the same time by this process; processes on one PostgreSQL share the people.
     #[arg(long, env = "MYHEALTH_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
@@ -311,20 +344,11 @@ fn telemetry_path(path: &str) -> Result<String, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(seconds @ 10..=86_400) => Ok(Duration::from_secs(seconds)),
-        _ => Err("expected 10 to 86400 seconds".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod pages;
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
@@ -343,6 +367,29 @@ mod tests {
     }
 
     #[test]
+    fn former_flags_do_what_todays_flags_do() {
+        for (former, today) in [
+            ("serve --only api,exporter", "serve --roles api,exporter"),
+            ("serve --web.host health.example.org", "serve --web.allowed-hosts health.example.org"),
+            ("serve --trailing-days 14", "serve --resync-days 14"),
+            ("serve --interval 900", "serve --interval 15m"),
+            ("serve --webhook.replay-window 600", "serve --webhook.replay-window 10m"),
+            ("serve --webhook.poll-interval 21600", "serve --webhook.poll-interval 6h"),
+            ("login --timeout 60", "login --timeout 1m"),
+            ("login --secret-key-file key", "login --encryption-key-file key"),
+            ("login --secret-key k", "login --encryption-key k"),
+            ("login --previous-secret-key-file key", "login --previous-encryption-key-file key"),
+        ] {
+            let parsed = |line: &str| {
+                let words = std::iter::once("myhealth").chain(line.split(' '));
+                format!("{:?}", Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")))
+            };
+            assert_eq!(parsed(former), parsed(today));
+            assert_ne!(parsed(today), parsed(today.split(' ').next().unwrap()), "{today}");
+        }
+    }
+
+    #[test]
     fn command_line_mistakes_are_refused() {
         for line in [
             "serve --history-from 0024-01-01",
@@ -350,7 +397,8 @@ mod tests {
             "serve --person a@b.c",
             "serve --time-zone Mars/Olympus",
             "serve --interval 1",
-            "serve --only kitchen",
+            "serve --shutdown.delay 2h",
+            "serve --roles kitchen",
             "serve --web.listen-address 9872",
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",

@@ -43,7 +43,7 @@ pub(crate) use webhook::webhook;
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
-    let roles = if args.only.is_empty() { all.to_vec() } else { args.only };
+    let roles = if args.roles.is_empty() { all.to_vec() } else { args.roles };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
         Some(Oura {
@@ -84,6 +84,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         shard: args.shard,
         demo: false,
         results: args.results,
+        shutdown_delay: args.shutdown_delay,
     };
     if check {
         serve::check(&service)?;

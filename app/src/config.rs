@@ -28,7 +28,7 @@ pub(crate) enum Invalid {
         "reading Oura needs a log-in: register an application at Oura, give --oura-client-id and \
          --oura-client-secret-file, and run `myhealth login` (docs/login.md). An access token from before works too, with \
          --oura-token-file. To look around without an account run `myhealth demo`; to serve what is stored use \
-         --only exporter,api"
+         --roles exporter,api"
     )]
     NoLogin,
     #[error(
@@ -42,11 +42,11 @@ pub(crate) enum Invalid {
     #[error("--webhook.callback-url: {0}")]
     Callback(#[from] ingest::webhook::InvalidCallback),
     #[error(
-        "log-ins in PostgreSQL are sealed with a key of yours: make one with `openssl rand -hex 32`, keep it in a file \
-         and name that with --secret-key-file"
+        "log-ins in PostgreSQL are encrypted with a key of yours: make one with `openssl rand -hex 32`, keep it in a \
+         file and name that with --encryption-key-file"
     )]
     NoKey,
-    #[error("--secret-key, --secret-key-file, --previous-secret-key-file: {0}")]
+    #[error("--encryption-key, --encryption-key-file, --previous-encryption-key-file: {0}")]
     Key(#[from] ingest::oauth::SealError),
     #[error(
         "{0} is no address that this machine can listen on for the browser; register http://localhost:9873/callback or \
@@ -274,7 +274,7 @@ impl OuraArgs {
 
     /// How far back to read.
     pub(crate) fn horizon(&self) -> Horizon {
-        Horizon { history_from: self.history_from, trailing_days: i64::from(self.trailing_days) }
+        Horizon { history_from: self.history_from, trailing_days: i64::from(self.resync_days) }
     }
 }
 

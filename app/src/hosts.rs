@@ -82,8 +82,7 @@ fn is_ours(host: &str, names: &[String]) -> bool {
 }
 
 fn misdirected() -> Response {
-    let text =
-        "This name is not one this process answers to. If it is yours, start it with --web.host NAME.\n";
+    let text = "This name is not one this process answers to. If it is yours, start it with --web.allowed-hosts NAME.\n";
     (StatusCode::MISDIRECTED_REQUEST, text).into_response()
 }
 

@@ -48,12 +48,12 @@ impl LoginSettings {
 
     /// The keys. The embedded database has one beside it, which the first log-in makes; a server's has to be given.
     pub(crate) fn keyring(&self, location: &Location) -> Result<Keyring, Invalid> {
-        let told = match (&self.secret_key, &self.secret_key_file) {
+        let told = match (&self.encryption_key, &self.encryption_key_file) {
             (Some(key), _) if !key.trim().is_empty() => Some(KeySource::Text(key.trim().to_owned().into())),
             (_, Some(path)) => Some(KeySource::File(path.clone())),
             _ => None,
         };
-        let previous = self.previous_secret_key_file.clone().map(KeySource::File);
+        let previous = self.previous_encryption_key_file.clone().map(KeySource::File);
         match (told, location) {
             (Some(current), _) => {
                 let keyring = Keyring { current, previous };

@@ -27,7 +27,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
 use jiff::Timestamp;
 
 use crate::cli::{Cli, Command};
@@ -41,7 +40,7 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::from_environment() {
         Ok(cli) => cli,
         Err(error) => {
             // --help and --version arrive here too and are no mistakes.

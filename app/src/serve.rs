@@ -52,6 +52,8 @@ pub(crate) struct Service {
     pub(crate) demo: bool,
     /// Where jobs put what they make, if somebody has said.
     pub(crate) results: Option<ResultLocation>,
+    /// From SIGTERM, when the process is no longer ready, to the end of serving.
+    pub(crate) shutdown_delay: Duration,
 }
 
 /// How to read Oura.
@@ -89,7 +91,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         Listeners::open(&service, webhook).await?;
     let anonymous = anonymous_access(&service, &store, &api_sockets, &rules).await?;
 
-    let (readiness, latch) = Readiness::new(lifecycle.stop.clone());
+    let (readiness, latch) = Readiness::new(lifecycle.draining.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
     let jobs = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
     let mut backfill = None;
@@ -141,7 +143,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
-    let names = HostAllowList::new(&service.listen.hosts);
+    let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
         listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
@@ -162,7 +164,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     print_addresses(web, docs, &service, &rules);
     drop(latch);
 
-    let ending = lifecycle.run().await?;
+    let ending = lifecycle.run(service.shutdown_delay).await?;
     // Work that was dropped may still hold connections; waiting for them would undo "at once".
     if tokio::time::timeout(CLOSE_TIMEOUT, databases.close()).await.is_err() {
         tracing::warn!("timed out closing database connections");

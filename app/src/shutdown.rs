@@ -3,7 +3,8 @@
 //! A role that panics or ends by itself is started again, and the others go on: gauges and API outlive a fault of the
 //! reader, and the other way round.
 //!
-//! The first signal stops taking work and lets what runs finish; a second signal, or the time limit, drops the rest.
+//! SIGTERM ends readiness first, and everything is still served for the shutdown delay: a load balancer needs that time to notice.
+//! Then the process stops taking work and lets what runs finish; a second signal, or the time limit, drops the rest.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -27,11 +28,11 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// A role that has run for so long has recovered from what ended it before.
 const RECOVERED: Duration = Duration::from_mins(10);
 
-/// Ready when every [`Latch`] made with it has been dropped, and until the process is told to stop.
+/// Ready when every [`Latch`] made with it has been dropped, and until the first signal.
 #[derive(Clone, Debug)]
 pub(crate) struct Readiness {
     latches: Weak<()>,
-    stop: CancellationToken,
+    draining: CancellationToken,
 }
 
 /// Held by whatever must come up first; dropping it says "I am up".
@@ -39,20 +40,22 @@ pub(crate) struct Readiness {
 pub(crate) struct Latch(#[expect(dead_code, reason = "lives to be dropped")] Arc<()>);
 
 impl Readiness {
-    pub(crate) fn new(stop: CancellationToken) -> (Self, Latch) {
+    pub(crate) fn new(draining: CancellationToken) -> (Self, Latch) {
         let latch = Arc::new(());
-        (Self { latches: Arc::downgrade(&latch), stop }, Latch(latch))
+        (Self { latches: Arc::downgrade(&latch), draining }, Latch(latch))
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.latches.strong_count() == 0 && !self.stop.is_cancelled()
+        self.latches.strong_count() == 0 && !self.draining.is_cancelled()
     }
 }
 
 /// The tasks of a process and how they end.
 #[derive(Clone, Debug)]
 pub(crate) struct Lifecycle {
-    /// Cancelled by the first signal.
+    /// Cancelled by the first signal: no longer ready.
+    pub(crate) draining: CancellationToken,
+    /// Cancelled when the shutdown delay is over: take no more work.
     pub(crate) stop: CancellationToken,
     tasks: TaskTracker,
     restarts: Family<Task, Counter>,
@@ -81,7 +84,12 @@ impl Lifecycle {
             "Roles and listeners started again after they panicked or ended by themselves; a bug",
             restarts.clone(),
         );
-        Self { stop: CancellationToken::default(), tasks: TaskTracker::default(), restarts }
+        Self {
+            draining: CancellationToken::new(),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            restarts,
+        }
     }
 
     /// Runs what is to live as long as the process. If it panics or ends earlier, it is made and started again after a
@@ -149,22 +157,27 @@ impl Lifecycle {
         });
     }
 
-    /// Waits for a signal, then for the rest.
-    pub(crate) async fn run(self) -> std::io::Result<Ending> {
+    /// Waits for a signal, then for the end of all tasks. `delay` is between SIGTERM and the stop; Ctrl-C has none, because no
+    /// load balancer sends it.
+    pub(crate) async fn run(self, delay: Duration) -> std::io::Result<Ending> {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        tracing::info!("stopping; a second signal stops at once");
-        self.stop.cancel();
-        self.tasks.close();
+        let delay = tokio::select! {
+            _ = interrupt.recv() => Duration::ZERO,
+            _ = terminate.recv() => delay,
+        };
+        self.draining.cancel();
+        tracing::info!(delay_seconds = delay.as_secs_f64(), "stopping; a second signal stops at once");
+        let finish = async {
+            tokio::time::sleep(delay).await;
+            self.stop.cancel();
+            self.tasks.close();
+            tokio::time::timeout(GRACE_PERIOD, self.tasks.wait()).await.is_ok()
+        };
         let finished = tokio::select! {
-            () = self.tasks.wait() => true,
+            finished = finish => finished,
             _ = interrupt.recv() => false,
             _ = terminate.recv() => false,
-            () = tokio::time::sleep(GRACE_PERIOD) => false,
         };
         if !finished {
             tracing::warn!("work was dropped; nothing stored is lost, the next start reads it again");
@@ -183,15 +196,15 @@ mod tests {
 
     #[test]
     fn readiness_requires_every_part_and_ends_at_shutdown() {
-        let stop = CancellationToken::new();
-        let (readiness, latch) = Readiness::new(stop.clone());
+        let draining = CancellationToken::new();
+        let (readiness, latch) = Readiness::new(draining.clone());
         let another = latch.clone();
         assert!(!readiness.is_ready());
         drop(latch);
         assert!(!readiness.is_ready());
         drop(another);
         assert!(readiness.is_ready());
-        stop.cancel();
+        draining.cancel();
         assert!(!readiness.is_ready());
     }
 

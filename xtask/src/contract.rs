@@ -65,7 +65,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     account.args(["account", "add", "ann", "--everyone", "--database-url", &database, "--password-file"]);
     run::quietly(account.arg(&password), "look at the lines above")?;
     let mut serve = Command::new(&binary);
-    serve.args(["serve", "--only", "api", "--database-url", &database, "--log.level", "warn"]);
+    serve.args(["serve", "--roles", "api", "--database-url", &database, "--log.level", "warn"]);
     // A limit that refuses everything would pass every check.
     serve.args(["--api.requests-per-second", "0", "--api.log-ins-per-minute", "0"]);
     let mut service = service(&mut serve, &folder.join("serve.log"))?;

@@ -12,7 +12,7 @@ use report::Period;
 use store::Scope;
 
 use super::webhook::WebhookArgs;
-use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, seconds, time_zone};
+use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, interval, time_zone};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -190,8 +190,8 @@ pub(crate) struct LoginArgs {
     /// Print the link only; do not try to open a browser.
     #[arg(long)]
     pub(crate) no_browser: bool,
-    /// How long to wait for the consent, in seconds.
-    #[arg(long, default_value = "600", value_parser = seconds)]
+    /// How long to wait for the consent, for example 10m.
+    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = interval)]
     pub(crate) timeout: Duration,
     /// The person has another Oura account from now on. What is stored stays, as an archive of the account before.
     #[arg(long)]

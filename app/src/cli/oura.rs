@@ -82,16 +82,28 @@ pub(crate) struct LoginSettings {
         default_value = "https://api.ouraring.com/oauth/revoke,https://moi.ouraring.com/oauth/v2/ext/oauth-revoke"
     )]
     pub(crate) oura_revoke_url: Vec<String>,
-    /// A file that holds the key which seals log-ins: 32 bytes, as 64 hexadecimal digits or in base64
-    /// (`openssl rand -hex 32`). Default with the embedded database: secret.key beside it, made by the first log-in.
-    #[arg(long, env = "MYHEALTH_SECRET_KEY_FILE")]
-    pub(crate) secret_key_file: Option<PathBuf>,
+    /// A file that holds the key which encrypts log-ins: 32 bytes, as 64 hexadecimal digits or in base64
+    /// (`openssl rand -hex 32`). Default with the embedded database: secret.key next to it, made by the first log-in.
+    #[arg(long, alias = "secret-key-file", env = "MYHEALTH_ENCRYPTION_KEY_FILE", value_name = "FILE")]
+    pub(crate) encryption_key_file: Option<PathBuf>,
     /// The key itself; prefer the file.
-    #[arg(long, env = "MYHEALTH_SECRET_KEY", hide_env_values = true, conflicts_with = "secret_key_file")]
-    pub(crate) secret_key: Option<String>,
-    /// A file that holds the key of before, until each log-in has been renewed once with the new one.
-    #[arg(long, env = "MYHEALTH_PREVIOUS_SECRET_KEY_FILE")]
-    pub(crate) previous_secret_key_file: Option<PathBuf>,
+    #[arg(
+        long,
+        alias = "secret-key",
+        env = "MYHEALTH_ENCRYPTION_KEY",
+        value_name = "KEY",
+        hide_env_values = true,
+        conflicts_with = "encryption_key_file"
+    )]
+    pub(crate) encryption_key: Option<String>,
+    /// A file that holds the previous key, until each log-in has been renewed once with the new one.
+    #[arg(
+        long,
+        alias = "previous-secret-key-file",
+        env = "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE",
+        value_name = "FILE"
+    )]
+    pub(crate) previous_encryption_key_file: Option<PathBuf>,
 }
 
 /// How Oura is read.
@@ -115,7 +127,14 @@ pub(crate) struct OuraArgs {
     /// The oldest day to read. The first ring was sold in 2015.
     #[arg(long, env = "MYHEALTH_HISTORY_FROM", default_value = "2015-01-01")]
     pub(crate) history_from: Day,
-    /// Days before the newest that are read again every time, because Oura changes past days.
-    #[arg(long, env = "MYHEALTH_TRAILING_DAYS", default_value_t = domain::TRAILING_DAYS, value_parser = clap::value_parser!(u16).range(2..=365))]
-    pub(crate) trailing_days: u16,
+    /// Days before the newest that every sync run reads again, because Oura changes past days.
+    #[arg(
+        long,
+        alias = "trailing-days",
+        env = "MYHEALTH_RESYNC_DAYS",
+        value_name = "DAYS",
+        default_value_t = domain::TRAILING_DAYS,
+        value_parser = clap::value_parser!(u16).range(2..=365)
+    )]
+    pub(crate) resync_days: u16,
 }

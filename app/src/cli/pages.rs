@@ -134,7 +134,7 @@ fn commands_and_variables_of_the_single_nodes_script_are_checked() {
 #[test]
 fn undocumented_word_check_finds_unknown_words() {
     let found = |line: &str| commands(line).iter().find_map(|words| unknown(words));
-    assert_eq!(found("`myhealth serve --only api --shrad 0/3`").as_deref(), Some("--shrad of `serve`"));
+    assert_eq!(found("`myhealth serve --roles api --shrad 0/3`").as_deref(), Some("--shrad of `serve`"));
     assert_eq!(found("```sh\nTOKEN=$(myhealth token make x)\n```").as_deref(), Some("`make` of `token`"));
-    assert_eq!(found("myhealth is no command here; `myhealth serve \\\n  --only api`"), None);
+    assert_eq!(found("myhealth is no command here; `myhealth serve \\\n  --roles api`"), None);
 }

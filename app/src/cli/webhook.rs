@@ -22,22 +22,22 @@ pub(crate) struct WebhookArgs {
         default_value = "127.0.0.1:9874"
     )]
     pub(crate) listen: Address,
-    /// How far a signature's time may be from this machine's clock, in seconds.
+    /// How far a signature's time may be from this machine's clock.
     #[arg(
         long = "webhook.replay-window",
         env = "MYHEALTH_WEBHOOK_REPLAY_WINDOW",
-        default_value = "300",
-        value_name = "SECONDS",
-        value_parser = super::seconds
+        default_value = "5m",
+        value_name = "DURATION",
+        value_parser = super::interval
     )]
     pub(crate) replay_window: Duration,
-    /// Pause between two looks at Oura while every subscription stands, in seconds. Default: --interval. Heart rate
-    /// and battery are never announced, so they come as rarely.
+    /// From one sync run to the next while every subscription is active. Default: --interval. Oura sends no webhook
+    /// events for heart rate and battery, so these are updated as rarely.
     #[arg(
         long = "webhook.poll-interval",
         env = "MYHEALTH_WEBHOOK_POLL_INTERVAL",
-        value_name = "SECONDS",
-        value_parser = super::seconds
+        value_name = "DURATION",
+        value_parser = super::interval
     )]
     pub(crate) poll_interval: Option<Duration>,
 }

@@ -60,6 +60,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         shard: exporter::Shard::WHOLE,
         demo: true,
         results: None,
+        shutdown_delay: Duration::ZERO,
     };
     let ending = serve::run(service, clock).await;
     simulated.abort();

@@ -159,7 +159,7 @@ async fn cause_of_a_failure_is_the_same_in_gauge_api_doctor_and_report() {
     }
     store.close().await;
 
-    let running = Running::start(service(&["serve", "--only", "exporter,api"], path));
+    let running = Running::start(service(&["serve", "--roles", "exporter,api"], path));
     let metrics = format!("http://{}/metrics", running.address("gauges").await);
     let api = format!("http://{}/api/v1/dashboard", running.address("api docs").await);
     let gauges = until("every person", async || {

@@ -76,7 +76,7 @@ async fn roles_run_apart_on_one_postgres() {
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let loopback = ["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"];
     let serve = |role, words: &[&str]| {
-        let own = ["serve", "--only", role, "--database-url", &url];
+        let own = ["serve", "--roles", role, "--database-url", &url];
         Running::start(myhealth(&[own.as_slice(), &loopback, words].concat()))
     };
     let exporter = serve("exporter", &[]);

@@ -14,7 +14,7 @@ fn commands(page: &str) -> String {
 }
 
 fn serve(data: &Path) -> Command {
-    let mut serve = myhealth(&["serve", "--only", "exporter,api", "--web.listen-address", "127.0.0.1:0"]);
+    let mut serve = myhealth(&["serve", "--roles", "exporter,api", "--web.listen-address", "127.0.0.1:0"]);
     serve.args(["--api.listen-address", "127.0.0.1:0", "--data-dir"]).arg(data);
     serve
 }

@@ -27,7 +27,7 @@ fn memory(metrics: &str) -> f64 {
 #[tokio::test]
 async fn ten_thousand_idle_connections_do_not_block_scrapes_or_use_much_memory() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = myhealth(&["serve", "--only", "exporter", "--web.listen-address", "127.0.0.1:0"]);
+    let mut command = myhealth(&["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0"]);
     command.arg("--data-dir").arg(folder.path());
     let running = Running::start(command);
     let web = running.address("gauges").await;

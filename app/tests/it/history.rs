@@ -30,7 +30,7 @@ async fn open(folder: &Path) -> Store {
 
 /// The API on what a folder holds, and the lines that let Prometheus read it.
 async fn serve(folder: &Path, more: &[&str]) -> (Running, String) {
-    let mut command = service(&["serve", "--only", "api"], folder);
+    let mut command = service(&["serve", "--roles", "api"], folder);
     command.args(more);
     let running = Running::start(command);
     let api = running.address("api docs").await;
@@ -187,7 +187,7 @@ async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
     let outside = |more: &[&str]| {
         let listen = [
             "serve",
-            "--only",
+            "--roles",
             "api",
             "--web.listen-address",
             "127.0.0.1:0",

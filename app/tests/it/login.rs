@@ -383,7 +383,7 @@ async fn processes_on_one_postgres_renew_once() {
     std::fs::write(&key, format!("{KEY}\n")).unwrap();
     let command = |name: &str| {
         let mut command = oura.command_on(name);
-        command.args(["--database-url", &url, "--secret-key-file", key.to_str().unwrap()]);
+        command.args(["--database-url", &url, "--encryption-key-file", key.to_str().unwrap()]);
         command
     };
     assert!(log_in(command("login")).status.success());
@@ -406,11 +406,11 @@ async fn processes_on_one_postgres_renew_once() {
     let old = folder.path().join("old");
     std::fs::write(&old, KEY).unwrap();
     let mut rotated = command("sync");
-    rotated.arg("--previous-secret-key-file").arg(&old);
+    rotated.arg("--previous-encryption-key-file").arg(&old);
     assert!(printed(&finish(rotated)).contains("windows read"));
     // What cannot be known is not claimed.
     let mut away = oura.command_on("doctor");
-    away.args(["--database-url", "postgres://nobody@127.0.0.1:1/none", "--secret-key", KEY]);
+    away.args(["--database-url", "postgres://nobody@127.0.0.1:1/none", "--encryption-key", KEY]);
     let report = printed(&finish(away));
     assert!(report.contains("cannot be opened") && !report.contains("nobody is logged in"), "{report}");
     std::fs::write(&key, "not a key").unwrap();
@@ -441,13 +441,13 @@ async fn incomplete_oauth_configuration_is_refused_before_opening_the_database()
     check(plain("serve"), &["--oura-client-id", "x"], "--oura-client-secret-file");
     check(plain("serve"), &["--oura-client-secret", "x"], "belong together");
     let server = ["--database-url", "postgres://nobody@127.0.0.1:1/none"];
-    check(oura.command_on("login"), &server, "--secret-key-file");
-    check(oura.command_on("serve"), &server, "--secret-key-file");
+    check(oura.command_on("login"), &server, "--encryption-key-file");
+    check(oura.command_on("serve"), &server, "--encryption-key-file");
     let command = || oura.command("login", folder.path());
     check(command(), &["--oura-redirect-uri", "https://health.example/callback"], "--paste");
     check(command(), &["--oura-token-url", "http://health.example/token"], "unencrypted");
     check(command(), &["--oura-authorize-url", "nonsense"], "http(s)");
-    check(command(), &["--secret-key", "short"], "is no key");
+    check(command(), &["--encryption-key", "short"], "is no key");
 }
 
 #[tokio::test]

@@ -26,6 +26,7 @@ mod refusals;
 mod replica;
 mod runbook;
 mod service_metrics;
+mod shutdown;
 mod telemetry;
 mod web;
 mod webhooks;

@@ -122,7 +122,7 @@ async fn hanging_database_is_reported_and_last_values_stay() {
     let proxy = Proxy::start(server(&url).to_owned()).await;
     let url = url.replacen(server(&url), &format!("127.0.0.1:{}", proxy.port), 1);
     let words =
-        ["serve", "--only", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &url];
+        ["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &url];
     let running = Running::start(myhealth(&words));
     let web = running.address("gauges").await;
     // Who waits for the database here waits for ever.
@@ -167,7 +167,7 @@ async fn refusing_server_shows_without_a_request_and_every_replica_stays_in_rota
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let proxy = Proxy::start(server(&url).to_owned()).await;
     let url = url.replacen(server(&url), &format!("127.0.0.1:{}", proxy.port), 1);
-    let mut command = myhealth(&["serve", "--only", "exporter,api", "--database-url", &url]);
+    let mut command = myhealth(&["serve", "--roles", "exporter,api", "--database-url", &url]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
     let (web, api) = (running.address("gauges").await, running.address("api docs").await);
@@ -197,7 +197,7 @@ async fn health_is_answered_while_the_server_hangs() {
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let proxy = Proxy::start(server(&url).to_owned()).await;
     let url = url.replacen(server(&url), &format!("127.0.0.1:{}", proxy.port), 1);
-    let mut command = myhealth(&["serve", "--only", "api", "--database-url", &url]);
+    let mut command = myhealth(&["serve", "--roles", "api", "--database-url", &url]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
     let api = running.address("api docs").await;
@@ -215,7 +215,7 @@ async fn server_that_takes_no_writes_is_unavailable_to_ingest_and_not_to_the_api
     let url = store::testing::empty_database_url().await;
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let read_only = format!("{url}%20-c%20default_transaction_read_only%3Don");
-    let mut command = myhealth(&["serve", "--only", "api", "--database-url", &read_only]);
+    let mut command = myhealth(&["serve", "--roles", "api", "--database-url", &read_only]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
     let (web, api) = (running.address("gauges").await, running.address("api docs").await);
@@ -241,7 +241,7 @@ async fn embedded_database_that_cannot_write_is_not_ready_serves_reads_and_write
     ]));
     let token = printed(&made).split_whitespace().find(|word| word.starts_with("mh_")).unwrap().to_owned();
     // A file that would grow beyond the limit fails to be written, as on a disk with errors.
-    let served = service(&["serve", "--only", "exporter,api"], folder.path());
+    let served = service(&["serve", "--roles", "exporter,api"], folder.path());
     let mut command = Command::new("/bin/sh");
     command.env_clear().args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
     command.arg(served.get_program()).args(served.get_args());

@@ -54,7 +54,7 @@ async fn exporter_database_role_serves_gauges_and_reads_nothing_else() {
     own.set_username(&role).unwrap();
     own.set_password(Some("…")).unwrap();
 
-    let mut command = myhealth(&["serve", "--only", "exporter", "--database-url", own.as_str()]);
+    let mut command = myhealth(&["serve", "--roles", "exporter", "--database-url", own.as_str()]);
     command.args(["--web.listen-address", "127.0.0.1:0"]);
     let exporter = Running::start(command);
     let address = exporter.address("gauges").await;

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::Command;
 
 use crate::process::{Running, finish, http, myhealth, printed};
 
@@ -36,11 +37,11 @@ fn invalid_configuration_is_refused_before_opening_the_database() {
     check("serve --data-dir {} --oura-token t --log.level =x=", 64, "--log.level");
     check("serve --data-dir {} --oura-token t --otlp.endpoint nonsense", 64, "--otlp.endpoint");
     check(
-        "serve --only exporter --database-url mysql://root:hunter2@db/x",
+        "serve --roles exporter --database-url mysql://root:hunter2@db/x",
         64,
         "mysql is no database this build knows",
     );
-    check("serve --only exporter --database-url-file {}/none", 64, "--database-url-file");
+    check("serve --roles exporter --database-url-file {}/none", 64, "--database-url-file");
     check("sync --data-dir {} --oura-token t --from 2026-02-01 --to 2026-01-01", 64, "swap the two");
     check("sync --data-dir {} --oura-token t --to 2026-01-01", 64, "--from");
     let webhook = "--webhook.callback-url https://health.example.org/oura";
@@ -68,10 +69,36 @@ fn invalid_configuration_is_refused_before_opening_the_database() {
     check("fly", 64, "fly");
 }
 
+/// Values that are refused, under the former name of each variable: what is refused has been read.
+#[test]
+fn former_names_of_variables_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for (command, name, value, reason) in [
+        ("serve", "MYHEALTH_ONLY", "kitchen", "'kitchen' for '--roles"),
+        ("serve", "MYHEALTH_INTERVAL_SECONDS", "1", "'1' for '--interval"),
+        ("serve", "MYHEALTH_TRAILING_DAYS", "1", "'1' for '--resync-days"),
+        ("login", "MYHEALTH_SECRET_KEY", "short", "--encryption-key"),
+        ("login", "MYHEALTH_SECRET_KEY_FILE", "/none", "/none"),
+        ("login", "MYHEALTH_PREVIOUS_SECRET_KEY_FILE", "/none", "/none"),
+    ] {
+        let words = ["--oura-client-id", "a", "--oura-client-secret", "b"];
+        let mut command = myhealth(&[&[command], words.as_slice()].concat());
+        if name.contains("PREVIOUS") {
+            command.env("MYHEALTH_ENCRYPTION_KEY", "ab".repeat(32));
+        }
+        let output = finish({
+            command.arg("--data-dir").arg(folder.path()).env(name, value);
+            command
+        });
+        assert_eq!(output.status.code(), Some(64), "{name}: {}", printed(&output));
+        assert!(printed(&output).contains(reason), "{name}: {}", printed(&output));
+    }
+}
+
 #[test]
 fn missing_file_or_server_fails_the_start() {
     check(
-        "serve --only exporter --database-url postgres://nobody:hunter2@127.0.0.1:1/none",
+        "serve --roles exporter --database-url postgres://nobody:hunter2@127.0.0.1:1/none",
         1,
         "the database is unavailable",
     );
@@ -90,7 +117,7 @@ fn errors_do_not_repeat_passwords() {
         "postgres://nobody:hunter2@127.0.0.1:1/none",
         "postgres://u:hunter2@[::1/x",
     ] {
-        let output = finish(myhealth(&["serve", "--only", "api", "--database-url", url]));
+        let output = finish(myhealth(&["serve", "--roles", "api", "--database-url", url]));
         assert!(!printed(&output).contains("hunter2"), "{}", printed(&output));
     }
 }
@@ -115,7 +142,7 @@ fn port_in_use_is_named_and_data_stay_intact() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
-    let words = ["serve", "--only", "exporter", "--web.listen-address", &address, "--data-dir"];
+    let words = ["serve", "--roles", "exporter", "--web.listen-address", &address, "--data-dir"];
     let output = finish(myhealth(&[words.as_slice(), &[folder.path().to_str().unwrap()]].concat()));
     assert_eq!(output.status.code(), Some(1));
     let printed = printed(&output);
@@ -125,8 +152,17 @@ fn port_in_use_is_named_and_data_stay_intact() {
 
 #[tokio::test]
 async fn host_name_that_is_not_allowed_is_misdirected() {
+    only_the_allowed_host_is_answered(|serve| serve.args(["--web.allowed-hosts", "health.example.org"]))
+        .await;
+    only_the_allowed_host_is_answered(|serve| serve.env("MYHEALTH_WEB_ALLOWED_HOSTS", "health.example.org"))
+        .await;
+    only_the_allowed_host_is_answered(|serve| serve.env("MYHEALTH_WEB_HOST", "health.example.org")).await;
+}
+
+async fn only_the_allowed_host_is_answered(allow: fn(&mut Command) -> &mut Command) {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = myhealth(&["serve", "--only", "exporter,api", "--web.host", "health.example.org"]);
+    let mut command = myhealth(&["serve", "--roles", "exporter,api"]);
+    allow(&mut command);
     command.args([
         "--web.listen-address",
         "127.0.0.1:0",
@@ -156,7 +192,7 @@ async fn serve_with_pending_migrations_does_not_start() {
     let serve = || {
         finish(myhealth(&[
             "serve",
-            "--only",
+            "--roles",
             "exporter",
             "--web.listen-address",
             "127.0.0.1:0",

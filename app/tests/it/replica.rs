@@ -28,7 +28,7 @@ async fn replica_serves_history_only() {
     let token = String::from_utf8(made.stdout).unwrap();
     let token = token.split_whitespace().find(|word| word.starts_with("mh_")).unwrap().to_owned();
 
-    let mut command = myhealth(&["serve", "--only", "exporter,api", "--database-url", primary.as_str()]);
+    let mut command = myhealth(&["serve", "--roles", "exporter,api", "--database-url", primary.as_str()]);
     command.args(["--database-replica-url", &replica]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
@@ -56,7 +56,7 @@ async fn replica_serves_history_only() {
 #[test]
 fn replica_url_must_be_postgres() {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = crate::process::service(&["serve", "--only", "api"], folder.path());
+    let mut command = crate::process::service(&["serve", "--roles", "api"], folder.path());
     command.args(["--database-replica-url", "sqlite:/somewhere/else.db"]);
     let output = finish(command);
     assert_eq!(output.status.code(), Some(64), "{}", printed(&output));

@@ -6,7 +6,7 @@ use crate::process::{Running, get, service};
 #[tokio::test]
 async fn served_runbook_has_a_heading_for_every_alert() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(service(&["serve", "--only", "exporter"], folder.path()));
+    let running = Running::start(service(&["serve", "--roles", "exporter"], folder.path()));
     let web = running.address("gauges").await;
     let mut links = 0;
     for rules in ["health", "service"].map(|name| shipped(&format!("alerts/{name}.yaml"))) {

@@ -19,7 +19,7 @@ use crate::process::{Running, finish, get, http, myhealth, printed, provided, se
 
 /// An exporter over what is stored in a folder.
 fn exporter(folder: &Path, words: &[&str]) -> Command {
-    let mut command = myhealth(&["serve", "--only", "exporter", "--web.listen-address", "127.0.0.1:0"]);
+    let mut command = myhealth(&["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0"]);
     command.args(words).arg("--data-dir").arg(folder);
     command
 }
@@ -296,7 +296,7 @@ async fn web_config_is_reloaded_and_a_broken_file_changes_nothing() {
 #[tokio::test]
 async fn pages_of_other_origins_make_it_do_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let running = Running::start(service(&["serve", "--only", "exporter,api"], folder.path()));
+    let running = Running::start(service(&["serve", "--roles", "exporter,api"], folder.path()));
     let (web, api) = (running.address("gauges").await, running.address("api docs").await);
     for (address, path) in [
         (&web, "/-/reload"),
@@ -338,7 +338,7 @@ async fn systemd_socket_activation_works() {
     let script = "exec 3<&0 0</dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"";
     let mut command = Command::new("/bin/sh");
     command.env_clear().args(["-c", script, "sh", env!("CARGO_BIN_EXE_myhealth")]);
-    command.args(["serve", "--only", "exporter", "--web.systemd-socket", "--data-dir"]).arg(folder.path());
+    command.args(["serve", "--roles", "exporter", "--web.systemd-socket", "--data-dir"]).arg(folder.path());
     command.stdin(Stdio::from(OwnedFd::from(socket)));
     let running = Running::start(command);
     assert_eq!(running.address("gauges").await, address.to_string());
@@ -365,7 +365,7 @@ fn config_check_opens_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let check = |words: &[&str], code: i32, expected: &str| {
-        let mut command = myhealth(&["serve", "--only", "exporter", "--config.check", "--data-dir"]);
+        let mut command = myhealth(&["serve", "--roles", "exporter", "--config.check", "--data-dir"]);
         command.arg(&data).args(words);
         let output = finish(command);
         assert_eq!(output.status.code(), Some(code), "{words:?}: {}", printed(&output));
@@ -387,7 +387,7 @@ async fn exporter_works_with_a_read_only_role() {
     assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
     let read_only = format!("{url}%20-c%20default_transaction_read_only%3Don");
     let words =
-        ["serve", "--only", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &read_only];
+        ["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &read_only];
     let running = Running::start(myhealth(&words));
     let web = running.address("gauges").await;
     until("readiness", async || get(&format!("http://{web}/-/ready")).await).await;

@@ -9,7 +9,7 @@ variable "name" {
 }
 
 variable "domain" {
-  description = "Name under which the API is reached, for example api.health.example.org. The program must be given it, too (--web.host)."
+  description = "Name under which the API is reached, for example api.health.example.org. The program must be given it, too (--web.allowed-hosts)."
   type        = string
 
   validation {

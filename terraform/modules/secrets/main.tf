@@ -19,8 +19,8 @@ locals {
       description = "Seals Oura log-ins in the database"
       kind        = "keys"
       keys = {
-        current  = "MYHEALTH_SECRET_KEY_FILE"
-        previous = "MYHEALTH_PREVIOUS_SECRET_KEY_FILE"
+        current  = "MYHEALTH_ENCRYPTION_KEY_FILE"
+        previous = "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE"
       }
     }
     signing-key = {

@@ -60,7 +60,7 @@ chmod 0700 /usr/local/sbin/myhealth-secrets
   if [ -n "$DOMAIN" ]; then
     echo 'MYHEALTH_API_LISTEN_ADDRESS=:443'
     echo 'MYHEALTH_API_CONFIG_FILE=/etc/myhealth/web.yml'
-    echo "MYHEALTH_WEB_HOST=$DOMAIN"
+    echo "MYHEALTH_WEB_ALLOWED_HOSTS=$DOMAIN"
   fi
 } >/etc/myhealth/environment
 chmod 0640 /etc/myhealth/environment

@@ -22,7 +22,7 @@ output "chart_values" {
       MYHEALTH_JOBS_RESULTS         = "s3://${module.backup.buckets["results"].name}/${local.results_prefix}"
       MYHEALTH_API_TRUSTED_PROXIES  = module.networking.cidr
       MYHEALTH_API_FORWARDED_HEADER = "x-forwarded-for"
-      MYHEALTH_WEB_HOST             = var.domain == null ? "" : "api.${var.domain.name},stream.${var.domain.name}"
+      MYHEALTH_WEB_ALLOWED_HOSTS    = var.domain == null ? "" : "api.${var.domain.name},stream.${var.domain.name}"
     }
     ingress = {
       domain         = try(var.domain.name, null)

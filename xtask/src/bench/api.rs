@@ -80,7 +80,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let serve = |memory: &str| -> Result<(Running, u16)> {
         let port = free_port()?;
         let mut command = pinned(&binary);
-        command.args(["serve", "--only", "api", "--web.listen-address=127.0.0.1:0", "--log.level=warn"]);
+        command.args(["serve", "--roles", "api", "--web.listen-address=127.0.0.1:0", "--log.level=warn"]);
         command.args([
             "--api.requests-per-second=0",
             "--api.cache-mebibytes",

@@ -78,7 +78,7 @@ impl Service<'_> {
 
     fn start(&self) -> Result<(Running, u16)> {
         let port = free_port()?;
-        let mut serve = self.command(&["serve", "--only", "api", "--web.listen-address=127.0.0.1:0"]);
+        let mut serve = self.command(&["serve", "--roles", "api", "--web.listen-address=127.0.0.1:0"]);
         serve.args(["--log.level=warn", "--api.requests-per-second=0"]);
         let mut running = Running::start(serve.arg(format!("--api.listen-address=127.0.0.1:{port}")))?;
         running

@@ -327,7 +327,7 @@ fn people(count: usize, shards: usize) -> String {
 /// The exporter on the first core.
 fn exporter(binary: &Path, port: u16, words: &[&str]) -> Result<Running> {
     let mut command = Command::new("taskset");
-    command.args(["-c", "0"]).arg(binary).args(["serve", "--only", "exporter"]).args(words);
+    command.args(["-c", "0"]).arg(binary).args(["serve", "--roles", "exporter"]).args(words);
     Running::start(command.arg(format!("--web.listen-address=127.0.0.1:{port}")))
 }
 

@@ -40,7 +40,7 @@ run "contract_names_each_key_with_the_setting_that_reads_it" {
   command = apply
 
   assert {
-    condition     = output.contract["sealing-key"].remote == "myhealth-test/sealing-key" && output.contract["sealing-key"].keys.previous == "MYHEALTH_PREVIOUS_SECRET_KEY_FILE"
+    condition     = output.contract["sealing-key"].remote == "myhealth-test/sealing-key" && output.contract["sealing-key"].keys.previous == "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE"
     error_message = "contract: ${jsonencode(output.contract)}"
   }
   assert {

@@ -79,12 +79,12 @@ run "chart_values_have_the_shape_that_the_chart_takes" {
       ingress        = ["certificateArn", "domain", "subnets"]
       networkPolicy  = ["podIdentity", "vpcCidr"]
       serviceAccount = ["annotations", "name"]
-      settings       = ["MYHEALTH_API_FORWARDED_HEADER", "MYHEALTH_API_TRUSTED_PROXIES", "MYHEALTH_JOBS_RESULTS", "MYHEALTH_WEB_HOST"]
+      settings       = ["MYHEALTH_API_FORWARDED_HEADER", "MYHEALTH_API_TRUSTED_PROXIES", "MYHEALTH_JOBS_RESULTS", "MYHEALTH_WEB_ALLOWED_HOSTS"]
     })
     error_message = "A change of shape is a change of the chart's values: docs/terraform.md has the table."
   }
   assert {
-    condition     = output.chart_values.externalSecrets["sealing-key"] == { remote = output.chart_values.externalSecrets["sealing-key"].remote, keys = { current = "MYHEALTH_SECRET_KEY_FILE", previous = "MYHEALTH_PREVIOUS_SECRET_KEY_FILE" } }
+    condition     = output.chart_values.externalSecrets["sealing-key"] == { remote = output.chart_values.externalSecrets["sealing-key"].remote, keys = { current = "MYHEALTH_ENCRYPTION_KEY_FILE", previous = "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE" } }
     error_message = "Each secret has its name and its keys."
   }
 }
@@ -93,7 +93,7 @@ run "values_say_what_was_made" {
   command = apply
 
   assert {
-    condition     = output.chart_values.settings.MYHEALTH_JOBS_RESULTS == "s3://mock-bucket/results" && output.chart_values.settings.MYHEALTH_WEB_HOST == "api.health.example.org,stream.health.example.org"
+    condition     = output.chart_values.settings.MYHEALTH_JOBS_RESULTS == "s3://mock-bucket/results" && output.chart_values.settings.MYHEALTH_WEB_ALLOWED_HOSTS == "api.health.example.org,stream.health.example.org"
     error_message = "settings: ${jsonencode(output.chart_values.settings)}"
   }
   assert {
@@ -157,7 +157,7 @@ run "without_a_domain_there_are_no_names" {
     domain = null
   }
   assert {
-    condition     = output.chart_values.ingress.domain == null && output.chart_values.settings.MYHEALTH_WEB_HOST == "" && length(output.name_servers) == 0
+    condition     = output.chart_values.ingress.domain == null && output.chart_values.settings.MYHEALTH_WEB_ALLOWED_HOSTS == "" && length(output.name_servers) == 0
     error_message = "Reached by port-forward."
   }
 }
