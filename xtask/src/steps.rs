@@ -4,6 +4,7 @@
 
 mod cargo;
 mod generated;
+mod helm;
 mod queries;
 pub(crate) mod terraform;
 mod tests;
@@ -13,7 +14,7 @@ use std::time::Instant;
 use anyhow::Result;
 use clap::builder::PossibleValuesParser;
 
-/// Run every check: format, generated files, queries, Terraform, clippy, and all tests with what they need
+/// Run every check: format, generated files, queries, Terraform, the chart, clippy, and all tests with what they need
 ///
 /// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`), and `OpenTofu` is
 /// built if it was not yet (see `cargo xtask go-tools`), which needs Go and npm. Steps run in the order
@@ -47,6 +48,7 @@ const STEPS: &[Step] = &[
     Step { name: "generated", run: generated::run },
     Step { name: "queries", run: queries::run },
     Step { name: "terraform", run: terraform::run },
+    Step { name: "helm", run: helm::run },
     Step { name: "clippy", run: cargo::clippy },
     Step { name: "tests", run: tests::run },
 ];

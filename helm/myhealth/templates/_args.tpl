@@ -54,7 +54,7 @@
 {{- with .Values.api -}}
 - --api.listen-address=:8872
 {{- if .config.existingSecret }}
-- --api.config.file=/etc/myhealth/api/web.yml
+- --api.config.file=/etc/myhealth/api/{{ .config.key }}
 {{- end }}
 {{- if .allowAnonymous }}
 - --api.allow-anonymous
@@ -101,7 +101,7 @@
 {{- end }}
 - --web.listen-address=:9872
 {{- if $values.web.config.existingSecret }}
-- --web.config.file=/etc/myhealth/web/web.yml
+- --web.config.file=/etc/myhealth/web/{{ $values.web.config.key }}
 {{- end }}
 {{- with $values.exposure.hosts }}
 - --web.allowed-hosts={{ join "," . }}

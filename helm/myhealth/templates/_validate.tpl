@@ -40,7 +40,7 @@
 {{- end -}}
 {{- end -}}
 {{- if and .webhook.enabled (not (include "myhealth.callbackUrl" $)) -}}
-{{- fail "webhook.callbackUrl or exposure.hosts is needed with webhook.enabled: Oura must be told where to call" -}}
+{{- fail "webhook.callbackUrl or exposure.hosts is needed with webhook.enabled: it is the address that Oura calls" -}}
 {{- end -}}
 {{- if and .webhook.enabled (not .oura.clientId) -}}
 {{- fail "oura.clientId is needed with webhook.enabled: Oura announces data of an application's people" -}}
