@@ -1,6 +1,5 @@
-//! Who asks, and what he may see. Every path below `/api` but the health question and the log-in passes here before its
-//! handler; a handler that names people asks [`Access`] for them, so that a token of one person never opens another's
-//! numbers.
+//! Authentication and authorisation. Every path but those in [`OPEN`] passes here before its handler; a handler that names people
+//! asks [`Access`] for them, so that a token of one person never opens another's numbers.
 
 use std::sync::Arc;
 
@@ -8,22 +7,24 @@ use ::jobs::ResultScope;
 use axum::extract::{FromRequestParts, Request, State as With};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, Method};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 use data_encoding::BASE64;
 use domain::Collection;
 use jiff::Timestamp;
-use store::{Person, Scope, Store, Token, UserAccount};
+use store::{AuditAction, AuditOutcome, Person, Scope, Scopes, Store, Token, UserAccount};
 
+use crate::audit::{ClientAddress, Origin};
 use crate::error::Error;
 use crate::guards::Client;
-use crate::resources::jobs;
+use crate::resources::{admin, jobs};
 use crate::state::State;
 use crate::{guards, login, push, remote_read};
 
-/// The paths that nobody needs a token for: probes have none, and who logs in has none yet.
-const OPEN: [&str; 2] = ["/api/v1/health", login::PATH];
+/// The paths that need no token: probes have none, a log-in has none yet, and public keys are public.
+const OPEN: [&str; 4] =
+    ["/api/v1/health", login::PATH, login::well_known::KEYS, login::well_known::CONFIGURATION];
 
 /// Longest query string read: many times the longest useful one.
 const MAX_QUERY: usize = 2048;
@@ -31,7 +32,7 @@ const MAX_QUERY: usize = 2048;
 /// Whether a request without a token is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Anonymous {
-    /// Always: nobody's data, or a door that something else guards.
+    /// Always: synthetic data, or an address that something else guards.
     Allowed,
     /// Until the first token or account is made: a listener that only this machine reaches.
     WithoutTokens,
@@ -44,17 +45,17 @@ pub enum Anonymous {
 #[derive(Clone, Copy, Debug)]
 pub struct ListenerAuthenticated;
 
-/// What the one who asks may see.
+/// What the principal of a request may see.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     holder: Principal,
-    /// All that the answer to a question can depend on of who asks it.
+    /// Everything of the principal that a response can depend on.
     rights: Arc<str>,
 }
 
 #[derive(Clone, Debug)]
 enum Principal {
-    /// Somebody a listener lets in without asking.
+    /// A client that a listener admits without credentials.
     Anybody,
     Token(Arc<Token>),
     /// A person who logged in, and until when.
@@ -66,7 +67,9 @@ impl Access {
         let rights = match &holder {
             Principal::Anybody => "anybody".into(),
             Principal::Token(token) => format!("token {:?} {}", token.person, token.scopes).into(),
-            Principal::Account(account, _) => format!("account {:?}", account.person).into(),
+            Principal::Account(account, _) => {
+                format!("account {:?} {}", account.person, account.scopes).into()
+            }
         };
         Self { holder, rights }
     }
@@ -80,12 +83,12 @@ impl Access {
         }
     }
 
-    /// Whether this person's numbers are open to the one who asks.
+    /// Whether this person's numbers are open to the principal.
     pub(crate) fn sees(&self, person: &Person) -> bool {
         self.person().is_none_or(|only| only == person.id)
     }
 
-    /// Those whose numbers are open to the one who asks, by name.
+    /// People whose numbers are open to the principal, by name.
     pub(crate) async fn people(&self, store: &Store) -> store::Result<Vec<Person>> {
         match self.person() {
             Some(only) => Ok(store.person_of(only).await?.into_iter().collect()),
@@ -93,7 +96,7 @@ impl Access {
         }
     }
 
-    /// Who logged in; nobody did where a token or no proof was asked for.
+    /// The account that logged in; `None` for a token and for an anonymous client.
     pub(crate) fn account(&self) -> Option<&UserAccount> {
         match &self.holder {
             Principal::Account(account, _) => Some(account),
@@ -101,13 +104,12 @@ impl Access {
         }
     }
 
-    /// Tells apart those who may see different things.
+    /// Tells principals apart that may see different things.
     pub(crate) fn cache_key(&self) -> &Arc<str> {
         &self.rights
     }
 
-    /// A name for whoever asks, under which his requests are his own. An account's is its number: who is called the same
-    /// after it is removed is somebody else.
+    /// A name that no other principal has. An account's is its number: an account of the same name made later is another.
     pub(crate) fn principal_key(&self) -> String {
         match &self.holder {
             Principal::Anybody => "anybody".to_owned(),
@@ -116,22 +118,30 @@ impl Access {
         }
     }
 
-    /// Whether what the result of a job holds is open: a token for some kinds of data gets no others by way of jobs.
-    pub(crate) fn may_read_result(&self, holds: &ResultScope) -> Result<(), Error> {
-        match (&self.holder, holds) {
-            (Principal::Token(token), ResultScope::Collections(collections))
-                if token.scopes.are_limited_to_themes() =>
-            {
-                collections.iter().try_for_each(|collection| self.may(Scope::Read(collection.theme())))
-            }
-            (Principal::Token(token), ResultScope::Everything) if token.scopes.are_limited_to_themes() => {
-                self.may(Scope::Rest)
-            }
-            _ => Ok(()),
+    /// The principal as the audit trail names it.
+    pub(crate) fn principal_name(&self) -> String {
+        match &self.holder {
+            Principal::Anybody => "anonymous".to_owned(),
+            Principal::Token(token) => format!("token {} ({})", token.id, token.name),
+            Principal::Account(account, _) => format!("account {}", account.name),
         }
     }
 
-    /// Reading may be open to whoever reaches the address; asking for work never is.
+    /// Whether what the result of a job holds is open: a token for some kinds of data gets no others by way of jobs.
+    pub(crate) fn may_read_result(&self, holds: &ResultScope) -> Result<(), Error> {
+        if !self.scopes().is_some_and(Scopes::are_limited_to_themes) {
+            return Ok(());
+        }
+        match holds {
+            ResultScope::Collections(collections) => {
+                collections.iter().try_for_each(|collection| self.may(Scope::Read(collection.theme())))
+            }
+            ResultScope::Everything => self.may(Scope::Rest),
+            ResultScope::Nothing => Ok(()),
+        }
+    }
+
+    /// Reading may be open to every client that reaches the address; creating jobs never is.
     fn may_create_jobs(&self) -> Result<(), Error> {
         match &self.holder {
             Principal::Anybody => Err(Error::TokenRequired),
@@ -148,12 +158,23 @@ impl Access {
         }
     }
 
-    fn has(&self, scope: Scope) -> bool {
+    /// The scopes of a token or an account.
+    fn scopes(&self) -> Option<&Scopes> {
         match &self.holder {
-            // Reading may be open to whoever reaches the address; writing never is.
-            Principal::Anybody | Principal::Account(..) => scope != Scope::Ingest,
-            Principal::Token(token) => token.scopes.has(scope),
+            Principal::Anybody => None,
+            Principal::Token(token) => Some(&token.scopes),
+            Principal::Account(account, _) => Some(&account.scopes),
         }
+    }
+
+    fn has(&self, scope: Scope) -> bool {
+        if scope == Scope::Admin && self.person().is_some() {
+            // The audit trail is about everyone.
+            return false;
+        }
+        // Reading may be open to every client that reaches the address; writing and administration never are.
+        let open = !matches!(scope, Scope::Ingest | Scope::Admin);
+        self.scopes().map_or(open, |scopes| scopes.has(scope))
     }
 
     fn may(&self, scope: Scope) -> Result<(), Error> {
@@ -165,9 +186,10 @@ impl Access {
     }
 
     fn may_some_rest(&self) -> Result<(), Error> {
-        match &self.holder {
-            Principal::Token(token) if !token.scopes.allows_any_rest() => Err(Error::Scope(Scope::Rest)),
-            _ => Ok(()),
+        if self.scopes().is_none_or(Scopes::allows_any_rest) {
+            Ok(())
+        } else {
+            Err(Error::Scope(Scope::Rest))
         }
     }
 }
@@ -179,8 +201,8 @@ struct RequiredScope(Scope);
 impl<S: Send + Sync> FromRequestParts<S> for Access {
     type Rejection = Error;
 
-    /// What [`guard`] found; a handler that it does not stand before sees nothing. A token that opens some kinds of data
-    /// only is refused here: what takes it says so by asking for [`PartialAccess`].
+    /// What [`guard`] found; without it a handler gets nothing. A token that opens some kinds of data only is refused here: a
+    /// handler that accepts it asks for [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let access: Self = parts.extensions.get().cloned().ok_or(Error::TokenRequired)?;
         let RequiredScope(scope) = parts.extensions.get().copied().ok_or(Error::TokenRequired)?;
@@ -214,13 +236,16 @@ impl PartialAccess {
         Ok(self.0)
     }
 
-    /// Access to what is no health data: who lives here, which metrics there are.
+    /// Access to what is no health data: names of people, the list of metrics.
     pub(crate) fn names_only(self) -> Access {
         self.0
     }
 }
 
-/// Stands before every handler.
+/// Routes whose answers leave as files.
+const EXPORTS: [&str; 2] = ["/api/v1/export", "/api/v1/jobs/{id}/result"];
+
+/// Authenticates a request before its handler, and records what was refused and what left.
 pub(crate) async fn guard(
     With(state): With<Arc<State>>,
     mut request: Request,
@@ -229,41 +254,72 @@ pub(crate) async fn guard(
     if request.uri().query().is_some_and(|query| query.len() > MAX_QUERY) {
         return Err(Error::QueryTooLong(MAX_QUERY));
     }
-    let path = request.uri().path();
-    if !OPEN.contains(&path) {
-        let scope = match path {
-            remote_read::PATH => Scope::RemoteRead,
-            push::PATH => Scope::Ingest,
-            path if path.starts_with(jobs::PATH) => Scope::Jobs,
-            _ => Scope::Rest,
-        };
-        let header = request.headers().get(AUTHORIZATION).cloned();
-        let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
-        let client = state.guards.client(&request);
-        let access = access(&state, client, header, vouched).await?;
-        match scope {
-            // Which kinds of data a question is about, its handler knows.
-            Scope::Rest => access.may_some_rest()?,
-            scope => access.may(scope)?,
-        }
-        if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            access.may_create_jobs()?;
-        }
-        request.extensions_mut().insert(client);
-        request.extensions_mut().insert(RequiredScope(scope));
-        request.extensions_mut().insert(access);
-        request.extensions_mut().insert(state);
+    let address = state.guards.address(&request);
+    request.extensions_mut().insert(ClientAddress(address));
+    if OPEN.contains(&request.uri().path()) {
+        return Ok(next.run(request).await);
     }
-    Ok(next.run(request).await)
+    let origin = Origin::of(request.extensions());
+    let client = state.guards.client(&request);
+    let header = request.headers().get(AUTHORIZATION).cloned();
+    let vouched = request.extensions().get::<ListenerAuthenticated>().is_some();
+    let access = authenticate(&state, client, (header, vouched), &origin).await?;
+    let answered = match authorise(&access, &mut request) {
+        Ok(()) => {
+            request.extensions_mut().insert(client);
+            request.extensions_mut().insert(access.clone());
+            request.extensions_mut().insert(state.clone());
+            Ok(next.run(request).await)
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let exports = origin.route().is_some_and(|route| EXPORTS.contains(&route));
+    let what = match &answered {
+        Ok(response) if response.status() == StatusCode::OK && exports => {
+            Some((AuditAction::Export, AuditOutcome::Accepted))
+        }
+        Ok(response) if response.status() == StatusCode::FORBIDDEN => {
+            Some((AuditAction::Access, AuditOutcome::Refused))
+        }
+        Err(Error::Scope(_)) => Some((AuditAction::Access, AuditOutcome::Refused)),
+        _ => None,
+    };
+    if let Some(what) = what {
+        let entry = origin.entry((state.now)(), what, Some(access.principal_name()), None);
+        state.audit.record_unless_repeated(entry);
+    }
+    answered
 }
 
-/// Who asks. What was found out is good for a second, so that a hundred questions of a dashboard ask the database once;
-/// a token that is revoked by another process opens nothing after that.
-async fn access(
+/// Whether the principal may use the route at all; the scope is kept for the handler.
+fn authorise(access: &Access, request: &mut Request) -> Result<(), Error> {
+    let scope = match request.uri().path() {
+        login::LOG_OUT => return Ok(()),
+        remote_read::PATH => Scope::RemoteRead,
+        push::PATH => Scope::Ingest,
+        path if path.starts_with(jobs::PATH) => Scope::Jobs,
+        path if path.starts_with(admin::PATH) => Scope::Admin,
+        _ => Scope::Rest,
+    };
+    match scope {
+        // The handler knows which kinds of data a request is about.
+        Scope::Rest => access.may_some_rest()?,
+        scope => access.may(scope)?,
+    }
+    if scope == Scope::Jobs && !matches!(*request.method(), Method::GET | Method::HEAD) {
+        access.may_create_jobs()?;
+    }
+    request.extensions_mut().insert(RequiredScope(scope));
+    Ok(())
+}
+
+/// The principal of a request. What was found out is good for a second, so that a hundred requests of a dashboard ask the
+/// database once; a token that is revoked by another process opens nothing after that.
+async fn authenticate(
     state: &State,
     client: Client,
-    header: Option<HeaderValue>,
-    vouched: bool,
+    (header, vouched): (Option<HeaderValue>, bool),
+    origin: &Origin,
 ) -> Result<Access, Error> {
     let now = (state.now)();
     let key =
@@ -277,6 +333,11 @@ async fn access(
         state.guards.remember(key, access.clone()).await;
         // Once a second at most, however often it is used.
         if let Principal::Token(token) = &access.holder {
+            if token.last_used_at.is_none() {
+                let what = (AuditAction::TokenFirstUse, AuditOutcome::Accepted);
+                let entry = origin.clone().entry(now, what, Some(access.principal_name()), None);
+                state.audit.record_unless_repeated(entry);
+            }
             note_use(state, token, now);
         }
         access
@@ -311,7 +372,7 @@ async fn principal(
     if open { Ok(Principal::Anybody) } else { Err(Error::TokenRequired) }
 }
 
-/// The token of an `Authorization` header: a bearer token, or the password of basic authentication, whoever the user.
+/// The token of an `Authorization` header: a bearer token, or the password of basic authentication with any user.
 fn secret(header: &str) -> Option<String> {
     let (scheme, rest) = header.split_once(' ')?;
     let rest = rest.trim();
@@ -325,7 +386,7 @@ fn secret(header: &str) -> Option<String> {
     decoded.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// Beside the answer, not before it: where one writer is allowed, it may be busy with a whole history.
+/// Next to the response, not before it: where one writer is allowed, it may be busy with a whole history.
 fn note_use(state: &State, token: &Arc<Token>, now: Timestamp) {
     if token.was_used_within_precision(now) {
         return;

@@ -43,8 +43,8 @@ pub(crate) enum Error {
     /// 401: name and password do not fit together.
     #[error("no account has this name and this password")]
     LogInRefused,
-    /// 403: nobody can log in here.
-    #[error("nobody can log in here: {0}")]
+    /// 403: log-ins are closed.
+    #[error("log-ins are closed: {0}")]
     LogInClosed(&'static str),
     /// 403: a log-out without a log-in.
     #[error("this is no log-in of a person; a token is ended by `myhealth token revoke`")]
@@ -63,6 +63,9 @@ pub(crate) enum Error {
     /// 404: no such metric.
     #[error("no metric is called {key:?}; {}", suggestion(.close))]
     UnknownMetric { key: String, close: Vec<&'static str> },
+    /// 404: gateways do not know where this is.
+    #[error("log-ins have no public issuer; --api.issuer https://… names one (docs/api.md)")]
+    NoIssuer,
     /// 404: no such path.
     #[error("nothing is served here; /api/docs lists every path")]
     UnknownPath,
@@ -210,9 +213,7 @@ impl Error {
             Self::LogInRefused => {
                 (StatusCode::UNAUTHORIZED, "/problems/log-in-refused", "Name or password is wrong")
             }
-            Self::LogInClosed(_) => {
-                (StatusCode::FORBIDDEN, "/problems/log-in-closed", "Nobody can log in here")
-            }
+            Self::LogInClosed(_) => (StatusCode::FORBIDDEN, "/problems/log-in-closed", "Log-ins are closed"),
             Self::Scope(_) | Self::NoLogIn => {
                 (StatusCode::FORBIDDEN, "/problems/forbidden", "The token is for something else")
             }
@@ -222,7 +223,9 @@ impl Error {
             Self::UnknownMetric { .. } => {
                 (StatusCode::NOT_FOUND, "/problems/unknown-metric", "No such metric")
             }
-            Self::UnknownPath => (StatusCode::NOT_FOUND, "/problems/unknown-path", "No such path"),
+            Self::UnknownPath | Self::NoIssuer => {
+                (StatusCode::NOT_FOUND, "/problems/unknown-path", "No such path")
+            }
             Self::Method => {
                 (StatusCode::METHOD_NOT_ALLOWED, "/problems/method-not-allowed", "Method not allowed")
             }

@@ -17,6 +17,7 @@ pub(crate) mod response_cache;
 mod seats;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -136,6 +137,11 @@ impl Guards {
     /// Whose request it is.
     pub(crate) fn client(&self, request: &Request) -> Client {
         self.0.proxies.client(request.extensions(), request.headers())
+    }
+
+    /// The address of a request's client, after trusted proxies.
+    pub(crate) fn address(&self, request: &Request) -> Option<IpAddr> {
+        self.0.proxies.address_of(request.extensions(), request.headers())
     }
 
     /// Seats of exports that are being sent.

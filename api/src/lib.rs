@@ -5,6 +5,7 @@
 //! (`domain`), the clock and the listener (`app`).
 
 mod access;
+mod audit;
 mod blocking;
 mod closest;
 mod cursor;
@@ -22,6 +23,7 @@ mod state;
 mod trends;
 
 pub use access::{Anonymous, ListenerAuthenticated};
+pub use audit::AuditTrail;
 pub use guards::Guards;
 pub use login::LogIn;
 pub use router::{openapi, router};

@@ -1,32 +1,38 @@
-//! People log in with a name and a password and carry a signed statement away ([`session`]) that is good for a day.
-//! Accounts are made by whoever runs the house (`myhealth account add`); without one, or without a key to sign with,
-//! the door is closed.
+//! People log in with a name and a password and get a signed token ([`session`]) that is good for a day. Accounts are made by
+//! the operator (`myhealth account add`, or declared); without one, or without a key to sign with, log-ins are closed.
 
+pub mod keys;
 pub mod password;
 pub mod session;
+mod signatures;
+pub(crate) mod well_known;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as With;
-use axum::http::StatusCode;
+use axum::http::{Extensions, StatusCode};
+use axum::{Extension, Json};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{Store, UserAccount};
+use store::{AuditAction, AuditOutcome, Store, UserAccount};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::access::Access;
+use crate::audit::Origin;
 use crate::error::{Error, Failures};
 use crate::guards::metrics::Outcome;
 use crate::state::State;
 use password::{Checker, MAX_PASSWORD};
 use session::SessionKeys;
 
-/// Where people log in: the one question besides the health question that needs no token.
+/// The path of log-ins, which needs no token.
 pub(crate) const PATH: &str = "/api/v1/auth/login";
+
+/// The path that ends log-ins, which needs no scope.
+pub(crate) const LOG_OUT: &str = "/api/v1/auth/logout";
 
 /// Longest name of an account, in bytes.
 pub const MAX_NAME: usize = 64;
@@ -43,7 +49,7 @@ pub struct LogIn {
 }
 
 impl LogIn {
-    /// Log-ins signed with these keys; without any, nobody logs in.
+    /// Log-ins signed with these keys; without any, log-ins are closed.
     pub fn new(keys: Option<SessionKeys>) -> Self {
         Self { keys: keys.map(Arc::new), checker: Arc::default() }
     }
@@ -58,12 +64,15 @@ impl LogIn {
         let keys = self.keys.as_ref().ok_or(Error::TokenInvalid)?;
         let session = keys.read(token, now).ok_or(Error::TokenInvalid)?;
         let account = store.account(session.account).await?;
-        let account = account.filter(|account| account.generation == session.generation);
-        Ok((account.ok_or(Error::TokenInvalid)?, session.expires_at))
+        let account =
+            account.filter(|account| account.generation == session.generation && account.in_force(now));
+        let account = account.ok_or(Error::TokenInvalid)?;
+        let until = account.expires_at.map_or(session.expires_at, |end| end.min(session.expires_at));
+        Ok((account, until))
     }
 }
 
-/// Who logs in.
+/// Name and password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
@@ -101,8 +110,13 @@ struct Session {
     request_body(content = Credentials, content_type = "application/json"),
     responses((status = 200, description = "The log-in.", body = Session), Failures),
 )]
-async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, Error> {
+async fn log_in(
+    With(state): With<State>,
+    extensions: Extensions,
+    body: Bytes,
+) -> Result<Json<Session>, Error> {
     let metrics = state.guards.metrics();
+    let origin = Origin::of(&extensions);
     let credentials = read(&body)?;
     let closed = |reason| Error::LogInClosed(reason);
     let keys = state.login.keys.as_ref().ok_or_else(|| {
@@ -115,10 +129,16 @@ async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, 
     let found = state.primary.account_with_password_hash(&credentials.name).await?;
     let (account, hash) = found.unzip();
     let right = state.login.checker.check(credentials.password, hash).await;
+    let now = (state.now)();
     let account = match (right, account) {
-        (Ok(true), Some(account)) => account,
-        (Ok(_), _) => {
+        (Ok(true), Some(account)) if account.in_force(now) => account,
+        (Ok(_), account) => {
             metrics.log_in(Outcome::Refused);
+            // An unknown name is not repeated: it may be a password typed in the wrong field.
+            let subject =
+                account.map_or("an unknown account".to_owned(), |it| format!("account {}", it.name));
+            let what = (AuditAction::LogIn, AuditOutcome::Refused);
+            state.audit.record(origin.entry(now, what, None, Some(subject)));
             return Err(Error::LogInRefused);
         }
         (Err(busy), _) => {
@@ -127,14 +147,15 @@ async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, 
         }
     };
     metrics.log_in(Outcome::Accepted);
-    let now = (state.now)();
+    let what = (AuditAction::LogIn, AuditOutcome::Accepted);
+    state.audit.record(origin.entry(now, what, Some(format!("account {}", account.name)), None));
     let (access_token, expires_at) = keys.sign(&account, now);
     note(&state, account.id, now);
     let expires_in = expires_at.duration_since(now).as_secs();
     Ok(Json(Session { access_token, token_type: "Bearer", expires_in, expires_at }))
 }
 
-/// Ends every log-in of the account that asks, on every device.
+/// Ends every log-in of the account, on every device.
 #[utoipa::path(
     post, path = "/auth/logout", operation_id = "log_out", tag = "log-in",
     responses(
@@ -142,9 +163,17 @@ async fn log_in(With(state): With<State>, body: Bytes) -> Result<Json<Session>, 
         Failures,
     ),
 )]
-async fn log_out(With(state): With<State>, access: Access) -> Result<StatusCode, Error> {
+async fn log_out(
+    With(state): With<State>,
+    extensions: Extensions,
+    // Whatever the account opens, it may log out.
+    Extension(access): Extension<Access>,
+) -> Result<StatusCode, Error> {
     let account = access.account().ok_or(Error::NoLogIn)?;
     state.primary.revoke_sessions(account.id).await?;
+    let what = (AuditAction::LogOut, AuditOutcome::Accepted);
+    let entry = Origin::of(&extensions).entry((state.now)(), what, Some(access.principal_name()), None);
+    state.audit.record(entry);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -164,7 +193,7 @@ fn read(body: &[u8]) -> Result<Credentials, Error> {
     Ok(credentials)
 }
 
-/// Beside the answer, as the use of a token is noted.
+/// Next to the response, as the use of a token is noted.
 fn note(state: &State, account: i64, now: Timestamp) {
     let store = state.primary.clone();
     tokio::spawn(async move {

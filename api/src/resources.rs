@@ -1,5 +1,6 @@
 //! One module per resource: its routes, parameters, wire types and handlers.
 
+pub(crate) mod admin;
 mod correlations;
 mod daily;
 mod dashboard;
@@ -34,4 +35,5 @@ pub(crate) fn router() -> OpenApiRouter<State> {
         .merge(middleware::kept(correlations::router()))
         .merge(export::router())
         .merge(jobs::router())
+        .merge(admin::router())
 }

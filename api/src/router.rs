@@ -1,6 +1,6 @@
 //! Every path of the service, and its description.
 //!
-//! Every path but the health question and the log-in stands behind `access::guard`, its description too.
+//! Every path but the health question, the log-in and the public keys stands behind `access::guard`, its description too.
 
 use std::sync::{Arc, LazyLock};
 
@@ -63,13 +63,14 @@ impl Modify for SecuritySchemes {
 }
 
 fn described() -> OpenApiRouter<State> {
-    OpenApiRouter::with_openapi(Description::openapi()).nest(
-        "/api/v1",
-        resources::router().merge(remote_read::router()).merge(login::router()).merge(push::router()),
-    )
+    let under_version =
+        resources::router().merge(remote_read::router()).merge(login::router()).merge(push::router());
+    OpenApiRouter::with_openapi(Description::openapi())
+        .nest("/api/v1", under_version)
+        .merge(login::well_known::router())
 }
 
-/// The description of every path under `/api/v1`.
+/// The description of every path under `/api/v1` and `/.well-known`.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     described().into_openapi()
 }

@@ -8,6 +8,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
 
 use crate::access::Anonymous;
+use crate::audit::AuditTrail;
 use crate::error::Error;
 use crate::guards::Guards;
 use crate::login::LogIn;
@@ -31,6 +32,8 @@ pub struct State {
     pub login: LogIn,
     /// What stands before the handlers.
     pub guards: Guards,
+    /// Where log-ins, exports and refusals are recorded.
+    pub audit: AuditTrail,
 }
 
 impl fmt::Debug for State {
@@ -51,6 +54,7 @@ impl State {
             anonymous: Anonymous::Allowed,
             login: LogIn::new(None),
             guards: Guards::new(crate::guards::Settings::default(), vec![store.clone()], &mut registry),
+            audit: AuditTrail::default(),
             jobs: jobs::JobQueue::new(store.clone(), None, tokio_util::sync::CancellationToken::new()),
             store,
         }

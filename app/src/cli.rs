@@ -19,8 +19,8 @@ use jiff::tz::TimeZone;
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 use self::duration::{delay, interval};
 pub(crate) use self::operate::{
-    DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs, PersonCommand, ReportArgs,
-    RowsArgs, SyncArgs, TokenCommand,
+    AuditArgs, AuditFormat, DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs,
+    PersonCommand, ReportArgs, RowsArgs, SyncArgs, TokenCommand,
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
@@ -86,6 +86,8 @@ pub(crate) enum Command {
     /// Make, list and remove the accounts with which people log in at the API.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Show the audit trail: log-ins, credentials, exports, people and refusals, the newest last.
+    Audit(AuditArgs),
     /// Write a page about a week or month, to read and to print.
     #[command(
         after_help = "The page needs nothing else: no scripts, no network. For a PDF print it from a browser, or\n  \
@@ -217,7 +219,8 @@ pub(crate) struct ListenArgs {
         default_value = "127.0.0.1:8872"
     )]
     pub(crate) api: Vec<Address>,
-    /// TLS, passwords and headers of the API, in the same format.
+    /// TLS, passwords and headers of the API, in the same format; also people, accounts and tokens that are declared
+    /// instead of made by hand (docs/api.md). Read again like the other one.
     #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
     pub(crate) api_config: Option<PathBuf>,
     /// Answer the API without a token, whatever the address: where a proxy or a network guards it.

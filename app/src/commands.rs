@@ -1,6 +1,8 @@
 //! One function a subcommand: from flags to settings, then the work.
 
 mod account;
+mod audit;
+mod declare;
 mod demo;
 mod doctor;
 mod export;
@@ -28,7 +30,8 @@ use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
 
-pub(crate) use account::account;
+pub(crate) use account::{account, account_number};
+pub(crate) use audit::audit;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use export::export;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{DayRange, Pseudonym};
+use domain::{Day, DayRange, Pseudonym};
 use ingest::plan::Horizon;
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
@@ -15,6 +15,8 @@ use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
 pub(crate) enum Invalid {
     #[error("cannot read {flag} {path}")]
     Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
+    #[error("cannot write {path}")]
+    Unwritable { path: PathBuf, source: std::io::Error },
     #[error("{flag} {path} is empty")]
     Empty { flag: &'static str, path: PathBuf },
     #[error(
@@ -65,7 +67,7 @@ pub(crate) enum Invalid {
     Range(#[from] domain::day::ReversedRange),
     #[error(transparent)]
     Import(#[from] ingest::import::Unreadable),
-    #[error("--expires: that day is over; write the last day on which the token works")]
+    #[error("--expires: that day is over; write the last day on which it works")]
     TokenExpired,
     #[error("--database-replica-url: {0}")]
     Replica(#[source] store::Error),
@@ -82,6 +84,10 @@ pub(crate) enum Invalid {
     Password(#[source] api::login::password::InvalidPassword),
     #[error("a token's name is 1 to 64 printable characters, for example the program that will use it")]
     TokenName,
+    #[error(
+        "--token-file {0}: a token has at least 32 letters, digits, _, -, ~, +, / or =; remove the file to have one drawn"
+    )]
+    TokenText(PathBuf),
     #[error("no metric is called {0:?}; docs/metrics.md and the API's /api/v1/metrics list every one")]
     UnknownMetric(String),
     #[error("--what, --metric, --collection: {0}")]
@@ -92,6 +98,17 @@ pub(crate) enum Invalid {
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
+}
+
+/// Whether a token may be called so: it is printed in lists.
+pub(crate) fn is_token_name(name: &str) -> bool {
+    (1..=64).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
+/// The end of the last day on which a token or an account works, in UTC.
+pub(crate) fn expiry(last: Option<Day>, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
+    let end = last.map(|day| day.plus(1).midnight_utc());
+    if end.is_some_and(|end| end <= now) { Err(Invalid::TokenExpired) } else { Ok(end) }
 }
 
 /// A secret's file without the line end editors add.

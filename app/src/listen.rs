@@ -4,6 +4,7 @@
 mod address;
 mod auth;
 mod connections;
+mod declared;
 mod fast_path;
 mod file;
 mod rules;
@@ -33,9 +34,11 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 pub(crate) use address::{Address, Sockets};
+pub(crate) use declared::SHA256;
 pub(crate) use fast_path::ScrapeFastPath;
 pub(crate) use file::Invalid;
-pub(crate) use rules::{Metrics, WebConfig};
+pub(crate) use rules::{FileKind, Metrics, WebConfig};
+pub(crate) use tls::Tls;
 
 use connections::{InFlight, RequestBody, Seated};
 

@@ -1,21 +1,26 @@
 //! From flags to log-ins: the application, the key, and where access tokens come from.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::login::session::SessionKeys;
+use api::login::keys;
+use api::login::session::{Issuer, SessionKeys};
 use ingest::oauth::{Application, ApplicationSettings, GrantOwner, KeySource, Keyring};
 use ingest::{Access, Client, Metrics, Tokens, webhook};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{GuardArgs, LoginSettings, OuraArgs};
 use crate::config::{Invalid, read_secret};
 
-/// The file of the key that signs log-ins at the API, beside the embedded database.
-const SIGNING_KEY_FILE: &str = "api.key";
+/// The file of the key that signs log-ins at the API, next to the embedded database.
+const SIGNING_KEY_FILE: &str = "api-key.pem";
+
+/// The file of the shared key of before, whose log-ins are accepted until they end.
+const SHARED_KEY_FILE: &str = "api.key";
 
 /// The key's file beside the embedded database.
 const KEY_FILE: &str = "secret.key";
@@ -82,24 +87,57 @@ impl LoginSettings {
 }
 
 impl GuardArgs {
-    /// The keys that sign log-ins at the API. The embedded database has one beside it, made here when it is missing; with
-    /// a server one has to be given, or nobody logs in. Without a location only what is told is looked at.
+    /// The keys that sign log-ins at the API. The embedded database has one next to it, made here when it is missing; with a
+    /// server one has to be given, or log-ins are closed. Without a location only what is given is checked.
     pub(crate) fn session_keys(&self, location: Option<&Location>) -> Result<Option<SessionKeys>, Invalid> {
+        const FLAG: &str = "--api.signing-key-file";
+        const PREVIOUS: &str = "--api.previous-signing-key-file";
+        let issuer = Issuer { issuer: self.issuer.clone(), audience: self.audience.clone() };
+        let wrong = |flag, path: &Path| {
+            let path = path.to_owned();
+            move |source| Invalid::SigningKey { flag, path, source }
+        };
         let read = |flag, path: &Path| read_secret(flag, path).map(SecretString::from);
-        let previous = self.previous_signing_key_file.as_deref();
-        let previous = previous.map(|path| read("--api.previous-signing-key-file", path)).transpose()?;
-        let flag = "--api.signing-key-file";
+        let mut shared = None;
         let path = match (&self.signing_key_file, location) {
             (Some(path), _) => path.clone(),
             (None, Some(Location::Sqlite(file))) => {
                 let path = file.with_file_name(SIGNING_KEY_FILE);
-                Keyring::create(&path)?;
+                create_signing_key(&path)?;
+                shared = Some(file.with_file_name(SHARED_KEY_FILE)).filter(|path| path.exists());
                 path
             }
             (None, _) => return Ok(None),
         };
-        let keys = SessionKeys::new(&read(flag, &path)?, previous.as_ref());
-        Ok(Some(keys.map_err(|source| Invalid::SigningKey { flag, path, source })?))
+        let mut keys = SessionKeys::new(&read(FLAG, &path)?, issuer).map_err(wrong(FLAG, &path))?;
+        for path in self.previous_signing_key_files.iter().chain(&shared) {
+            keys.accept(&read(PREVIOUS, path)?).map_err(wrong(PREVIOUS, path))?;
+        }
+        if keys.sign_without_public_key() {
+            tracing::warn!(
+                "log-ins are signed with a shared key (HS256), which the next release refuses; make a P-256 key and name \
+                 this one with --api.previous-signing-key-file for a day (docs/api.md)"
+            );
+        }
+        Ok(Some(keys))
+    }
+}
+
+/// Makes the file of a new key, readable by its owner only, unless it is there: a whole file or none, of one process.
+fn create_signing_key(path: &Path) -> Result<(), Invalid> {
+    let failed = |source| Invalid::Unwritable { path: path.to_owned(), source };
+    if path.exists() {
+        return Ok(());
+    }
+    let key = keys::generate().map_err(|_| failed(std::io::Error::other("no random numbers")))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    file.write_all(key.expose_secret().as_bytes()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    match file.persist_noclobber(path) {
+        Err(error) if error.error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(error.error)),
+        // Made now, or by another process, whose key counts.
+        _ => Ok(()),
     }
 }
 

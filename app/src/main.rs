@@ -92,6 +92,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Doctor(args) => commands::doctor(args, clock).await,
             Command::Token(command) => commands::token(command, clock).await,
             Command::Account(command) => commands::account(command, clock).await,
+            Command::Audit(args) => commands::audit(args, clock).await,
             Command::Report(args) => commands::report(args, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),

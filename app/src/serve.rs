@@ -20,11 +20,11 @@ use tokio::net::TcpListener;
 
 use crate::Clock;
 use crate::build::{self, BuildInfo};
-use crate::cli::{ListenArgs, Role};
+use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::{Invalid, PersonSettings};
 use crate::health::Databases;
 use crate::hosts::HostAllowList;
-use crate::listen::{self, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
+use crate::listen::{self, FileKind, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
 use crate::login::Credentials;
 use crate::pools::Pools;
 use crate::progress;
@@ -86,10 +86,16 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
+    if runs(Role::Api) {
+        rules.api.declare_in(&store, clock()).await?;
+    }
     let service_api = if runs(Role::Api) { Some(Api::open(&service, &store, own).await?) } else { None };
     let Listeners { web: web_sockets, api: api_sockets, webhook } =
         Listeners::open(&service, webhook).await?;
     let anonymous = anonymous_access(&service, &store, &api_sockets, &rules).await?;
+    if runs(Role::Exporter) && !service.demo {
+        warn_about_open_gauges(&web_sockets, &rules.web);
+    }
 
     let (readiness, latch) = Readiness::new(lifecycle.draining.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
@@ -138,8 +144,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let store = api.replica.clone().unwrap_or_else(|| primary.clone());
         let (login, guards) = (api.login.clone(), api.guards.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
-        let jobs = jobs.clone();
-        Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs }))
+        let (jobs, audit) = (jobs.clone(), api.audit.clone());
+        Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs, audit }))
     };
     let web = web_sockets[0].local_addr()?;
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
@@ -147,6 +153,9 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api));
         listen(&lifecycle, "api", api_sockets, &router, None, (&rules.api, &rules.proxies));
+    }
+    if let Some(api) = &service_api {
+        supervise_audit(&lifecycle, api.audit.clone(), &store, &service.listen.guards, &clock);
     }
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
     let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
@@ -194,6 +203,25 @@ fn supervise_exporter(lifecycle: &Lifecycle, exporter: exporter::Exporter, latch
     });
 }
 
+/// Stores what the API recorded, until the process stops.
+fn supervise_audit(
+    lifecycle: &Lifecycle,
+    audit: api::AuditTrail,
+    store: &Store,
+    settings: &GuardArgs,
+    clock: &Clock,
+) {
+    let retention = match settings.audit_retention_days {
+        0 => None,
+        days => Some(jiff::SignedDuration::from_hours(24 * i64::from(days))),
+    };
+    let (stop, store, clock) = (lifecycle.stop.clone(), store.clone(), clock.clone());
+    lifecycle.supervise("audit trail", move || {
+        let (audit, stop, store, clock) = (audit.clone(), stop.clone(), store.clone(), clock.clone());
+        async move { audit.run(&store, retention, || clock(), stop).await }
+    });
+}
+
 /// The sockets of one process, opened before anything is started.
 struct Listeners {
     web: Vec<TcpListener>,
@@ -233,6 +261,7 @@ struct Api {
     replica: Option<Store>,
     login: api::LogIn,
     guards: api::Guards,
+    audit: api::AuditTrail,
 }
 
 impl Api {
@@ -244,7 +273,7 @@ impl Api {
         let databases = std::iter::once(store).chain(&replica).cloned().collect();
         let keys = service.listen.guards.session_keys(Some(&service.location))?;
         let guards = api::Guards::new(service.listen.guards.settings(), databases, registry);
-        Ok(Self { replica, login: api::LogIn::new(keys), guards })
+        Ok(Self { replica, login: api::LogIn::new(keys), guards, audit: api::AuditTrail::default() })
     }
 }
 
@@ -323,9 +352,10 @@ async fn anonymous_access(
     // Asked last: the exporter's role may not read who may ask the API, and has no API.
     if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
-            "the API would listen where others can reach it, and nobody has a token or an account: make one with \
-             `myhealth token create` or `myhealth account add`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \
-             else guards it"
+            "the API would listen where others can reach it, and there is no token, account or user: declare some in the \
+             file of --api.config.file (`myhealth token hash` and `myhealth account hash` print entries), make one with \
+             `myhealth token create` or `myhealth account add`, listen on loopback, or set --api.allow-anonymous where \
+             something else guards it"
         );
     }
     Ok(move |sockets: &[TcpListener]| match (allowed, here_only(sockets)) {
@@ -349,15 +379,15 @@ pub(crate) struct ListenerRules {
 impl ListenerRules {
     fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
         let metrics = listen::Metrics::register(registry, clock());
-        let read = |flag, path: &Option<PathBuf>| {
+        let read = |flag, path: &Option<PathBuf>, kind| {
             let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
-            WebConfig::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
+            WebConfig::new(path.clone(), kind, metrics.clone()).map(Arc::new).map_err(wrong)
         };
         let args = &service.listen;
         Ok(Self {
-            web: read("--web.config.file", &args.web_config)?,
-            api: read("--api.config.file", &args.api_config)?,
-            webhooks: read("--webhook.listen-address", &None)?,
+            web: read("--web.config.file", &args.web_config, FileKind::Web)?,
+            api: read("--api.config.file", &args.api_config, FileKind::Api)?,
+            webhooks: read("--webhook.listen-address", &None, FileKind::Web)?,
             proxies: Arc::new(args.guards.settings().proxies),
         })
     }
@@ -403,11 +433,33 @@ fn listen(
     }
 }
 
-/// Tells where to look; the only thing a service prints besides its log.
+/// Gauges are health data, and whoever reaches the listener reads them.
+fn warn_about_open_gauges(sockets: &[TcpListener], rules: &WebConfig) {
+    let rules = rules.rules();
+    let certified = rules.tls.as_ref().is_some_and(listen::Tls::requires_client_certificates);
+    if rules.asks_for_passwords() || certified {
+        return;
+    }
+    for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {
+        if !address.ip().is_loopback() {
+            tracing::warn!(
+                %address,
+                "gauges are served on a network address without a password; set users in --web.config.file"
+            );
+        }
+    }
+}
+
+/// An address that a browser can open: a listener on every interface is reached here by the machine's own name.
+fn openable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+}
+
+/// Prints where to look; the only thing a service prints besides its log.
 fn print_addresses(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &ListenerRules) {
     let scheme = |web: &WebConfig| if web.rules().tls.is_some() { "https" } else { "http" };
-    let web = format!("{}://{web}", scheme(&rules.web));
-    let api = api.map(|api| format!("{}://{api}", scheme(&rules.api)));
+    let web = format!("{}://{}", scheme(&rules.web), openable(web));
+    let api = api.map(|api| format!("{}://{}", scheme(&rules.api), openable(api)));
     let gauges = format!("{web}{}", service.listen.telemetry_path);
     outln!("  page      {web}/");
     outln!("  gauges    {gauges}");

@@ -50,6 +50,22 @@ pub enum Error {
     /// A statement failed.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
+    /// A declared account or token is changed in the file only.
+    #[error(
+        "{what} is declared in the API's configuration file (--api.config.file): change or remove it there"
+    )]
+    Declared {
+        /// The kind and name of the entry.
+        what: String,
+    },
+    /// A declared entry names a person that the database does not have.
+    #[error(
+        "no person is called {name}; declare one under `people`, or add one with `myhealth person add {name}`"
+    )]
+    UnknownPerson {
+        /// The name in the file.
+        name: String,
+    },
     /// A migration failed, or the database is of a newer version.
     #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),

@@ -20,6 +20,8 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "ring", include_str!("../migrations/0009_ring.sql")),
     (10, "quarantine", include_str!("../migrations/0010_quarantine.sql")),
     (11, "oura_account", include_str!("../migrations/0011_oura_account.sql")),
+    (12, "declared access", include_str!("../migrations/0012_declared_access.sql")),
+    (13, "audit", include_str!("../migrations/0013_audit.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

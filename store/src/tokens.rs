@@ -1,5 +1,6 @@
 //! Tokens by which programs read the API: `mh_`, the row's number, `_`, and 256 random bits in hexadecimal. Only the
-//! hash of the random part is stored; because it is random, a plain SHA-256 cannot be searched.
+//! hash of the random part is stored; because it is random, a plain SHA-256 cannot be searched. A declared token
+//! ([`crate::declared`]) has no number in its text, because the file knows none: it is found by the hash of its whole text.
 
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
@@ -17,6 +18,9 @@ use crate::transaction::with_conn;
 
 /// What every token begins with, so that scanners for leaked secrets can know it.
 const PREFIX: &str = "mh_";
+
+/// Shortest text of a declared token, in bytes: a shorter one could be found from its hash.
+pub const MIN_DECLARED_TOKEN: usize = 32;
 
 /// A number that no token has.
 const NO_TOKEN: i64 = 0;
@@ -37,17 +41,22 @@ pub enum Scope {
     Ingest,
     /// Asking for long work, watching it, cancelling it, and fetching what it made.
     Jobs,
+    /// Reading the audit trail.
+    Admin,
 }
 
 impl Scope {
     /// Every scope.
     pub fn all() -> impl Iterator<Item = Self> {
         let themes = Theme::ALL.iter().copied().map(Self::Read);
-        [Self::Rest, Self::RemoteRead, Self::Ingest, Self::Jobs].into_iter().chain(themes)
+        [Self::Rest, Self::RemoteRead, Self::Ingest, Self::Jobs, Self::Admin].into_iter().chain(themes)
     }
 
-    /// What a token opens that was made without a word about scopes: writing has to be asked for.
+    /// The scopes of a token that was made without any: writing has to be asked for.
     const READING: [Self; 2] = [Self::Rest, Self::RemoteRead];
+
+    /// The scopes of an account that was made without any.
+    const OF_ACCOUNTS: [Self; 3] = [Self::Rest, Self::RemoteRead, Self::Jobs];
 }
 
 /// The scope's word: `rest`, `remote-read`, `ingest`, `read:sleep` …
@@ -58,6 +67,7 @@ impl fmt::Display for Scope {
             Self::RemoteRead => f.write_str("remote-read"),
             Self::Ingest => f.write_str("ingest"),
             Self::Jobs => f.write_str("jobs"),
+            Self::Admin => f.write_str("admin"),
             Self::Read(theme) => write!(f, "{READ}{theme}"),
         }
     }
@@ -68,7 +78,9 @@ const READ: &str = "read:";
 
 /// No scope is called so.
 #[derive(Debug, thiserror::Error)]
-#[error("no scope is called {0:?}; there are rest, remote-read, ingest, jobs, and read:sleep and its like")]
+#[error(
+    "no scope is called {0:?}; there are rest, remote-read, ingest, jobs, admin, and read:sleep and its like"
+)]
 pub struct UnknownScope(String);
 
 impl FromStr for Scope {
@@ -93,6 +105,11 @@ impl Scopes {
         Self(if scopes.is_empty() { Scope::READING.to_vec() } else { scopes })
     }
 
+    /// The scopes of an account; none given means reading and jobs.
+    pub fn of_account(scopes: Vec<Scope>) -> Self {
+        Self(if scopes.is_empty() { Scope::OF_ACCOUNTS.to_vec() } else { scopes })
+    }
+
     /// Whether they open what this scope opens: all of REST opens each kind of data.
     pub fn has(&self, scope: Scope) -> bool {
         self.0.contains(&scope) || matches!(scope, Scope::Read(_)) && self.0.contains(&Scope::Rest)
@@ -110,7 +127,7 @@ impl Scopes {
     }
 
     /// As stored. A word of a newer version opens nothing here.
-    fn stored(text: &str) -> Self {
+    pub(crate) fn stored(text: &str) -> Self {
         Self(text.split(' ').filter_map(|word| word.parse().ok()).collect())
     }
 }
@@ -154,6 +171,8 @@ pub struct Token {
     pub revoked_at: Option<Timestamp>,
     /// When it ends by itself.
     pub expires_at: Option<Timestamp>,
+    /// Whether it is declared in the API's configuration file.
+    pub declared: bool,
 }
 
 impl Token {
@@ -168,16 +187,46 @@ impl Token {
     }
 }
 
-type TimeColumn = Option<jiff_sqlx::Timestamp>;
-type Row =
-    (i64, String, Option<i64>, String, jiff_sqlx::Timestamp, TimeColumn, TimeColumn, TimeColumn, String);
+/// The columns that [`Row`] reads.
+macro_rules! columns {
+    ($rest:literal) => {
+        concat!(
+            "select id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at, declared, hash \
+             from api_token ",
+            $rest
+        )
+    };
+}
 
-/// A token and the hash of its secret.
-fn token((id, name, person, scopes, created, used, revoked, expires, hash): Row) -> (Token, String) {
-    let time = |column: TimeColumn| column.map(jiff_sqlx::Timestamp::to_jiff);
-    let (last_used_at, revoked_at, expires_at) = (time(used), time(revoked), time(expires));
-    let (scopes, created_at) = (Scopes::stored(&scopes), created.to_jiff());
-    (Token { id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at }, hash)
+/// A token and its hash.
+struct Row(Token, String);
+
+impl<'r, R: sqlx::Row> sqlx::FromRow<'r, R> for Row
+where
+    &'static str: sqlx::ColumnIndex<R>,
+    bool: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    String: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+    jiff_sqlx::Timestamp: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+{
+    fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+        let optional = |column| {
+            let at: Option<jiff_sqlx::Timestamp> = row.try_get(column)?;
+            Ok::<_, sqlx::Error>(at.map(jiff_sqlx::Timestamp::to_jiff))
+        };
+        let token = Token {
+            id: row.try_get("id")?,
+            name: row.try_get("name")?,
+            person: row.try_get("person")?,
+            scopes: Scopes::stored(&row.try_get::<String, _>("scopes")?),
+            created_at: row.try_get::<jiff_sqlx::Timestamp, _>("created_at")?.to_jiff(),
+            last_used_at: optional("last_used_at")?,
+            revoked_at: optional("revoked_at")?,
+            expires_at: optional("expires_at")?,
+            declared: row.try_get("declared")?,
+        };
+        Ok(Self(token, row.try_get("hash")?))
+    }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
@@ -222,14 +271,9 @@ impl Store {
     /// Every token ever made, in order of making.
     pub async fn tokens(&self) -> Result<Vec<Token>> {
         let rows: Vec<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at, hash
-                 from api_token order by id",
-            )
-            .fetch_all(pool)
-            .await?
+            sqlx::query_as(columns!("order by id")).fetch_all(pool).await?
         });
-        Ok(rows.into_iter().map(|row| token(row).0).collect())
+        Ok(rows.into_iter().map(|Row(token, _)| token).collect())
     }
 
     /// Whether there is a token that nobody revoked; one that ended by itself counts, because its end opens no door.
@@ -240,22 +284,27 @@ impl Store {
         Ok(found.is_some())
     }
 
-    /// The token in force that has this text. Finding the row takes its number alone, the secret is compared in constant
-    /// time, and a text that is no token asks for a row as well: every wrong one takes the same path.
+    /// The token in force that has this text: one statement for every text, and a comparison of hashes in constant time. The
+    /// row is found by the number in the text, or by the hash of a declared one, which gives nothing of the token away.
     pub async fn token(&self, text: &str, now: Timestamp) -> Result<Option<Token>> {
-        let (id, secret) = parts(text).unwrap_or((NO_TOKEN, ""));
+        let (id, secret) = parts(text).unwrap_or((NO_TOKEN, text));
         let hash = hexadecimal(&Sha256::digest(secret.as_bytes()));
-        let row: Option<Row> = with_pool!(self, pool => {
-            sqlx::query_as(
-                "select id, name, person, scopes, created_at, last_used_at, revoked_at, expires_at, hash
-                 from api_token where id = $1",
-            )
+        let whole = hexadecimal(&Sha256::digest(text.as_bytes()));
+        let rows: Vec<Row> = with_pool!(self, pool => {
+            sqlx::query_as(columns!(
+                "where id = $1 and not declared or hash = $2 and declared and revoked_at is null"
+            ))
             .bind(id)
-            .fetch_optional(pool)
+            .bind(&whole)
+            .fetch_all(pool)
             .await?
         });
-        let found = row.map(token).filter(|(_, stored)| bool::from(stored.as_bytes().ct_eq(hash.as_bytes())));
-        Ok(found.map(|(token, _)| token).filter(|token| token.in_force(now)))
+        let found = rows.into_iter().find(|Row(token, stored)| {
+            let expected = if token.declared { &whole } else { &hash };
+            let long_enough = !token.declared || text.len() >= MIN_DECLARED_TOKEN;
+            long_enough && bool::from(stored.as_bytes().ct_eq(expected.as_bytes()))
+        });
+        Ok(found.map(|Row(token, _)| token).filter(|token| token.in_force(now)))
     }
 
     /// Notes that a token was used, unless that is known to the hour already.
@@ -274,9 +323,10 @@ impl Store {
         tx.commit().await
     }
 
-    /// Revokes a token for ever; `false` when none in force has this number.
+    /// Revokes a token permanently; `false` when none in force has this number.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
+        self.check_token_is_not_declared(&mut tx, id).await?;
         let revoked = with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set revoked_at = $1 where id = $2 and revoked_at is null")
                 .bind(now.to_sqlx())

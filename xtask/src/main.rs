@@ -18,6 +18,7 @@ mod go_tools;
 mod helm;
 #[cfg(test)]
 mod laws;
+mod node;
 mod pictures;
 mod postgres;
 mod process;

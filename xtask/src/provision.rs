@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::go_tools::Tool;
 use crate::postgres::{self, Server};
-use crate::{apt, programs, python};
+use crate::{apt, node, programs, python};
 
 /// Install and start what the tests need, for running `cargo test` by hand
 ///
@@ -23,6 +23,8 @@ pub(crate) struct Args {}
 
 /// A Python that has the reference readers of what we write.
 const PYTHON: &str = "MYHEALTH_TEST_PYTHON";
+/// A folder from which Node.js imports the packages that tests use.
+const NODE_PACKAGES: &str = "MYHEALTH_TEST_NODE_PACKAGES";
 const POSTGRES_URL: &str = "MYHEALTH_TEST_POSTGRES_URL";
 const POSTGRES_PACKAGE: &str = "postgresql";
 
@@ -34,7 +36,7 @@ struct Program {
     package: &'static str,
 }
 
-const PROGRAMS: [Program; 5] = [
+const PROGRAMS: [Program; 6] = [
     Program { variable: "MYHEALTH_TEST_PROMETHEUS", name: "prometheus", package: "prometheus" },
     Program { variable: "MYHEALTH_TEST_PROMTOOL", name: "promtool", package: "prometheus" },
     Program {
@@ -44,6 +46,7 @@ const PROGRAMS: [Program; 5] = [
     },
     Program { variable: "MYHEALTH_TEST_AMTOOL", name: "amtool", package: "prometheus-alertmanager" },
     Program { variable: "MYHEALTH_TEST_CHROMIUM", name: "chromium", package: "chromium" },
+    Program { variable: "MYHEALTH_TEST_NODE", name: "node", package: "npm" },
 ];
 
 /// Programs of today's Prometheus and Alertmanager, beside Debian's: the variable, and where it is built.
@@ -96,6 +99,8 @@ pub(crate) fn provision() -> Result<Provisioned> {
     variables.extend(current.into_iter().flatten());
     let python = programs::variable(PYTHON).map_or_else(python::with_readers, Ok)?;
     variables.push((PYTHON, python));
+    let packages = programs::variable(NODE_PACKAGES).map_or_else(node::packages, Ok)?;
+    variables.push((NODE_PACKAGES, packages));
     let (url, postgres) = match programs::variable(POSTGRES_URL) {
         Some(url) => (url, None),
         None => start_postgres()?,

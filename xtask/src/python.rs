@@ -13,9 +13,9 @@ use crate::run;
 pub(crate) const PACKAGE: &str = "python3-venv";
 
 /// The readers: of OpenMetrics one that refuses what scrapers let pass, of Parquet its reference, of FHIR R5 the models of its
-/// resources. Statistics of the API are held against the next three; the last is an S3 that keeps results. One version each,
-/// so that a check that was green stays green.
-const READERS: [&str; 7] = [
+/// resources. Statistics of the API are held against the next three; then an S3 that keeps results, and two that verify log-ins
+/// as gateways do. One version each, so that a check that was green stays green.
+const READERS: [&str; 9] = [
     "prometheus_client==0.26.0",
     "pyarrow==26.0.1",
     "fhir.resources==8.3.0",
@@ -23,6 +23,8 @@ const READERS: [&str; 7] = [
     "scipy==1.17.1",
     "pandas==3.1.1",
     "moto[server]==5.2.5",
+    "PyJWT[crypto]==2.15.1",
+    "joserfc==1.8.0",
 ];
 
 /// Whether environments can be made here.

@@ -51,8 +51,13 @@ impl Client {
 impl Proxies {
     /// The client of a request.
     pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
-        let peer = extensions.get::<ConnectInfo<SocketAddr>>();
-        peer.map_or(Client::Unknown, |ConnectInfo(peer)| Client::of(self.address(peer.ip(), headers)))
+        self.address_of(extensions, headers).map_or(Client::Unknown, Client::of)
+    }
+
+    /// The address of the client of a request; `None` where it came over no connection.
+    pub(crate) fn address_of(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+        let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(self.address(peer.ip(), headers))
     }
 
     /// The client for whom a proxy at this address asks; `None` where it is none that is trusted.

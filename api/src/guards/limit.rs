@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Request, State as With};
-use axum::http::{self, HeaderValue, header};
+use axum::http::{self, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::middleware::StateInformationMiddleware;
+use store::{AuditAction, AuditOutcome};
 use tower::ServiceExt as _;
 use tower_governor::GovernorError;
 use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
@@ -19,6 +20,7 @@ use tower_governor::key_extractor::KeyExtractor;
 
 use super::client::{Client, Proxies};
 use super::metrics::Limit;
+use crate::audit::Origin;
 use crate::error::Error;
 use crate::login;
 use crate::state::State;
@@ -114,6 +116,8 @@ pub(crate) async fn limit(With(state): With<Arc<State>>, request: Request, next:
     let Some(limiter) = (if is_log_in { &guards.log_ins } else { &guards.requests }) else {
         return next.run(request).await;
     };
+    let address = guards.proxies.address_of(request.extensions(), request.headers());
+    let origin = is_log_in.then(|| Origin::of_client(address, login::PATH));
     let told = state.clone();
     let governed = Governor::new(next, &limiter.0).error_handler(move |error| {
         refused(&error, || {
@@ -126,7 +130,12 @@ pub(crate) async fn limit(With(state): With<Arc<State>>, request: Request, next:
             guards.metrics.limited(kind, limiter.as_ref().map_or(0, RateLimiter::clients));
         })
     });
-    governed.oneshot(request).await.unwrap_or_else(|never| match never {})
+    let response = governed.oneshot(request).await.unwrap_or_else(|never| match never {});
+    if let Some(origin) = origin.filter(|_| response.status() == StatusCode::TOO_MANY_REQUESTS) {
+        let what = (AuditAction::LogIn, AuditOutcome::Limited);
+        state.audit.record_unless_repeated(origin.entry((state.now)(), what, None, None));
+    }
+    response
 }
 
 /// The refusal in the one shape for errors, with the headers that say how much there is.

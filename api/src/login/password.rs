@@ -34,6 +34,9 @@ pub enum InvalidPassword {
     /// Too short or too long.
     #[error("a password has at least 12 characters and at most 256 bytes; a sentence is a good one")]
     Length,
+    /// Not a hash that this program makes.
+    #[error("it is no argon2id hash with m=19456,t=2,p=1; `myhealth account hash` prints one")]
+    Declared,
     /// The system gave no random salt.
     #[error("the password cannot be hashed: {0}")]
     Hash(argon2::password_hash::Error),
@@ -46,6 +49,23 @@ pub fn keep(password: &SecretString) -> Result<SecretString, InvalidPassword> {
         return Err(InvalidPassword::Length);
     }
     hash(text).map(Into::into).map_err(InvalidPassword::Hash)
+}
+
+/// Checks a hash that was made elsewhere. It must cost what ours cost: a cheaper one is guessed sooner, a dearer one holds
+/// up other log-ins, and either would tell known names from unknown ones by the time a refusal takes.
+pub fn check_hash(hash: &SecretString) -> Result<(), InvalidPassword> {
+    let cost = |hash: &str| {
+        let hash = PasswordHash::new(hash).ok()?;
+        Some((
+            hash.algorithm,
+            hash.version,
+            hash.params,
+            hash.salt.is_some(),
+            hash.hash.map(|hash| hash.len()),
+        ))
+    };
+    let expected = cost(DUMMY_HASH);
+    if cost(hash.expose_secret()) == expected { Ok(()) } else { Err(InvalidPassword::Declared) }
 }
 
 fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
@@ -158,6 +178,26 @@ mod tests {
         let scratch = Scratch::new(Params::default().block_count());
         assert_eq!(scratch.0.len() * Block::SIZE, 19 << 20);
         assert!(scratch.0.capacity() * Block::SIZE > LARGEST_MMAP_THRESHOLD);
+    }
+
+    #[test]
+    fn declared_hash_must_cost_what_a_new_one_costs() {
+        let new = keep(&"correct horse battery staple".to_owned().into()).unwrap();
+        assert!(check_hash(&new).is_ok());
+        let new = new.expose_secret();
+        for wrong in [
+            "",
+            "correct horse battery staple",
+            "$2b$12$abcdefghijklmnopqrstuv",
+            &new.replace("argon2id", "argon2i"),
+            &new.replace("m=19456", "m=8"),
+            &new.replace("m=19456", "m=4194304"),
+            &new.replace("t=2", "t=1"),
+            &new[..new.len() - 2],
+            new.rsplit_once('$').unwrap().0,
+        ] {
+            assert!(check_hash(&wrong.to_owned().into()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,10 +5,11 @@ use axum::body::Body;
 use axum::http::{Method, Request};
 use domain::{METRICS, Theme};
 use serde_json::Value;
-use store::{NewToken, Scope, Scopes};
+use sha2::{Digest as _, Sha256};
+use store::{DeclaredAccess, DeclaredToken, NewToken, Scope, Scopes};
 
 use crate::documents::score;
-use crate::login::{account, log_in};
+use crate::login::{account_with, log_in};
 use crate::test_api::{DESCRIPTION, TestApi, now};
 
 /// What a route opens to.
@@ -33,8 +34,11 @@ use Opens::{Always, Data, Everything, Only, People, Reading};
 /// The route, what it opens to, and whether it is about one person.
 const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/api/v1/health", Always, false),
+    ("get", "/.well-known/jwks.json", Always, false),
+    ("get", "/.well-known/openid-configuration", Always, false),
     ("post", "/api/v1/auth/login", Always, false),
     ("post", "/api/v1/auth/logout", People, false),
+    ("get", "/api/v1/admin/audit", Only(Scope::Admin), false),
     ("get", "/api/v1/people", Reading, false),
     ("get", "/api/v1/metrics", Reading, false),
     ("get", "/api/v1/dashboard", Everything, true),
@@ -93,7 +97,7 @@ struct Asker {
 enum Holds {
     Nothing,
     Scopes(Vec<Scope>),
-    LogIn,
+    LogIn(Vec<Scope>),
 }
 
 async fn askers(api: &TestApi) -> Vec<Asker> {
@@ -111,6 +115,8 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
         ("token for remote read", None, None, vec![Scope::RemoteRead], None),
         ("token to send", None, None, vec![Scope::Ingest], None),
         ("token for jobs", Some(me), Some("me"), vec![Scope::Jobs], None),
+        ("token of an operator", None, None, vec![Scope::Admin], None),
+        ("token of an operator for a person", Some(me), Some("me"), vec![Scope::Admin], None),
         ("token that ended", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], Some(now())),
         ("token that was revoked", None, None, vec![Scope::Rest, Scope::RemoteRead, Scope::Ingest], None),
     ] {
@@ -137,16 +143,22 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
     ] {
         askers.push(Asker { name, header, holds: Holds::Nothing, person: None });
     }
-    for (id, name, person, owner) in [
-        (1, "log-in of the person", Some(me), Some("me")),
-        (2, "log-in of another", Some(other), Some("other")),
-        (3, "log-in for everybody", None, None),
+    let everything = vec![Scope::Rest, Scope::RemoteRead, Scope::Jobs];
+    for (id, name, person, owner, scopes) in [
+        (1, "log-in of the person", Some(me), Some("me"), everything.clone()),
+        (2, "log-in of another", Some(other), Some("other"), everything.clone()),
+        (3, "log-in for tags", Some(me), Some("me"), vec![Scope::Read(Theme::Tags)]),
+        (4, "log-in of an operator", None, None, vec![Scope::Admin]),
+        (5, "log-in to send", None, None, vec![Scope::Ingest]),
+        (6, "log-in for everybody", None, None, everything),
     ] {
-        account(api, id, name, person).await;
+        account_with(api, (id, name), person, Scopes::of_account(scopes.clone()), None).await;
         let header = Some(format!("Bearer {}", log_in(api, name).await));
-        askers.push(Asker { name, header, holds: Holds::LogIn, person: owner });
+        askers.push(Asker { name, header, holds: Holds::LogIn(scopes), person: owner });
     }
-    let signed = askers.last().unwrap().header.clone().unwrap();
+    askers.extend(declared(api).await);
+    let last = askers.iter().rfind(|asker| asker.name == "log-in for everybody");
+    let signed = last.unwrap().header.clone().unwrap();
     let (message, _) = signed.rsplit_once('.').unwrap();
     let unsigned = Some(format!("{message}."));
     askers.push(Asker {
@@ -158,20 +170,51 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
     askers
 }
 
+/// Tokens that a file declares: one in force, one that was there before, and texts that are near it.
+async fn declared(api: &TestApi) -> Vec<Asker> {
+    let text = |name: &str| format!("mh_{name}_0123456789abcdef0123456789abcdef");
+    let token = |name: &str, scope| {
+        let hash = Sha256::digest(text(name).as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let scopes = Scopes::new(vec![scope]);
+        DeclaredToken { name: name.to_owned(), hash, person: None, scopes, expires_at: None }
+    };
+    let (one, other) = (token("declared", Scope::Rest), token("removed", Scope::Rest));
+    for tokens in [vec![one.clone(), other], vec![one.clone()]] {
+        let declared = DeclaredAccess { tokens, ..DeclaredAccess::default() };
+        api.store.reconcile_access(&declared, now()).await.unwrap();
+    }
+    let asker = |name, text: String, holds| Asker {
+        name,
+        header: Some(format!("Bearer {text}")),
+        holds,
+        person: None,
+    };
+    vec![
+        asker("declared token", text("declared"), Holds::Scopes(vec![Scope::Rest])),
+        asker("token removed from the file", text("removed"), Holds::Nothing),
+        asker("hash of a declared token", one.hash, Holds::Nothing),
+        asker("declared token cut short", text("declared")[..40].to_owned(), Holds::Nothing),
+    ]
+}
+
 /// The status that somebody must get; `None`: the handler's own business, but neither 401 nor 403.
 fn expected(asker: &Asker, opens: Opens, of_me: bool) -> Option<u16> {
     let reads = |scopes: &[Scope]| scopes.iter().any(|scope| matches!(scope, Scope::Rest | Scope::Read(_)));
-    let admitted = match (opens, &asker.holds) {
-        (Always, _) => return None,
-        (_, Holds::Nothing) => return Some(401),
-        (Only(Scope::Ingest), Holds::LogIn) | (People, Holds::Scopes(_)) => false,
-        (_, Holds::LogIn) => true,
-        (Reading, Holds::Scopes(scopes)) => reads(scopes),
-        (Everything, Holds::Scopes(scopes)) => scopes.contains(&Scope::Rest),
-        (Data(theme), Holds::Scopes(scopes)) => {
-            scopes.contains(&Scope::Rest) || scopes.contains(&Scope::Read(theme))
-        }
-        (Only(scope), Holds::Scopes(scopes)) => scopes.contains(&scope),
+    let (scopes, logged_in) = match &asker.holds {
+        Holds::Nothing if matches!(opens, Always) => return None,
+        Holds::Nothing => return Some(401),
+        Holds::Scopes(scopes) => (scopes, false),
+        Holds::LogIn(scopes) => (scopes, true),
+    };
+    let admitted = match opens {
+        Always => return None,
+        People => logged_in,
+        Reading => reads(scopes),
+        Everything => scopes.contains(&Scope::Rest),
+        Data(theme) => scopes.contains(&Scope::Rest) || scopes.contains(&Scope::Read(theme)),
+        // About everyone, so not for one person.
+        Only(Scope::Admin) => scopes.contains(&Scope::Admin) && asker.person.is_none(),
+        Only(scope) => scopes.contains(&scope),
     };
     match (admitted, of_me, asker.person) {
         (false, ..) => Some(403),

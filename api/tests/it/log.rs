@@ -40,7 +40,11 @@ impl<'a> MakeWriter<'a> for Log {
     }
 
     fn make_writer_for(&'a self, about: &Metadata<'_>) -> Line {
-        Line(about.target().starts_with("api") || about.target().starts_with("tower_http"))
+        Line(
+            about.target().starts_with("api")
+                || about.target() == "audit"
+                || about.target().starts_with("tower_http"),
+        )
     }
 }
 

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::NewUserAccount;
+use store::{NewUserAccount, Scope, Scopes};
 
 use crate::log;
 use crate::test_api::{Answer, TestApi, now, problem};
@@ -11,8 +12,18 @@ use crate::test_api::{Answer, TestApi, now, problem};
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 pub(crate) async fn account(api: &TestApi, id: i64, name: &str, person: Option<i64>) {
+    account_with(api, (id, name), person, Scopes::of_account(Vec::new()), None).await;
+}
+
+pub(crate) async fn account_with(
+    api: &TestApi,
+    (id, name): (i64, &str),
+    person: Option<i64>,
+    scopes: Scopes,
+    expires_at: Option<Timestamp>,
+) {
     let password = api::login::password::keep(&PASSWORD.to_owned().into()).unwrap();
-    let new = NewUserAccount { id, name: name.to_owned(), person, password };
+    let new = NewUserAccount { id, name: name.to_owned(), person, scopes, expires_at, password };
     assert!(api.store.create_account(&new, now()).await.unwrap());
 }
 
@@ -86,9 +97,36 @@ async fn log_in_with_wrong_name_or_password_gets_the_same_error() {
     assert_eq!((one.as_str(), wrong.body), (other.as_str(), unknown.body));
     assert_eq!(api.counted("api_log_ins_total{outcome=\"refused\"}"), 2);
     let log = log::text();
-    for secret in [PASSWORD, "wrong horse", "ann", "eve"] {
+    assert!(log.contains("account ann") && log.contains("an unknown account"), "{log}");
+    for secret in [PASSWORD, "wrong horse", "eve"] {
         assert!(!log.contains(secret), "{secret}: {log}");
     }
+}
+
+#[tokio::test]
+async fn account_with_an_end_logs_in_until_then_and_its_sessions_end_with_it() {
+    let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
+    let end = "2026-03-29T12:00:00Z".parse().unwrap();
+    account_with(&api, (1, "ann"), None, Scopes::of_account(Vec::new()), Some(end)).await;
+    let token = log_in(&api, "ann").await;
+    assert_eq!(with(&api, Method::GET, "/api/v1/people", &token).await.status, 200);
+    *api.clock.lock().unwrap() = end;
+    problem(&with(&api, Method::GET, "/api/v1/people", &token).await, 401, "it has ended");
+    problem(&try_to(&api, json!({"name": "ann", "password": PASSWORD})).await, 401, "it has ended");
+}
+
+#[tokio::test]
+async fn account_opens_its_scopes_only_and_may_always_log_out() {
+    let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
+    api.person("me").await;
+    let scopes = Scopes::of_account(vec![Scope::Read(domain::Theme::Sleep)]);
+    account_with(&api, (1, "ann"), None, scopes, None).await;
+    let token = log_in(&api, "ann").await;
+    assert_eq!(with(&api, Method::GET, "/api/v1/sleep", &token).await.status, 200);
+    for (method, path) in [(Method::GET, "/api/v1/activity"), (Method::GET, "/api/v1/jobs")] {
+        problem(&with(&api, method, path, &token).await, 403, path);
+    }
+    assert_eq!(with(&api, Method::POST, "/api/v1/auth/logout", &token).await.status, 204);
 }
 
 #[tokio::test]

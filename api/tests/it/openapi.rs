@@ -32,6 +32,9 @@ const FILES: [&str; 1] = ["/api/v1/export"];
 /// Long work, which is asked for and cancelled; `jobs.rs` asks for it.
 const JOBS: &str = "/api/v1/jobs";
 
+/// What operators read; `audit.rs` asks for it.
+const ADMIN: &str = "/api/v1/admin/";
+
 fn operations() -> Vec<(&'static str, &'static Value)> {
     let paths = DESCRIPTION["paths"].as_object().unwrap();
     let operations = paths.iter().flat_map(|(path, item)| {
@@ -84,6 +87,7 @@ async fn openapi_examples_are_answered() {
     for (path, operation) in operations()
         .into_iter()
         .filter(|(path, _)| !POSTS.contains(path) && !FILES.contains(path) && !path.starts_with(JOBS))
+        .filter(|(path, _)| !path.starts_with(ADMIN))
     {
         let (mut uri, mut query, mut bare) = (path.to_owned(), Vec::new(), true);
         for parameter in operation["parameters"].as_array().into_iter().flatten() {

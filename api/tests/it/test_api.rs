@@ -3,7 +3,7 @@
 use std::sync::{Arc, LazyLock, Mutex};
 
 use api::guards::Settings;
-use api::login::session::SessionKeys;
+use api::login::session::{Issuer, SessionKeys};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
@@ -11,6 +11,7 @@ use domain::{Collection, Document};
 use jiff::Timestamp;
 use jobs::{ResultLocation, Results};
 use prometheus_client::registry::Registry;
+use secrecy::SecretString;
 use serde_json::Value;
 use store::{Batch, Origin, Person, Store};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,12 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Signs log-ins.
-pub(crate) const KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+static KEY: LazyLock<SecretString> = LazyLock::new(|| api::login::keys::generate().unwrap());
+
+/// Where gateways find the keys.
+pub(crate) fn issuer() -> Issuer {
+    Issuer { issuer: "https://health.example.org".to_owned(), audience: "health".to_owned() }
+}
 
 pub(crate) struct TestApi {
     pub(crate) router: Router,
@@ -37,6 +43,7 @@ pub(crate) struct TestApi {
     pub(crate) clock: Arc<Mutex<Timestamp>>,
     registry: Registry,
     pub(crate) desk: jobs::JobQueue,
+    audit: api::AuditTrail,
     pub(crate) folder: tempfile::TempDir,
 }
 
@@ -92,17 +99,26 @@ impl TestApi {
         let place = ResultLocation::Folder(folder.path().join("results"));
         let results = Results::open(&place, []).unwrap();
         let desk = jobs::JobQueue::new(store.clone(), Some(results), CancellationToken::new());
+        let audit = api::AuditTrail::default();
         let state = api::State {
             store: store.clone(),
             primary: store.clone(),
             now: Arc::new(move || *time.lock().unwrap()),
             version: "0.0.0-test",
             anonymous,
-            login: api::LogIn::new(Some(SessionKeys::new(&KEY.to_owned().into(), None).unwrap())),
+            login: api::LogIn::new(Some(SessionKeys::new(&KEY, issuer()).unwrap())),
             guards: api::Guards::new(settings, vec![store.clone()], &mut registry),
             jobs: desk.clone(),
+            audit: audit.clone(),
         };
-        Self { router: api::router(state), store, clock, registry, desk, folder }
+        Self { router: api::router(state), store, clock, registry, desk, audit, folder }
+    }
+
+    /// Stores what the service recorded so far in its audit trail.
+    pub(crate) async fn store_audit(&self) {
+        let stop = CancellationToken::new();
+        stop.cancel();
+        self.audit.run(&self.store, None, now, stop).await;
     }
 
     /// The value of one of the service's own series.
@@ -160,7 +176,8 @@ impl TestApi {
         assert_eq!(answer.status, StatusCode::OK, "{uri}: {body}");
         assert_eq!(answer.header("content-type"), Some("application/json"), "{uri}");
         assert_data_headers(&answer, uri);
-        assert_eq!(answer.header("cache-control"), Some("private, no-cache"), "{uri}");
+        let kept = if uri.starts_with("/.well-known/") { "public, max-age=300" } else { "private, no-cache" };
+        assert_eq!(answer.header("cache-control"), Some(kept), "{uri}");
         let value = answer.json();
         conforms(&DESCRIPTION, documented(uri), &value);
         value

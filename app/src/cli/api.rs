@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use api::guards::Forwarded;
 use axum::http::HeaderValue;
 use clap::{Args, Subcommand, ValueEnum};
-use domain::Pseudonym;
 use domain::history::Gauge;
+use domain::{Day, Pseudonym};
 use ipnet::IpNet;
+use store::Scope;
 
 use super::StoreArgs;
 
@@ -78,18 +79,42 @@ pub(crate) struct GuardArgs {
         value_parser = external_label
     )]
     pub(crate) remote_read_external_labels: Vec<String>,
-    /// A file that holds the key which signs log-ins of people: 32 bytes, as 64 hexadecimal digits or in base64
-    /// (`openssl rand -hex 32`). Every replica needs the same. Default with the embedded database: api.key beside it,
-    /// made when it is missing.
+    /// A file that holds the key which signs log-ins of people: a P-256 private key as PKCS#8 in PEM (`openssl genpkey
+    /// -algorithm EC -pkeyopt ec_paramgen_curve:P-256`). Every replica needs the same. Default with the embedded database:
+    /// api-key.pem next to it, made when it is missing.
     #[arg(long = "api.signing-key-file", env = "MYHEALTH_API_SIGNING_KEY_FILE", value_name = "FILE")]
     pub(crate) signing_key_file: Option<PathBuf>,
-    /// A file that holds the key of before: what it signed stays good for its day.
+    /// Files of keys that are accepted and published as well: the ones before, until their log-ins have ended, and the
+    /// next one, before it signs. May be repeated.
     #[arg(
         long = "api.previous-signing-key-file",
         env = "MYHEALTH_API_PREVIOUS_SIGNING_KEY_FILE",
+        value_delimiter = ',',
         value_name = "FILE"
     )]
-    pub(crate) previous_signing_key_file: Option<PathBuf>,
+    pub(crate) previous_signing_key_files: Vec<PathBuf>,
+    /// Days for which entries of the audit trail are kept; 0: for ever.
+    #[arg(long = "audit.retention-days", env = "MYHEALTH_AUDIT_RETENTION_DAYS", default_value_t = 365)]
+    pub(crate) audit_retention_days: u16,
+    /// The issuer of log-ins (claim `iss`): the public https address of this API, where gateways find its keys. Another
+    /// issuer ends the log-ins of before.
+    #[arg(
+        long = "api.issuer",
+        env = "MYHEALTH_API_ISSUER",
+        default_value = "myhealth",
+        value_name = "URL",
+        value_parser = claim
+    )]
+    pub(crate) issuer: String,
+    /// The audience of log-ins (claim `aud`), which gateways compare.
+    #[arg(
+        long = "api.audience",
+        env = "MYHEALTH_API_AUDIENCE",
+        default_value = "myhealth/api",
+        value_name = "NAME",
+        value_parser = claim
+    )]
+    pub(crate) audience: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -127,6 +152,15 @@ fn network(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "write a network such as 10.0.0.0/8 or fd00::/8, or an address".to_owned())
 }
 
+/// A claim of a log-in: it travels with every request.
+fn claim(text: &str) -> Result<String, String> {
+    if (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(text.to_owned())
+    } else {
+        Err("write 1 to 200 printable ASCII characters without spaces".to_owned())
+    }
+}
+
 /// A scheme, a host and perhaps a port, as browsers send it: a path or `*` would match nothing, or everything.
 fn origin(text: &str) -> Result<HeaderValue, String> {
     let wrong = || "write an origin such as https://grafana.example.org, without a path".to_owned();
@@ -153,22 +187,39 @@ fn external_label(text: &str) -> Result<String, String> {
 pub(crate) enum AccountCommand {
     /// Make an account; the password is asked for, or read from a file.
     Add {
-        /// What is typed at the log-in.
+        /// The name typed at the log-in.
         name: String,
         /// Open this person's numbers only.
         #[arg(long, required_unless_present = "everyone", conflicts_with = "everyone")]
         person: Option<Pseudonym>,
-        /// Open everyone's numbers: for whoever runs the house.
+        /// Open everyone's numbers: for the operator.
         #[arg(long)]
         everyone: bool,
+        #[command(flatten)]
+        limits: AccountLimits,
         #[command(flatten)]
         password: PasswordArgs,
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// Set a new password; every log-in with the old one is over.
+    /// Print an entry for `accounts` in the file of --api.config.file, with the hash of a password. No database is needed.
+    Hash {
+        /// The name typed at the log-in.
+        name: String,
+        /// Open this person's numbers only.
+        #[arg(long, required_unless_present = "everyone", conflicts_with = "everyone")]
+        person: Option<Pseudonym>,
+        /// Open everyone's numbers: for the operator.
+        #[arg(long)]
+        everyone: bool,
+        #[command(flatten)]
+        limits: AccountLimits,
+        #[command(flatten)]
+        password: PasswordArgs,
+    },
+    /// Set a new password; every log-in with the old one ends.
     Password {
-        /// Whose.
+        /// The account's name.
         name: String,
         #[command(flatten)]
         password: PasswordArgs,
@@ -177,13 +228,24 @@ pub(crate) enum AccountCommand {
     },
     /// Show every account: name, whose numbers, last log-in.
     List(StoreArgs),
-    /// Remove an account; its log-ins are over.
+    /// Remove an account; its log-ins end.
     Remove {
-        /// Whose.
+        /// The account's name.
         name: String,
         #[command(flatten)]
         store: StoreArgs,
     },
+}
+
+/// What an account opens, and how long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AccountLimits {
+    /// What it opens; may be repeated. Default: reading and jobs.
+    #[arg(long, value_parser = super::operate::scopes())]
+    pub(crate) scope: Vec<Scope>,
+    /// The last day on which it works, in UTC. Default: until it is removed.
+    #[arg(long, value_name = "DAY")]
+    pub(crate) expires: Option<Day>,
 }
 
 #[derive(Clone, Debug, Args)]

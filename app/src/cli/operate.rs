@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::{Collection, Day, Pseudonym};
 use export::RowKind;
 use jiff::tz::TimeZone;
 use report::Period;
-use store::Scope;
+use store::{AuditAction, Scope};
 
 use super::webhook::WebhookArgs;
 use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, interval, time_zone};
@@ -56,9 +56,29 @@ pub(crate) enum TokenCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
+    /// Print an entry for `tokens` in the file of --api.config.file, with the hash of a token. No database is needed.
+    #[command(after_help = "  myhealth token hash grafana --token-file grafana.token >> entry.yml\n\
+                      draws a token, writes it to grafana.token and its entry to entry.yml; a file that exists is kept, and\n\
+                      its token hashed. Without --token-file the token is printed once, to standard error.")]
+    Hash {
+        /// The name of the program that will use it.
+        name: String,
+        /// Open this person's numbers only. Default: everyone's.
+        #[arg(long)]
+        person: Option<Pseudonym>,
+        /// What it opens; may be repeated. Default: everything that only reads.
+        #[arg(long, value_parser = scopes())]
+        scope: Vec<Scope>,
+        /// The last day on which it works, in UTC. Default: as long as it is declared.
+        #[arg(long, value_name = "DAY")]
+        expires: Option<Day>,
+        /// A file that holds the token, at least 32 characters; made when it is missing, readable by its owner only.
+        #[arg(long, value_name = "FILE")]
+        token_file: Option<PathBuf>,
+    },
     /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
     List(StoreArgs),
-    /// Revoke a token for ever.
+    /// Revoke a token permanently.
     Revoke {
         /// Its number, as `list` shows it: the one between the underscores of the token.
         id: i64,
@@ -68,7 +88,7 @@ pub(crate) enum TokenCommand {
 }
 
 /// The scopes by their words, so that the manual lists them.
-fn scopes() -> impl TypedValueParser<Value = Scope> {
+pub(super) fn scopes() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(Scope::all().map(|scope| scope.to_string())).try_map(|word| word.parse())
 }
 
@@ -234,6 +254,42 @@ pub(crate) struct ImportArgs {
     pub(crate) person: PersonArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The first day, in UTC. Default: 30 days before the end.
+    #[arg(long)]
+    pub(crate) from: Option<Day>,
+    /// The last day, in UTC. Default: until now.
+    #[arg(long)]
+    pub(crate) to: Option<Day>,
+    /// Only this action.
+    #[arg(long, value_parser = actions())]
+    pub(crate) action: Option<AuditAction>,
+    /// Most entries, the newest.
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) limit: u32,
+    /// A line for people, or a JSON object a line.
+    #[arg(long, value_enum, default_value_t = AuditFormat::Table)]
+    pub(crate) format: AuditFormat,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// How entries are printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AuditFormat {
+    /// A line for people.
+    Table,
+    /// A JSON object a line.
+    Json,
+}
+
+/// The actions by their words, so that the manual lists them.
+fn actions() -> impl TypedValueParser<Value = AuditAction> {
+    PossibleValuesParser::new(AuditAction::ALL.iter().map(|action| action.name()))
+        .try_map(|word| word.parse())
 }
 
 #[derive(Clone, Debug, Args)]

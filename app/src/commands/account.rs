@@ -7,18 +7,28 @@ use anyhow::{Context, bail};
 use api::login::{MAX_NAME, password};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use store::NewUserAccount;
+use store::{AuditAction, NewUserAccount, Scopes, Store};
 
+use super::audit;
+use super::declare::Entry;
 use crate::Clock;
 use crate::cli::{AccountCommand, PasswordArgs, StoreArgs};
-use crate::config::{Invalid, read_secret};
+use crate::config::{Invalid, expiry, read_secret};
 
 pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
-        AccountCommand::Add { name, person, everyone: _, password, store } => {
-            if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
-                return Err(Invalid::AccountName.into());
-            }
+        AccountCommand::Hash { name, person, everyone: _, limits, password } => {
+            check_name(&name)?;
+            expiry(limits.expires, clock())?;
+            let hash = password.read()?;
+            let (person, everyone) = (person.as_ref(), person.is_none());
+            let entry =
+                Entry { name: &name, person, everyone, scopes: &limits.scope, expires: limits.expires };
+            entry.print("password_hash", hash.expose_secret());
+        }
+        AccountCommand::Add { name, person, everyone: _, limits, password, store } => {
+            check_name(&name)?;
+            let expires_at = expiry(limits.expires, clock())?;
             let password = password.read()?;
             let store = super::open(&store).await?;
             let person = match person {
@@ -27,11 +37,13 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             };
             let mut random = [0; 8];
             getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
-            // Positive, and nothing that JSON would round.
-            let id = i64::from_ne_bytes(random) & ((1 << 53) - 1);
-            let created = store
-                .create_account(&NewUserAccount { id, name: name.clone(), person, password }, clock())
-                .await?;
+            let id = account_number(random);
+            let scopes = Scopes::of_account(limits.scope);
+            let new = NewUserAccount { id, name: name.clone(), person, scopes, expires_at, password };
+            let created = store.create_account(&new, clock()).await?;
+            if created {
+                record(&store, &clock, AuditAction::AccountCreate, "account add", &name).await;
+            }
             store.close().await;
             if !created {
                 bail!(
@@ -44,24 +56,44 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             let password = password.read()?;
             let store = super::open(&store).await?;
             let changed = store.set_password(&name, &password, clock()).await?;
+            if changed {
+                record(&store, &clock, AuditAction::PasswordChange, "account password", &name).await;
+            }
             store.close().await;
             if !changed {
-                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+                bail!("no account is called {name}; `myhealth account list` shows all");
             }
-            outln!("{name} has a new password; every log-in with the old one is over");
+            outln!("{name} has a new password; every log-in with the old one has ended");
         }
         AccountCommand::List(args) => list(&args).await?,
         AccountCommand::Remove { name, store } => {
             let store = super::open(&store).await?;
             let removed = store.remove_account(&name).await?;
+            if removed {
+                record(&store, &clock, AuditAction::AccountRemove, "account remove", &name).await;
+            }
             store.close().await;
             if !removed {
-                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+                bail!("no account is called {name}; `myhealth account list` shows all");
             }
-            outln!("{name} was removed; every log-in is over");
+            outln!("{name} was removed; every log-in has ended");
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn record(store: &Store, clock: &Clock, action: AuditAction, command: &str, name: &str) {
+    audit::record(store, clock(), action, command, format!("account {name}")).await;
+}
+
+/// An account's number from random bytes: positive, and nothing that JSON would round.
+pub(crate) fn account_number(random: [u8; 8]) -> i64 {
+    i64::from_ne_bytes(random) & ((1 << 53) - 1)
+}
+
+fn check_name(name: &str) -> Result<(), Invalid> {
+    let usable = (1..=MAX_NAME).contains(&name.len()) && !name.chars().any(char::is_control);
+    if usable { Ok(()) } else { Err(Invalid::AccountName) }
 }
 
 async fn list(args: &StoreArgs) -> anyhow::Result<()> {
@@ -72,9 +104,12 @@ async fn list(args: &StoreArgs) -> anyhow::Result<()> {
         let person = account.person.and_then(|id| people.iter().find(|person| person.id == id));
         let person = person.map_or("everyone", |person| person.name.as_str());
         let last = account.last_login_at.map_or("never".to_owned(), time);
+        let ends = account.expires_at.map_or(String::new(), |end| format!(", ends {}", time(end)));
+        let declared = if account.declared { ", declared" } else { "" };
         outln!(
-            "{:<24} {person:<12} password of {}, last log-in {last}",
+            "{:<24} {person:<12} {:<22} password of {}, last log-in {last}{ends}{declared}",
             account.name,
+            account.scopes.to_string(),
             time(account.password_changed_at)
         );
     }
@@ -88,7 +123,7 @@ impl PasswordArgs {
         let password: SecretString = match &self.password_file {
             Some(path) => read_secret("--password-file", path)?.into(),
             None if !std::io::stdin().is_terminal() => {
-                bail!("there is no terminal to ask for the password on; say --password-file");
+                bail!("there is no terminal to ask for the password on; use --password-file");
             }
             None => {
                 let first: SecretString = rpassword::prompt_password("Password: ")?.into();

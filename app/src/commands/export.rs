@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use anyhow::bail;
 use domain::{Day, DayRange, METRICS, Metric};
 use export::{Cursor, Estimate, Format, Receiver, Selection};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::Store;
+use store::{AuditAction, Store};
 
+use super::audit;
 use crate::Clock;
 use crate::cli::{ExportArgs, ExportCommand};
 use crate::commands::rows::{self, rows};
@@ -17,7 +19,7 @@ use crate::file::{Out, Target};
 use crate::progress;
 
 pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Result<ExitCode> {
-    let today = Day::at(clock(), &TimeZone::UTC);
+    let now = clock();
     match command {
         ExportCommand::Csv(args) => rows(Format::Csv, args, clock()).await?,
         ExportCommand::Ndjson(args) => rows(Format::Ndjson, args, clock()).await?,
@@ -26,7 +28,7 @@ pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Resu
         ExportCommand::Fhir(args) => rows(Format::Fhir, args, clock()).await?,
         ExportCommand::Openmetrics { file, what } => {
             let target = Target::of(&file)?;
-            let (store, selection) = select(&what, today).await?;
+            let (store, selection) = select(&what, now).await?;
             let blocks = estimate(&store, &selection, |text| target.note(text)).await?.blocks();
             target.note(&format!(
                 "Prometheus blocks: {} of at most {} h, about {} MB; promtool's default of 2 h could make {}",
@@ -52,7 +54,7 @@ pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Resu
         }
         ExportCommand::Victoriametrics { file, what } => {
             let target = Target::of(&file)?;
-            let (store, selection) = select(&what, today).await?;
+            let (store, selection) = select(&what, now).await?;
             estimate(&store, &selection, |text| target.note(text)).await?;
             write(&target, &file, async |out| {
                 let bar = progress::days("writing series");
@@ -72,7 +74,7 @@ pub(crate) async fn export(command: ExportCommand, clock: Clock) -> anyhow::Resu
                 .map(|path| config::read_secret("--bearer-token-file", &path))
                 .transpose()?;
             let receiver = Receiver::new(&url, token.map(Into::into).as_ref()).map_err(Invalid::from)?;
-            return push(receiver, cursor, &what, today).await;
+            return push(receiver, cursor, &what, now).await;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -82,9 +84,10 @@ async fn push(
     receiver: Receiver,
     path: Option<PathBuf>,
     what: &ExportArgs,
-    today: Day,
+    now: Timestamp,
 ) -> anyhow::Result<ExitCode> {
-    let (store, selection) = select(what, today).await?;
+    let today = Day::at(now, &TimeZone::UTC);
+    let (store, selection) = select(what, now).await?;
     let cursor = path.map(|path| Cursor::open(&path, &receiver, &selection));
     let mut cursor = cursor.transpose().map_err(Invalid::from)?;
     estimate(&store, &selection, |text| outln!("{text}")).await?;
@@ -106,7 +109,8 @@ async fn push(
 }
 
 /// The store and what the flags select from it.
-async fn select(what: &ExportArgs, today: Day) -> anyhow::Result<(Store, Selection)> {
+async fn select(what: &ExportArgs, now: Timestamp) -> anyhow::Result<(Store, Selection)> {
+    let today = Day::at(now, &TimeZone::UTC);
     let range = DayRange::new(what.from.unwrap_or(Day::FIRST), what.to.unwrap_or(today.plus(1)));
     let range = range.map_err(Invalid::from)?;
     let by_id =
@@ -123,6 +127,7 @@ async fn select(what: &ExportArgs, today: Day) -> anyhow::Result<(Store, Selecti
         Some(name) => vec![super::known(&store, name).await?],
         None => store.people().await?,
     };
+    audit::record(&store, now, AuditAction::Export, "export", rows::names(&people)).await;
     let mut selection = Selection { people, metrics, range };
     // Empty days before the ring would only be walked through.
     if let Some(days) = Estimate::of(&store, &selection).await?.days {

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use ingest::import::{self, Export, FileReport, Report};
+use store::AuditAction;
 
+use super::audit;
 use crate::Clock;
 use crate::cli::ImportArgs;
 use crate::config::Invalid;
@@ -20,6 +22,8 @@ pub(crate) async fn import(args: ImportArgs, clock: Clock) -> anyhow::Result<Exi
     // A stop at any moment loses nothing: a part is stored as a whole or not at all, and what is there is kept.
     let report = import::import(&store, &person, export, clock(), |at| bar.set_position(at)).await;
     bar.finish_and_clear();
+    let subject = format!("person {}", person.name);
+    audit::record(&store, clock(), AuditAction::Import, "import", subject).await;
     store.close().await;
     Ok(print_report(&report?, person.name.as_str()))
 }

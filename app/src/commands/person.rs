@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 use domain::{Day, Pseudonym, Window};
-use store::{Person, Store};
+use jiff::Timestamp;
+use store::{AuditAction, Person, Store};
 
+use super::audit;
 use crate::cli::{PersonArgs, PersonCommand, StoreArgs};
 use crate::{Clock, output};
 
@@ -17,7 +19,11 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
             let known = store.person(name.as_str()).await?;
             let added = PersonArgs { person: Some(name), time_zone }.person().ensure(&store, clock()).await?;
             match known {
-                None => outln!("{} was added, in the zone {}", added.name, added.time_zone),
+                None => {
+                    let subject = format!("person {}", added.name);
+                    audit::record(&store, clock(), AuditAction::PersonAdd, "person add", subject).await;
+                    outln!("{} was added, in the zone {}", added.name, added.time_zone);
+                }
                 Some(known) if known.time_zone == added.time_zone => {
                     outln!("{} is known already, in the zone {}", added.name, added.time_zone);
                 }
@@ -34,7 +40,7 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
             store.close().await;
             Ok(ExitCode::SUCCESS)
         }
-        PersonCommand::Remove { name, yes, store } => remove(&name, yes, &store).await,
+        PersonCommand::Remove { name, yes, store } => remove(&name, yes, &store, clock()).await,
     }
 }
 
@@ -71,12 +77,12 @@ async fn line(store: &Store, person: &Person) -> anyhow::Result<String> {
     ))
 }
 
-async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs) -> anyhow::Result<ExitCode> {
+async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs, now: Timestamp) -> anyhow::Result<ExitCode> {
     let store = super::open(store).await?;
     let person = super::known(&store, name).await?;
     let totals = store.totals(person.id).await?;
     outln!(
-        "{name}: {} documents, {} superseded versions and everything derived from them will be gone for ever.",
+        "{name}: {} documents, {} superseded versions and everything derived from them will be deleted permanently.",
         totals.documents,
         totals.revisions
     );
@@ -86,15 +92,17 @@ async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs) -> anyhow::Resul
         return Ok(ExitCode::FAILURE);
     }
     store.remove_person(person.id).await?;
+    let subject = format!("person {name}");
+    audit::record(&store, now, AuditAction::PersonRemove, "person remove", subject).await;
     outln!("{name} was removed");
     store.close().await;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever removes a life types its name; a script says --yes.
+/// The operator types the name to confirm; a script sets --yes.
 fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        bail!("there is no terminal to ask on; say --yes to remove without being asked");
+        bail!("there is no terminal to ask on; use --yes to remove without being asked");
     }
     output::print(format_args!("Type the name to go on: "));
     let mut typed = String::new();

@@ -8,8 +8,9 @@ use domain::{Day, DayRange, Metric};
 use export::{Error, Format, Table};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use store::Person;
+use store::{AuditAction, Person};
 
+use super::audit;
 use crate::cli::RowsArgs;
 use crate::config::Invalid;
 use crate::file::{Out, Target};
@@ -29,6 +30,7 @@ pub(super) async fn rows(format: Format, args: RowsArgs, now: Timestamp) -> anyh
         Some(name) => vec![super::known(&store, name).await?],
         None => store.people().await?,
     };
+    audit::record(&store, now, AuditAction::Export, "export", names(&people)).await;
     let bar = progress::days("writing rows");
     let mut moved = |done, all| {
         bar.set_length(all as u64);

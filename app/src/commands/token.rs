@@ -1,19 +1,27 @@
 //! The tokens by which programs read the API.
 
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
+use data_encoding::HEXLOWER;
 use jiff::Timestamp;
-use store::{NewToken, Scopes, Store};
+use sha2::{Digest as _, Sha256};
+use store::{AuditAction, MIN_DECLARED_TOKEN, NewToken, Scopes, Store};
 
+use super::audit;
+use super::declare::Entry;
 use crate::Clock;
 use crate::cli::TokenCommand;
-use crate::config::Invalid;
+use crate::config::{Invalid, expiry, is_token_name, read_secret};
+use crate::listen::SHA256;
 
 pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
         TokenCommand::Create { name, person, scope, expires, store } => {
-            if name.is_empty() || name.len() > 64 || name.chars().any(char::is_control) {
+            if !is_token_name(&name) {
                 return Err(Invalid::TokenName.into());
             }
             let store = super::open(&store).await?;
@@ -22,17 +30,36 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
                 None => None,
             };
             let scopes = Scopes::new(scope);
-            let expires_at = expires.map(|day| day.plus(1).midnight_utc());
-            if expires_at.is_some_and(|end| end <= clock()) {
-                return Err(Invalid::TokenExpired.into());
-            }
+            let expires_at = expiry(expires, clock())?;
             let mut random = [0_u8; 32];
             getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
+            let created = name.clone();
             let token =
                 store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
+            let number = token.split('_').nth(1).unwrap_or_default();
+            let subject = format!("token {number} ({created})");
+            audit::record(&store, clock(), AuditAction::TokenCreate, "token create", subject).await;
             outln!("{token}");
             errln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
+        }
+        TokenCommand::Hash { name, person, scope, expires, token_file } => {
+            if !is_token_name(&name) {
+                return Err(Invalid::TokenName.into());
+            }
+            expiry(expires, clock())?;
+            let token = match &token_file {
+                Some(path) => token_of(path)?,
+                None => {
+                    let token = draw()?;
+                    errln!("The token, which is not shown again: {token}");
+                    token
+                }
+            };
+            let hash = format!("{SHA256}{}", HEXLOWER.encode(&Sha256::digest(token.as_bytes())));
+            let entry =
+                Entry { name: &name, person: person.as_ref(), everyone: false, scopes: &scope, expires };
+            entry.print("hash", &hash);
         }
         TokenCommand::List(args) => {
             let store = super::open(&args).await?;
@@ -42,6 +69,10 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
         TokenCommand::Revoke { id, store } => {
             let store = super::open(&store).await?;
             let revoked = store.revoke_token(id, clock()).await?;
+            if revoked {
+                let subject = format!("token {id}");
+                audit::record(&store, clock(), AuditAction::TokenRevoke, "token revoke", subject).await;
+            }
             store.close().await;
             if !revoked {
                 bail!("no token in force has the number {id}; `myhealth token list` shows all");
@@ -50,6 +81,38 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A new token without a number: 256 random bits.
+fn draw() -> anyhow::Result<String> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
+    Ok(format!("mh_{}", HEXLOWER.encode(&random)))
+}
+
+/// The token in a file; a new one where there is no file.
+fn token_of(path: &Path) -> anyhow::Result<String> {
+    match read_secret("--token-file", path) {
+        Ok(token) => {
+            // Dots would make it a log-in, and other bytes do not fit in a header.
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-~+/=".contains(&byte);
+            if token.len() < MIN_DECLARED_TOKEN || !token.bytes().all(plain) {
+                return Err(Invalid::TokenText(path.to_owned()).into());
+            }
+            Ok(token)
+        }
+        Err(Invalid::Unreadable { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            let token = draw()?;
+            let mut options = File::options();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+            let written = options.open(path).and_then(|mut file| writeln!(file, "{token}"));
+            written.with_context(|| format!("cannot write --token-file {}", path.display()))?;
+            Ok(token)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
@@ -67,6 +130,7 @@ async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
             (None, Some(end)) => format!("last used {used}, ends {}", day(Some(end), "")),
             (None, None) => format!("last used {used}"),
         };
+        let state = if token.declared { format!("{state}, declared") } else { state };
         let made = day(Some(token.created_at), "");
         outln!(
             "{:>4}  {:<24} {person:<12} {:<18} made {made}, {state}",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use api::guards::Client;
@@ -15,6 +15,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
+use store::{AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, Reconciled, Store};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::{Busy, Users, VerifiedPasswords};
@@ -37,9 +38,20 @@ const HEADERS: [&str; 5] = [
 /// Say one word each and no health value; whoever restarts a process asks them without a password.
 const PROBES: [&str; 2] = ["/-/healthy", "/-/ready"];
 
+/// Which listener a file is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileKind {
+    /// What exporters have: TLS, passwords, headers, a rate.
+    Web,
+    /// The API: in addition people, accounts and tokens.
+    Api,
+}
+
 /// What is in force.
 pub(crate) struct Rules {
     pub(crate) tls: Option<Tls>,
+    /// Accounts and tokens that the file declares.
+    declared: DeclaredAccess,
     users: Users,
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<TokenBucket>,
@@ -47,20 +59,26 @@ pub(crate) struct Rules {
 
 impl Rules {
     /// Reads the file and everything it names.
-    pub(crate) fn read(path: &Path) -> Result<Self, Invalid> {
+    pub(crate) fn read(path: &Path, kind: FileKind) -> Result<Self, Invalid> {
         let file = File::read(path)?;
         let folder = path.parent().unwrap_or(Path::new(""));
+        let declared = file.declared(folder)?;
+        let declares = !file.people.is_empty() || !file.accounts.is_empty() || !file.tokens.is_empty();
+        if kind == FileKind::Web && declares {
+            let reason = "they open the API and are declared in the file of --api.config.file";
+            return Err(Invalid::field("people, accounts, tokens", reason));
+        }
         let tls = file.tls_server_config.as_ref().map(|tls| Tls::new(tls, folder)).transpose()?;
         let headers = file.http_server_config.headers.iter().filter(|(_, value)| !value.is_empty());
         let headers = headers.map(|(name, value)| header_of(name, value)).collect::<Result<_, _>>()?;
         let bucket = file.rate_limit.as_ref().map(TokenBucket::new).transpose()?.flatten();
-        Ok(Self { tls, users: Users::new(file.basic_auth_users)?, headers, bucket })
+        Ok(Self { tls, declared, users: Users::new(file.basic_auth_users)?, headers, bucket })
     }
 
     /// Nothing is asked of anybody.
     fn open() -> Self {
         let users = Users::new(std::collections::BTreeMap::new()).expect("BUG: no user has no wrong hash");
-        Self { tls: None, users, headers: Vec::new(), bucket: None }
+        Self { tls: None, declared: DeclaredAccess::default(), users, headers: Vec::new(), bucket: None }
     }
 
     /// Whether a request may be answered; otherwise the refusal.
@@ -173,6 +191,9 @@ impl TokenBucket {
 /// A listener's rules, changed while it runs.
 pub(crate) struct WebConfig {
     path: Option<PathBuf>,
+    kind: FileKind,
+    /// Where declared accounts and tokens are in force.
+    store: OnceLock<Store>,
     rules: ArcSwap<Rules>,
     memory: VerifiedPasswords,
     pub(crate) metrics: Metrics,
@@ -180,11 +201,13 @@ pub(crate) struct WebConfig {
 
 impl WebConfig {
     /// The rules of a file, or none. A mistake in it is a mistake in the configuration.
-    pub(crate) fn new(path: Option<PathBuf>, metrics: Metrics) -> Result<Self, Invalid> {
-        let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), Rules::read)?;
+    pub(crate) fn new(path: Option<PathBuf>, kind: FileKind, metrics: Metrics) -> Result<Self, Invalid> {
+        let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), |path| Rules::read(path, kind))?;
         let no_chance = |error: getrandom::Error| Invalid::Format(format!("no random numbers: {error}"));
         Ok(Self {
             path,
+            kind,
+            store: OnceLock::new(),
             rules: ArcSwap::from_pointee(rules),
             memory: VerifiedPasswords::new().map_err(no_chance)?,
             metrics,
@@ -201,12 +224,27 @@ impl WebConfig {
         self.rules.load_full()
     }
 
+    /// Reconciles the declared accounts and tokens with this database, now and whenever the file is read again. Without a
+    /// file nothing is declared, and nothing that another process's file declares is revoked.
+    pub(crate) async fn declare_in(&self, store: &Store, now: Timestamp) -> Result<(), store::Error> {
+        if self.path.is_none() {
+            return Ok(());
+        }
+        let store = self.store.get_or_init(|| store.clone());
+        reconcile(store, &self.rules().declared, now).await
+    }
+
     /// Reads the file again. With a mistake in it, the old rules stay in force.
     pub(crate) async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
         let Some(path) = self.path.clone() else { return Ok(()) };
-        let file = path.clone();
-        let read = tokio::task::spawn_blocking(move || Rules::read(&file)).await;
-        let read = read.unwrap_or_else(|error| Err(Invalid::Format(error.to_string())));
+        let (file, kind) = (path.clone(), self.kind);
+        let read = tokio::task::spawn_blocking(move || Rules::read(&file, kind)).await;
+        let mut read = read.unwrap_or_else(|error| Err(Invalid::Format(error.to_string())));
+        if let (Ok(rules), Some(store)) = (&read, self.store.get())
+            && let Err(error) = reconcile(store, &rules.declared, now).await
+        {
+            read = Err(error.into());
+        }
         self.metrics.reloaded(&path, read.is_ok(), now);
         match read {
             Ok(rules) => {
@@ -234,9 +272,14 @@ impl WebConfig {
             }
             let now = self.state_of_files().await;
             if now != seen {
-                seen = now;
-                // Said and counted inside.
-                let _ = self.reload(clock()).await;
+                // Logged and counted inside. The same file is read again when the database is back.
+                let unavailable = matches!(
+                    self.reload(clock()).await,
+                    Err(Invalid::Store(store::Error::Unavailable { .. }))
+                );
+                if !unavailable {
+                    seen = now;
+                }
             }
         }
     }
@@ -246,9 +289,11 @@ impl WebConfig {
         let Some(path) = self.path.clone() else { return Vec::new() };
         let look = move || {
             let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            let tls = File::read(&path).ok().and_then(|file| file.tls_server_config).unwrap_or_default();
+            let file = File::read(&path).unwrap_or_default();
+            let values = file.value_files(&folder);
+            let tls = file.tls_server_config.unwrap_or_default();
             let named = [tls.cert_file, tls.key_file, tls.client_ca_file].into_iter().flatten();
-            let files = std::iter::once(path).chain(named.map(|file| folder.join(file)));
+            let files = std::iter::once(path).chain(named.map(|file| folder.join(file))).chain(values);
             let state = |file: PathBuf| {
                 let about = std::fs::metadata(file).ok()?;
                 Some((about.modified().ok()?, about.len()))
@@ -257,6 +302,25 @@ impl WebConfig {
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
+}
+
+async fn reconcile(store: &Store, declared: &DeclaredAccess, now: Timestamp) -> Result<(), store::Error> {
+    let reconciled = store.reconcile_access(declared, now).await?;
+    if reconciled != Reconciled::default() {
+        let Reconciled { changed, revoked } = reconciled;
+        let entry = AuditEntry {
+            at: now,
+            action: AuditAction::AccessReconcile,
+            outcome: AuditOutcome::Accepted,
+            principal: Some("operator".to_owned()),
+            client: None,
+            route: Some("--api.config.file".to_owned()),
+            subject: Some(format!("{changed} changed, {revoked} revoked")),
+        };
+        entry.log();
+        store.record_audit(&[entry]).await?;
+    }
+    Ok(())
 }
 
 /// What the listeners count.

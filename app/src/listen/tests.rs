@@ -24,7 +24,7 @@ impl Running {
     async fn start(file: Option<&std::path::Path>, limits: Limits) -> Self {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry, jiff::Timestamp::UNIX_EPOCH);
-        let web = Arc::new(WebConfig::new(file.map(Into::into), metrics).unwrap());
+        let web = Arc::new(WebConfig::new(file.map(Into::into), FileKind::Web, metrics).unwrap());
         let router = Router::new()
             .route("/", get(async || "hello"))
             .route("/-/healthy", get(async || "healthy"))
@@ -264,7 +264,7 @@ async fn web_config_mistake_keeps_the_previous_rules() {
     let mut registry = Registry::default();
     let now = jiff::Timestamp::UNIX_EPOCH;
     let metrics = Metrics::register(&mut registry, now);
-    let web = WebConfig::new(Some(path.clone()), metrics).unwrap();
+    let web = WebConfig::new(Some(path.clone()), FileKind::Web, metrics).unwrap();
     let request = || hyper::Request::get("/").body(()).unwrap();
     assert!(web.rules().admit(&mut request(), Client::Unknown, &web).await.is_err());
     for broken in
@@ -291,7 +291,8 @@ async fn web_config_mistake_keeps_the_previous_rules() {
 fn web_config_mistakes_are_named_without_secrets() {
     let check = |text: &str, expected: &str| {
         let (_folder, path) = file(text);
-        let error = rules::Rules::read(&path).err().unwrap_or_else(|| panic!("{text} is refused"));
+        let error =
+            rules::Rules::read(&path, FileKind::Web).err().unwrap_or_else(|| panic!("{text} is refused"));
         let said = store::causes(&error);
         assert!(said.contains(expected), "{text}: {said}");
         assert!(!said.contains("hunter2"), "{said}");
@@ -438,8 +439,9 @@ mod encrypted {
     fn web_config_with_unsupported_settings_is_refused() {
         let ca = Authority::new();
         let check = |more: &str, expected: &str| {
-            let error =
-                rules::Rules::read(&ca.file(more)).err().unwrap_or_else(|| panic!("{more} is refused"));
+            let error = rules::Rules::read(&ca.file(more), FileKind::Web)
+                .err()
+                .unwrap_or_else(|| panic!("{more} is refused"));
             assert!(store::causes(&error).contains(expected), "{more}: {error}");
         };
         check("  min_version: TLS10\n", "TLS12 or TLS13");

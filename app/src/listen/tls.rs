@@ -17,12 +17,16 @@ use webpki::EndEntityCert;
 
 use super::file::{self, Invalid};
 
+/// The word of `client_auth_type` for it.
+const REQUIRE_CERTIFICATE: &str = "RequireAndVerifyClientCert";
+
 /// How to greet.
 #[derive(Clone)]
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
     /// Names of which a client's certificate must have one; empty: any.
     allowed: Arc<[String]>,
+    requires_client_certificates: bool,
 }
 
 impl std::fmt::Debug for Tls {
@@ -61,7 +65,16 @@ impl Tls {
             let reason = format!("{mail}: names of mail are not compared here; use DNS, IP or URI");
             return Err(Invalid::field("tls_server_config.client_allowed_sans", reason));
         }
-        Ok(Self { acceptor: Arc::new(config).into(), allowed: file.client_allowed_sans.clone().into() })
+        Ok(Self {
+            acceptor: Arc::new(config).into(),
+            allowed: file.client_allowed_sans.clone().into(),
+            requires_client_certificates: file.client_auth_type == REQUIRE_CERTIFICATE,
+        })
+    }
+
+    /// Whether a client without a certificate is refused.
+    pub(crate) fn requires_client_certificates(&self) -> bool {
+        self.requires_client_certificates
     }
 
     pub(crate) async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
@@ -132,7 +145,7 @@ fn verifier(
                 "client_allowed_sans needs a certificate to look at; use RequireAndVerifyClientCert",
             ));
         }
-        "RequireAndVerifyClientCert" => true,
+        REQUIRE_CERTIFICATE => true,
         "RequestClientCert" | "RequireAnyClientCert" => {
             return Err(wrong(
                 "certificates that nobody verifies prove nothing; use RequireAndVerifyClientCert",

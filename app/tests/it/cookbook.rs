@@ -83,7 +83,7 @@ async fn api_page_commands_work() {
     let asked =
         http().get(people).bearer_auth(session["access_token"].as_str().unwrap()).send().await.unwrap();
     assert_eq!(asked.status(), 200, "a restart ends no log-in");
-    let key = folder.path().join("api.key");
+    let key = folder.path().join("api-key.pem");
     let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&key).unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600, "the key is its owner's alone");
 }

@@ -10,6 +10,8 @@ pub(crate) async fn account_is_created_once_and_a_new_password_revokes_sessions(
         id,
         name: "ann".to_owned(),
         person: Some(me),
+        scopes: Scopes::of_account(Vec::new()),
+        expires_at: None,
         password: password.to_owned().into(),
     };
     assert!(!store.has_accounts().await.unwrap());

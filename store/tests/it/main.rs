@@ -5,6 +5,7 @@
 mod accounts;
 mod contract;
 mod credentials;
+mod declared;
 mod deletions;
 mod fixtures;
 mod health;
@@ -28,6 +29,7 @@ mod cases {
     pub(crate) use crate::accounts::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::credentials::*;
+    pub(crate) use crate::declared::*;
     pub(crate) use crate::deletions::*;
     pub(crate) use crate::jobs::*;
     pub(crate) use crate::leases::*;
@@ -159,6 +161,11 @@ on_both_databases! {
     changed_people_are_those_written_since_the_mark
     account_is_created_once_and_a_new_password_revokes_sessions
     token_expires_at_its_time
+    declared_token_is_in_force_until_it_leaves_the_file
+    token_made_by_hand_is_left_alone_by_a_file
+    declared_account_keeps_its_number_and_its_log_ins_until_the_password_changes
+    declared_access_with_an_unknown_person_changes_nothing
+    replicas_that_start_together_reconcile_once
     person_revision_counts_every_change_and_nothing_else
     day_of_the_api_stands_against_an_archive_with_another_id
     day_of_an_archive_gives_way_to_the_api_under_another_id

@@ -67,6 +67,8 @@ async fn pending_migrations_are_named_until_applied() {
         "ring",
         "quarantine",
         "oura_account",
+        "declared access",
+        "audit",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();

@@ -1,0 +1,349 @@
+//! People, accounts and tokens as the API's configuration file declares them: checked, and with their secrets read. What is
+//! done with them is `store`'s ([`store::DeclaredAccess`]).
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use api::login::{MAX_NAME, password};
+use domain::{Day, Pseudonym};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::Spanned;
+use store::{DeclaredAccess, DeclaredAccount, DeclaredToken, Scope, Scopes};
+
+use super::file::{File, Invalid, entry};
+use crate::config;
+
+/// A person who exists from the start.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PersonEntry {
+    name: Spanned<String>,
+    time_zone: Spanned<String>,
+}
+
+/// A log-in with a password.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AccountEntry {
+    name: Spanned<String>,
+    person: Option<Spanned<String>>,
+    #[serde(default)]
+    everyone: bool,
+    password_hash: Spanned<Value>,
+    #[serde(default)]
+    scopes: Vec<Spanned<String>>,
+    expires: Option<Spanned<String>>,
+}
+
+/// A token by its hash.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenEntry {
+    name: Spanned<String>,
+    person: Option<Spanned<String>>,
+    hash: Spanned<Value>,
+    #[serde(default)]
+    scopes: Vec<Spanned<String>>,
+    expires: Option<Spanned<String>>,
+}
+
+/// A value in the file, in a file of its own, or in an environment variable.
+pub(crate) enum Value {
+    Here(SecretString),
+    File(PathBuf),
+    Environment(String),
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here(_) => f.write_str("Here"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Environment(name) => f.debug_tuple("Environment").field(name).finish(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, {file: PATH} or {env: NAME}")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Here(text.to_owned().into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                let found = match map.next_entry::<String, String>()? {
+                    Some((key, path)) if key == "file" => Value::File(path.into()),
+                    Some((key, name)) if key == "env" => Value::Environment(name),
+                    _ => return Err(A::Error::custom("expected file or env")),
+                };
+                match map.next_key::<String>()? {
+                    None => Ok(found),
+                    Some(_) => Err(A::Error::custom("expected file or env, not both")),
+                }
+            }
+        }
+        from.deserialize_any(Reader)
+    }
+}
+
+impl File {
+    /// The files that hold values of this one.
+    pub(super) fn value_files(&self, folder: &Path) -> Vec<PathBuf> {
+        let values = self.accounts.iter().map(|account| &account.password_hash);
+        let values = values.chain(self.tokens.iter().map(|token| &token.hash));
+        values
+            .filter_map(|value| match &value.value {
+                Value::File(path) => Some(folder.join(path)),
+                Value::Here(_) | Value::Environment(_) => None,
+            })
+            .collect()
+    }
+
+    /// What the file declares.
+    pub(super) fn declared(&self, folder: &Path) -> Result<DeclaredAccess, Invalid> {
+        let people = self.people.iter().map(PersonEntry::read).collect::<Result<_, _>>()?;
+        let accounts = self.accounts.iter().map(|account| account.read(folder)).collect::<Result<_, _>>()?;
+        let tokens = self.tokens.iter().map(|token| token.read(folder)).collect::<Result<_, _>>()?;
+        unique("people[].name", self.people.iter().map(|person| (&person.name, &*person.name.value)))?;
+        unique("accounts[].name", self.accounts.iter().map(|account| (&account.name, &*account.name.value)))?;
+        unique("tokens[].name", self.tokens.iter().map(|token| (&token.name, &*token.name.value)))?;
+        let declared = DeclaredAccess { people, accounts, tokens };
+        let hashes = declared.tokens.iter().map(|token| &*token.hash);
+        unique("tokens[].hash", self.tokens.iter().map(|token| &token.hash).zip(hashes))?;
+        Ok(declared)
+    }
+}
+
+/// Refuses the second entry with the same value.
+fn unique<'a, T: 'a>(
+    key: &str,
+    values: impl Iterator<Item = (&'a Spanned<T>, &'a str)>,
+) -> Result<(), Invalid> {
+    let mut seen = BTreeSet::new();
+    for (at, value) in values {
+        if !seen.insert(value) {
+            return Err(entry(at, key, "another entry has it already"));
+        }
+    }
+    Ok(())
+}
+
+impl PersonEntry {
+    fn read(&self) -> Result<(Pseudonym, String), Invalid> {
+        let zone = &self.time_zone;
+        TimeZone::get(&zone.value).map_err(|_| {
+            entry(zone, "people[].time_zone", "no such time zone; use an IANA name such as Europe/Berlin")
+        })?;
+        Ok((pseudonym(&self.name, "people[].name")?, zone.value.clone()))
+    }
+}
+
+impl AccountEntry {
+    fn read(&self, folder: &Path) -> Result<DeclaredAccount, Invalid> {
+        let name = &self.name;
+        let printable = !name.value.is_empty() && !name.value.chars().any(char::is_control);
+        if !printable || name.value.len() > MAX_NAME {
+            return Err(entry(name, "accounts[].name", config::Invalid::AccountName));
+        }
+        if self.person.is_some() == self.everyone {
+            let reason = "write either `person: NAME` or `everyone: true`";
+            return Err(entry(name, "accounts[].person", reason));
+        }
+        let password = self.password_hash.value.read(folder);
+        let password = password.and_then(|hash| {
+            password::check_hash(&hash).map_err(|error| error.to_string())?;
+            Ok(hash)
+        });
+        let mut random = [0; 8];
+        getrandom::fill(&mut random)
+            .map_err(|error| Invalid::Format(format!("no random numbers: {error}")))?;
+        Ok(DeclaredAccount {
+            id: crate::commands::account_number(random),
+            name: name.value.clone(),
+            person: person(self.person.as_ref(), "accounts[].person")?,
+            password: password
+                .map_err(|reason| entry(&self.password_hash, "accounts[].password_hash", reason))?,
+            scopes: Scopes::of_account(scopes(&self.scopes, "accounts[].scopes")?),
+            expires_at: expiry(self.expires.as_ref(), "accounts[].expires")?,
+        })
+    }
+}
+
+/// What stands before the hash of a token, to say which it is.
+pub(crate) const SHA256: &str = "sha256:";
+
+impl TokenEntry {
+    fn read(&self, folder: &Path) -> Result<DeclaredToken, Invalid> {
+        let name = &self.name;
+        if !config::is_token_name(&name.value) {
+            return Err(entry(name, "tokens[].name", config::Invalid::TokenName));
+        }
+        let hash = self.hash.value.read(folder).and_then(|hash| {
+            let hash = secrecy::ExposeSecret::expose_secret(&hash).strip_prefix(SHA256).map(str::to_owned);
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            hash.filter(|hash| hash.len() == 64 && hash.bytes().all(is_digit)).ok_or_else(|| {
+                "expected sha256: and 64 hexadecimal digits; `myhealth token hash` prints an entry".to_owned()
+            })
+        });
+        Ok(DeclaredToken {
+            name: name.value.clone(),
+            hash: hash.map_err(|reason| entry(&self.hash, "tokens[].hash", reason))?,
+            person: person(self.person.as_ref(), "tokens[].person")?,
+            scopes: Scopes::new(scopes(&self.scopes, "tokens[].scopes")?),
+            expires_at: expiry(self.expires.as_ref(), "tokens[].expires")?,
+        })
+    }
+}
+
+impl Value {
+    /// The value, without the line end that editors add.
+    fn read(&self, folder: &Path) -> Result<SecretString, String> {
+        let text = match self {
+            Self::Here(text) => return Ok(text.clone()),
+            Self::File(path) => {
+                let path = folder.join(path);
+                std::fs::read_to_string(&path)
+                    .map_err(|error| format!("cannot read {}: {error}", path.display()))?
+            }
+            Self::Environment(name) => {
+                #[expect(clippy::disallowed_methods, reason = "the file of settings names the variable")]
+                let value = std::env::var(name);
+                value.map_err(|_| format!("the environment variable {name} is not set, or not UTF-8"))?
+            }
+        };
+        Ok(text.trim().to_owned().into())
+    }
+}
+
+fn pseudonym(name: &Spanned<String>, key: &str) -> Result<Pseudonym, Invalid> {
+    name.value.parse().map_err(|error| entry(name, key, error))
+}
+
+fn person(name: Option<&Spanned<String>>, key: &str) -> Result<Option<Pseudonym>, Invalid> {
+    name.map(|name| pseudonym(name, key)).transpose()
+}
+
+fn scopes(words: &[Spanned<String>], key: &str) -> Result<Vec<Scope>, Invalid> {
+    words.iter().map(|word| word.value.parse().map_err(|error| entry(word, key, error))).collect()
+}
+
+/// The end of the last day, in UTC.
+fn expiry(day: Option<&Spanned<String>>, key: &str) -> Result<Option<Timestamp>, Invalid> {
+    let Some(day) = day else { return Ok(None) };
+    let last: Day = day.value.parse().map_err(|_| entry(day, key, "write the last day as YYYY-MM-DD"))?;
+    Ok(Some(last.plus(1).midnight_utc()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HASH: &str = "sha256:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    const PASSWORD: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA$EFJovjwP63gH9Mzn9bYX0kP7kQEOlAx0JU+ByybNg2k";
+
+    fn read(text: &str, folder: &Path) -> Result<DeclaredAccess, Invalid> {
+        File::parse(text)?.declared(folder)
+    }
+
+    #[test]
+    fn declared_values_come_from_the_file_and_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ann.hash"), format!("{PASSWORD}\n")).unwrap();
+        let text = format!(
+            "people:\n  - {{name: ann, time_zone: Europe/Berlin}}\naccounts:\n  - name: ann\n    person: ann\n    \
+             password_hash: {{file: ann.hash}}\n  - name: operator\n    everyone: true\n    password_hash: {PASSWORD}\n    \
+             scopes: [rest, ingest]\ntokens:\n  - name: grafana\n    hash: {HASH}\n    scopes: [\"read:sleep\"]\n    \
+             expires: 2027-01-31\n"
+        );
+        let declared = read(&text, folder.path()).unwrap();
+        assert_eq!(declared.people, [("ann".parse().unwrap(), "Europe/Berlin".to_owned())]);
+        let accounts: Vec<_> = declared
+            .accounts
+            .iter()
+            .map(|it| (&*it.name, it.person.clone(), it.scopes.to_string()))
+            .collect();
+        let ann = Some("ann".parse().unwrap());
+        assert_eq!(
+            accounts,
+            [("ann", ann, "rest remote-read jobs".to_owned()), ("operator", None, "rest ingest".to_owned())]
+        );
+        assert_eq!(secrecy::ExposeSecret::expose_secret(&declared.accounts[0].password), PASSWORD);
+        let [token] = &declared.tokens[..] else { panic!("one token") };
+        assert_eq!((&*token.name, token.scopes.to_string()), ("grafana", "read:sleep".to_owned()));
+        assert_eq!(token.expires_at, Some("2027-02-01T00:00:00Z".parse().unwrap()));
+        assert_eq!(HASH.strip_prefix(SHA256), Some(&*token.hash));
+        assert_eq!(File::parse(&text).unwrap().value_files(folder.path()), [folder.path().join("ann.hash")]);
+    }
+
+    #[test]
+    fn declared_mistake_is_refused_with_its_line_and_key_and_without_its_value() {
+        let account = |more: &str| format!("accounts:\n  - name: ann\n    everyone: true\n    {more}\n");
+        let token = |more: &str| format!("tokens:\n  - name: grafana\n    {more}\n");
+        for (text, place) in [
+            (
+                account("pasword_hash: hunter2"),
+                "line 4: unknown key pasword_hash; did you mean password_hash?",
+            ),
+            (account("password_hash: hunter2"), "line 4, accounts[].password_hash: it is no argon2id hash"),
+            (account("password_hash: [hunter2]"), "line 4, password_hash: it is not in the format"),
+            (account("password_hash: {file: none}"), "line 4, accounts[].password_hash: cannot read"),
+            (account("password_hash: {env: MYHEALTH_HAS_NO_SUCH}"), "MYHEALTH_HAS_NO_SUCH is not set"),
+            (account("password_hash: {env: A, file: hunter2}"), "line 4, password_hash: it is not in"),
+            (account("scopes: [rest]"), "the key password_hash is missing"),
+            (
+                account(&format!("password_hash: {PASSWORD}\n    person: ann")),
+                "line 2, accounts[].person: write either",
+            ),
+            (
+                format!("accounts:\n  - name: ann\n    password_hash: {PASSWORD}\n"),
+                "line 2, accounts[].person",
+            ),
+            (token("hash: hunter2"), "line 3, tokens[].hash: expected sha256:"),
+            (token(&format!("hash: {}", HASH.to_uppercase())), "line 3, tokens[].hash"),
+            (
+                token(&format!("hash: {HASH}\n    scopes: [rest, everything]")),
+                "line 4, tokens[].scopes: no scope",
+            ),
+            (
+                token(&format!("hash: {HASH}\n    expires: tomorrow")),
+                "line 4, tokens[].expires: write the last day",
+            ),
+            (token(&format!("hash: {HASH}\n    person: a@b.c")), "line 4, tokens[].person"),
+            (
+                token(&format!("hash: {HASH}\n  - name: other\n    hash: {HASH}")),
+                "line 5, tokens[].hash: another",
+            ),
+            (
+                token(&format!("hash: {HASH}\n  - name: grafana\n    hash: {}", HASH.replace('0', "1"))),
+                "line 4, tokens[].name: another",
+            ),
+            (token(&format!("hash: {HASH}\n    hash: {HASH}")), "line 4: the key hash is given twice"),
+            (
+                "people:\n  - {name: ann, time_zone: Mars/Olympus}\n".to_owned(),
+                "line 2, people[].time_zone: no such",
+            ),
+            ("tokens: hunter2\n".to_owned(), "line 1, tokens: it is not in the format"),
+            ("token:\n  - hunter2\n".to_owned(), "line 1: unknown key token; did you mean tokens?"),
+            ("hunter2hunter2hunter2hunter2hunter2hunter2HUNTER2: 1\n".to_owned(), "line 1"),
+        ] {
+            let error = read(&text, Path::new("")).err().unwrap_or_else(|| panic!("{text} is refused"));
+            let message = error.to_string();
+            assert!(message.contains(place), "{text}: {message}");
+            assert!(!message.contains("hunter2") && !message.contains("sha256:0"), "{text}: {message}");
+        }
+    }
+}
