@@ -65,6 +65,9 @@
 - --api.previous-signing-key-file=/etc/myhealth/signing/previous-signing-key
 {{- end }}
 {{- end }}
+{{- with .issuer }}
+- --api.issuer={{ . }}
+{{- end }}
 {{- with .trustedProxies }}
 - --api.trusted-proxies={{ join "," . }}
 {{- end }}

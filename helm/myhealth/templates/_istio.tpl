@@ -124,7 +124,10 @@ spec:
     matchLabels:
       {{- include "myhealth.selectorLabels" (dict "root" $root "component" (ternary "embedded" "api" (eq $root.Values.mode "embedded"))) | nindent 6 }}
   jwtRules:
-    - {issuer: {{ .issuer | quote }}, jwksUri: {{ .jwksUri | quote }}, forwardOriginalToken: true}
+    - issuer: {{ $root.Values.api.issuer | default "myhealth" | quote }}
+      audiences: [myhealth/api]
+      jwksUri: {{ .jwksUri | default (printf "http://%s-%s.%s:8872/.well-known/jwks.json" $full (ternary "embedded" "api" (eq $root.Values.mode "embedded")) $domain) | quote }}
+      forwardOriginalToken: true
 {{- end }}
 {{- end }}
 {{- with $istio.egress }}

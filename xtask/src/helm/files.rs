@@ -52,7 +52,8 @@ fn rules() -> Result<String> {
 
 /// Old and new names of the keys that `templates/_validate.tpl` refuses.
 fn moved(template: &str) -> Result<Vec<(String, String)>> {
-    let (_, after) = template.split_once("define \"myhealth.moved\" -}}\n").context("no table of moved keys")?;
+    let (_, after) =
+        template.split_once("define \"myhealth.moved\" -}}\n").context("no table of moved keys")?;
     let (table, _) = after.split_once("{{-").context("the table of moved keys has no end")?;
     let row = |line: &str| {
         let (old, new) = line.split_once(": ").with_context(|| format!("no row of moved keys: {line}"))?;

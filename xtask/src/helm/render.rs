@@ -59,14 +59,20 @@ pub(crate) const NAMESPACE: &str = "health";
 
 impl Helm {
     pub(crate) fn both() -> Result<[Self; 2]> {
-        let program = |name, tool: Tool| Ok::<_, anyhow::Error>(Self { name, program: tool.folder()?.join("helm") });
+        let program =
+            |name, tool: Tool| Ok::<_, anyhow::Error>(Self { name, program: tool.folder()?.join("helm") });
         Ok([program("Helm 3", Tool::Helm3)?, program("Helm 4", Tool::Helm)?])
     }
 
     /// What `helm template` prints with these values files, or what it complains about.
     pub(crate) fn template(&self, chart: &Path, values: &[&Path]) -> Result<Result<String, String>> {
         let mut helm = Command::new(&self.program);
-        helm.args(["template", RELEASE]).arg(chart).args(["--namespace", NAMESPACE, "--kube-version", "1.36.0"]);
+        helm.args(["template", RELEASE]).arg(chart).args([
+            "--namespace",
+            NAMESPACE,
+            "--kube-version",
+            "1.36.0",
+        ]);
         for file in values {
             helm.arg("--values").arg(file);
         }
@@ -80,8 +86,8 @@ impl Helm {
 pub(crate) fn objects(text: &str) -> Result<Vec<Object>> {
     let mut objects = Vec::new();
     for document in format!("\n{text}").split("\n---").filter(|document| !document.trim().is_empty()) {
-        let value: Value = serde_saphyr::from_str(document)
-            .with_context(|| format!("not YAML:\n{document}"))?;
+        let value: Value =
+            serde_saphyr::from_str(document).with_context(|| format!("not YAML:\n{document}"))?;
         if !value.is_null() {
             objects.push(Object(value));
         }

@@ -85,9 +85,10 @@ pub(super) fn run(_: &Args) -> Result<()> {
     complain("the chart does not keep its properties", &problems)?;
     println!("helm: {} properties hold for each", PROPERTIES.len());
     cases::check_refused(&[&helm_3, &helm_4])?;
-    schema::check(&[&helm_3, &helm_4], &cases)?;
+    schema::check(&[&helm_3, &helm_4])?;
     program::check(&renderings)?;
-    scan::check(&cases, &renderings)
+    scan::check(&cases, &renderings)?;
+    schema::check_effects(&helm_4, &cases)
 }
 
 fn complain(what: &str, problems: &[String]) -> Result<()> {

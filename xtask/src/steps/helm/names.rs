@@ -1,7 +1,8 @@
 //! What objects are called, and that what they name is there.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ fn is_extra(object: &Object) -> bool {
 pub(super) fn names_are_valid_and_labelled(rendering: &Rendering) -> Vec<String> {
     const LABELS: [&str; 5] = ["name", "instance", "component", "version", "managed-by"];
     let mut problems = Vec::new();
-    let mut seen = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for object in rendering.objects.iter().filter(|object| !is_extra(object)) {
         let (title, name) = (object.title(), object.name());
         if name.is_empty() || name.len() > LONGEST_NAME {
@@ -34,7 +35,7 @@ pub(super) fn names_are_valid_and_labelled(rendering: &Rendering) -> Vec<String>
                 problems.push(format!("{title} has no label app.kubernetes.io/{label}"));
             }
         }
-        if seen.insert((title.clone(), object.text("/metadata/namespace").to_owned()), ()).is_some() {
+        if !seen.insert((title.clone(), object.text("/metadata/namespace").to_owned())) {
             problems.push(format!("{title} is there twice"));
         }
     }
@@ -44,7 +45,8 @@ pub(super) fn names_are_valid_and_labelled(rendering: &Rendering) -> Vec<String>
 /// Whether labels have what a selector asks for.
 pub(super) fn selects(selector: Option<&Value>, labels: Option<&Value>) -> bool {
     let Some(wanted) = selector.and_then(Value::as_object) else { return false };
-    !wanted.is_empty() && wanted.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+    !wanted.is_empty()
+        && wanted.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
 }
 
 fn pod_labels(rendering: &Rendering) -> Vec<&Value> {
@@ -57,9 +59,10 @@ pub(super) fn selectors_select_the_release(rendering: &Rendering) -> Vec<String>
     let mut problems = Vec::new();
     for object in &rendering.objects {
         let (selector, expected) = match object.kind() {
-            "Deployment" | "StatefulSet" => (object.at("/spec/selector/matchLabels"), Some(1)),
+            "Deployment" | "StatefulSet" | "PodDisruptionBudget" => {
+                (object.at("/spec/selector/matchLabels"), Some(1))
+            }
             "Service" => (object.at("/spec/selector"), Some(1)),
-            "PodDisruptionBudget" => (object.at("/spec/selector/matchLabels"), Some(1)),
             "NetworkPolicy" => (object.at("/spec/podSelector/matchLabels"), None),
             "PeerAuthentication" | "AuthorizationPolicy" | "RequestAuthentication" => {
                 (object.at("/spec/selector/matchLabels"), None)
@@ -112,9 +115,12 @@ pub(super) fn named_objects_exist(rendering: &Rendering) -> Vec<String> {
                     }));
                 }
                 ("HorizontalPodAutoscaler", "describedObject") => {
-                    wanted.extend(value.get("name").and_then(Value::as_str).map(|name| {
-                        (object.title(), name.to_owned(), "api".into())
-                    }));
+                    wanted.extend(
+                        value
+                            .get("name")
+                            .and_then(Value::as_str)
+                            .map(|name| (object.title(), name.to_owned(), "api".into())),
+                    );
                 }
                 ("StatefulSet", "serviceName") => {
                     wanted.push((
@@ -136,7 +142,9 @@ pub(super) fn named_objects_exist(rendering: &Rendering) -> Vec<String> {
     }
     for (object, service, port) in wanted {
         if !has_port(rendering, &service, &port) {
-            problems.push(format!("{object} names the Service {service:?} with the port {port}, which is not there"));
+            problems.push(format!(
+                "{object} names the Service {service:?} with the port {port}, which is not there"
+            ));
         }
     }
     let target = rendering.objects.iter().filter_map(|object| object.at("/spec/scaleTargetRef/name"));
@@ -147,7 +155,9 @@ pub(super) fn named_objects_exist(rendering: &Rendering) -> Vec<String> {
     }
     // A ServiceAccount of the user's is named in the values.
     for object in &rendering.objects {
-        let Some(name) = object.pod().and_then(|pod| pod.pointer("/spec/serviceAccountName")) else { continue };
+        let Some(name) = object.pod().and_then(|pod| pod.pointer("/spec/serviceAccountName")) else {
+            continue;
+        };
         let made = rendering.of_kind("ServiceAccount").any(|account| account.name() == *name);
         if !made && name != "default" && !mentions(&rendering.values, name) {
             problems.push(format!("{} uses the ServiceAccount {name}, which is not there", object.title()));
@@ -223,11 +233,14 @@ pub(super) fn gauges_have_no_route(rendering: &Rendering) -> Vec<String> {
 pub(super) fn hooks_are_known_to_helm_and_argo(rendering: &Rendering) -> Vec<String> {
     let mut problems = Vec::new();
     for object in &rendering.objects {
-        let annotation = |name: &str| object.text(&format!("/metadata/annotations/{}", name.replace('/', "~1")));
+        let annotation =
+            |name: &str| object.text(&format!("/metadata/annotations/{}", name.replace('/', "~1")));
         match annotation("helm.sh/hook") {
             "" | "test" => {}
             "pre-install,pre-upgrade" if annotation("argocd.argoproj.io/hook") == "PreSync" => {}
-            hook => problems.push(format!("{} is a hook {hook:?} that Argo CD does not know", object.title())),
+            hook => {
+                problems.push(format!("{} is a hook {hook:?} that Argo CD does not know", object.title()));
+            }
         }
         if object.kind() == "Job" && object.at("/spec/activeDeadlineSeconds").is_none() {
             problems.push(format!("{} has no deadline", object.title()));
@@ -247,7 +260,7 @@ pub(super) fn dashboards_are_the_mixin(rendering: &Rendering) -> Vec<String> {
     let mut problems = Vec::new();
     for map in rendering.of_kind("ConfigMap") {
         for (file, text) in map.at("/data").and_then(Value::as_object).into_iter().flatten() {
-            if !file.ends_with(".json") {
+            if Path::new(file).extension().is_none_or(|kind| kind != "json") {
                 continue;
             }
             let text = text.as_str().unwrap_or_default();

@@ -37,7 +37,10 @@ pub(super) fn policies_deny_by_default(rendering: &Rendering) -> Vec<String> {
                 problems.push(format!("{} lets out to every port: {rule}", policy.title()));
             }
         }
-        if policy.at("/spec/policyTypes").is_none_or(|types| *types != serde_json::json!(["Ingress", "Egress"])) {
+        if policy
+            .at("/spec/policyTypes")
+            .is_none_or(|types| *types != serde_json::json!(["Ingress", "Egress"]))
+        {
             problems.push(format!("{} is not about both directions", policy.title()));
         }
     }

@@ -66,7 +66,8 @@ pub(super) fn probes_are_where_they_belong(rendering: &Rendering) -> Vec<String>
             let ports: Vec<_> = list(container, "/ports").filter_map(|port| port.get("name")).collect();
             for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
                 let port = container.pointer(&format!("/{probe}/httpGet/port"));
-                if stays != container.get(probe).is_some() || port.is_some_and(|port| !ports.contains(&port)) {
+                if stays != container.get(probe).is_some() || port.is_some_and(|port| !ports.contains(&port))
+                {
                     problems.push(format!("{}: {probe}", object.title()));
                 }
             }
@@ -80,7 +81,9 @@ pub(super) fn resources_are_bounded(rendering: &Rendering) -> Vec<String> {
     for (object, pod) in pods(rendering) {
         for container in containers(pod) {
             let has = |pointer: &str| container.pointer(pointer).is_some();
-            if !(has("/resources/requests/cpu") && has("/resources/requests/memory") && has("/resources/limits/memory"))
+            if !(has("/resources/requests/cpu")
+                && has("/resources/requests/memory")
+                && has("/resources/limits/memory"))
             {
                 problems.push(format!("{}: requests and a limit of memory are missing", object.title()));
             }
@@ -95,7 +98,8 @@ pub(super) fn resources_are_bounded(rendering: &Rendering) -> Vec<String> {
 
 /// Files that a container's flags and variables name.
 fn named_paths(container: &Value) -> Vec<&str> {
-    let flags = list(container, "/args").filter_map(|flag| flag.as_str()?.split_once('=').map(|(_, path)| path));
+    let flags =
+        list(container, "/args").filter_map(|flag| flag.as_str()?.split_once('=').map(|(_, path)| path));
     let variables = list(container, "/env").filter_map(|variable| variable.get("value")?.as_str());
     // Paths of URLs are not files.
     flags.chain(variables).filter(|path| path.starts_with("/etc/") || path.starts_with("/data")).collect()
@@ -111,7 +115,8 @@ pub(super) fn mounts_and_paths_agree(rendering: &Rendering) -> Vec<String> {
     let mut problems = Vec::new();
     for (object, pod) in pods(rendering) {
         let title = object.title();
-        let claims = list(&object.0, "/spec/volumeClaimTemplates").filter_map(|claim| claim.pointer("/metadata/name"));
+        let claims =
+            list(&object.0, "/spec/volumeClaimTemplates").filter_map(|claim| claim.pointer("/metadata/name"));
         let volumes = list(pod, "/spec/volumes").filter_map(|volume| volume.get("name"));
         let volumes: BTreeSet<_> = volumes.chain(claims).filter_map(Value::as_str).collect();
         let mut mounted = BTreeSet::new();
@@ -154,12 +159,14 @@ pub(super) fn variables_are_unique(rendering: &Rendering) -> Vec<String> {
     let mut problems = Vec::new();
     for (object, pod) in pods(rendering) {
         for container in containers(pod) {
-            let names: Vec<_> = list(container, "/env").filter_map(|variable| variable["name"].as_str()).collect();
+            let names: Vec<_> =
+                list(container, "/env").filter_map(|variable| variable["name"].as_str()).collect();
             if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
                 problems.push(format!("{}: a variable is set twice: {names:?}", object.title()));
             }
             // Flags that may be repeated are given once, with commas.
-            let flags = list(container, "/args").filter_map(Value::as_str).filter(|flag| flag.starts_with("--"));
+            let flags =
+                list(container, "/args").filter_map(Value::as_str).filter(|flag| flag.starts_with("--"));
             let names: Vec<_> = flags.map(|flag| flag.split('=').next().unwrap_or_default()).collect();
             if names.iter().collect::<BTreeSet<_>>().len() != names.len() {
                 problems.push(format!("{}: a flag is given twice: {names:?}", object.title()));
@@ -172,7 +179,8 @@ pub(super) fn variables_are_unique(rendering: &Rendering) -> Vec<String> {
 /// One of the chart and an autoscaler says how many; a disruption budget is there for several alone; SQLite has one writer.
 pub(super) fn replicas_have_one_owner(rendering: &Rendering) -> Vec<String> {
     let mut problems = Vec::new();
-    let scalers: Vec<_> = rendering.objects.iter().filter(|object| object.at("/spec/scaleTargetRef").is_some()).collect();
+    let scalers: Vec<_> =
+        rendering.objects.iter().filter(|object| object.at("/spec/scaleTargetRef").is_some()).collect();
     for object in &rendering.objects {
         let replicas = object.at("/spec/replicas").and_then(Value::as_u64);
         let scaler = scalers.iter().find(|scaler| scaler.text("/spec/scaleTargetRef/name") == object.name());
@@ -216,8 +224,9 @@ pub(super) fn shutdown_has_time(rendering: &Rendering) -> Vec<String> {
         let grace = pod.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_u64).unwrap_or(30);
         for container in list(pod, "/spec/containers") {
             let kubelet = container.pointer("/lifecycle/preStop/sleep/seconds").and_then(Value::as_u64);
-            let program = list(container, "/args")
-                .find_map(|flag| flag.as_str()?.strip_prefix("--shutdown.delay=")?.strip_suffix('s')?.parse().ok());
+            let program = list(container, "/args").find_map(|flag| {
+                flag.as_str()?.strip_prefix("--shutdown.delay=")?.strip_suffix('s')?.parse().ok()
+            });
             let waits = kubelet.or(program).unwrap_or(0);
             if kubelet.is_some() && program.is_some() {
                 problems.push(format!("{}: both wait", object.title()));

@@ -8,8 +8,9 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
+use super::schema::copy;
 use super::{Rendering, complain};
-use crate::helm::{self, Helm, NAMESPACE, RELEASE};
+use crate::helm::{self, Helm, NAMESPACE};
 use crate::run;
 
 /// What the files that flags name hold; none is real.
@@ -38,13 +39,20 @@ pub(super) fn check(renderings: &[Rendering]) -> Result<()> {
     let app_template: Value =
         serde_saphyr::from_str(&fs::read_to_string(helm::chart().join("values/app-template.yaml"))?)?;
     let args = app_template.pointer("/controllers/myhealth/containers/app/args");
-    lines.insert(words(args.context("app-template.yaml has no args")?), "values/app-template.yaml".to_owned());
+    lines
+        .insert(words(args.context("app-template.yaml has no args")?), "values/app-template.yaml".to_owned());
     for (notes, line) in notes()? {
         lines.insert(line, notes);
     }
+    let mut make_key = Command::new("openssl");
+    make_key.args(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+    let signing_key = run::quietly(&mut make_key, "install openssl.")?;
     let mut problems = Vec::new();
     for (line, title) in &lines {
-        problems.extend(refusal(&program, line)?.map(|error| format!("{title}: {}\n{error}", line.join(" "))));
+        problems.extend(
+            refusal(&program, line, &signing_key)?
+                .map(|error| format!("{title}: {}\n{error}", line.join(" "))),
+        );
     }
     complain("the program refuses what the chart gives it", &problems)?;
     println!("helm: the program accepts each of {} command lines", lines.len());
@@ -57,15 +65,19 @@ fn words(args: &Value) -> Vec<String> {
 
 /// What the program says against a command line. `serve` checks all that can be known before anything is opened; the
 /// others parse every flag before they print their help.
-fn refusal(program: &Path, line: &[String]) -> Result<Option<String>> {
+fn refusal(program: &Path, line: &[String], signing_key: &str) -> Result<Option<String>> {
     let folder = tempfile::tempdir()?;
     let place = folder.path().display().to_string();
     let mut command = Command::new(program);
     command.env_clear().env("HOME", folder.path());
     for word in line {
-        let word = word.replace("/etc/myhealth", &place).replace("=/data", &format!("={place}")).replace("$(POD_INDEX)", "0");
+        let word = word
+            .replace("/etc/myhealth", &place)
+            .replace("=/data", &format!("={place}"))
+            .replace("$(POD_INDEX)", "0");
         if let Some((_, path)) = word.split_once('=').filter(|(_, path)| path.starts_with(&place)) {
-            let content = FILES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, content)| content);
+            let content = FILES.iter().find(|(end, _)| path.ends_with(end)).map(|(_, content)| *content);
+            let content = if path.ends_with("signing-key") { Some(signing_key) } else { content };
             if let Some(content) = content {
                 let path = Path::new(path);
                 fs::create_dir_all(path.parent().context("a file without a folder")?)?;
@@ -80,21 +92,30 @@ fn refusal(program: &Path, line: &[String]) -> Result<Option<String>> {
     Ok((!output.status.success()).then_some(said))
 }
 
+/// An object with what NOTES say: Helm prints them only where a cluster is.
+const NOTES: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata:\n  notes: |\n    \
+                     {{- tpl (.Files.Get \"files/NOTES.txt\") . | nindent 4 }}\n";
+
 /// The log-in that NOTES print, for both modes.
 fn notes() -> Result<Vec<(String, Vec<String>)>> {
+    let work = tempfile::tempdir()?;
+    let chart = work.path().join("myhealth");
+    copy(&helm::chart(), &chart)?;
+    fs::rename(chart.join("templates/NOTES.txt"), chart.join("files/NOTES.txt"))?;
+    fs::write(chart.join("templates/notes.yaml"), NOTES)?;
     let mut lines = Vec::new();
     for helm in Helm::both()? {
-        for base in ["roles", "embedded"] {
-            let mut install = Command::new(&helm.program);
-            install.args(["install", RELEASE]).arg(helm::chart()).args(["-n", NAMESPACE, "--dry-run=client", "-f"]);
-            install.arg(run::root().join(format!("helm/tests/base/{base}.yaml")));
-            let printed = run::quietly(&mut install, "fix templates/NOTES.txt.")?;
-            let (_, line) = printed
+        for (base, workload) in
+            [("roles", "deploy/rel-myhealth-ingest"), ("embedded", "statefulset/rel-myhealth-embedded")]
+        {
+            let values = run::root().join(format!("helm/tests/base/{base}.yaml"));
+            let printed = helm.template(&chart, &[&values])?;
+            let printed = printed.map_err(|error| anyhow::anyhow!("{} refuses NOTES: {error}", helm.name))?;
+            let command = format!("kubectl exec -it -n {NAMESPACE} {workload} -c myhealth -- myhealth ");
+            let line = printed
                 .lines()
-                .find_map(|line| line.split_once(" -c myhealth -- myhealth "))
-                .with_context(|| format!("{} prints no log-in for {base}:\n{printed}", helm.name))?;
-            let workload = format!("exec -it -n {NAMESPACE} {}/{RELEASE}-myhealth-{}", if base == "roles" { "deploy" } else { "statefulset" }, if base == "roles" { "ingest" } else { "embedded" });
-            anyhow::ensure!(printed.contains(&workload), "NOTES do not name {workload}:\n{printed}");
+                .find_map(|line| line.trim().strip_prefix(&command))
+                .with_context(|| format!("{} prints no `{command}`:\n{printed}", helm.name))?;
             lines.push((format!("NOTES for {base}"), line.split_whitespace().map(str::to_owned).collect()));
         }
     }
@@ -107,8 +128,8 @@ fn check_metrics() -> Result<()> {
     let mut named = BTreeSet::new();
     for file in ["templates/scaling.yaml", "values/prometheus-adapter.yaml"] {
         let text = fs::read_to_string(helm::chart().join(file))?;
-        let names = text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
-        named.extend(names.filter(|name| name.starts_with("myhealth_")).map(str::to_owned));
+        let words = text.split(|char: char| !(char.is_ascii_alphanumeric() || char == '_'));
+        named.extend(words.filter(|name| name.starts_with("myhealth_")).map(str::to_owned));
     }
     let problems: Vec<_> = named
         .iter()
