@@ -227,9 +227,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
     /// narrow a [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         match parts.extensions.get() {
-            Some(Granted { access, required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) | RequiredAccess::Unscoped }) => {
-                Ok(access.clone())
-            }
+            Some(Granted {
+                access,
+                required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) | RequiredAccess::Unscoped,
+            }) => Ok(access.clone()),
             _ => Err(Error::TokenRequired),
         }
     }

@@ -4,11 +4,11 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State as With};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state, map_request, map_response};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use store::{AuditAction, AuditOutcome};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;

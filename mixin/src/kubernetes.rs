@@ -16,6 +16,14 @@ pub(crate) fn rules(groups: &[&Group], runbook: &str) -> String {
     )
 }
 
+/// Grafana's folder of dashboards about a subject.
+pub(crate) fn folder(subject: Subject) -> &'static str {
+    match subject {
+        Subject::Health => "Oura",
+        Subject::Service | Subject::Kubernetes => "myhealth",
+    }
+}
+
 /// `kubectl kustomize dashboards/` makes what Grafana's sidecar looks for: one `ConfigMap` each, because a dashboard
 /// alone fits the size an annotation may have and all together do not.
 pub(crate) fn dashboards(boards: &[Board]) -> String {
@@ -23,10 +31,7 @@ pub(crate) fn dashboards(boards: &[Board]) -> String {
         "{HEAD}apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nconfigMapGenerator:\n"
     );
     for board in boards {
-        let folder = match board.subject {
-            Subject::Health => "Oura",
-            Subject::Service | Subject::Kubernetes => "myhealth",
-        };
+        let folder = folder(board.subject);
         let entry = format!(
             "- name: dashboard-{uid}\n  files: [{uid}.json]\n  options:\n    annotations:\n      grafana_folder: {folder}\n",
             uid = board.uid

@@ -30,6 +30,8 @@ pub struct Dashboard {
     pub uid: &'static str,
     /// How many panels it has.
     pub panels: usize,
+    /// The folder that it is shown in.
+    pub folder: &'static str,
     /// Grafana's JSON.
     pub json: String,
 }
@@ -48,6 +50,7 @@ pub fn dashboards(config: &Config) -> Vec<Dashboard> {
     let dashboard = |board: &board::Board| Dashboard {
         uid: board.uid,
         panels: board.panels().count(),
+        folder: kubernetes::folder(board.subject),
         json: board.json(),
     };
     boards::all(config).iter().map(dashboard).collect()

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use mixin::Config;
 
 use crate::steps::terraform;
-use crate::{docs, run};
+use crate::{docs, helm, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -49,7 +49,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 /// Every generated file: its path and its text.
 fn files() -> Result<Vec<(String, String)>> {
     let single = FILES.iter().map(|file| Ok((file.path.to_owned(), (file.render)()?)));
-    single.chain(mixin::files(&Config::default()).into_iter().map(Ok)).collect()
+    let mixin = mixin::files(&Config::default()).into_iter().map(Ok);
+    single.chain(mixin).chain(helm::files()?.into_iter().map(Ok)).collect()
 }
 
 /// Fails when a file differs from what the code says.

@@ -14,6 +14,7 @@ mod contract;
 mod docs;
 mod generate;
 mod go_tools;
+mod helm;
 mod image;
 #[cfg(test)]
 mod laws;
