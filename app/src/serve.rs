@@ -112,27 +112,9 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     }
     if let Some(reader) = reader {
         let mut scheduler = scheduler(reader, &service.person, &store, &clock).await?;
-        if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
-            outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
-            let metrics = ingest::webhook::Metrics::register(own);
-            let (store, clock) = (store.clone(), clock.clone());
-            let webhooks =
-                Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
-            scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
-            listen(
-                &lifecycle,
-                Task::Webhooks,
-                sockets,
-                &requests.count(webhooks.router().merge(probes.clone().router_without_healthy())),
-                None,
-                (&rules.webhooks, &rules.proxies),
-            );
-            let stop = lifecycle.stop.clone();
-            let webhooks = Arc::new(webhooks);
-            lifecycle.supervise(Task::Webhooks, move || {
-                let (webhooks, stop) = (webhooks.clone(), stop.clone());
-                async move { webhooks.run(stop).await }
-            });
+        if let Some(webhook) = webhook {
+            let router = probes.clone().router_without_healthy();
+            serve_webhooks(webhook, &mut scheduler, router, own, &lifecycle, &requests, &rules)?;
         }
         backfill = Some(work::backfill(&scheduler));
         work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
@@ -183,6 +165,33 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         tracing::warn!("timed out closing database connections");
     }
     Ok(ending)
+}
+
+/// Serves the webhook callback and fetches the documents of its events. Sync runs become rarer while that works.
+fn serve_webhooks(
+    (sockets, webhook): (Vec<TcpListener>, Webhook),
+    scheduler: &mut Scheduler,
+    probes: axum::Router,
+    registry: &mut Registry,
+    lifecycle: &Lifecycle,
+    requests: &Requests,
+    rules: &ListenerRules,
+) -> anyhow::Result<()> {
+    let Webhook { settings, subscriptions, poll_interval, .. } = webhook;
+    outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
+    let metrics = ingest::webhook::Metrics::register(registry);
+    let (store, clock) = (scheduler.store.clone(), scheduler.clock.clone());
+    let webhooks = Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
+    scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
+    let router = requests.count(webhooks.router().merge(probes));
+    listen(lifecycle, Task::Webhooks, sockets, &router, None, (&rules.webhooks, &rules.proxies));
+    let stop = lifecycle.stop.clone();
+    let webhooks = Arc::new(webhooks);
+    lifecycle.supervise(Task::Webhooks, move || {
+        let (webhooks, stop) = (webhooks.clone(), stop.clone());
+        async move { webhooks.run(stop).await }
+    });
+    Ok(())
 }
 
 /// A client of Oura, which asks for no one yet.

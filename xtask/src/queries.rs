@@ -4,7 +4,7 @@ mod types;
 
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use mixin::Config;
 
 use crate::{programs, run};

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Store;
+use crate::auth::declared::refuse_declared_token;
 use crate::backend::with_pool;
-use crate::declared::refuse_declared_token;
 use crate::error::Result;
 use crate::sql::run;
 use crate::transaction::{Tx, with_conn};
@@ -245,15 +245,8 @@ fn parts(text: &str) -> Option<(i64, &str)> {
 }
 
 /// A number that no token has had. Concurrent callers wait for this row.
-async fn next_number(tx: &mut Tx) -> Result<i64> {
-    Ok(run!(
-        tx,
-        query_scalar.fetch_one,
-        "update api_token_number
-         set last = 1 + case when last >= (select coalesce(max(id), 0) from api_token) then last
-                             else (select max(id) from api_token) end
-         returning last"
-    ))
+pub(super) async fn next_number(tx: &mut Tx) -> Result<i64> {
+    Ok(run!(tx, query_scalar.fetch_one, "update api_token_number set last = last + 1 returning last"))
 }
 
 impl Store {
