@@ -1,12 +1,10 @@
 //! What stands between the network and the handlers: how much one address may ask ([`limit`]), how a body is received
 //! ([`body`]), how many questions run at a time and what happens when the database is gone ([`load_shedding`]), which pages
 //! may send something ([`origin`]), what is answered from memory ([`response_cache`]), and what need not be sent again
-//! ([`conditional`]). None of it knows what is asked. What has places for so many is shared between clients: [`seats`],
-//! [`concurrency`].
+//! ([`conditional`]). None of it knows what is asked. What has a bounded number of places is shared between clients:
+//! [`Seats`], [`ConcurrencyLimit`].
 
 pub(crate) mod body;
-pub(crate) mod client;
-pub(crate) mod concurrency;
 pub(crate) mod conditional;
 pub(crate) mod gzip;
 pub(crate) mod limit;
@@ -14,7 +12,6 @@ pub(crate) mod load_shedding;
 pub(crate) mod metrics;
 pub mod origin;
 pub(crate) mod response_cache;
-mod seats;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -33,13 +30,11 @@ use crate::access::{Access, Anonymous};
 use crate::error::Error;
 use crate::resources::export;
 use body::Bodies;
-pub use client::{Client, Forwarded, Proxies};
-pub use concurrency::{ConcurrencyLimit, Permit};
 use limit::RateLimiter;
+pub(crate) use listener::{Client, ConcurrencyLimit, Permit, Proxies, Seat, Seats, Wait};
 use load_shedding::{LoadShedder, Turn};
 use metrics::Metrics;
 use response_cache::ResponseCache;
-pub use seats::{Seat, Seats, Wait};
 
 /// How the guards are set.
 #[derive(Clone, Debug)]

@@ -37,8 +37,8 @@ use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::Query;
-use crate::guards::client::Client;
-use crate::guards::concurrency::Permit;
+use crate::guards::Client;
+use crate::guards::Permit;
 use crate::state::State;
 
 /// Where Prometheus asks.
@@ -270,7 +270,7 @@ fn followed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guards::concurrency::ConcurrencyLimit;
+    use crate::guards::ConcurrencyLimit;
 
     #[tokio::test]
     async fn buffered_response_holds_its_permit_until_sent_or_dropped() {

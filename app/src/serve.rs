@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::Anonymous;
-use api::guards::Proxies;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
 use ingest::{Scheduler, Settings};
 use jobs::{JobQueue, ResultLocation};
+use listener::{FastPath, Limits, Listener, Proxies, Sockets, WebConfig};
 use prometheus_client::registry::Registry;
 use service_metrics::Task;
 use store::{Location, Store};
@@ -23,11 +23,9 @@ use crate::Clock;
 use crate::build::{self, BuildInfo};
 use crate::cli::{ListenArgs, Role};
 use crate::config::{Invalid, PersonSettings};
-use crate::health::Databases;
+use crate::health::{Databases, Pools};
 use crate::hosts::HostAllowList;
-use crate::listen::{self, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
 use crate::login::Credentials;
-use crate::pools::Pools;
 use crate::progress;
 use crate::requests::Requests;
 use crate::shutdown::{Ending, Latch, Lifecycle, Readiness};
@@ -51,7 +49,7 @@ pub(crate) struct Service {
     /// Whose gauges are exported here.
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
-    /// Where jobs put what they make, if somebody has said.
+    /// Where jobs store their results, if it is configured.
     pub(crate) results: Option<ResultLocation>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
@@ -72,7 +70,7 @@ pub(crate) struct Oura {
 /// How long connections may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs until told to stop.
+/// Runs until a signal.
 pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<Ending> {
     let webhook = service.webhook.take();
     let mut registry = Registry::default();
@@ -159,8 +157,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let own = web::PageState { readiness, databases: databases.clone(), reload, clock: clock.clone(), demo };
     let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
     let router = names.guard(requests.count(router));
-    let shortcut = ScrapeFastPath { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
+    let fast_path = web::scrape_fast_path(path.clone(), telemetry, names, requests.at(path));
+    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&fast_path), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     print_addresses(web, docs, &service, &rules);
     drop(latch);
@@ -173,7 +171,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     Ok(ending)
 }
 
-/// A client of Oura, which asks for no one yet.
+/// A client of Oura without a person yet.
 fn oura_client<'a>(
     oura: &'a Oura,
     registry: &mut Registry,
@@ -249,7 +247,7 @@ impl Api {
     }
 }
 
-/// Who reads everybody, with the person of this process's flags among them.
+/// The scheduler of sync runs for all persons, the person of this process's flags among them.
 async fn scheduler(
     (client, oura, metrics, settings): (ingest::Client, &Oura, ingest::Metrics, Settings),
     who: &PersonSettings,
@@ -258,10 +256,10 @@ async fn scheduler(
 ) -> anyhow::Result<Scheduler> {
     let mine = who.of_service(store, clock()).await?.map(|person| person.id);
     match mine {
-        // Whoever asked for a restart wants to see it work.
+        // A restart syncs at once, so that its effect can be seen.
         Some(mine) => store.schedule_sync(mine, None).await?,
         None if oura.credentials.is_typed() => bail!(
-            "the access token is given for a person, and nobody here is called {}; name one with --person: {}",
+            "the access token is given for a person, and no person here is called {}; name one with --person: {}",
             who.name,
             crate::config::listed(&store.people().await?).trim_end_matches(';')
         ),
@@ -280,14 +278,14 @@ async fn scheduler(
     })
 }
 
-/// A name for this process's turns that no other process has.
+/// A name for this process's leases that no other process has.
 pub(crate) fn lease_holder() -> anyhow::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
 }
 
-/// A server whose schema is older than the program would fail at every second statement; it says so instead.
+/// Refuses a server whose schema is older than the program, where many statements would fail.
 pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::Result<()> {
     let pending = store.pending().await?;
     if pending.is_empty() {
@@ -296,7 +294,7 @@ pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::
     bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
 }
 
-/// What `--config.check` looks at: everything that can be known to be wrong before anything is opened.
+/// What `--config.check` checks: everything that can be known before anything is opened.
 pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     if let Some(oura) = &service.oura {
         let metrics = ingest::Metrics::register(&mut Registry::default());
@@ -307,9 +305,9 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
 }
 
-/// Who may ask without a token, by the sockets he comes through. Loopback stays open until the first token is made. The
-/// operators' listener often stands on every address for its gauges; there the API wants a token, and nothing is refused.
-/// Whom a listener has asked for a password is not asked again.
+/// Which requests need no token, by the sockets they come through. Loopback is open until the first token is made. The
+/// operators' listener often listens on every address for its gauges; there the API requires a token, and the start is not
+/// refused. A user whom a listener has authenticated needs no token.
 async fn anonymous_access(
     service: &Service,
     store: &Store,
@@ -320,12 +318,12 @@ async fn anonymous_access(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    let guarded = here_only(api) || allowed || rules.api.rules().asks_for_passwords();
-    // Asked last: the exporter's role may not read who may ask the API, and has no API.
+    let guarded = here_only(api) || allowed || rules.api.rules().requires_password();
+    // Queried last: the exporter's database role may not read tokens, and has no API.
     if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
-            "the API would listen where others can reach it, and nobody has a token or an account: make one with \
-             `myhealth token create` or `myhealth account add`, give users with --api.config.file, listen on loopback, or say --api.allow-anonymous where something \
+            "the API would listen where others can reach it, and there is no token and no account: make one with \
+             `myhealth token create` or `myhealth account add`, give users with --api.config.file, listen on loopback, or use --api.allow-anonymous where something \
              else guards it"
         );
     }
@@ -341,7 +339,7 @@ async fn anonymous_access(
 pub(crate) struct ListenerRules {
     web: Arc<WebConfig>,
     api: Arc<WebConfig>,
-    /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
+    /// Without a file: requests are signed, and a proxy brings the TLS that Oura requires.
     webhooks: Arc<WebConfig>,
     /// Proxies in front of all of them.
     proxies: Arc<Proxies>,
@@ -349,7 +347,7 @@ pub(crate) struct ListenerRules {
 
 impl ListenerRules {
     fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
-        let metrics = listen::Metrics::register(registry, clock());
+        let metrics = listener::Metrics::register(registry, clock());
         let read = |flag, path: &Option<PathBuf>| {
             let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
             WebConfig::new(path.clone(), metrics.clone()).map(Arc::new).map_err(wrong)
@@ -363,13 +361,13 @@ impl ListenerRules {
         })
     }
 
-    /// Reads both files again; the first mistake is told, and what is wrong leaves the old rules in force.
-    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listen::Invalid> {
+    /// Reads both files again; returns the first mistake, and a wrong file leaves its previous rules in force.
+    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listener::Invalid> {
         let (web, api) = (self.web.reload(now).await, self.api.reload(now).await);
         web.and(api)
     }
 
-    /// Keeps the rules those of the files: when they change, and when told to by SIGHUP.
+    /// Reads the files again when they change, and on SIGHUP.
     fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
         for web in [self.web.clone(), self.api.clone()] {
             let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
@@ -381,7 +379,7 @@ impl ListenerRules {
         let (rules, clock) = (self.clone(), clock.clone());
         lifecycle.on_hangup(move || {
             let (rules, now) = (rules.clone(), clock());
-            // Said and counted where it happens.
+            // Logged and counted where it happens.
             async move { drop(rules.reload(now).await) }
         });
     }
@@ -392,19 +390,19 @@ fn listen(
     name: Task,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
-    shortcut: Option<&ScrapeFastPath>,
+    fast_path: Option<&FastPath>,
     (web, proxies): (&Arc<WebConfig>, &Arc<Proxies>),
 ) {
     for socket in sockets {
-        let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
+        let (router, fast_path, web) = (router.clone(), fast_path.cloned(), web.clone());
         let (limits, proxies) = (Limits::default(), proxies.clone());
-        let listener = Listener { router, shortcut, web, limits, proxies };
+        let listener = Listener { router, fast_path, web, limits, proxies };
         let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
         lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
     }
 }
 
-/// Tells where to look; the only thing a service prints besides its log.
+/// Prints the addresses; the only thing a service prints besides its log.
 fn print_addresses(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &ListenerRules) {
     let scheme = |web: &WebConfig| if web.rules().tls.is_some() { "https" } else { "http" };
     let web = format!("{}://{web}", scheme(&rules.web));

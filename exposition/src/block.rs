@@ -1,24 +1,20 @@
-//! Some persons' lines, column by column. When one of them changes, the columns that differ are copied with the new
-//! lines in their place; nobody else's are written again.
+//! The lines of up to [`SLOTS_PER_BLOCK`] slots, column by column. When the lines of one slot change, the columns that differ are
+//! copied with the new lines in their place; the lines of other slots are not written again.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
-use jiff::Timestamp;
 
-use crate::person::{Columns, Lines, Person};
-use crate::table::TABLE;
+use crate::Lines;
 
-/// Persons in a block. More would copy more for one change, fewer would be more pieces for a scrape.
-pub(crate) const PEOPLE_PER_BLOCK: usize = 256;
+/// Slots in a block. More would copy more for one change, fewer would be more chunks for a scrape.
+pub const SLOTS_PER_BLOCK: usize = 256;
 
-/// Up to [`PEOPLE_PER_BLOCK`] persons.
+/// Up to [`SLOTS_PER_BLOCK`] slots.
 #[derive(Debug)]
 pub(crate) struct Block {
-    /// By slot; a slot is empty after its person was removed.
-    pub(crate) people: Vec<Option<Person>>,
-    /// By column.
-    pub(crate) parts: Arc<Vec<Column>>,
+    pub(crate) slots: usize,
+    pub(crate) columns: Arc<Vec<Column>>,
 }
 
 /// The lines of one column.
@@ -32,61 +28,59 @@ pub(crate) struct Column {
 }
 
 impl Block {
-    pub(crate) fn new() -> Self {
-        Self { people: Vec::new(), parts: Arc::new(vec![Column::default(); TABLE.columns.len()]) }
+    pub(crate) fn new(columns: usize) -> Self {
+        Self { slots: 0, columns: Arc::new(vec![Column::default(); columns]) }
     }
 
-    /// Writes the lines anew of whom `lines` says something, in `columns`, and tells `notice` each column that has others now, with
-    /// the old and the new. Returns when the first of their values stops being "now".
-    pub(crate) fn write<'a>(
-        &'a mut self,
-        room: &mut Scratch,
-        columns: &Columns,
-        mut lines: impl FnMut(usize, Option<&'a Person>) -> Option<Lines<'a>>,
-        mut notice: impl FnMut(usize, &Column, &Column),
-    ) -> Option<Timestamp> {
-        let people = self.people.iter().enumerate();
-        let mut changes: Vec<(usize, Lines<'_>)> =
-            people.filter_map(|(slot, person)| Some((slot, lines(slot, person.as_ref())?))).collect();
-        let end = changes.iter().map(|(_, lines)| lines.columns()).max()?;
-        let parts = Arc::make_mut(&mut self.parts);
-        for column in columns.iter().take_while(|column| *column < end) {
-            let part = &mut parts[column];
-            room.cells.clear();
-            room.ends.clear();
-            for (_, lines) in &mut changes {
-                lines.write(column, &mut room.cells);
-                room.ends.push(length(room.cells.len()));
+    /// Writes the given columns of some slots again, and calls `on_change(column, old, new)` for each column whose text changed.
+    pub(crate) fn write<L: Lines>(
+        &mut self,
+        scratch: &mut Scratch,
+        columns: impl Iterator<Item = usize>,
+        lines: &mut [(usize, L)],
+        mut on_change: impl FnMut(usize, &Column, &Column),
+    ) {
+        let Some(end) = lines.iter().map(|(_, lines)| lines.columns()).max() else { return };
+        let slots = self.slots;
+        let all = Arc::make_mut(&mut self.columns);
+        for index in columns.take_while(|column| *column < end) {
+            let column = &mut all[index];
+            scratch.clear();
+            for (slot, lines) in &mut *lines {
+                lines.write(index, &mut scratch.cells);
+                scratch.slots.push(*slot);
+                scratch.ends.push(length(scratch.cells.len()));
             }
-            let cells = Written { slots: &changes, room };
-            if part.differs(self.people.len(), &cells) {
-                let new = part.with(self.people.len(), &cells);
-                notice(column, part, &new);
-                *part = new;
+            if column.differs(slots, scratch) {
+                let new = column.with(slots, scratch);
+                on_change(index, column, &new);
+                *column = new;
             }
         }
-        changes.iter().filter_map(|(_, lines)| lines.expiry()).min()
     }
 }
 
-/// Room in which one column is written; kept, because large room that comes and goes between long-lived texts is lost.
+/// Memory in which one column is written; kept, because large allocations that come and go between long-lived texts are lost.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     cells: Vec<u8>,
+    /// The slots that are written, in rising order, and where the lines of each end.
+    slots: Vec<usize>,
     ends: Vec<u32>,
 }
 
-/// Some slots' lines of one column, in rising order.
-struct Written<'a> {
-    slots: &'a [(usize, Lines<'a>)],
-    room: &'a Scratch,
-}
+impl Scratch {
+    fn clear(&mut self) {
+        self.cells.clear();
+        self.slots.clear();
+        self.ends.clear();
+    }
 
-impl Written<'_> {
+    /// Slots and their lines.
     fn iter(&self) -> impl Iterator<Item = (usize, &[u8])> {
         let mut from = 0;
-        self.slots.iter().zip(&self.room.ends).map(move |((slot, _), end)| {
-            let cell = &self.room.cells[from..*end as usize];
+        self.slots.iter().zip(&self.ends).map(move |(slot, end)| {
+            let cell = &self.cells[from..*end as usize];
             from = *end as usize;
             (*slot, cell)
         })
@@ -109,25 +103,25 @@ impl Column {
         (end(from), end(to))
     }
 
-    fn differs(&self, slots: usize, cells: &Written<'_>) -> bool {
-        if cells.slots.len() == slots {
-            return self.text != cells.room.cells || *self.ends != *cells.room.ends;
+    fn differs(&self, slots: usize, written: &Scratch) -> bool {
+        if written.slots.len() == slots {
+            return self.text != written.cells || *self.ends != *written.ends;
         }
         self.ends.len() != slots
-            || cells.iter().any(|(slot, cell)| {
+            || written.iter().any(|(slot, cell)| {
                 let (from, to) = self.range(slot, slot + 1);
                 self.text[from..to] != *cell
             })
     }
 
-    fn with(&self, slots: usize, cells: &Written<'_>) -> Self {
-        if cells.slots.len() == slots {
-            return Self::new(&cells.room.cells, &cells.room.ends);
+    fn with(&self, slots: usize, written: &Scratch) -> Self {
+        if written.slots.len() == slots {
+            return Self::new(&written.cells, &written.ends);
         }
-        let room = self.text.len() + cells.room.cells.len();
+        let capacity = self.text.len() + written.cells.len();
         let mut new =
-            ColumnBuilder { old: self, text: Vec::with_capacity(room), ends: Vec::with_capacity(slots) };
-        for (slot, cell) in cells.iter() {
+            ColumnBuilder { old: self, text: Vec::with_capacity(capacity), ends: Vec::with_capacity(slots) };
+        for (slot, cell) in written.iter() {
             new.keep_until(slot);
             new.text.extend_from_slice(cell);
             new.end();
@@ -136,19 +130,19 @@ impl Column {
         Self::new(&new.text, &new.ends)
     }
 
-    /// Copied to its size: it stays long.
+    /// Copied to its size, because it is kept.
     fn new(text: &[u8], ends: &[u32]) -> Self {
         Self { text: Bytes::copy_from_slice(text), ends: ends.into(), lines: lines(text) }
     }
 }
 
-/// Counted in bytes as long as they can hold it, which the compiler makes a few instructions.
+/// Counts line ends, in bytes as long as they can hold the count, which compiles to a few instructions.
 fn lines(text: &[u8]) -> usize {
     let runs = text.chunks(usize::from(u8::MAX));
     runs.map(|run| usize::from(run.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>())).sum()
 }
 
-/// A part under construction.
+/// A column under construction.
 struct ColumnBuilder<'a> {
     old: &'a Column,
     text: Vec<u8>,
@@ -156,7 +150,7 @@ struct ColumnBuilder<'a> {
 }
 
 impl ColumnBuilder<'_> {
-    /// Copies what the old part says of the slots before `slot`, as one run.
+    /// Copies the old lines of the slots before `slot`, as one run.
     fn keep_until(&mut self, slot: usize) {
         let first = self.ends.len();
         let (from, to) = self.old.range(first, slot);
@@ -174,5 +168,5 @@ impl ColumnBuilder<'_> {
 }
 
 fn length(text: usize) -> u32 {
-    u32::try_from(text).expect("BUG: a column of a few hundred persons is far below 4 GiB")
+    u32::try_from(text).expect("BUG: a column of a few hundred slots is far below 4 GiB")
 }

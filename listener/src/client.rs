@@ -21,7 +21,7 @@ pub enum Forwarded {
 /// Whose word about the client's address is taken.
 #[derive(Clone, Debug, Default)]
 pub struct Proxies {
-    /// Their networks; nobody's unless told.
+    /// Their networks; none by default.
     pub trusted: Vec<IpNet>,
     /// Where they write it.
     pub header: Forwarded,
@@ -50,7 +50,7 @@ impl Client {
 
 impl Proxies {
     /// The client of a request.
-    pub(crate) fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
+    pub fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Client {
         let peer = extensions.get::<ConnectInfo<SocketAddr>>();
         peer.map_or(Client::Unknown, |ConnectInfo(peer)| Client::of(self.address(peer.ip(), headers)))
     }

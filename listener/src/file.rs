@@ -37,11 +37,11 @@ pub(crate) struct Tls {
     pub(crate) curve_preferences: Vec<String>,
 }
 
-/// What every answer carries.
+/// Headers of every response.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
-    /// Taken and without effect: HTTP/1.1 is spoken to everybody.
+    /// Taken and without effect: all connections speak HTTP/1.1.
     #[serde(rename = "http2")]
     pub(crate) _http2: Option<bool>,
     pub(crate) headers: BTreeMap<String, String>,
@@ -59,13 +59,26 @@ pub(crate) struct Rate {
 
 /// What is wrong with the file or with one it names.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Invalid {
+pub enum Invalid {
+    /// A file cannot be read.
     #[error("cannot read {}", path.display())]
-    Unreadable { path: PathBuf, source: std::io::Error },
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no such file.
     #[error("{}", .0)]
     Format(String),
+    /// A field is wrong.
     #[error("{field}: {reason}")]
-    Field { field: String, reason: String },
+    Field {
+        /// Its place in the file.
+        field: String,
+        /// What to write.
+        reason: String,
+    },
 }
 
 impl Invalid {
@@ -90,7 +103,7 @@ impl File {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        // The parser quotes the line it stopped at, which may hold a secret: only the place is said.
+        // The parser quotes the line it stopped at, which may hold a secret: only the place is named.
         serde_saphyr::from_str(text).map_err(|error| {
             let place = error.location().map_or(String::new(), |at| format!(" at line {}", at.line()));
             Invalid::Format(format!("it is not in the format of a web configuration{place}"))

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use api::guards::Client;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,10 +16,17 @@ use prometheus_client::registry::Registry;
 use service_metrics::{Labels, Refusal, table};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{Busy, Users, VerifiedPasswords};
-use super::file::{File, Invalid, Rate};
-use super::tls::Tls;
-use crate::Clock;
+use crate::auth::{Busy, Users, VerifiedPasswords};
+use crate::client::Client;
+use crate::file::{File, Invalid, Rate};
+use crate::tls::Tls;
+
+/// Reads the wall clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Extension of a request whose user the listener has authenticated.
+#[derive(Clone, Copy, Debug)]
+pub struct Authenticated;
 
 /// How often the files are looked at: a renewed certificate is in use this long after.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -34,15 +40,25 @@ const HEADERS: [&str; 5] = [
     "x-xss-protection",
 ];
 
-/// Say one word each and no health value; whoever restarts a process asks them without a password.
+/// Paths without a password: orchestrators have none, and the responses hold no health value.
 const PROBES: [&str; 2] = ["/-/healthy", "/-/ready"];
 
 /// What is in force.
-pub(crate) struct Rules {
-    pub(crate) tls: Option<Tls>,
+pub struct Rules {
+    /// Present where the listener speaks TLS.
+    pub tls: Option<Tls>,
     users: Users,
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<TokenBucket>,
+}
+
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rules")
+            .field("tls", &self.tls)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Rules {
@@ -57,7 +73,7 @@ impl Rules {
         Ok(Self { tls, users: Users::new(file.basic_auth_users)?, headers, bucket })
     }
 
-    /// Nothing is asked of anybody.
+    /// Nothing is required.
     fn open() -> Self {
         let users = Users::new(std::collections::BTreeMap::new()).expect("BUG: no user has no wrong hash");
         Self { tls: None, users, headers: Vec::new(), bucket: None }
@@ -83,9 +99,9 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
-            // The password was for this door; whoever stands behind it would take it for a token.
+            // The password was for this listener; the API would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
-            request.extensions_mut().insert(api::ListenerAuthenticated);
+            request.extensions_mut().insert(Authenticated);
             return Ok(());
         }
         if credentials.is_some() {
@@ -96,16 +112,16 @@ impl Rules {
     }
 
     /// Whether a request can be refused.
-    pub(crate) fn asks_anything(&self) -> bool {
-        self.bucket.is_some() || self.asks_for_passwords()
+    pub(crate) fn can_refuse(&self) -> bool {
+        self.bucket.is_some() || self.requires_password()
     }
 
-    /// Whether nobody passes without a password.
-    pub(crate) fn asks_for_passwords(&self) -> bool {
+    /// Whether a password is required.
+    pub fn requires_password(&self) -> bool {
         !self.users.is_empty()
     }
 
-    /// Adds the file's headers where the answer has none of its own.
+    /// Adds the file's headers where the response has none of its own.
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             headers.entry(name).or_insert_with(|| value.clone());
@@ -135,7 +151,7 @@ fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Inval
     Ok((HeaderName::from_static(known), value))
 }
 
-/// So many requests at once, then one per interval.
+/// A burst of requests, then one per interval.
 struct TokenBucket {
     interval: Duration,
     burst: f64,
@@ -171,16 +187,22 @@ impl TokenBucket {
 }
 
 /// A listener's rules, changed while it runs.
-pub(crate) struct WebConfig {
+pub struct WebConfig {
     path: Option<PathBuf>,
     rules: ArcSwap<Rules>,
     memory: VerifiedPasswords,
     pub(crate) metrics: Metrics,
 }
 
+impl std::fmt::Debug for WebConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebConfig").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl WebConfig {
     /// The rules of a file, or none. A mistake in it is a mistake in the configuration.
-    pub(crate) fn new(path: Option<PathBuf>, metrics: Metrics) -> Result<Self, Invalid> {
+    pub fn new(path: Option<PathBuf>, metrics: Metrics) -> Result<Self, Invalid> {
         let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), Rules::read)?;
         let no_chance = |error: getrandom::Error| Invalid::Format(format!("no random numbers: {error}"));
         Ok(Self {
@@ -197,12 +219,13 @@ impl WebConfig {
         (StatusCode::SERVICE_UNAVAILABLE, later, "too many passwords are being checked\n").into_response()
     }
 
-    pub(crate) fn rules(&self) -> Arc<Rules> {
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
         self.rules.load_full()
     }
 
     /// Reads the file again. With a mistake in it, the old rules stay in force.
-    pub(crate) async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
+    pub async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
         let Some(path) = self.path.clone() else { return Ok(()) };
         let file = path.clone();
         let read = tokio::task::spawn_blocking(move || Rules::read(&file)).await;
@@ -216,8 +239,8 @@ impl WebConfig {
             }
             Err(error) => {
                 tracing::error!(
-                    error = store::causes(&error),
-                    "the web configuration is wrong; the old one stays"
+                    error = &error as &(dyn std::error::Error + 'static),
+                    "the web configuration is wrong; the previous one stays in force"
                 );
                 Err(error)
             }
@@ -225,7 +248,7 @@ impl WebConfig {
     }
 
     /// Reads the file again whenever it or one of those it names has changed, until `stop`.
-    pub(crate) async fn watch(&self, clock: Clock, stop: CancellationToken) {
+    pub async fn watch(&self, clock: Clock, stop: CancellationToken) {
         let mut seen = self.state_of_files().await;
         loop {
             tokio::select! {
@@ -235,7 +258,7 @@ impl WebConfig {
             let now = self.state_of_files().await;
             if now != seen {
                 seen = now;
-                // Said and counted inside.
+                // Logged and counted inside.
                 let _ = self.reload(clock()).await;
             }
         }
@@ -259,19 +282,20 @@ impl WebConfig {
     }
 }
 
-/// What the listeners count.
+/// Counters of the listeners.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     refused: Family<Labels<(Refusal,)>, Counter>,
     reload_failures: Counter,
     reload_worked: Gauge,
     reloaded_at: Gauge,
-    /// The files with a mistake in them: what is well with one listener's says nothing about another's.
+    /// The files with a mistake in them: one listener's file may be right while another's is wrong.
     wrong: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &mut Registry, now: Timestamp) -> Self {
+    /// Registers them in a registry with the prefix `myhealth`.
+    pub fn register(registry: &mut Registry, now: Timestamp) -> Self {
         let metrics = Self {
             refused: table::WEB_REFUSED.family(registry),
             reload_failures: table::CONFIG_RELOAD_FAILURES.single(registry),

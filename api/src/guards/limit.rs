@@ -17,8 +17,8 @@ use tower_governor::GovernorError;
 use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
 use tower_governor::key_extractor::KeyExtractor;
 
-use super::client::{Client, Proxies};
 use super::metrics::Limit;
+use super::{Client, Proxies};
 use crate::error::Error;
 use crate::login;
 use crate::state::State;

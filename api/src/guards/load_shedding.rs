@@ -14,9 +14,9 @@ use futures_util::StreamExt as _;
 use store::{Outage, Store};
 use tokio::time::timeout;
 
-use super::client::Client;
-use super::concurrency::{ConcurrencyLimit, Permit};
+use super::Client;
 use super::metrics::Refusal;
+use super::{ConcurrencyLimit, Permit};
 use crate::error::Error;
 use crate::remote_read;
 use crate::state::State;

@@ -46,7 +46,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             let changed = store.set_password(&name, &password, clock()).await?;
             store.close().await;
             if !changed {
-                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+                bail!("there is no account called {name}; `myhealth account list` shows all");
             }
             outln!("{name} has a new password; every log-in with the old one is over");
         }
@@ -56,7 +56,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             let removed = store.remove_account(&name).await?;
             store.close().await;
             if !removed {
-                bail!("nobody has an account called {name}; `myhealth account list` shows all");
+                bail!("there is no account called {name}; `myhealth account list` shows all");
             }
             outln!("{name} was removed; every log-in is over");
         }

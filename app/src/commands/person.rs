@@ -41,7 +41,7 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
 async fn list(store: &Store) -> anyhow::Result<()> {
     let people = store.people().await?;
     if people.is_empty() {
-        outln!("nobody yet; `myhealth person add NAME` or `myhealth login` adds a person");
+        outln!("no persons yet; `myhealth person add NAME` or `myhealth login` adds a person");
         return Ok(());
     }
     outln!("{:<20} {:<24} {:>10} {:>11}  failing", "name", "zone", "documents", "newest day");
@@ -76,7 +76,7 @@ async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs) -> anyhow::Resul
     let person = super::known(&store, name).await?;
     let totals = store.totals(person.id).await?;
     outln!(
-        "{name}: {} documents, {} superseded versions and everything derived from them will be gone for ever.",
+        "{name}: {} documents, {} superseded versions and everything derived from them will be deleted permanently.",
         totals.documents,
         totals.revisions
     );
@@ -91,7 +91,7 @@ async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs) -> anyhow::Resul
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever removes a life types its name; a script says --yes.
+/// Asks for the name on a terminal; a script uses --yes.
 fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask on; say --yes to remove without being asked");
