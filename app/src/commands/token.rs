@@ -9,6 +9,7 @@ use store::{NewToken, Scopes, Store};
 use crate::Clock;
 use crate::cli::TokenCommand;
 use crate::config::Invalid;
+use crate::output;
 
 pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
@@ -30,7 +31,13 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
             let token =
                 store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
-            outln!("{token}");
+            if let Err(error) = output::deliver(format_args!("{token}\n")) {
+                // A token that did not reach its owner must not stay in force.
+                store.revoke_token(number(&token)?, clock()).await?;
+                store.close().await;
+                return Err(error)
+                    .context("the token could not be printed and was revoked; no token is in force");
+            }
             errln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
         }
@@ -50,6 +57,12 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The number of a token, which is between its underscores.
+fn number(token: &str) -> anyhow::Result<i64> {
+    let number = token.split('_').nth(1).and_then(|number| number.parse().ok());
+    number.context("BUG: a token has its number between its underscores")
 }
 
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
