@@ -40,10 +40,8 @@ pub enum Anonymous {
     Refused,
 }
 
-/// Put into a request's extensions by a listener that has asked for a password itself: no token is needed then, and an
-/// `Authorization` header must not come along.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenerAuthenticated;
+/// Extension of a request whose user a listener has authenticated by password: no token is needed then.
+pub use listener::Authenticated as ListenerAuthenticated;
 
 /// What the principal of a request may see.
 #[derive(Clone, Debug)]
@@ -227,9 +225,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Access {
     /// narrow a [`PartialAccess`].
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         match parts.extensions.get() {
-            Some(Granted { access, required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) | RequiredAccess::Unscoped }) => {
-                Ok(access.clone())
-            }
+            Some(Granted {
+                access,
+                required: RequiredAccess::Scope(_) | RequiredAccess::Identified(_) | RequiredAccess::Unscoped,
+            }) => Ok(access.clone()),
             _ => Err(Error::TokenRequired),
         }
     }

@@ -9,10 +9,10 @@ pub(crate) mod well_known;
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as With;
 use axum::http::{Extensions, StatusCode};
-use axum::Json;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

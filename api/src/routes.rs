@@ -54,7 +54,9 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         let policies = self.policies.into_iter();
         Self {
             router: OpenApiRouter::new().nest(prefix, self.router),
-            policies: policies.map(|(method, path, policy)| (method, format!("{prefix}{path}"), policy)).collect(),
+            policies: policies
+                .map(|(method, path, policy)| (method, format!("{prefix}{path}"), policy))
+                .collect(),
         }
     }
 

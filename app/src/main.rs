@@ -7,12 +7,11 @@ mod build;
 mod cli;
 mod commands;
 mod config;
+mod declared;
 mod file;
 mod health;
 mod hosts;
-mod listen;
 mod login;
-mod pools;
 mod progress;
 mod requests;
 mod runbook;
@@ -33,7 +32,7 @@ use crate::cli::{Cli, Command};
 use crate::config::Invalid;
 use crate::telemetry::Telemetry;
 
-/// Reads the wall clock; the one value of this kind, handed to whoever needs the time.
+/// Reads the wall clock; the only one, passed to everything that needs the time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Wrong configuration, as sysexits.h calls it.
@@ -99,7 +98,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Healthcheck(_) => unreachable!("answered above"),
         }
     });
-    // What still runs was told to stop; a name look-up that hangs must not hold the process.
+    // What still runs was cancelled; a name look-up that hangs must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
 }

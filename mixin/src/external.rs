@@ -1,5 +1,7 @@
 //! Series of other programs that dashboards and rules use: of Prometheus, kube-state-metrics and the kubelet.
 
+use std::fmt::Write as _;
+
 /// A series of another program.
 pub(crate) struct External {
     pub(crate) name: &'static str,
@@ -148,7 +150,7 @@ pub fn service_metrics_page() -> String {
     for External { name, kind, labels, meaning } in EXTERNAL {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{} ", labels.join(", ")) };
-        page += &format!("| `{name}` | {kind} | {labels}| {meaning} |\n");
+        writeln!(page, "| `{name}` | {kind} | {labels}| {meaning} |").expect("BUG: writing to a string");
     }
     page
 }

@@ -55,7 +55,7 @@ pub(crate) struct LoginSettings {
     /// Its redirect URI, byte for byte as registered.
     #[arg(long, env = "MYHEALTH_OURA_REDIRECT_URI", default_value = "http://localhost:9873/callback")]
     pub(crate) oura_redirect_uri: String,
-    /// What to ask consent for, with spaces between.
+    /// Scopes to request consent for, separated by spaces.
     #[arg(long, env = "MYHEALTH_OURA_SCOPES", default_value = SCOPES)]
     pub(crate) oura_scopes: String,
     /// Where a person consents.
@@ -112,7 +112,7 @@ pub(crate) struct LoginSettings {
 pub(crate) struct OuraArgs {
     #[command(flatten)]
     pub(crate) login: LoginSettings,
-    /// A file that holds an access token, used as long as nobody has logged in. Oura gives out no new ones.
+    /// A file that holds an access token, used as long as there is no log-in. Oura issues no new ones.
     #[arg(long, env = "MYHEALTH_OURA_TOKEN_FILE")]
     pub(crate) oura_token_file: Option<PathBuf>,
     /// Oura's access token; prefer the file, a command line can be read by others.

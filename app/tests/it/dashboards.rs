@@ -61,8 +61,8 @@ fn documented(scrape: &str) -> String {
     };
     let mut text = String::new();
     for row in shipped("docs/service-metrics.md").lines().filter_map(|line| line.strip_prefix("| `")) {
-        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
-        let (name, kind, labels) = (cells[0], cells[1], cells[2]);
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let (name, kind, labels) = (cells[0].trim_matches('`'), cells[1], cells[2]);
         if scrape.contains(&format!("\n{name}")) || ["up", "scrape_duration_seconds"].contains(&name) {
             continue;
         }

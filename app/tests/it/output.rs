@@ -121,7 +121,9 @@ async fn commands_end_quietly_on_a_closed_pipe() {
     let commands = commands(&[]);
     assert!(commands.len() > 30, "{commands:?}");
     let house = House::new().await;
-    for command in commands.iter().filter(|command| *command != "demo") {
+    // A token that cannot be printed is revoked, which is an error and has a test of its own.
+    let quiet = commands.iter().filter(|command| !["demo", "token create"].contains(&command.as_str()));
+    for command in quiet {
         let (line, code) = example(command);
         let mut run = house.command(line);
         let output = run.stdout(closed()).output().unwrap();
@@ -332,7 +334,7 @@ async fn mistyped_name_makes_no_person() {
         let output = finish(house.command(line));
         assert_eq!(output.status.code(), Some(1), "{line}: {}", printed(&output));
         assert!(
-            printed(&output).contains("nobody here is called carl; did you mean karl?"),
+            printed(&output).contains("no person here is called carl; did you mean karl?"),
             "{}",
             printed(&output)
         );
@@ -349,7 +351,7 @@ async fn default_name_is_made_in_an_empty_database_only() {
     for line in ["sync", "import {}/export.zip"] {
         let output = finish(house.command(line));
         assert!(
-            printed(&output).contains("nobody here is called me; known: ann"),
+            printed(&output).contains("no person here is called me; known: ann"),
             "{line}: {}",
             printed(&output)
         );

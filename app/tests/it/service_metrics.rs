@@ -16,10 +16,10 @@ fn parse(scrape: &str) -> (BTreeMap<String, (String, String)>, Vec<Sample>) {
     let mut samples = Vec::new();
     for line in scrape.lines() {
         if let Some((name, help)) = line.strip_prefix("# HELP ").and_then(|line| line.split_once(' ')) {
-            families.entry(name.to_owned()).or_default().1 = help.to_owned();
+            help.clone_into(&mut families.entry(name.to_owned()).or_default().1);
         } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|line| line.split_once(' '))
         {
-            families.entry(name.to_owned()).or_default().0 = kind.to_owned();
+            kind.clone_into(&mut families.entry(name.to_owned()).or_default().0);
         } else if !line.starts_with('#') {
             let series = line.rsplit_once(' ').unwrap().0;
             let (name, labels) = series.split_once('{').unwrap_or((series, ""));

@@ -47,7 +47,8 @@ fn now(s: &Scope) -> Vec<Panel> {
             "How fast the pulse travels along the vessels; stiffer vessels are faster.",
         )
         .decimals(1),
-        newest(s, "vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never report it.").decimals(1),
+        newest(s, "vo2_max", "VO₂ max", "Estimated aerobic capacity; many rings never report it.")
+            .decimals(1),
         newest(
             s,
             "breathing_disturbance_index",

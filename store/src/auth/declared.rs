@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{Error, Result};
 use crate::auth::tokens::Scopes;
+use crate::error::{Error, Result};
 use crate::transaction::{Tx, with_conn};
 use crate::{Person, Store};
 

@@ -5,9 +5,9 @@ use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Store;
+use crate::auth::tokens::Scopes;
 use crate::backend::with_pool;
 use crate::error::Result;
-use crate::auth::tokens::Scopes;
 use crate::transaction::with_conn;
 
 /// A new account.

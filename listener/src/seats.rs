@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
+use crate::client::Client;
 
 /// Seats; clones share them.
 #[derive(Clone, Debug)]
@@ -169,7 +169,7 @@ impl Seat {
         }
     }
 
-    /// A whole request has come, by a proxy for `behind` where one is told.
+    /// A whole request has come, by a proxy for `behind` where there is one.
     pub fn begin(&self, behind: Option<Client>) {
         self.occupied.asked.store(true, Ordering::Relaxed);
         if let Some(client) = behind {
