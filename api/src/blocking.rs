@@ -1,5 +1,5 @@
-//! Answers that take milliseconds to make: summing up years, comparing pairs of metrics, writing half a megabyte. They
-//! are made beside the threads that answer everybody else, scrapes among them.
+//! Responses that take milliseconds of computing: summing up years, comparing pairs of metrics, writing half a megabyte.
+//! They are made on threads of their own, so that other requests, scrapes among them, do not wait.
 
 use std::sync::{Arc, LazyLock};
 use std::thread::available_parallelism;
@@ -11,8 +11,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::Error;
 
-/// Answers made at a time: with more than there are processors none is ready earlier. Who goes away while waiting is
-/// forgotten; what has begun keeps its turn to its end, whether or not anybody still waits for it.
+/// Responses made at a time: with more than there are processors none is ready earlier. A request that is dropped while it
+/// waits leaves the queue; one that has begun keeps its permit to its end.
 static BLOCKING_PERMITS: LazyLock<Arc<Semaphore>> =
     LazyLock::new(|| Arc::new(Semaphore::new(available_parallelism().map_or(1, usize::from))));
 

@@ -75,7 +75,7 @@ fn read<T>(
     let Some(text) = text else { return Ok(None) };
     let invalid = || Error::Parameter {
         parameter: "after",
-        reason: "it is not what `next` of a page said; leave it out to begin anew".to_owned(),
+        reason: "it is not what `next` of a page said; leave it out to start again".to_owned(),
     };
     pattern.captures(text).as_ref().and_then(parts).map(Some).ok_or_else(invalid)
 }

@@ -56,9 +56,9 @@ pub(crate) enum Error {
     /// 404: no such person.
     #[error("no person is called {0:?}; /api/v1/people lists everyone")]
     UnknownPerson(String),
-    /// 404: nobody at all.
+    /// 404: no people at all.
     #[error(
-        "nobody has been added yet; `myhealth login` adds the first person, `myhealth demo` shows a synthetic one"
+        "no person has been added yet; `myhealth login` adds the first person, `myhealth demo` shows a synthetic one"
     )]
     Nobody,
     /// 404: no such metric.
@@ -88,7 +88,7 @@ pub(crate) enum Error {
     /// 429: more than one address may ask.
     #[error("this address asks too often; ask again in {0} seconds")]
     TooMany(u64),
-    /// 404: no such job, or one about somebody else.
+    /// 404: no such job, or one about a person that the caller may not access.
     #[error("no job is called {0:?}; jobs are forgotten a week after they ended, or when they are deleted")]
     UnknownJob(String),
     /// 409: a job without a result.
@@ -101,17 +101,15 @@ pub(crate) enum Error {
     #[error("this Idempotency-Key was used for something else; use another for another request")]
     KeyTaken,
     /// 429: the queue of a person is full.
-    #[error(
-        "as many jobs of this person as there may be are not finished; wait for one to end, or delete one"
-    )]
+    #[error("too many unfinished jobs for this person (limit: 10); wait for one to end, or delete one")]
     ManyJobs,
     /// 403: a page of another origin.
     #[error("pages of another origin may not send this; --api.cors-origins lists those that may")]
     ForeignOrigin,
     /// 426.
-    #[error("this path is a WebSocket; /events beside it is plain HTTP")]
+    #[error("this path is a WebSocket; /events next to it is plain HTTP")]
     NoWebSocket,
-    /// 503: nobody has said where results lie.
+    /// 503: no place for results is configured.
     #[error(
         "there is no place for results; start the service with --jobs.results FOLDER or s3://bucket/prefix"
     )]
@@ -120,7 +118,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Result(jobs::Unreadable),
     /// 503: more at the same time than can be answered.
-    #[error("too much is asked at the same time; ask again in a moment")]
+    #[error("too many requests at the same time; retry in a moment")]
     Busy,
     /// 503: the database did not do what is needed of it a moment ago; its probe has logged why.
     #[error("the database is unavailable; it is asked again in a moment")]
@@ -137,7 +135,7 @@ pub(crate) enum Error {
     /// 500, or 503 when the database is unavailable, or 400 for a text it cannot hold.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// Nobody reads the answer any more.
+    /// The client no longer reads the response.
     #[error("the reader of a streamed answer has gone")]
     Gone,
     /// 504.
@@ -323,7 +321,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// What every question may meet, for the documentation.
+/// Responses that every request may get, for the documentation.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "only its documentation is used")]
 pub(crate) enum Failures {
@@ -359,7 +357,7 @@ pub(crate) enum Failures {
     Timeout(Problem),
 }
 
-/// What a question that names somebody or something may meet besides, for the documentation.
+/// Further responses to requests that name a person or a thing, for the documentation.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "only its documentation is used")]
 pub(crate) enum Unknown {

@@ -123,7 +123,7 @@ async fn log_in(
     })?;
     // Asked whatever the name is, so that no name takes longer than another.
     if !state.primary.has_accounts().await? {
-        return Err(closed("nobody has an account yet; `myhealth account add` makes the first"));
+        return Err(closed("there is no account yet; `myhealth account add` makes the first"));
     }
     let found = state.primary.account_with_password_hash(&credentials.name).await?;
     let (account, hash) = found.unzip();

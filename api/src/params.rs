@@ -1,4 +1,4 @@
-//! Parameters become domain types, or a refusal that says which parameter, what came and what to write.
+//! Parameters become domain types, or an error that states the parameter, its value and what to write.
 
 use domain::{Day, DayRange, Metric, Pseudonym};
 use jiff::Span;
@@ -8,11 +8,11 @@ use crate::access::Access;
 use crate::closest::closest;
 use crate::error::{Error, shown};
 
-/// How many names a refusal repeats; a study group is not a sentence.
+/// Most names that an error repeats.
 const MAX_NAMES: usize = 20;
 
-/// The person a question is about: the one it names, or the only one there is.
-/// Whom the one who asks may not see does not exist for him.
+/// The person a request is about: the one it names, or the only one there is. For people whom the caller may not access the
+/// error is the same as for people who do not exist.
 pub(crate) async fn person(store: &Store, access: &Access, name: Option<&str>) -> Result<Person, Error> {
     if let Some(name) = name {
         // A text that cannot be a name is not worth a statement, and a database need not be able to take it.

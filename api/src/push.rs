@@ -1,5 +1,5 @@
 //! Documents from another program: a bridge from an older database, a study's own collector. The same rules hold as for
-//! what Oura answers: one bad document is put aside with its reason, and the others are stored.
+//! documents from Oura: a bad document is quarantined with its reason, and the others are stored.
 
 use axum::body::Bytes;
 use axum::extract::State as With;
@@ -49,19 +49,19 @@ struct Push<'a> {
 /// What became of it.
 #[derive(Serialize, ToSchema)]
 struct Pushed {
-    /// Documents nobody had.
+    /// Documents that were not stored before.
     new: usize,
     /// Documents whose content differs from what was stored, which is kept as a revision.
     changed: usize,
     /// Documents stored already.
     unchanged: usize,
-    /// Documents put aside.
+    /// Documents quarantined.
     rejected: usize,
     /// Why, for the first hundred.
     reasons: Vec<Reason>,
 }
 
-/// Why a document was put aside.
+/// Why a document was quarantined.
 #[derive(Serialize, ToSchema)]
 struct Reason {
     /// Its id, or a name made of its content.

@@ -187,7 +187,7 @@ async fn whole(
     Ok((headers, body_with_permit(message.finish()?, turn)).into_response())
 }
 
-/// How long a client may take for a whole response; as long as Prometheus waits for one unless told otherwise.
+/// How long a client may take for a whole response; as long as Prometheus waits for one by default.
 const RESPONSE_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A body that has its turn until it is sent or given up, because it takes memory until then.

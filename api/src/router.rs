@@ -75,8 +75,8 @@ fn described() -> (OpenApiRouter<State>, Policies) {
     let routes =
         resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
     let routes = routes.nest(PREFIX).merge(login::well_known::routes());
-    let (router, policies) = routes.describe(Description::openapi());
-    (router, policies.into_iter().collect())
+    let (described, policies) = routes.describe(Description::openapi());
+    (described, policies.into_iter().collect())
 }
 
 /// The description of every path under `/api/v1` and `/.well-known`.

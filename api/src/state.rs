@@ -1,4 +1,4 @@
-//! What every handler is given.
+//! The state that every handler takes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,24 +13,24 @@ use crate::error::Error;
 use crate::guards::Guards;
 use crate::login::LogIn;
 
-/// What the service needs from whoever runs it.
+/// What the process that runs the service provides.
 #[derive(Clone)]
 pub struct State {
-    /// Where the answers come from: the database, or a replica of it that lags behind by some seconds.
+    /// Where responses come from: the database, or a replica of it that lags behind by some seconds.
     pub store: Store,
     /// Where tokens and accounts are, and where documents go.
     pub primary: Store,
     /// The clock.
     pub now: Arc<dyn Fn() -> Timestamp + Send + Sync>,
-    /// What `/api/v1/health` calls this build.
+    /// The version that `/api/v1/health` reports.
     pub version: &'static str,
-    /// Where long work is asked for.
+    /// The queue of long work.
     pub jobs: jobs::JobQueue,
     /// Whether requests without a token are answered.
     pub anonymous: Anonymous,
     /// How people log in.
     pub login: LogIn,
-    /// What stands before the handlers.
+    /// Limits and checks in front of the handlers.
     pub guards: Guards,
     /// Where log-ins, exports and refusals are recorded.
     pub audit: AuditTrail,

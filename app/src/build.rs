@@ -14,8 +14,26 @@ pub(crate) const REVISION: &str = match option_env!("MYHEALTH_REVISION") {
     None => "unknown",
 };
 
-/// Version for people.
-pub(crate) const LONG: &str = VERSION;
+/// Version, revision, target and how it was built, a line each.
+pub(crate) fn long_version() -> String {
+    let environment = if cfg!(target_env = "musl") {
+        "-musl"
+    } else if cfg!(target_env = "gnu") {
+        "-gnu"
+    } else {
+        ""
+    };
+    let features = [
+        if cfg!(target_feature = "crt-static") { "static" } else { "dynamic" },
+        if cfg!(debug_assertions) { "debug" } else { "release" },
+    ];
+    format!(
+        "{VERSION}\nrevision: {REVISION}\ntarget: {}-{}{environment}\nfeatures: {}",
+        std::env::consts::ARCH,
+        std::env::consts::OS,
+        features.join(", ")
+    )
+}
 
 /// `myhealth_build_info`: 1, with what this build is in its labels.
 #[derive(Debug)]

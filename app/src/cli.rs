@@ -3,6 +3,7 @@
 
 mod api;
 mod duration;
+pub(crate) mod mixin;
 mod operate;
 mod oura;
 mod renamed;
@@ -19,6 +20,7 @@ use listener::Address;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 use self::duration::{delay, interval};
+use self::mixin::{DashboardsArgs, FolderArgs, RulesArgs};
 pub(crate) use self::operate::{
     AuditArgs, AuditFormat, DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs,
     PersonCommand, ReportArgs, RowsArgs, SyncArgs, TokenCommand,
@@ -30,7 +32,8 @@ use self::webhook::{WebhookArgs, WebhookCommand};
 #[derive(Debug, Parser)]
 #[command(
     name = "myhealth",
-    version = crate::build::LONG,
+    version = crate::build::VERSION,
+    long_version = crate::build::long_version(),
     after_help = "Start with `myhealth demo`: no ring, no account, nothing else to install.\n\
                   Exit codes: 0 done, 1 failed, 64 wrong configuration (nothing was opened or bound)."
 )]
@@ -60,7 +63,7 @@ pub(crate) enum Command {
     Logout(LogoutArgs),
     /// Read what is missing once and exit: for a cron job, a backfill, or a look.
     Sync(SyncArgs),
-    /// List, add or remove persons; a removed person is deleted with everything stored about them.
+    /// List people, add a person, or remove one with everything stored about them.
     #[command(subcommand)]
     Person(PersonCommand),
     /// Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends.
@@ -101,6 +104,32 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
     /// Print the API's OpenAPI document.
     Openapi,
+    /// Write the Grafana dashboards into a folder, with your own goal, thresholds and selectors.
+    #[command(after_help = "Example:\n  myhealth dashboards --to /var/lib/grafana/dashboards/myhealth")]
+    Dashboards(DashboardsArgs),
+    /// Write Prometheus' rules and Alertmanager's configuration, with your own goals, thresholds, times and receivers.
+    #[command(
+        after_help = "Example:\n  myhealth rules --to /etc/prometheus/myhealth --sleep-goal 7h30m --time-zone Europe/Paris \\\n    \
+                      --receiver operator=email:admin@example.org --receiver person=webhook:https://ntfy.example.org/me\n  \
+                      myhealth rules check /etc/prometheus/myhealth"
+    )]
+    Rules(Box<RulesArgs>),
+    /// Print the completions of a shell.
+    #[command(
+        after_help = "Example:\n  myhealth completions bash > ~/.local/share/bash-completion/completions/myhealth"
+    )]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual pages into a folder, one for each command.
+    #[command(after_help = "Example:\n  myhealth man --to ~/.local/share/man/man1")]
+    Man(FolderArgs),
+    /// Print version, revision, target and how the program was built.
+    Version,
+    /// Print the reference of commands, flags and variables as Markdown: docs/configuration.md.
+    #[command(hide = true)]
+    Reference,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -287,6 +316,10 @@ pub(crate) struct ServeArgs {
     /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
     #[arg(long, env = "MYHEALTH_SHARD", default_value_t = Shard::WHOLE)]
     pub(crate) shard: Shard,
+    /// A person's own goal of sleep, for example me=7h30m; may be repeated. The exporter shows it as a gauge, by which the
+    /// rules replace their default.
+    #[arg(long, env = "MYHEALTH_SLEEP_GOAL", value_delimiter = ',', value_name = "PERSON=DURATION")]
+    pub(crate) sleep_goal: Vec<mixin::SleepGoalOf>,
     /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
     /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
@@ -338,6 +371,8 @@ fn telemetry_path(path: &str) -> Result<String, String> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
     let taken = path.starts_with("/-/")
         || path.starts_with("/api/")
+        || path.starts_with("/.well-known/")
+        || listener::PROBES.contains(&path)
         || ["/probe", crate::runbook::PATH].contains(&path)
         || path.len() < 2;
     if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
@@ -409,6 +444,7 @@ mod tests {
             "serve --web.telemetry-path metrics",
             "serve --web.telemetry-path /-/ready",
             "serve --web.telemetry-path /runbook",
+            "serve --web.telemetry-path /healthz",
             "serve --web.telemetry-path /{x}",
             "serve --shard 3/3",
             "demo --since 1",

@@ -9,6 +9,8 @@ mod export;
 mod healthcheck;
 mod import;
 mod login;
+mod manual;
+mod mixin;
 mod oura_account;
 mod person;
 mod report;
@@ -23,7 +25,7 @@ use domain::{Collection, Pseudonym};
 use store::{Location, Person, Store};
 
 use crate::Clock;
-use crate::cli::{PersonArgs, Role, ServeArgs, StoreArgs};
+use crate::cli::{Command, PersonArgs, Role, ServeArgs, StoreArgs};
 use crate::config::{Invalid, Unknown, read_secret};
 use crate::login::Credentials;
 use crate::progress;
@@ -43,6 +45,19 @@ pub(crate) use report::report;
 pub(crate) use sync::sync;
 pub(crate) use token::token;
 pub(crate) use webhook::webhook;
+
+/// The commands that need no database, no clock and no network.
+pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCode>> {
+    Some(match command {
+        Command::Dashboards(args) => mixin::dashboards(args),
+        Command::Rules(args) => mixin::rules(args),
+        Command::Completions { shell } => manual::completions(*shell),
+        Command::Man(args) => manual::man(args),
+        Command::Version => Ok(manual::version()),
+        Command::Reference => manual::reference(),
+        _ => return None,
+    })
+}
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
@@ -86,6 +101,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         listen: args.listen,
         shard: args.shard,
         demo: false,
+        sleep_goals: args.sleep_goal,
         results: args.results,
         shutdown_delay: args.shutdown_delay,
     };

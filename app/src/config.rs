@@ -6,6 +6,7 @@ use domain::{Day, DayRange, Pseudonym};
 use ingest::plan::Horizon;
 use jiff::{Timestamp, tz::TimeZone};
 use secrecy::SecretString;
+use store::denied::remedy;
 use store::{Location, Person, Store};
 
 use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
@@ -13,9 +14,9 @@ use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Invalid {
-    #[error("cannot read {flag} {path}")]
+    #[error("cannot read {flag} {path}; {}", remedy(path, source, "check the path"))]
     Unreadable { flag: &'static str, path: PathBuf, source: std::io::Error },
-    #[error("cannot write {path}")]
+    #[error("cannot write {path}; {}", remedy(path, source, "choose another path"))]
     Unwritable { path: PathBuf, source: std::io::Error },
     #[error("{flag} {path} is empty")]
     Empty { flag: &'static str, path: PathBuf },
@@ -60,8 +61,10 @@ pub(crate) enum Invalid {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("--oura-url, --oura-token, --oura-…-url: {0}")]
-    Oura(#[from] ingest::InvalidClient),
-    #[error("{flag} {path}")]
+    Oura(#[source] ingest::InvalidClient),
+    #[error(transparent)]
+    Tls(ingest::InvalidClient),
+    #[error("{flag} {path}{}", web_remedy(source))]
     Web { flag: &'static str, path: PathBuf, source: listener::Invalid },
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
@@ -98,6 +101,28 @@ pub(crate) enum Invalid {
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]
     Logs(String),
+    #[error("{0}")]
+    Mixin(String),
+}
+
+impl From<ingest::InvalidClient> for Invalid {
+    fn from(invalid: ingest::InvalidClient) -> Self {
+        match invalid {
+            // No flag is to blame.
+            ingest::InvalidClient::Tls(_) => Self::Tls(invalid),
+            _ => Self::Oura(invalid),
+        }
+    }
+}
+
+/// What to do about a file that a configuration of a listener is, or names, and that cannot be read.
+fn web_remedy(error: &listener::Invalid) -> String {
+    match error {
+        listener::Invalid::Unreadable { path, source } => {
+            format!("; {}", remedy(path, source, "check the path"))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Whether a token may be called so: it is printed in lists.

@@ -242,6 +242,7 @@ impl Entries {
 }
 
 /// A mistake in a value that has been read.
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
 fn entry<T>(at: &Spanned<T>, key: &str, reason: impl ToString) -> Invalid {
     Invalid::Entry { line: at.referenced.line(), key: key.to_owned(), reason: reason.to_string() }
 }

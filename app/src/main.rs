@@ -3,15 +3,19 @@
 #[macro_use]
 mod output;
 
+mod banner;
 mod build;
 mod cli;
 mod commands;
 mod config;
 mod declared;
 mod file;
+mod folder;
+mod goals;
 mod health;
 mod hosts;
 mod login;
+mod probes;
 mod progress;
 mod requests;
 mod runbook;
@@ -31,6 +35,11 @@ use jiff::Timestamp;
 use crate::cli::{Cli, Command};
 use crate::config::Invalid;
 use crate::telemetry::Telemetry;
+
+/// The allocator of static builds: docs/adr/0022 has the measurements.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Reads the wall clock; the only one, passed to everything that needs the time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
@@ -54,6 +63,7 @@ fn main() -> ExitCode {
         Err(error) => {
             errln!("error: {error:#}");
             let invalid = error.downcast_ref::<Invalid>().is_some();
+            let invalid = invalid || error.is::<folder::NotOurs>();
             let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
             if invalid || folder { ExitCode::from(USAGE) } else { ExitCode::FAILURE }
         }
@@ -69,6 +79,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     if let Command::Healthcheck(args) = &cli.command {
         // Before anything else is set up: an image without a shell runs this every few seconds.
         return commands::healthcheck(args);
+    }
+    if let Some(result) = commands::without_service(&cli.command) {
+        return result;
     }
     // The one TLS provider of the process; the first to be installed stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -95,7 +108,13 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Report(args) => commands::report(args, clock).await,
             Command::Export(command) => commands::export(command, clock).await,
             Command::Openapi => commands::openapi(),
-            Command::Healthcheck(_) => unreachable!("answered above"),
+            Command::Healthcheck(_)
+            | Command::Dashboards(_)
+            | Command::Rules(_)
+            | Command::Completions { .. }
+            | Command::Man(_)
+            | Command::Version
+            | Command::Reference => unreachable!("run above"),
         }
     });
     // What still runs was cancelled; a name look-up that hangs must not hold the process.

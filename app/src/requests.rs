@@ -7,8 +7,11 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::Response;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
@@ -67,9 +70,13 @@ impl Requests {
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
         let running = Running::new(&self.running);
-        // Scrapes are not traced; API requests are.
+        // Scrapes are not traced; requests of the API are, as part of the client's trace if it has one.
         let (response, trace) = if asked.route().starts_with("/api/") {
             let span = tracing::info_span!("http.server");
+            if let Some(parent) = asked.parent.clone() {
+                // Fails where no traces are sent.
+                let _ = span.set_parent(parent);
+            }
             let context = span.context();
             let trace = context.span().span_context().clone();
             (answer.instrument(span).await?, trace.is_sampled().then(|| trace.trace_id().to_string()))
@@ -103,17 +110,36 @@ impl FastPathCounter {
 struct RequestInfo {
     path: Option<MatchedPath>,
     method: Method,
+    /// The client's span, by `traceparent` and `tracestate` (W3C Trace Context).
+    parent: Option<opentelemetry::Context>,
 }
 
 impl RequestInfo {
     fn of(request: &Request) -> Self {
         let method = Method::of(request.method().as_str());
-        Self { path: request.extensions().get().cloned(), method }
+        let parent = request
+            .headers()
+            .contains_key("traceparent")
+            .then(|| TraceContextPropagator::new().extract(&Headers(request.headers())));
+        Self { path: request.extensions().get().cloned(), method, parent }
     }
 
     /// The route as it is written in the program: paths would name persons and days.
     fn route(&self) -> &str {
         self.path.as_ref().map_or("unmatched", MatchedPath::as_str)
+    }
+}
+
+/// Headers as the propagator reads them.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key)?.to_str().ok()
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(HeaderName::as_str).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Puts the roles together: opens the store, binds every listener, then starts. Nothing runs before all is bound.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,20 +18,23 @@ use service_metrics::Task;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
-use crate::Clock;
 use crate::build::{self, BuildInfo};
+use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::{Invalid, PersonSettings};
 use crate::declared::{Declared, DeclaredElsewhere};
+use crate::goals;
 use crate::health::{Databases, Pools};
 use crate::hosts::HostAllowList;
 use crate::login::Credentials;
+use crate::probes::Probes;
 use crate::progress;
 use crate::requests::Requests;
 use crate::shutdown::{Ending, Latch, Lifecycle, Readiness};
 use crate::web;
 use crate::webhook::Webhook;
 use crate::work;
+use crate::{Clock, banner};
 
 /// What to run.
 pub(crate) struct Service {
@@ -50,6 +52,8 @@ pub(crate) struct Service {
     /// Whose gauges are exported here.
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
+    /// Goals that the exporter shows.
+    pub(crate) sleep_goals: Vec<SleepGoalOf>,
     /// Where jobs store their results, if it is configured.
     pub(crate) results: Option<ResultLocation>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
@@ -86,47 +90,30 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let store = Store::open(&service.location).await?;
     check_schema(&store, &service.location).await?;
     let runs = |role| service.roles.contains(&role);
-    if runs(Role::Api) {
-        rules.declared.reconcile_with(&store);
-        rules.api.apply(clock()).await.context("--api.config.file")?;
-    }
-    let service_api = if runs(Role::Api) { Some(Api::open(&service, &store, own).await?) } else { None };
+    let service_api =
+        if runs(Role::Api) { Some(Api::open(&service, &store, (&rules, &clock), own).await?) } else { None };
     let Listeners { web: web_sockets, api: api_sockets, webhook } =
         Listeners::open(&service, webhook).await?;
     let anonymous = anonymous_access(&service, &store, &api_sockets, &rules).await?;
-    if runs(Role::Exporter) && !service.demo {
-        warn_about_open_gauges(&web_sockets, &rules.web);
-    }
+    banner::warn_about_open_gauges(&web_sockets, &service, &rules);
 
     let (readiness, latch) = Readiness::new(lifecycle.draining.clone());
     let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
     let jobs = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
+    let replica = service_api.as_ref().and_then(|api| api.replica.clone());
+    let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
+    let probes = Probes { readiness, databases: databases.clone() };
     let mut backfill = None;
     let exporter = runs(Role::Exporter)
         .then(|| exporter::Exporter::new(store.clone(), clock.clone(), service.shard, own));
+    if exporter.is_some() {
+        goals::register(&service.sleep_goals, own);
+    }
     if let Some(reader) = reader {
         let mut scheduler = scheduler(reader, &service.person, &store, &clock).await?;
-        if let Some((sockets, Webhook { settings, subscriptions, poll_interval, .. })) = webhook {
-            outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
-            let metrics = ingest::webhook::Metrics::register(own);
-            let (store, clock) = (store.clone(), clock.clone());
-            let webhooks =
-                Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
-            scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
-            listen(
-                &lifecycle,
-                Task::Webhooks,
-                sockets,
-                &requests.count(webhooks.router()),
-                None,
-                (&rules.webhooks, &rules.proxies),
-            );
-            let stop = lifecycle.stop.clone();
-            let webhooks = Arc::new(webhooks);
-            lifecycle.supervise(Task::Webhooks, move || {
-                let (webhooks, stop) = (webhooks.clone(), stop.clone());
-                async move { webhooks.run(stop).await }
-            });
+        if let Some(webhook) = webhook {
+            let router = probes.clone().router_without_healthy();
+            serve_webhooks(webhook, &mut scheduler, router, own, &lifecycle, &requests, &rules)?;
         }
         backfill = Some(work::backfill(&scheduler));
         work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
@@ -153,26 +140,22 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
     let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
-        let router = names.guard(requests.count(api));
+        let router = names.guard(requests.count(api.merge(probes.clone().router())));
         listen(&lifecycle, Task::Api, api_sockets, &router, None, (&rules.api, &rules.proxies));
     }
-    if let Some(api) = &service_api {
-        supervise_audit(&lifecycle, api.audit.clone(), &store, &service.listen.guards, &clock);
-    }
-    let replica = service_api.as_ref().and_then(|api| api.replica.clone());
-    let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
+    supervise_audit(&lifecycle, service_api.as_ref(), &store, &service.listen.guards, &clock);
     registry.register_collector(Box::new(databases.clone()));
     registry.register_collector(Box::new(Pools { store: store.clone(), replica }));
     let path = &service.listen.telemetry_path;
     let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
     let (reload, demo) = (rules.clone(), service.demo);
-    let own = web::PageState { readiness, databases: databases.clone(), reload, clock: clock.clone(), demo };
-    let router = web::router(telemetry.router(path), api(&web_sockets), own, path);
+    let own = web::PageState { reload, clock: clock.clone(), demo };
+    let router = web::router(telemetry.router(path), api(&web_sockets), own, probes, path);
     let router = names.guard(requests.count(router));
     let fast_path = web::scrape_fast_path(path.clone(), telemetry, names, requests.at(path));
     listen(&lifecycle, Task::Web, web_sockets, &router, Some(&fast_path), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
-    print_addresses(web, docs, &service, &rules);
+    banner::print_addresses(web, docs, &service, &rules);
     drop(latch);
 
     let ending = lifecycle.run(service.shutdown_delay).await?;
@@ -181,6 +164,33 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         tracing::warn!("timed out closing database connections");
     }
     Ok(ending)
+}
+
+/// Serves the webhook callback and fetches the documents of its events. Sync runs become rarer while that works.
+fn serve_webhooks(
+    (sockets, webhook): (Vec<TcpListener>, Webhook),
+    scheduler: &mut Scheduler,
+    probes: axum::Router,
+    registry: &mut Registry,
+    lifecycle: &Lifecycle,
+    requests: &Requests,
+    rules: &ListenerRules,
+) -> anyhow::Result<()> {
+    let Webhook { settings, subscriptions, poll_interval, .. } = webhook;
+    outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
+    let metrics = ingest::webhook::Metrics::register(registry);
+    let (store, clock) = (scheduler.store.clone(), scheduler.clock.clone());
+    let webhooks = Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
+    scheduler.relaxed = poll_interval.map(|interval| (webhooks.health(), interval));
+    let router = requests.count(webhooks.router().merge(probes));
+    listen(lifecycle, Task::Webhooks, sockets, &router, None, (&rules.webhooks, &rules.proxies));
+    let stop = lifecycle.stop.clone();
+    let webhooks = Arc::new(webhooks);
+    lifecycle.supervise(Task::Webhooks, move || {
+        let (webhooks, stop) = (webhooks.clone(), stop.clone());
+        async move { webhooks.run(stop).await }
+    });
+    Ok(())
 }
 
 /// A client of Oura without a person yet.
@@ -208,11 +218,12 @@ fn supervise_exporter(lifecycle: &Lifecycle, exporter: exporter::Exporter, latch
 /// Stores what the API recorded, until the process stops.
 fn supervise_audit(
     lifecycle: &Lifecycle,
-    audit: api::AuditTrail,
+    api: Option<&Api>,
     store: &Store,
     settings: &GuardArgs,
     clock: &Clock,
 ) {
+    let Some(audit) = api.map(|api| api.audit.clone()) else { return };
     let retention = match settings.audit_retention_days {
         0 => None,
         days => Some(jiff::SignedDuration::from_hours(24 * i64::from(days))),
@@ -267,7 +278,14 @@ struct Api {
 }
 
 impl Api {
-    async fn open(service: &Service, store: &Store, registry: &mut Registry) -> anyhow::Result<Self> {
+    async fn open(
+        service: &Service,
+        store: &Store,
+        (rules, clock): (&ListenerRules, &Clock),
+        registry: &mut Registry,
+    ) -> anyhow::Result<Self> {
+        rules.declared.reconcile_with(store);
+        rules.api.apply(clock()).await.context("--api.config.file")?;
         let replica = match &service.replica {
             Some(replica) => Some(Store::open(replica).await.context("the replica")?),
             None => None,
@@ -370,8 +388,8 @@ async fn anonymous_access(
 /// The rules of both listeners.
 #[derive(Clone)]
 pub(crate) struct ListenerRules {
-    web: Arc<WebConfig>,
-    api: Arc<WebConfig>,
+    pub(crate) web: Arc<WebConfig>,
+    pub(crate) api: Arc<WebConfig>,
     declared: Declared,
     /// Without a file: requests are signed, and a proxy brings the TLS that Oura requires.
     webhooks: Arc<WebConfig>,
@@ -435,52 +453,5 @@ fn listen(
         let listener = Listener { router, fast_path, web, limits, proxies };
         let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
         lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
-    }
-}
-
-/// Gauges are health data, which every client of the listener can read.
-fn warn_about_open_gauges(sockets: &[TcpListener], rules: &WebConfig) {
-    let rules = rules.rules();
-    let certified = rules.tls.as_ref().is_some_and(listener::Tls::requires_client_certificates);
-    if rules.requires_password() || certified {
-        return;
-    }
-    for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {
-        if !address.ip().is_loopback() {
-            tracing::warn!(
-                %address,
-                "gauges are served on a network address without a password; set users in --web.config.file"
-            );
-        }
-    }
-}
-
-/// An address that a browser can open: a listener on every interface is reached here by the machine's own name.
-fn openable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
-}
-
-/// Prints the addresses; the only thing a service prints besides its log.
-fn print_addresses(web: SocketAddr, api: Option<SocketAddr>, service: &Service, rules: &ListenerRules) {
-    let scheme = |web: &WebConfig| if web.rules().tls.is_some() { "https" } else { "http" };
-    let web = format!("{}://{}", scheme(&rules.web), openable(web));
-    let api = api.map(|api| format!("{}://{}", scheme(&rules.api), openable(api)));
-    let gauges = format!("{web}{}", service.listen.telemetry_path);
-    outln!("  page      {web}/");
-    outln!("  gauges    {gauges}");
-    outln!("  ready     {web}/-/ready");
-    if let Some(api) = &api {
-        outln!("  api       {api}/api/v1/health");
-        outln!("  api docs  {api}/api/docs");
-    }
-    if service.demo {
-        outln!("Try:");
-        outln!("  curl -s {gauges} | grep oura_sleep_score");
-        if let Some(api) = &api {
-            outln!(
-                "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
-            );
-        }
-        outln!("Stop with Ctrl-C. The next start goes on where this one ended.");
     }
 }

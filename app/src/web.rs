@@ -13,12 +13,11 @@ use exporter::Telemetry;
 use listener::FastPath;
 
 use crate::Clock;
-use crate::health::{self, Databases};
 use crate::hosts::HostAllowList;
+use crate::probes::Probes;
 use crate::requests::FastPathCounter;
 use crate::runbook;
 use crate::serve::ListenerRules;
-use crate::shutdown::Readiness;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -28,15 +27,19 @@ const LANDING: &str = include_str!("landing.html");
 /// What this process answers itself.
 #[derive(Clone)]
 pub(crate) struct PageState {
-    pub(crate) readiness: Readiness,
-    pub(crate) databases: Databases,
     pub(crate) reload: ListenerRules,
     pub(crate) clock: Clock,
     pub(crate) demo: bool,
 }
 
 /// Puts the listener's routes together; the gauges are at `telemetry_path`.
-pub(crate) fn router(metrics: Router, api: Option<Router>, own: PageState, telemetry_path: &str) -> Router {
+pub(crate) fn router(
+    metrics: Router,
+    api: Option<Router>,
+    own: PageState,
+    probes: Probes,
+    telemetry_path: &str,
+) -> Router {
     let page = if api.is_some() { PAGE } else { LANDING };
     let page = page.replace("__DEMO__", if own.demo { "true" } else { "false" });
     let page =
@@ -46,11 +49,10 @@ pub(crate) fn router(metrics: Router, api: Option<Router>, own: PageState, telem
     let router = Router::new()
         .route(runbook::PATH, routing::get(move || async move { show(&runbook) }))
         .route("/", routing::get(move || async move { show(&page) }))
-        .route("/-/healthy", routing::get(|| async { "healthy\n" }))
-        .route("/-/ready", routing::get(ready))
         .route("/-/reload", routing::post(reload).put(reload))
         .route_layer(from_fn(refuse_foreign_pages))
         .with_state(own)
+        .merge(probes.router())
         .merge(metrics);
     match api {
         Some(api) => router.merge(api),
@@ -72,19 +74,6 @@ async fn reload(State(own): State<PageState>) -> (StatusCode, String) {
         Ok(()) => (StatusCode::OK, "reloaded\n".to_owned()),
         Err(error) => {
             (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\nThe old one stays.\n", store::causes(&error)))
-        }
-    }
-}
-
-async fn ready(State(own): State<PageState>) -> (StatusCode, &'static str) {
-    if !own.readiness.is_ready() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "not ready\n");
-    }
-    match own.databases.readiness() {
-        health::Readiness::Ready => (StatusCode::OK, "ready\n"),
-        health::Readiness::Degraded => (StatusCode::OK, "ready, but the database is unavailable\n"),
-        health::Readiness::NotReady => {
-            (StatusCode::SERVICE_UNAVAILABLE, "not ready: the database is unavailable to this process\n")
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
 //! ([`day`]), in which unit ([`unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
-//! becomes numbers ([`derive`]), how numbers stand in a time series ([`history`]), and why reading fails ([`failure`]).
+//! becomes numbers ([`derive`]), how numbers stand in a time series ([`history`]), why reading fails ([`failure`]),
+//! and what is usual for a person ([`usual`]).
 //!
 //! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
@@ -21,6 +22,7 @@ pub mod reason;
 pub mod ring;
 pub mod theme;
 pub mod unit;
+pub mod usual;
 
 pub use catalogue::{Label, METRICS, Metric, Pick, Source};
 pub use change::Change;
@@ -30,7 +32,7 @@ pub use derive::{Daily, Derived, Series};
 pub use document::{Document, Rejected};
 pub use event::Event;
 pub use failure::Cause;
-pub use person::Pseudonym;
+pub use person::{InvalidPseudonym, Pseudonym};
 pub use reason::Reason;
 pub use ring::{Ring, Rings};
 pub use theme::Theme;

@@ -72,7 +72,7 @@ pub struct Blocks {
 impl Blocks {
     /// The durations promtool knows: two hours, times three again and again.
     const DURATIONS: [u64; 10] = [2, 6, 18, 54, 162, 486, 1458, 4374, 13_122, 39_366];
-    /// More blocks than that help nobody.
+    /// More blocks than that make nothing faster.
     const MAX_BLOCKS: u64 = 64;
 }
 

@@ -54,7 +54,7 @@ pub enum Error {
         /// What it said, cut.
         said: String,
     },
-    /// The receiver refuses whoever asks, or is none.
+    /// The receiver refuses the credentials, or the address is no receiver.
     #[error("the receiver refuses with {status}: {said}; check its address and token")]
     Refused {
         /// Its status.

@@ -137,10 +137,10 @@ impl Cursor {
     /// The file is replaced as a whole: a power cut leaves the old one or the new one.
     fn advance(&mut self, day: Day) -> Result<(), Error> {
         self.mark.done = Some(day.to_string());
-        let beside = self.path.with_extension("new");
-        std::fs::write(&beside, serde_json::to_vec_pretty(&self.mark).map_err(std::io::Error::from)?)?;
-        std::fs::File::open(&beside)?.sync_all()?;
-        Ok(std::fs::rename(&beside, &self.path)?)
+        let temporary = self.path.with_extension("new");
+        std::fs::write(&temporary, serde_json::to_vec_pretty(&self.mark).map_err(std::io::Error::from)?)?;
+        std::fs::File::open(&temporary)?.sync_all()?;
+        Ok(std::fs::rename(&temporary, &self.path)?)
     }
 }
 

@@ -1,5 +1,5 @@
 //! Rows for people and programs: numbers of days, points within days, or the documents themselves, as CSV, NDJSON, JSON,
-//! Parquet or FHIR. One writer a format, whoever asks: a command, a request or a job. What is held in memory is one block
+//! Parquet or FHIR. One writer a format, for commands, requests and jobs. What is held in memory is one block
 //! of rows and what the reader has not taken yet, however long the history.
 
 mod csv;
@@ -171,7 +171,7 @@ pub enum InvalidTable {
         instead: RowKind,
     },
     /// Metrics and collections.
-    #[error("name metrics or collections, not both: a collection stands for all its metrics")]
+    #[error("name metrics or collections, not both: a collection means all its metrics")]
     Both,
     /// Documents have no metrics.
     #[error("documents hold many metrics at once; name collections")]
@@ -253,7 +253,7 @@ impl Table {
         format!("{person}-{}-{from}-{last}.{}", self.what(), self.format.extension())
     }
 
-    /// The collections it reads; whoever asks needs the right to each.
+    /// The collections it reads; the caller needs the right to each.
     pub fn collections(&self) -> Vec<Collection> {
         let mut all: Vec<Collection> = match &self.rows {
             Rows::Days(metrics) | Rows::Points(metrics) => {

@@ -93,9 +93,12 @@ pub enum InvalidClient {
     /// A header cannot carry the token.
     #[error("the token has characters that no HTTP header may carry; it must be one line of plain text")]
     Token,
-    /// The HTTP client cannot be set up.
-    #[error("cannot set up the HTTP client: {0}")]
-    Client(#[from] reqwest::Error),
+    /// The HTTP client cannot be set up, which only its TLS can fail.
+    #[error(
+        "cannot set up TLS to Oura; install the system's CA certificates (`ca-certificates` in Debian), or name a bundle in \
+         SSL_CERT_FILE"
+    )]
+    Tls(#[from] reqwest::Error),
 }
 
 #[derive(Deserialize)]

@@ -1,5 +1,5 @@
-//! So much at a time, and less than all of it for one client or caller: what one asks waits behind its own, and the rest
-//! stays for the others.
+//! A limit on what runs at a time, with a smaller one for each client or caller: the requests of one wait behind each other,
+//! and the rest stays for the others.
 
 use std::collections::HashMap;
 use std::fmt::Debug;

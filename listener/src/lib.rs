@@ -43,7 +43,7 @@ pub use client::{Client, ClientAddress, Forwarded, Proxies, identify};
 pub use concurrency::{ConcurrencyLimit, Permit};
 pub use extension::{Extension, Source, Values};
 pub use file::Invalid;
-pub use rules::{Authenticated, Clock, Metrics, Rules, WebConfig};
+pub use rules::{Authenticated, Clock, Metrics, PROBES, Rules, WebConfig};
 pub use seats::{Seat, Seats, Wait};
 pub use tls::Tls;
 

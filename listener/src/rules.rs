@@ -41,8 +41,8 @@ const HEADERS: [&str; 5] = [
     "x-xss-protection",
 ];
 
-/// Paths without a password: orchestrators have none, and the responses hold no health value.
-const PROBES: [&str; 2] = ["/-/healthy", "/-/ready"];
+/// Paths of probes, which need no password: orchestrators have none, and the responses hold no health value.
+pub const PROBES: [&str; 6] = ["/-/healthy", "/-/ready", "/health", "/healthz", "/livez", "/readyz"];
 
 /// What is in force.
 pub struct Rules {

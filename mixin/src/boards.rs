@@ -11,7 +11,7 @@ mod readiness;
 mod service;
 mod sleep;
 
-use domain::{METRICS, Metric};
+use domain::{METRICS, Metric, usual};
 
 use super::board::Board;
 use super::config::Config;
@@ -79,15 +79,14 @@ fn trend(scope: &Scope, key: &str, title: &str, about: &str) -> Panel {
         .daily()
 }
 
-/// A number of each day with the band in which the person's own last four weeks were.
+/// A number of each day with the person's usual range.
 fn baseline(scope: &Scope, key: &str, title: &str, about: &str) -> Panel {
-    let mean = scope.mean(key, "28d");
-    let spread = scope.over("stddev_over_time", key, "28d");
+    let (median, spread, width) = (scope.usual_median(key), scope.usual_spread(key), usual::DAY_WIDTH);
     Panel::new(Kind::Lines, title, about)
         .ask(scope.day(key), "{{person}}")
-        .ask_mean(mean.clone(), "{{person}}, mean of 28 days")
-        .ask_edge(format!("{mean} + {spread}"), "{{person}}, upper edge of the usual")
-        .ask_edge(format!("{mean} - {spread}"), "{{person}}, lower edge of the usual")
+        .ask_mean(median.clone(), "{{person}}, median of the 28 days before")
+        .ask_edge(format!("({median}) + {width} * {spread}"), "{{person}}, upper edge of the usual range")
+        .ask_edge(format!("({median}) - {width} * {spread}"), "{{person}}, lower edge of the usual range")
         .unit_of(key)
         .daily()
 }

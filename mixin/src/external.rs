@@ -150,7 +150,8 @@ pub fn service_metrics_page() -> String {
     for External { name, kind, labels, meaning } in EXTERNAL {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();
         let labels = if labels.is_empty() { String::new() } else { format!("{} ", labels.join(", ")) };
-        writeln!(page, "| `{name}` | {kind} | {labels}| {meaning} |").expect("BUG: writing to a string");
+        writeln!(page, "| `{name}` | {kind} | {labels}| {meaning} |")
+            .expect("BUG: a String takes every text");
     }
     page
 }

@@ -1,6 +1,7 @@
 //! Expressions about health, from the catalogue: a key that does not exist there ends the run.
 
-use domain::{METRICS, Metric, Unit};
+use domain::{METRICS, Metric, Unit, usual};
+use statistics::QUARTILE_DISTANCE;
 
 use super::config::Config;
 
@@ -100,14 +101,33 @@ impl Scope {
         format!("avg_over_time(({day} and on () {condition})[$__range:1d])")
     }
 
-    /// How far the newest value is from the person's own 28 days before, in standard deviations. `least` keeps a very
-    /// even month from making every wobble an alarm.
-    pub(crate) fn deviations(&self, key: &str, least: f64) -> String {
-        let mean = self.over_until("avg_over_time", key, "28d", "1d");
-        let spread = self.over_until("stddev_over_time", key, "28d", "1d");
+    /// The days that a day is compared with: up to yesterday, so that it is not compared with itself.
+    fn days_before(&self, key: &str) -> String {
+        format!("{}[{}d] offset 1d", self.day(key), usual::DAYS)
+    }
+
+    /// The median of the days before, where enough of them have a value (`domain::usual`).
+    pub(crate) fn usual_median(&self, key: &str) -> String {
+        let days = self.days_before(key);
+        format!("quantile_over_time(0.5, {days}) and count_over_time({days}) >= {}", usual::MIN_DAYS)
+    }
+
+    /// The spread of the days before.
+    pub(crate) fn usual_spread(&self, key: &str) -> String {
+        let days = self.days_before(key);
+        let least = usual::least_spread(first_of(key));
         format!(
-            "({now} - on (person) group_left () max by (person) ({mean})) / on (person) group_left () clamp_min(max by (person) ({spread}), {least})",
-            now = self.now(key)
+            "clamp_min((quantile_over_time(0.75, {days}) - quantile_over_time(0.25, {days})) / {QUARTILE_DISTANCE}, {least})"
+        )
+    }
+
+    /// How many spreads the newest value is away from the median of the days before.
+    pub(crate) fn deviations(&self, key: &str) -> String {
+        format!(
+            "({now} - on (person) group_left () max by (person) ({median})) / on (person) group_left () max by (person) ({spread})",
+            now = self.now(key),
+            median = self.usual_median(key),
+            spread = self.usual_spread(key),
         )
     }
 }
@@ -172,6 +192,21 @@ mod tests {
             r#"max by (person, stage) (oura_sleep_stage_duration_seconds{source=""})"#
         );
         assert_eq!(by("resilience_level"), "person, state");
+    }
+
+    #[test]
+    fn usual_range_is_that_of_the_policy() {
+        let days = r#"oura_sleep_breathing_rate_breaths_per_minute{source="history"}[28d] offset 1d"#;
+        assert_eq!(
+            scope().usual_median("sleep_breathing_rate"),
+            format!("quantile_over_time(0.5, {days}) and count_over_time({days}) >= 14")
+        );
+        assert_eq!(
+            scope().usual_spread("sleep_breathing_rate"),
+            format!(
+                "clamp_min((quantile_over_time(0.75, {days}) - quantile_over_time(0.25, {days})) / 1.349, 0.2)"
+            )
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ struct Scale {
 impl Scale {
     fn of(number: &Number, shape: Shape) -> Option<Self> {
         let known = number.days.iter().copied().flatten();
-        let band = number.usual.iter().flat_map(|usual| [usual.low, usual.high]);
+        let band = number.usual.iter().flat_map(|usual| [usual.day.0, usual.day.1]);
         let all: Vec<f64> = known.clone().chain(band).collect();
         known.clone().next()?;
         let (low, high) = (statistics::min(&all)?, statistics::max(&all)?);
@@ -51,7 +51,7 @@ impl Scale {
     }
 }
 
-/// The chart of a number, or nothing where nothing was measured. `title` is what it is called to whoever cannot see it.
+/// The chart of a number, or nothing where nothing was measured. `title` describes it to readers who cannot see it.
 pub(crate) fn chart(number: &Number, shape: Shape, days: DayRange, title: &str) -> Option<String> {
     let scale = Scale::of(number, shape)?;
     let style = number.row.style;
@@ -59,7 +59,7 @@ pub(crate) fn chart(number: &Number, shape: Shape, days: DayRange, title: &str) 
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\" preserveAspectRatio=\"xMidYMid meet\">"
     );
     if let Some(usual) = &number.usual {
-        let (top, bottom) = (scale.y(usual.high), scale.y(usual.low));
+        let (top, bottom) = (scale.y(usual.day.1), scale.y(usual.day.0));
         let _ = write!(
             svg,
             "<rect class=\"usual\" x=\"{LEFT}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\"/>",

@@ -1,5 +1,5 @@
 //! A page about a week or month of a person: one HTML file without scripts and without anything from elsewhere, to read
-//! on a screen, light or dark, and to print on A4. Beside every chart stands a table with its numbers.
+//! on a screen, light or dark, and to print on A4. Every chart has a table with its numbers.
 //!
 //! Not here: SQL (`store`), what a number means (`domain`), what many numbers say (`statistics`), when it is made (`jobs`).
 

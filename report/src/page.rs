@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write as _};
 
-use domain::{Collection, Day};
+use domain::{Collection, Day, usual};
 
 use crate::chart::chart;
 use crate::period::Period;
@@ -65,12 +65,19 @@ pub(crate) fn page(read: &ReportData) -> String {
         out,
         "</main>\n<footer>\n<p>Made on {made} ({}) by myhealth. <strong>Not a medical device:</strong> a ring estimates, \
          and nothing here is a diagnosis. Talk to a doctor about your health.</p>\n\
-         <p>Changes are against {} to {}. “Usual” is the median of the 60 days before, ±1.5 robust deviations: about \
-         seven of eight days; with fewer than 14 days there is none. What was not measured is left out, never zero.</p>\n\
+         <p>Changes are against {} to {}. Usual is a range around the median of the {} days before; with fewer than \
+         {} measured days there is none. A day (in charts) is within {} spreads of the median, the mean of a {} within {}; a \
+         spread is the distance of the quartiles divided by {}. What was not measured is left out, never zero.</p>\n\
          </footer>\n</body>\n</html>\n",
         Escaped(&read.time_zone),
         long(read.previous.first()),
-        long(read.previous.last())
+        long(read.previous.last()),
+        usual::DAYS,
+        usual::MIN_DAYS,
+        usual::DAY_WIDTH,
+        read.period,
+        usual::MEAN_WIDTH,
+        statistics::QUARTILE_DISTANCE
     );
     out
 }
@@ -100,8 +107,8 @@ fn or_nothing(value: Option<f64>, write: impl Fn(f64) -> String) -> String {
 fn against(number: &Number) -> Option<(&'static str, &'static str)> {
     let (now, usual) = (number.now?, number.usual.as_ref()?);
     Some(match now {
-        now if now < usual.low => ("below", "below usual"),
-        now if now > usual.high => ("above", "above usual"),
+        now if now < usual.mean.0 => ("below", "below usual"),
+        now if now > usual.mean.1 => ("above", "above usual"),
         _ => ("within", "as usual"),
     })
 }
@@ -124,7 +131,7 @@ fn scores(out: &mut String, read: &ReportData) {
             read.period
         );
         if let (Some((_, words)), Some(usual)) = (against(number), &number.usual) {
-            say!(out, "<span>{words} ({:.0} to {:.0})</span>", usual.low, usual.high);
+            say!(out, "<span>{words} ({:.0} to {:.0})</span>", usual.mean.0, usual.mean.1);
         }
         say!(out, "</li>\n");
     }
@@ -177,7 +184,7 @@ fn summary(out: &mut String, read: &ReportData, section: &Section, numbers: &[&N
         let usual = number.usual.as_ref();
         let usual = usual.map_or_else(
             || NO_VALUE.to_owned(),
-            |usual| format!("{} to {}", style.number(usual.low), style.with_unit(usual.high)),
+            |usual| format!("{} to {}", style.number(usual.mean.0), style.with_unit(usual.mean.1)),
         );
         let (class, words) = against(number).unwrap_or(("none", NO_VALUE));
         say!(
@@ -217,8 +224,8 @@ fn nights(out: &mut String, read: &ReportData) {
         if nights.is_empty() {
             continue;
         }
-        let told: Vec<String> = nights.iter().map(night).collect();
-        say!(out, "<p><strong>{title}:</strong> {}.</p>\n", told.join("; "));
+        let named: Vec<String> = nights.iter().map(night).collect();
+        say!(out, "<p><strong>{title}:</strong> {}.</p>\n", named.join("; "));
     }
     if let Some(regularity) = &read.regularity {
         let before = regularity.before.map_or_else(String::new, |before| {

@@ -1,10 +1,10 @@
-//! Everything a report says, as numbers and words: read and summed up, not yet written.
+//! The content of a report as numbers and words: read and summed up, not yet written.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::event::Event;
 use domain::reason::{DayEvidence, missing_day_reason};
-use domain::{Collection, Day, DayRange, Metric, Reason, Theme};
+use domain::{Collection, Day, DayRange, Metric, Reason, Theme, usual};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use statistics::Baseline;
@@ -14,16 +14,7 @@ use crate::Error;
 use crate::period::Period;
 use crate::rows::{Row, SECTIONS, Summary};
 
-/// Days before the period that say what is usual.
-const BASELINE: usize = 60;
-
-/// Fewer of them say nothing.
-const MIN_DAYS: usize = 14;
-
-/// How far from the median is usual, in deviations: seven of eight days.
-const BAND_WIDTH: f64 = 1.5;
-
-/// Collections whose coverage is told.
+/// Collections whose coverage is reported.
 const COVERAGE_COLLECTIONS: [Collection; 4] =
     [Collection::DailySleep, Collection::Sleep, Collection::DailyReadiness, Collection::DailyActivity];
 
@@ -69,11 +60,22 @@ pub(crate) struct Number {
     pub(crate) usual: Option<Usual>,
 }
 
-/// What was usual before the period.
+/// What was usual before the period: the median, the range of a day, and that of the period's mean.
 pub(crate) struct Usual {
     pub(crate) median: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
+    pub(crate) day: (f64, f64),
+    pub(crate) mean: (f64, f64),
+}
+
+impl Usual {
+    fn of(baseline: Baseline, metric: &Metric) -> Option<Self> {
+        let baseline = baseline.at_least(usual::least_spread(metric));
+        Some(Self {
+            median: baseline.median,
+            day: baseline.band(usual::DAY_WIDTH)?,
+            mean: baseline.band(usual::MEAN_WIDTH)?,
+        })
+    }
 }
 
 /// A night worth naming.
@@ -117,8 +119,8 @@ pub(crate) async fn read(
     let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
     let today = Day::at(now, &zone);
     let previous = period.around(days.first().plus(-1));
-    let baseline = i64::try_from(BASELINE).unwrap_or_default();
-    let all = DayRange::new(previous.first().min(days.first().plus(-baseline)), days.last()).unwrap_or(days);
+    let baseline = days.first().plus(-i64::from(usual::DAYS));
+    let all = DayRange::new(previous.first().min(baseline), days.last()).unwrap_or(days);
 
     let rows: Vec<&'static Row> = SECTIONS.iter().flat_map(|section| section.rows).collect();
     let metrics: Vec<&'static Metric> = rows.iter().filter_map(|row| Metric::by_key(row.metric)).collect();
@@ -163,13 +165,13 @@ impl Number {
             }
         };
         let (own, previous) = (slots(days), slots(previous));
-        let before = i64::try_from(BASELINE).unwrap_or_default();
-        let reach = DayRange::new(days.first().plus(-before), days.first()).unwrap_or(days);
-        let usual = statistics::baselines(&slots(reach), BASELINE, MIN_DAYS).pop().flatten();
-        let usual = usual.filter(|_| row.summary == Summary::Mean).and_then(|usual: Baseline| {
-            let (low, high) = usual.band(BAND_WIDTH)?;
-            Some(Usual { median: usual.median, low, high })
-        });
+        let reach = DayRange::new(days.first().plus(-i64::from(usual::DAYS)), days.first()).unwrap_or(days);
+        let (length, enough) = (usize::from(usual::DAYS), usize::from(usual::MIN_DAYS));
+        let baseline = statistics::baselines(&slots(reach), length, enough).pop().flatten();
+        let baseline = baseline.filter(|_| row.summary == Summary::Mean);
+        let usual = baseline
+            .zip(Metric::by_key(row.metric))
+            .and_then(|(baseline, metric)| Usual::of(baseline, metric));
         Self { row, now: sum_up(&own), before: sum_up(&previous), days: own, previous, usual }
     }
 }

@@ -97,6 +97,8 @@ table! {
     Conditional {
         Gauge SYNC_FAILURE: (Person, Collection, Cause) = "myhealth_sync_failure",
             "1; why the last attempt to read the collection from Oura failed (docs/failures.md)";
+        Gauge SLEEP_GOAL: (Person,) = "myhealth_sleep_goal_seconds",
+            "Sleep a night should have, of a person with a goal of their own (--sleep-goal of serve); rules compare nights with it instead of their default";
         Gauge OURA_RATE_LIMIT: (RateLimitTier,) = "myhealth_oura_rate_limit_requests",
             "Requests that Oura allows in a window, as its last 429 stated";
         Gauge OURA_RATE_LIMIT_WINDOW: (RateLimitTier,) = "myhealth_oura_rate_limit_window_seconds",

@@ -1,4 +1,4 @@
-//! What stands where nothing was measured, when somebody asks for it. What is filled is marked, and never counted.
+//! Values in place of gaps, for callers that want them. What is filled is marked, and never counted.
 
 use crate::count;
 

@@ -1,4 +1,4 @@
-//! What numbers in a row say. Every function is pure and names its definition; a test of `api` holds every one against
+//! Statistics of rows of numbers. Every function is pure and names its definition; a test of `api` holds every one against
 //! numpy, scipy and pandas over ten years of a simulated life.
 //!
 //! A row is a slice of slots, one a day, `None` where nothing was measured: a slot is never zero for being empty, and a
@@ -26,8 +26,8 @@ pub use summary::{deviation, max, mean, median, min, quantile, sum};
 /// Two-sided 95 %: what every interval here covers, and what every quantile is taken at.
 pub(crate) const UPPER: f64 = 0.975;
 
-/// From a median absolute deviation to the deviation of a normal distribution: `1 / Φ⁻¹(3/4)`, as tables print it.
-pub const MAD_SCALE: f64 = 1.4826;
+/// How far the quartiles of a normal distribution are apart, in standard deviations: `2 · Φ⁻¹(3/4)`, as tables print it.
+pub const QUARTILE_DISTANCE: f64 = 1.349;
 
 /// A number that may leave: nothing else is one.
 pub(crate) fn finite(value: f64) -> Option<f64> {

@@ -93,7 +93,7 @@ fn runs(values: &[f64]) -> Vec<usize> {
 struct Slopes<'a> {
     points: &'a [(f64, f64)],
     steepest: f64,
-    /// What counts as no slope at all beside the height and width of the points.
+    /// The slope that counts as none, given the height and width of the points.
     nothing: f64,
 }
 

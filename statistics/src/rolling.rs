@@ -1,18 +1,25 @@
 //! Numbers of the last days, for every day.
 
 use crate::summary::{mean, quantile_of_sorted};
-use crate::{MAD_SCALE, count, finite};
+use crate::{QUARTILE_DISTANCE, count, finite};
 
-/// What was usual in the days before one day.
+/// The centre and the spread of the slots before one slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Baseline {
-    /// The median of the days before.
+    /// The median of the slots before.
     pub median: f64,
-    /// Their median absolute deviation, scaled by [`MAD_SCALE`].
+    /// The distance of their quartiles divided by [`QUARTILE_DISTANCE`]: the standard deviation, if they are normally
+    /// distributed, whatever a quarter of them on either side is.
     pub spread: f64,
 }
 
 impl Baseline {
+    /// The same with a spread of at least `least`, so that values that hardly vary do not make every other value unusual.
+    #[must_use]
+    pub fn at_least(self, least: f64) -> Self {
+        Self { spread: self.spread.max(least), ..self }
+    }
+
     /// The lower and upper end of `median ± width · spread`.
     pub fn band(&self, width: f64) -> Option<(f64, f64)> {
         let half = width * self.spread;
@@ -49,10 +56,8 @@ impl Window {
     }
 
     fn baseline(&self) -> Option<Baseline> {
-        let median = quantile_of_sorted(&self.sorted, 0.5)?;
-        let mut away: Vec<f64> = self.sorted.iter().map(|value| (value - median).abs()).collect();
-        away.sort_unstable_by(f64::total_cmp);
-        Some(Baseline { median, spread: finite(MAD_SCALE * quantile_of_sorted(&away, 0.5)?)? })
+        let [low, median, high] = [0.25, 0.5, 0.75].map(|share| quantile_of_sorted(&self.sorted, share));
+        Some(Baseline { median: median?, spread: finite((high? - low?) / QUARTILE_DISTANCE)? })
     }
 }
 
@@ -88,7 +93,7 @@ pub fn rolling_median(row: &[Option<f64>], length: usize, enough: usize) -> Vec<
     over_windows(row, (length, 0), enough, |window| quantile_of_sorted(&window.sorted, 0.5))
 }
 
-/// What was usual in the `length` slots before each slot, itself excluded, where at least `enough` have a value.
+/// Centre and spread of the `length` slots before each slot, itself excluded, where at least `enough` have a value.
 pub fn baselines(row: &[Option<f64>], length: usize, enough: usize) -> Vec<Option<Baseline>> {
     over_windows(row, (length, 1), enough, Window::baseline)
 }
@@ -116,7 +121,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::median;
+    use crate::{median, quantile};
 
     fn rows() -> impl Strategy<Value = Vec<Option<f64>>> {
         prop::collection::vec(prop::option::weighted(0.7, -100.0..100.0_f64), 0..80)
@@ -147,9 +152,8 @@ mod tests {
                 prop_assert!(close(medians[slot], median(&here).filter(|_| here.len() >= least)));
                 let centre = median(&before).filter(|_| before.len() >= least);
                 prop_assert!(close(usual[slot].map(|usual| usual.median), centre));
-                let spread = centre.and_then(|centre| {
-                    let away: Vec<f64> = before.iter().map(|value| (value - centre).abs()).collect();
-                    Some(MAD_SCALE * median(&away)?)
+                let spread = centre.and_then(|_| {
+                    Some((quantile(&before, 0.75)? - quantile(&before, 0.25)?) / QUARTILE_DISTANCE)
                 });
                 prop_assert!(close(usual[slot].map(|usual| usual.spread), spread));
             }
@@ -172,6 +176,8 @@ mod tests {
         let usual = baselines(&row, 7, 7)[7].unwrap();
         assert_eq!((usual.median, usual.spread), (10.0, 0.0));
         assert_eq!(usual.score(1000.0), None, "no spread, no score");
+        assert_eq!(usual.at_least(5.0).score(1000.0), Some(198.0));
+        assert_eq!(usual.at_least(5.0).band(2.0), Some((0.0, 20.0)));
         assert_eq!(baselines(&row, 7, 7)[6], None);
     }
 }

@@ -20,7 +20,10 @@ pub enum Error {
         reason: String,
     },
     /// The embedded database's folder cannot be written.
-    #[error("cannot create the database {path}; choose a folder that this user may write with --data-dir")]
+    #[error(
+        "cannot open the database {path}; {}",
+        crate::denied::remedy(path, source, "choose a folder that this user may write with --data-dir")
+    )]
     Directory {
         /// The database file.
         path: PathBuf,
@@ -66,9 +69,30 @@ pub enum Error {
         /// The name in the file.
         name: String,
     },
-    /// A migration failed, or the database is of a newer version.
+    /// A migration failed.
     #[error("cannot migrate the database")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database was migrated by a newer version of this program, and there is no way back.
+    #[error(
+        "the database {place} has the schema {found} of a newer myhealth, and this one knows {known}; run that version again, or \
+         restore the backup from before the upgrade"
+    )]
+    Newer {
+        /// Where the database is, without credentials.
+        place: String,
+        /// The newest migration that was applied to it.
+        found: i64,
+        /// The newest migration of this program.
+        known: i64,
+    },
+    /// The embedded database's volume has no room.
+    #[error("cannot write the database {path}; {}", crate::denied::FULL)]
+    Full {
+        /// The database file.
+        path: PathBuf,
+        /// What the driver said.
+        source: sqlx::Error,
+    },
     /// A stored value is not what its column promises.
     #[error(
         "the stored {what} cannot be read back; `myhealth rebuild` derives everything again from the documents"
@@ -113,6 +137,15 @@ pub(crate) fn is_outage(error: &sqlx::Error) -> bool {
         _ => false,
     }
 }
+
+/// Whether the embedded database's volume has no room left.
+pub(crate) fn is_full(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    let code = error.try_downcast_ref::<SqliteError>().and_then(DatabaseError::code);
+    code.and_then(|code| code.parse().ok()).is_some_and(|code: i32| code & 0xff == SQLITE_FULL)
+}
+
+const SQLITE_FULL: i32 = 13;
 
 /// Primary codes: busy, locked, out of memory, read-only, I/O error, corrupt, full, cannot open, protocol, no database.
 const SQLITE_OUTAGES: [i32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];

@@ -6,6 +6,7 @@
 mod auth;
 mod backend;
 mod changes;
+pub mod denied;
 mod error;
 mod health;
 mod migrate;

@@ -1,11 +1,11 @@
 //! The schema's versions. Migrations only go forward; an applied one is never edited.
 
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::Store;
-use crate::backend::Backend;
-use crate::error::Result;
+use crate::backend::{Backend, Location};
+use crate::error::{Error, Result, is_full};
 
 /// Version, name and text; see the folder `migrations`.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -44,11 +44,30 @@ impl Store {
     /// Brings the schema to this version. Safe to run again, and by several processes at once.
     pub async fn migrate(&self) -> Result<()> {
         let migrator = migrator(self.is_embedded());
-        match &self.backend {
-            Backend::Postgres(pool) => migrator.run(pool).await?,
-            Backend::Sqlite { write, .. } => migrator.run(write).await?,
-        }
-        Ok(())
+        let migrated = match &self.backend {
+            Backend::Postgres(pool) => migrator.run(pool).await,
+            Backend::Sqlite { write, .. } => migrator.run(write).await,
+        };
+        migrated.map_err(|error| match (error, &self.backend) {
+            (MigrateError::VersionMissing(found), _) => self.newer(found),
+            (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), backend) => {
+                match backend {
+                    Backend::Sqlite { path, .. } if is_full(&error) => {
+                        Error::Full { path: path.to_path_buf(), source: error }
+                    }
+                    _ => error.into(),
+                }
+            }
+            (error, _) => error.into(),
+        })
+    }
+
+    fn newer(&self, found: i64) -> Error {
+        let location = match &self.backend {
+            Backend::Postgres(pool) => Location::Postgres(Box::new((*pool.connect_options()).clone())),
+            Backend::Sqlite { path, .. } => Location::Sqlite(path.to_path_buf()),
+        };
+        Error::Newer { place: location.to_string(), found, known: newest() }
     }
 
     /// Names of the migrations that have not been applied. A server with pending migrations must not start.
@@ -74,9 +93,19 @@ impl Store {
                 }
             }
         };
+        if let Some(found) =
+            applied.iter().map(|migration| migration.version).find(|version| *version > newest())
+        {
+            return Err(self.newer(found));
+        }
         let done = |version: i64| applied.iter().any(|migration| migration.version == version);
         Ok(MIGRATIONS.iter().filter(|(version, ..)| !done(*version)).map(|(_, name, _)| *name).collect())
     }
+}
+
+/// The version of the newest migration that this program knows.
+fn newest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, ..)| *version)
 }
 
 /// sqlx's own record of what was applied.

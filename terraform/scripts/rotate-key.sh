@@ -17,7 +17,10 @@ if ! aws secretsmanager get-secret-value --secret-id "$id" --query SecretString 
   grep -q ResourceNotFoundException "$private/error" || fail "$(cat "$private/error")" "fix that and try again"
   echo '{}' >"$private/old.json"
 fi
-openssl rand -hex 32 | tr -d '\n' | jq -Rs . >"$private/key.json"
+case $2 in
+sealing-key) openssl rand -hex 32 | tr -d '\n' ;;
+signing-key) openssl genpkey -quiet -algorithm EC -pkeyopt ec_paramgen_curve:P-256 ;;
+esac | jq -Rs . >"$private/key.json"
 # The first key has none before it: then both files hold the same, which the program takes.
 jq --slurpfile key "$private/key.json" '{current: $key[0], previous: (.current // $key[0])}' \
   "$private/old.json" >"$private/new.json"

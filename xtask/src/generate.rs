@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use mixin::Config;
 
 use crate::steps::terraform;
-use crate::{docs, run};
+use crate::{docs, helm, run};
 
 /// Write the files that follow from code, such as docs/metrics.md
 #[derive(clap::Args)]
@@ -32,12 +32,13 @@ const FILES: &[Generated] = &[
     Generated { path: "docs/service-metrics.md", render: || Ok(mixin::service_metrics_page()) },
     Generated { path: "docs/failures.md", render: || Ok(docs::failures()) },
     Generated { path: "docs/terraform-cost.md", render: terraform::cost::page },
-    Generated { path: "api/openapi.json", render: openapi },
+    Generated { path: "api/openapi.json", render: || product("openapi") },
+    Generated { path: "docs/configuration.md", render: || product("reference") },
 ];
 
-/// The API's description comes from its handlers, so the product itself prints it.
-fn openapi() -> Result<String> {
-    let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", "openapi"]);
+/// The API's description comes from its handlers, and the reference of settings from the flags: the product prints both.
+fn product(command: &str) -> Result<String> {
+    let mut product = run::cargo(&["run", "--quiet", "--package", "app", "--", command]);
     run::quietly(&mut product, "fix the build; then `cargo xtask generate`")
 }
 
@@ -48,7 +49,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 /// Every generated file: its path and its text.
 fn files() -> Result<Vec<(String, String)>> {
     let single = FILES.iter().map(|file| Ok((file.path.to_owned(), (file.render)()?)));
-    single.chain(mixin::files(&Config::default()).into_iter().map(Ok)).collect()
+    let mixin = mixin::files(&Config::default()).into_iter().map(Ok);
+    single.chain(mixin).chain(helm::files()?.into_iter().map(Ok)).collect()
 }
 
 /// Fails when a file differs from what the code says.

@@ -30,6 +30,15 @@ pub(crate) struct Args {
 pub(crate) enum Tool {
     /// `alertmanager`, `amtool`
     Alertmanager,
+    /// `docker-compose`
+    Compose,
+    /// `helm` of the major version 4
+    Helm,
+    /// `helm` of the major version 3
+    #[value(name = "helm-3")]
+    Helm3,
+    /// `nfpm`
+    Nfpm,
     /// `tofu`
     Opentofu,
     /// `prometheus`, `promtool`
@@ -60,6 +69,38 @@ impl Tool {
                 programs: &[("cmd/alertmanager", "alertmanager"), ("cmd/amtool", "amtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=0.35.0",
                 fill: &["ui/app/dist/index.html"],
+            },
+            Self::Compose => Source {
+                module: "github.com/docker/compose/v2",
+                version: "v2.40.3",
+                sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
+                programs: &[("cmd", "docker-compose")],
+                ldflags: "-X github.com/docker/compose/v2/internal.Version=2.40.3",
+                fill: &[],
+            },
+            Self::Helm => Source {
+                module: "helm.sh/helm/v4",
+                version: "v4.3.1",
+                sum: "h1:UndCoLe9UPmNoL7IvWzaUXveL7T5t/ijoorEmgJdI9g=",
+                programs: &[("cmd/helm", "helm")],
+                ldflags: "-X helm.sh/helm/v4/internal/version.version=v4.3.1",
+                fill: &[],
+            },
+            Self::Helm3 => Source {
+                module: "helm.sh/helm/v3",
+                version: "v3.22.0",
+                sum: "h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=",
+                programs: &[("cmd/helm", "helm")],
+                ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
+                fill: &[],
+            },
+            Self::Nfpm => Source {
+                module: "github.com/goreleaser/nfpm/v2",
+                version: "v2.45.2",
+                sum: "h1:sWBXUErMSKHMvT8f1mgtY3yn2jbNBAE2TNBXNXpSDGc=",
+                programs: &[("cmd/nfpm", "nfpm")],
+                ldflags: "",
+                fill: &[],
             },
             Self::Opentofu => Source {
                 module: "github.com/opentofu/opentofu",

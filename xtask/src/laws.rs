@@ -2,6 +2,7 @@
 //! Each needs nothing but cargo and the files of the repository.
 
 mod collections;
+mod docs;
 mod layers;
 mod quirks;
 mod words;

@@ -14,9 +14,12 @@ mod contract;
 mod docs;
 mod generate;
 mod go_tools;
+mod helm;
+mod image;
 #[cfg(test)]
 mod laws;
 mod node;
+mod package;
 mod pictures;
 mod provision;
 mod python;
@@ -41,11 +44,12 @@ struct Cli {
 enum Command {
     Test(steps::Args),
     Generate(generate::Args),
-    Mixin(queries::RenderArgs),
     LintQueries(queries::LintArgs),
+    Package(package::Args),
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
+    Image(image::Args),
     Bench(bench::Args),
     Contract(contract::Args),
     SpecDiff(spec_diff::Args),
@@ -55,11 +59,12 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test(args) => steps::main(&args),
         Command::Generate(args) => generate::main(&args),
-        Command::Mixin(args) => queries::render(&args),
         Command::LintQueries(args) => queries::lint(&args),
+        Command::Package(args) => package::main(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),
+        Command::Image(args) => image::main(&args),
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
         Command::SpecDiff(args) => spec_diff::main(&args),

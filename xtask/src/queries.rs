@@ -1,58 +1,13 @@
-//! `cargo xtask mixin` writes the dashboards and rules with a user's own settings; `cargo xtask lint-queries` checks the
-//! committed ones. Their content is decided in the crate `mixin`.
+//! `cargo xtask lint-queries`: checks the committed dashboards and rules, which the crate `mixin` renders.
 
 mod types;
 
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use mixin::Config;
 
 use crate::{programs, run};
-
-/// Write the dashboards and rules with your own selectors and thresholds
-///
-/// The committed files are the defaults. Without `--config` the defaults are written, and `--print` shows them as the
-/// JSON that `--config` reads: a file needs to hold only what differs.
-#[derive(clap::Args)]
-#[command(after_help = "Example:\n  cargo xtask mixin --print > mine.json\n  \
-                        cargo xtask mixin --config mine.json --to /etc/myhealth")]
-pub(crate) struct RenderArgs {
-    /// JSON with the settings that differ from the defaults
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Folder to write `dashboards/` and `alerts/` into; created when missing
-    #[arg(long, value_name = "FOLDER", required_unless_present = "print")]
-    to: Option<PathBuf>,
-    /// Print the settings in force and write nothing
-    #[arg(long, conflicts_with = "to")]
-    print: bool,
-}
-
-pub(crate) fn render(args: &RenderArgs) -> Result<()> {
-    let config = match &args.config {
-        Some(path) => read_config(path)?,
-        None => Config::default(),
-    };
-    let Some(folder) = &args.to else {
-        println!("{}", serde_json::to_string_pretty(&config)?);
-        return Ok(());
-    };
-    for (path, text) in mixin::files(&config) {
-        let path = folder.join(path);
-        std::fs::create_dir_all(path.parent().expect("BUG: a file lies in a folder"))
-            .and_then(|()| std::fs::write(&path, text))
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-fn read_config(path: &Path) -> Result<Config> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_str(&text)
-        .with_context(|| format!("{}: not the mixin's settings (see --print)", path.display()))
-}
 
 /// Check every expression of the dashboards and rules against the catalogue and the table of service metrics
 ///

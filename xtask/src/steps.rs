@@ -3,6 +3,9 @@
 //! A step is a function, in a file of `steps/` where it is more than one call, and a row in [`STEPS`].
 
 mod cargo;
+mod helm;
+mod install;
+mod packages;
 pub(crate) mod terraform;
 mod tests;
 
@@ -13,11 +16,12 @@ use clap::builder::PossibleValuesParser;
 
 use crate::{generate, queries};
 
-/// Run every check: format, generated files, queries, Terraform, clippy, links of docstrings, and all tests
+/// Run every check: format, generated files, queries, Terraform, the chart, clippy, links of docstrings, and all tests
 ///
 /// PostgreSQL, Prometheus, Alertmanager and Chromium are installed if missing (see `cargo xtask provision`), and `OpenTofu` is
 /// built if it was not yet (see `cargo xtask go-tools`), which needs Go and npm. Steps run in the order
-/// of their cost; the first that fails ends the run. The tests come last, and their results are the last lines printed.
+/// of their cost; the first that fails ends the run. `install` (the image and compose, really started) and `packages` (installed
+/// in a container) run only when they are named. The tests come last, and their results are the last lines printed.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:\n  \
     cargo xtask test                                  everything, as in CI\n  \
@@ -39,17 +43,32 @@ pub(crate) struct Args {
 struct Step {
     name: &'static str,
     run: fn(&Args) -> Result<()>,
+    /// Needs a container engine and minutes: runs only when it is named.
+    only_by_name: bool,
+}
+
+impl Step {
+    const fn new(name: &'static str, run: fn(&Args) -> Result<()>) -> Self {
+        Self { name, run, only_by_name: false }
+    }
+
+    const fn by_name(name: &'static str, run: fn(&Args) -> Result<()>) -> Self {
+        Self { name, run, only_by_name: true }
+    }
 }
 
 /// The steps, in the order in which they run.
 const STEPS: &[Step] = &[
-    Step { name: "fmt", run: cargo::fmt },
-    Step { name: "generated", run: |_| generate::check() },
-    Step { name: "queries", run: |_| queries::check() },
-    Step { name: "terraform", run: terraform::run },
-    Step { name: "clippy", run: cargo::clippy },
-    Step { name: "docs", run: cargo::docs },
-    Step { name: "tests", run: tests::run },
+    Step::new("fmt", cargo::fmt),
+    Step::new("generated", |_| generate::check()),
+    Step::new("queries", |_| queries::check()),
+    Step::new("terraform", terraform::run),
+    Step::new("helm", helm::run),
+    Step::new("clippy", cargo::clippy),
+    Step::new("docs", cargo::docs),
+    Step::by_name("install", install::run),
+    Step::by_name("packages", packages::run),
+    Step::new("tests", tests::run),
 ];
 
 fn names() -> PossibleValuesParser {
@@ -57,7 +76,10 @@ fn names() -> PossibleValuesParser {
 }
 
 fn selected(only: &[String]) -> impl Iterator<Item = &'static Step> {
-    STEPS.iter().filter(move |step| only.is_empty() || only.iter().any(|name| name == step.name))
+    STEPS.iter().filter(move |step| match only {
+        [] => !step.only_by_name,
+        names => names.iter().any(|name| name == step.name),
+    })
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {

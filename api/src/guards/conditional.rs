@@ -1,5 +1,5 @@
-//! Answers that the client has already are not sent again: a strong `ETag` of the bytes, and 304 (RFC 9110). The answer
-//! is made first, for whoever asks and with his rights, so a 304 says nothing that a 200 would not.
+//! Responses that the client has already are not sent again: a strong `ETag` of the bytes, and 304 (RFC 9110). The response
+//! is made first, with the rights of the caller, so a 304 tells nothing that a 200 would not.
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::Request;
@@ -14,10 +14,10 @@ use crate::error::Error;
 /// Longest answer that is hashed; longer ones stand in memory already, but hashing them takes longer than sending.
 const MAX_HASHED: u64 = 8 << 20;
 
-/// May be kept by the one who asked, and is asked for again each time.
+/// The client may keep it, and must revalidate it each time.
 const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
 
-/// The tag of these bytes: XXH3, the same for ever and everywhere. Nothing is proved by a tag, it only tells one answer from
+/// The tag of these bytes: XXH3, the same at all times and everywhere. Nothing is proved by a tag, it only tells one answer from
 /// another, so that it need not take longer than writing them (SHA-256 took a tenth of a long answer).
 pub(crate) fn tag(body: &[u8]) -> HeaderValue {
     let tag = format!("\"{:032x}\"", XxHash3_128::oneshot(body));

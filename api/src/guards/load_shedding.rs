@@ -166,12 +166,14 @@ mod tests {
 
     use futures_util::poll;
 
+    use prometheus_client::registry::Registry;
+
     use super::*;
 
     #[tokio::test]
     async fn requests_to_an_unavailable_database_are_refused_once_one_has_failed() {
         let (store, _folder) = store::testing::sqlite().await;
-        let load_shedder = LoadShedder::new(vec![store.clone()], Metrics::default());
+        let load_shedder = LoadShedder::new(vec![store.clone()], Metrics::register(&mut Registry::default()));
         assert!(load_shedder.may_query().await);
         store.close().await;
         assert!(load_shedder.may_query().await, "no probe has found out yet");
@@ -181,7 +183,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn remote_reads_whose_reader_is_slow_leave_turns_to_others() {
-        let load_shedder = LoadShedder::new(Vec::new(), Metrics::default());
+        let load_shedder = LoadShedder::new(Vec::new(), Metrics::register(&mut Registry::default()));
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
         let mut sent = Vec::new();
         for _ in 0..MAX_UNTIL_SENT_PER_CLIENT {
@@ -199,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn turns_of_one_client_leave_some_to_others() {
-        let load_shedder = LoadShedder::new(Vec::new(), Metrics::default());
+        let load_shedder = LoadShedder::new(Vec::new(), Metrics::register(&mut Registry::default()));
         let [one, other] = ["10.0.0.1", "10.0.0.2"].map(|address| Client::of(address.parse().unwrap()));
         let mut greedy: Vec<_> =
             (0..MAX_ADMITTED_PER_CLIENT).map(|_| Box::pin(load_shedder.take_permit(one))).collect();

@@ -1,4 +1,4 @@
-//! What the guards say about themselves.
+//! Metrics of the guards.
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

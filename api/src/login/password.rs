@@ -135,7 +135,7 @@ impl Checker {
         let place = self.waiting.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
         let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
         let checked = tokio::task::spawn_blocking(move || {
-            // Given back when the memory is, not when whoever asked has hung up.
+            // Released with the memory, not when the client has disconnected.
             let _held = (place, turn);
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned().into());

@@ -90,7 +90,11 @@ impl SessionKeys {
 
     /// Accepts and publishes another key as well.
     pub fn accept(&mut self, key: &SecretString) -> Result<(), InvalidKey> {
-        self.accepted.push(Key::parse(key)?);
+        let key = Key::parse(key)?;
+        // The first key of a secret store has none before it, so both may be the same.
+        if self.all().all(|known| known.id != key.id) {
+            self.accepted.push(key);
+        }
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What others need to check a log-in themselves: the public keys (RFC 7517), and where they are (OpenID Connect Discovery).
+//! What others need to check a log-in themselves: the public keys (RFC 7517), and where they are (`openid-configuration`).
 
 use axum::Json;
 use axum::extract::State as With;

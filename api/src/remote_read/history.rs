@@ -31,13 +31,13 @@ pub(super) struct HistoryQuery {
     pub(super) matchers: Matchers,
 }
 
-/// A person, and where his days lie.
+/// A person, and when their days begin and end.
 struct Owner<'a> {
     person: &'a Person,
     calendar: Calendar,
 }
 
-/// Answers one question into `sink`. `people` are those whom the one who asks may see.
+/// Writes the response to one query into `sink`. `people` are those whom the caller may access.
 pub(super) async fn answer_query(
     store: &Store,
     people: &[Person],
@@ -52,7 +52,7 @@ pub(super) async fn answer_query(
     let room = usize::try_from(DAYS_PER_BATCH / a_column).unwrap_or_default();
     let mut rest = groups.as_slice();
     while !rest.is_empty() {
-        // A name comes for everybody before the next: several are read together where everybody fits.
+        // All people of one name come before the next name; several names are read together where all people fit.
         let (together, later) = rest.split_at(fitting(rest, room / owners.len().max(1)));
         rest = later;
         let metrics: Vec<_> = together.iter().flat_map(|group| selection::daily(group)).collect();
@@ -77,7 +77,7 @@ pub(super) async fn answer_query(
     Ok(())
 }
 
-/// Those whom a question can be about. Most people share a few zones.
+/// The people a query can be about. Most share a few time zones.
 fn owners<'a>(people: &'a [Person], matchers: &Matchers) -> Result<Vec<Owner<'a>>, Error> {
     let mut calendars: HashMap<&str, Calendar> = HashMap::new();
     let mut owners = Vec::new();

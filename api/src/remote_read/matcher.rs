@@ -76,7 +76,7 @@ impl Patterns {
         self.0.is_empty()
     }
 
-    /// Which of [`VALUES`] and `names` each expression matches. Ends early once `is_abandoned`: nobody reads the result.
+    /// Which of [`VALUES`] and `names` each expression matches. Ends early once `is_abandoned`, when no caller reads the result.
     pub(super) fn resolve(
         self,
         names: &[String],
@@ -209,7 +209,7 @@ impl Matchers {
         self.0.iter().filter(|matcher| matcher.label == "person").all(|matcher| matcher.allows(name))
     }
 
-    /// Whether a series of these labels matches, whoever's it is. A label that it does not have is empty.
+    /// Whether a series of these labels matches, of any person. A label that it does not have is empty.
     pub(super) fn allow_labels(&self, labels: &Labels<'_>) -> bool {
         let value =
             |name: &str| labels.iter().find(|(label, _)| *label == name).map_or("", |(_, value)| &**value);
@@ -274,7 +274,7 @@ mod tests {
         check(MatchKind::Equal, "cluster", "home", all);
         check(MatchKind::Regex, "cluster", "home", 0);
         check(MatchKind::NotEqual, "cluster", "", 0);
-        // Nobody said that this is external.
+        // It is not configured as external.
         check(MatchKind::Equal, "replica", "a", 0);
         check(MatchKind::Equal, "replica", "", all);
         check(MatchKind::NotEqual, "replica", "a", all);

@@ -1,4 +1,4 @@
-//! How many answers are made at a time: each takes memory until its last byte is sent.
+//! How many responses are made at a time: each takes memory until its last byte is sent.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +33,7 @@ const MAX_WAITING: usize = 256;
 /// the service gives up every answer that has not begun after half of one.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// The turns of one service; clones share them.
+/// The queue of one service; clones share it.
 #[derive(Clone)]
 pub(super) struct RequestQueue {
     whole: ConcurrencyLimit<Client>,
@@ -51,7 +51,7 @@ impl RequestQueue {
         Self { whole, streams, waiting, compiling, long }
     }
 
-    /// A turn to answer this way; whoever has it is not done before it is dropped.
+    /// A permit for a response of this kind, held until the response has been sent.
     pub(super) async fn take(&self, kind: ResponseType, client: Client) -> Result<Permit<Client>, Error> {
         let turns = match kind {
             ResponseType::Samples => &self.whole,

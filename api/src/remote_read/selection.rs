@@ -41,7 +41,7 @@ static SORTED: LazyLock<Vec<Vec<Row>>> = LazyLock::new(|| {
     groups.into_iter().map(|(_, group)| group).collect()
 });
 
-/// What is asked for: groups of which each is answered for everybody before the next, and for each person as a whole.
+/// The groups a query selects. Each is sent for all people before the next, and for each person as a whole.
 pub(super) fn groups(matchers: &Matchers) -> Vec<Vec<Selected>> {
     let selected = |row: &Row| {
         let allowed = row.gauges.iter().filter(|(_, labels)| matchers.allow_labels(labels));

@@ -1,4 +1,4 @@
-//! How numbers go together, and days with a tag beside days without.
+//! How numbers go together, and days with a tag compared with days without.
 
 use axum::extract::{Path, State as With};
 use axum::response::Response;
@@ -115,7 +115,7 @@ struct EffectParams {
     lag: Option<String>,
 }
 
-/// Days with a tag beside days without: how a number differs, and how sure that is.
+/// Days with a tag compared with days without: how a number differs, and how sure that is.
 ///
 /// A tag stands under Oura's code (`tag_generic_alcohol`) or the name its wearer gave it, on every day from its start to
 /// its end. Fewer than ten days on either side are `too_few`. It is a comparison, not an experiment.

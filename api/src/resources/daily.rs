@@ -21,9 +21,9 @@ use crate::policy::Policy;
 use crate::routes::Routes;
 use crate::state::State;
 
-/// Days answered when the question names none.
+/// Days of a response to a request that names none.
 const DEFAULT_DAYS: i64 = 30;
-/// Days a page has unless told otherwise, and at most.
+/// Days of a page: by default, and at most.
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 

@@ -22,7 +22,7 @@ use crate::state::State;
 
 /// Days answered when the question names none.
 const DEFAULT_DAYS: i64 = 30;
-/// Rows a page has unless told otherwise, and at most.
+/// Rows of a page: by default, and at most.
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
 

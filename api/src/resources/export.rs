@@ -99,7 +99,7 @@ pub(super) enum WhatName {
     Documents,
 }
 
-/// What is wrong about the words of an export.
+/// Why an export is refused.
 pub(super) fn refusal(error: InvalidWords) -> Error {
     match error {
         InvalidWords::Metric(key) => Error::UnknownMetric { close: closest(&key), key: shown(&key) },
@@ -177,11 +177,11 @@ async fn export_rows(
         // The database is free for the next, however long this reader takes over the rest.
         drop(pipe);
         if ended_early {
-            // The connection is cut, so that nobody takes what there is for the whole.
+            // The connection is cut, so that the client does not take a part for the whole.
             let _ = out.send(Err(io::Error::other("the export ended early"))).await;
         }
     });
-    // Who compresses asks once more after the end.
+    // The compressing layer polls once more after the end.
     let pieces = stream::unfold(pieces, async |mut pieces| Some((pieces.recv().await?, pieces)));
     Ok((headers, Body::from_stream(pieces.fuse())).into_response())
 }

@@ -1,4 +1,4 @@
-//! Long work: asked for, watched, cancelled, and its result fetched.
+//! Long work: requested, watched, cancelled, and its result fetched.
 
 mod request;
 mod watch;
@@ -29,7 +29,7 @@ use self::request::JobRequest;
 /// Where jobs are, for links to them.
 const PATH: &str = "/api/v1/jobs";
 
-/// How a client names a request, so that asking again is not asking for more.
+/// Header by which a client names a request, so that repeating it does not repeat the work.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Longest name of a request.
@@ -59,7 +59,7 @@ struct Jobs {
     jobs: Vec<Job>,
 }
 
-/// Long work that somebody asked for.
+/// Long work.
 #[derive(Debug, Serialize, ToSchema)]
 struct Job {
     /// Its name.
@@ -74,7 +74,7 @@ struct Job {
     /// `queued`, `running`, `done`, `failed` or `cancelled`.
     #[schema(example = "done")]
     state: &'static str,
-    /// Whether somebody has asked it to stop; it does so within some seconds.
+    /// Whether it was requested to stop; it does so within some seconds.
     #[schema(example = false)]
     cancelling: bool,
     /// How far it is.
@@ -161,7 +161,7 @@ impl From<store::Job> for Job {
     }
 }
 
-/// A failure's word as a sentence; the causes are in the log of whoever did the job.
+/// A failure's word as a sentence; the causes are in the log of the process that ran the job.
 fn words(failure: &str) -> &'static str {
     match failure {
         "database" => "the database did not answer",
@@ -169,14 +169,14 @@ fn words(failure: &str) -> &'static str {
         "no_place" => "no place for results was named where the job ran; see --jobs.results",
         "too_large" => "the result would be larger than 4 GiB; ask for fewer days",
         "oura" => "Oura could not be read",
-        "login_required" => "somebody has to log in at Oura first: `myhealth login`",
+        "login_required" => "a log-in at Oura is needed first: `myhealth login`",
         "time_zone" => "the time zone of the person cannot be used",
         "given_up" => "it was begun five times and never ended; its log may say why",
-        _ => "this version cannot do what was asked for",
+        _ => "this version cannot do this kind of work",
     }
 }
 
-/// The job of this name, if it is the asker's to see.
+/// The job of this name, if the caller may access its person.
 async fn visible(state: &State, access: &Access, id: &str) -> Result<store::Job, Error> {
     let job = state.primary.job(id).await?.filter(|job| access.sees(&job.person));
     job.ok_or_else(|| Error::UnknownJob(shown(id)))
@@ -274,15 +274,15 @@ async fn get_job(
     Ok(Json(visible(&state, &access, &id).await?.into()))
 }
 
-/// Take a job back.
+/// Cancel or delete a job.
 ///
-/// One that nobody works on is gone at once, with its result, whether it waits or has ended. One that runs is told to
-/// stop, which it does within some seconds; it stays as `cancelled` until it is forgotten or deleted again.
+/// A job that is not running is deleted at once, with its result. One that runs is requested to stop, which it does within
+/// some seconds; it stays as `cancelled` until it expires or is deleted again.
 #[utoipa::path(
     delete, path = "/jobs/{id}", operation_id = "delete_job", tag = "jobs",
     params(("id" = String, Path, description = "The job's name.", example = "0f8fad5bd9cb469fa165708677289502")),
     responses(
-        (status = 202, description = "It runs and is told to stop.", body = Job),
+        (status = 202, description = "It runs and was requested to stop.", body = Job),
         (status = 204, description = "It is gone, and its result with it."),
         Unknown, Failures,
     ),

@@ -66,7 +66,7 @@ struct MetricInfo {
     /// What to know before drawing conclusions, a sentence each.
     #[schema(example = json!(["It belongs to the day of waking up."]))]
     caveats: Vec<&'static str>,
-    /// How much of it the person asked for has; null when nobody was asked for, or there is nothing.
+    /// How much of it the person asked for has; null when the request names no person, or there is nothing.
     #[schema(required = true)]
     coverage: Option<StoredDays>,
 }

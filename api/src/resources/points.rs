@@ -23,7 +23,7 @@ use crate::state::State;
 const MAX_DAYS: i64 = 31;
 /// Most days read by one statement; bounds the memory.
 const DAYS_AT_ONCE: i64 = 7;
-/// Rows a page has unless told otherwise, and at most.
+/// Rows of a page: by default, and at most.
 const DEFAULT_LIMIT: usize = 1000;
 const MAX_LIMIT: usize = 10_000;
 

@@ -74,11 +74,12 @@ struct Params {
     /// Adds the exponentially weighted mean with this half-life in days; it looks back ten of them.
     #[param(value_type = Option<u16>, minimum = 1, maximum = 90, example = 7)]
     ewma: Option<String>,
-    /// Adds what is usual: the median of so many days before each day, the band of `baseline_width` around it, and how
-    /// far the day is away (`z_score`).
-    #[param(value_type = Option<u16>, minimum = 2, maximum = 366, example = 60)]
+    /// Adds the usual range: the median of so many days before each day, the band of `baseline_width` around it, and how
+    /// far the day is away (`z_score`). Reports, dashboards and alerts use 28.
+    #[param(value_type = Option<u16>, minimum = 2, maximum = 366, example = 28)]
     baseline: Option<String>,
-    /// How far the band reaches to either side, in median absolute deviations times 1.4826. Without it 2.
+    /// How far the band reaches to either side, in spreads: the distance of the quartiles divided by 1.349, which is the
+    /// standard deviation of a normal distribution. Without it 2.
     #[param(value_type = Option<f64>, minimum = 0, maximum = 10, example = 2.0)]
     baseline_width: Option<String>,
     /// Values a window must have to say anything. Without it half its days.
@@ -88,7 +89,7 @@ struct Params {
     #[serde(default)]
     #[param(value_type = Option<bool>, default = false, example = true)]
     slope: bool,
-    /// Adds the range beside others, several with commas: `previous` (as many days right before), `year` (the same dates
+    /// Adds comparisons with other ranges, several with commas: `previous` (as many days right before), `year` (the same dates
     /// a year before), `oura` (what the Trends view of the Oura app shows).
     #[param(pattern = "^(previous|year|oura)(,(previous|year|oura))*$", example = "previous,year")]
     compare: Option<String>,

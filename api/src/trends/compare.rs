@@ -1,4 +1,4 @@
-//! The range beside another one: the time before, the year before, and what the Oura app shows.
+//! The range compared with another one: the time before, the year before, and what the Oura app shows.
 
 use domain::{Day, DayRange};
 use jiff::ToSpan as _;
@@ -16,8 +16,8 @@ pub(crate) enum Compare {
     Previous,
     /// The same dates of the year before.
     Year,
-    /// What the Trends view of the Oura app shows: the newest day beside the 90 days before, or the newest week, month
-    /// or year beside all whole ones before; and the last seven days beside the seven before.
+    /// What the Trends view of the Oura app shows: the newest day against the 90 days before, or the newest week, month
+    /// or year against all whole ones before; and the last seven days against the seven before.
     Oura,
 }
 
@@ -26,7 +26,7 @@ const OURA_DAYS: i64 = 90;
 /// Days of its arrow.
 const OURA_ARROW: i64 = 7;
 
-/// Two numbers beside each other, both of numbers of a day.
+/// Two numbers compared, both of numbers of a day.
 #[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
 pub(crate) struct Comparison {
     /// `previous`, `year`, `oura_usual` or `oura_arrow`.

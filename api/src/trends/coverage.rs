@@ -54,7 +54,7 @@ impl Reasons {
     }
 }
 
-/// Readings beside the reasons for their gaps.
+/// Readings with the reasons for their gaps.
 pub(crate) struct Explained<'a> {
     readings: &'a DailyReadings,
     /// `None` where there is no gap.

@@ -1,4 +1,4 @@
-//! Days with a tag beside days without. It compares what came together; it cannot say what brought it about.
+//! Days with a tag compared with days without. It compares what came together and states no cause.
 
 use domain::{Day, DayRange, Metric};
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub(crate) struct EffectQuery {
     pub(crate) lag: Option<i64>,
 }
 
-/// Days with a tag beside days without.
+/// Days with a tag compared with days without.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Effect {
     /// Whose.
@@ -55,7 +55,7 @@ pub(crate) struct Effect {
     #[schema(value_type = String, format = Date, example = "2026-03-29")]
     to: Day,
     /// Days from the tag to the number. A night belongs to the day of waking up, so numbers of the night are looked at
-    /// on the next day (1) unless told otherwise, all others on the same (0).
+    /// on the next day (1) by default, all others on the same (0).
     #[schema(example = 1)]
     lag: i64,
     /// What can be said.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::slice;
 
-use domain::{Day, DayRange, Metric};
+use domain::{Day, DayRange, Metric, usual};
 use jiff::Timestamp;
 use serde::Serialize;
 use statistics::{Baseline, Filled};
@@ -17,9 +17,6 @@ use super::coverage::{Coverage, Reasons};
 use super::query::{Gaps, HALF_LIVES, TrendQuery, Windows};
 use super::readings::{self, DailyReadings, Summary};
 use crate::error::Error;
-
-/// How far a band reaches unless told otherwise.
-const DEFAULT_WIDTH: f64 = 2.0;
 
 /// One number over many days.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -100,7 +97,7 @@ pub(crate) struct Point {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 80.7)]
     pub(crate) ewma: Option<Option<f64>>,
-    /// What is usual: the median of the days before.
+    /// The centre of the usual range: the median of the days before.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 80.0)]
     pub(crate) baseline: Option<Option<f64>>,
@@ -112,7 +109,7 @@ pub(crate) struct Point {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 87.4)]
     pub(crate) baseline_high: Option<Option<f64>>,
-    /// How many scaled median absolute deviations the value is away from the baseline.
+    /// How many spreads the value is away from the baseline.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<f64>, example = 0.4)]
     pub(crate) z_score: Option<Option<f64>>,
@@ -264,7 +261,7 @@ fn drawn(question: &TrendQuery, mut points: Vec<Point>) -> Vec<Point> {
     }
 }
 
-/// Adds what windows say. Points are days here; [`Question::check`] holds that.
+/// Adds the numbers of windows. Points are days here; [`Question::check`] holds that.
 fn look_back(windows: &Windows, readings: &DailyReadings, range: DayRange, points: &mut [Point]) {
     let row = &readings.daily;
     let lead = row.len() - points.len().min(row.len());
@@ -286,8 +283,12 @@ fn look_back(windows: &Windows, readings: &DailyReadings, range: DayRange, point
     });
     add(ewma, |point| &mut point.ewma);
     if let Some(days) = windows.baseline {
-        let usual = statistics::baselines(row, days, enough(days));
-        let width = windows.baseline_width.unwrap_or(DEFAULT_WIDTH);
+        let least = usual::least_spread(readings.metric);
+        let usual: Vec<Option<Baseline>> = statistics::baselines(row, days, enough(days))
+            .into_iter()
+            .map(|baseline| Some(baseline?.at_least(least)))
+            .collect();
+        let width = windows.baseline_width.unwrap_or(usual::DAY_WIDTH);
         let each = |of: &dyn Fn(usize, &Baseline) -> Option<f64>| {
             let answer = |(slot, usual): (usize, &Option<Baseline>)| of(slot, usual.as_ref()?);
             Some(usual.iter().enumerate().map(answer).collect())

@@ -53,7 +53,7 @@ pub(crate) struct Column {
     pub(crate) coverage: Coverage,
 }
 
-/// One bucket: beside its days a column per metric, and with `gaps=carry` or `linear` one more, `…_filled`.
+/// One bucket: its days and a column per metric, and with `gaps=carry` or `linear` one more, `…_filled`.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Row {
     /// First day it covers.
@@ -87,7 +87,7 @@ impl Serialize for Cells {
 pub(crate) enum Cell {
     /// In the metric's unit; null when nothing was measured.
     Number(Option<f64>),
-    /// Whether the number beside it was filled in, and not measured.
+    /// Whether the number of the same metric was filled in, and not measured.
     Filled(bool),
 }
 

@@ -3,6 +3,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
+use data_encoding::HEXLOWER;
 use domain::{METRICS, Theme};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
@@ -174,7 +175,7 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
 async fn declared(api: &TestApi) -> Vec<Asker> {
     let text = |name: &str| format!("mh_{name}_0123456789abcdef0123456789abcdef");
     let token = |name: &str, scope| {
-        let hash = Sha256::digest(text(name).as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = HEXLOWER.encode(&Sha256::digest(text(name).as_bytes()));
         let scopes = Scopes::new(vec![scope]);
         DeclaredToken { name: name.to_owned(), hash, person: None, scopes, expires_at: None }
     };

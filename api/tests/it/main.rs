@@ -14,6 +14,7 @@ mod documents;
 mod events;
 mod export;
 mod guards;
+mod imports;
 mod jobs;
 mod limits;
 mod log;

@@ -84,6 +84,9 @@ def weighted(window, half_life):
     return np.average(window[known], weights=0.5 ** (age[known] / half_life))
 
 
+LEAST_SPREADS = {"sleep_score": 2.0, "readiness_score": 2.0, "temperature_deviation": 0.1}
+
+
 def windows(params, answer):
     values = series(answer["metric"])
 
@@ -102,7 +105,9 @@ def windows(params, answer):
     expected["ewma"] = padded.apply(lambda window: weighted(window, half_life), raw=True).reindex(axis)
     before = values.shift(1).rolling(params["baseline"], min_periods=-(-params["baseline"] // 2))
     middle = before.median()
-    spread = 1.4826 * before.apply(lambda w: stats.median_abs_deviation(w[~np.isnan(w)]), raw=True)
+    spread = (before.quantile(0.75) - before.quantile(0.25)) / 1.349
+    # Four weeks that hardly vary make nothing unusual.
+    spread = spread.clip(lower=LEAST_SPREADS.get(answer["metric"], 0.0))
     expected["baseline"] = middle
     expected["baseline_low"] = middle - params["width"] * spread
     expected["baseline_high"] = middle + params["width"] * spread

@@ -93,7 +93,7 @@ pub(crate) struct GuardArgs {
         value_name = "FILE"
     )]
     pub(crate) previous_signing_key_files: Vec<PathBuf>,
-    /// Days for which entries of the audit trail are kept; 0: for ever.
+    /// Days for which entries of the audit trail are kept; 0: forever.
     #[arg(long = "audit.retention-days", env = "MYHEALTH_AUDIT_RETENTION_DAYS", default_value_t = 365)]
     pub(crate) audit_retention_days: u16,
     /// The issuer of log-ins (claim `iss`): the public https address of this API, where gateways find its keys. Another

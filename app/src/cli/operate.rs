@@ -75,6 +75,9 @@ pub(crate) enum TokenCommand {
         /// A file that holds the token, at least 32 characters; made when it is missing, readable by its owner only.
         #[arg(long, value_name = "FILE")]
         token_file: Option<PathBuf>,
+        /// Write the hash to this file instead of printing an entry, which names it as `hash: {file: FILE}`. It is no secret.
+        #[arg(long, value_name = "FILE", requires = "token_file")]
+        hash_file: Option<PathBuf>,
     },
     /// Show every token: number, name, person, scopes, last use. Never the token itself.
     List(StoreArgs),

@@ -112,7 +112,7 @@ pub(crate) struct LoginSettings {
 pub(crate) struct OuraArgs {
     #[command(flatten)]
     pub(crate) login: LoginSettings,
-    /// A file that holds an access token, used as long as there is no log-in. Oura issues no new ones.
+    /// A file that holds an access token, used until a person has logged in. Oura gives out no new ones.
     #[arg(long, env = "MYHEALTH_OURA_TOKEN_FILE")]
     pub(crate) oura_token_file: Option<PathBuf>,
     /// Oura's access token; prefer the file, a command line can be read by others.

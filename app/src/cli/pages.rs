@@ -32,9 +32,10 @@ fn configurations(folder: &Path, into: &mut Vec<(PathBuf, String)>) {
 }
 
 fn documents(root: &Path) -> Vec<(PathBuf, String)> {
-    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = ["docs", "docs/install"].map(|folder| fs::read_dir(root.join(folder)).unwrap());
+    let docs = docs.into_iter().flatten().map(|entry| entry.unwrap().path());
     let docs = docs.filter(|path| path.extension().is_some_and(|kind| kind == "md"));
-    let named = ["README.md", "CONTRIBUTING.md"].map(|name| root.join(name));
+    let named = ["README.md", "CONTRIBUTING.md", "UPGRADE.md", "SECURITY.md"].map(|name| root.join(name));
     docs.chain(named).map(|path| (path.clone(), fs::read_to_string(path).unwrap())).collect()
 }
 
@@ -49,10 +50,14 @@ fn commands(page: &str) -> Vec<Vec<String>> {
         }
     }
     let command = |line: &String| {
-        let line = line.split(" #").next().unwrap_or_default();
+        // The package's wrapper takes the same words.
+        let line = line.split(" #").next().unwrap_or_default().replace("myhealth-admin ", "myhealth ");
         let (before, rest) = line.split_once("myhealth ")?;
         // A program, and not a word of a path, a name or a sentence.
-        let begins = before.is_empty() || before.ends_with(['(', '/', ' ']);
+        let folder = ["bin/", "./", "dist/", "release/"].iter().any(|folder| before.ends_with(folder));
+        let begins = before.is_empty() || before.ends_with(['(', ' ']) || folder;
+        // There it is the name of a service, among others.
+        let begins = begins && !before.contains("docker compose up");
         // Of `journalctl -u myhealth` it is the service that is meant.
         let begins = begins && rest.starts_with(char::is_alphabetic);
         let rest = rest.split(['|', ')', ';', '<', '>', '&']).next().unwrap_or_default();
@@ -66,13 +71,20 @@ fn commands(page: &str) -> Vec<Vec<String>> {
 fn unknown(words: &[String]) -> Option<String> {
     let cli = Cli::command();
     let mut command: &Command = &cli;
-    for word in words {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
         if let Some(flag) = word.strip_prefix("--") {
-            let flag = flag.split('=').next().unwrap_or_default();
-            let known = command.get_arguments().chain(cli.get_arguments());
-            let known = known.filter_map(|argument| argument.get_long()).chain(["help", "version"]);
-            if !flag.is_empty() && !known.into_iter().any(|known| known == flag) {
-                return Some(format!("--{flag} of `{}`", command.get_name()));
+            let (flag, value) =
+                flag.split_once('=').map_or((flag, None), |(flag, value)| (flag, Some(value)));
+            let mut known = command.get_arguments().chain(cli.get_arguments());
+            match known.find(|argument| argument.get_long() == Some(flag)) {
+                Some(argument) if value.is_none() && argument.get_action().takes_values() => {
+                    words.next();
+                }
+                None if !["", "help", "version"].contains(&flag) => {
+                    return Some(format!("--{flag} of `{}`", command.get_name()));
+                }
+                _ => {}
             }
         } else if let Some(inner) = command.find_subcommand(word) {
             command = inner;
@@ -107,6 +119,9 @@ fn every_documented_command_exists_with_its_flags() {
 fn every_documented_variable_is_read() {
     let mut known = BTreeSet::new();
     variables(&Cli::command(), &mut known);
+    // Compose has variables of its own.
+    let compose = include_str!("../../../compose.yaml").split("${").skip(1);
+    known.extend(compose.filter_map(|rest| Some(rest.split(['}', ':']).next()?.to_owned())));
     let mut checked = 0;
     for (page, text) in pages() {
         let is_word = |c: char| c.is_ascii_uppercase() || c == '_';

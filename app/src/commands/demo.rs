@@ -59,6 +59,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         listen: args.listen,
         shard: exporter::Shard::WHOLE,
         demo: true,
+        sleep_goals: Vec::new(),
         results: None,
         shutdown_delay: Duration::ZERO,
     };

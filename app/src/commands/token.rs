@@ -51,23 +51,27 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             errln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
         }
-        TokenCommand::Hash { name, person, scope, expires, token_file } => {
+        TokenCommand::Hash { name, person, scope, expires, token_file, hash_file } => {
             if !is_token_name(&name) {
                 return Err(Invalid::TokenName.into());
             }
             expiry(expires, clock())?;
-            let token = match &token_file {
-                Some(path) => token_of(path)?,
-                None => {
-                    let token = draw()?;
-                    errln!("The token, which is not shown again: {token}");
-                    token
-                }
+            let token = if let Some(path) = &token_file {
+                token_of(path)?
+            } else {
+                let token = draw()?;
+                errln!("The token, which is not shown again: {token}");
+                token
             };
             let hash = format!("{SHA256}{}", HEXLOWER.encode(&Sha256::digest(token.as_bytes())));
-            let entry =
-                Entry { name: &name, person: person.as_ref(), everyone: false, scopes: &scope, expires };
-            entry.print("hash", &hash);
+            let Some(file) = hash_file else {
+                let entry =
+                    Entry { name: &name, person: person.as_ref(), everyone: false, scopes: &scope, expires };
+                entry.print("hash", &hash);
+                return Ok(ExitCode::SUCCESS);
+            };
+            std::fs::write(&file, format!("{hash}\n"))
+                .map_err(|source| Invalid::Unwritable { path: file.clone(), source })?;
         }
         TokenCommand::List(args) => {
             let store = super::open(&args).await?;
@@ -116,7 +120,7 @@ fn token_of(path: &Path) -> anyhow::Result<String> {
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
             let written = options.open(path).and_then(|mut file| writeln!(file, "{token}"));
-            written.with_context(|| format!("cannot write --token-file {}", path.display()))?;
+            written.map_err(|source| Invalid::Unwritable { path: path.to_owned(), source })?;
             Ok(token)
         }
         Err(error) => Err(error.into()),

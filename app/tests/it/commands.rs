@@ -65,7 +65,7 @@ async fn person_commands_add_list_and_remove() {
     assert!(lines[2].starts_with("me ") && lines[2].contains("2026-03-29  nothing"), "{text}");
 
     let (code, text) = person(&["remove", "me"]);
-    assert!(code == Some(1) && text.contains("say --yes"), "{text}");
+    assert!(code == Some(1) && text.contains("use --yes"), "{text}");
     assert!(person(&["list"]).1.contains("\nme "));
     let (code, text) = person(&["remove", "me", "--yes"]);
     assert!(code == Some(0) && text.contains("me was removed"), "{text}");

@@ -18,7 +18,7 @@ fn declare(folder: &Path) -> (String, String) {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     std::fs::write(path("password"), PASSWORD).unwrap();
     let account = entry(&["account", "hash", "ann", "--person", "ann", "--password-file", &path("password")]);
-    let words = ["token", "hash", "grafana", "--scope", "rest", "--expires", "2199-12-31"];
+    let words = ["token", "hash", "grafana", "--scope", "rest", "--expires", "2199-12-30"];
     let token = entry(&[&words[..], &["--token-file", &path("token")]].concat());
     assert_eq!(token, entry(&[&words[..], &["--token-file", &path("token")]].concat()), "the file is kept");
     let text =
@@ -43,11 +43,13 @@ async fn status(api: &str, token: &str) -> u16 {
 async fn declared_access_is_in_force_on_every_replica_until_it_leaves_the_file(store: &[&str]) {
     let folder = tempfile::tempdir().unwrap();
     let (file, token) = declare(folder.path());
-    let replicas = [serve(&file, store), serve(&file, store)];
-    let mut addresses = Vec::new();
-    for replica in &replicas {
+    let (mut replicas, mut addresses) = (Vec::new(), Vec::new());
+    // One after the other: the first one makes the embedded database.
+    for _ in 0..2 {
+        let replica = serve(&file, store);
         let port = replica.address("api").await.rsplit_once(':').unwrap().1.to_owned();
         addresses.push(format!("127.0.0.1:{port}"));
+        replicas.push(replica);
     }
     for api in &addresses {
         assert_eq!((status(api, &token).await, status(api, "mh_1_00").await), (200, 401));
@@ -57,7 +59,7 @@ async fn declared_access_is_in_force_on_every_replica_until_it_leaves_the_file(s
         let output = finish(myhealth(&[words, store].concat()));
         (output.status.success(), printed(&output))
     };
-    assert!(by_hand(&["token", "list"]).1.contains("ends 2200-01-01 00:00 UTC, declared"));
+    assert!(by_hand(&["token", "list"]).1.contains("ends 2199-12-31 00:00 UTC, declared"));
     for words in [&["token", "revoke", "1"][..], &["account", "remove", "ann"]] {
         let (done, output) = by_hand(words);
         assert!(!done && output.contains("declared in the API's configuration file"), "{output}");
@@ -134,12 +136,16 @@ fn api_on_a_network_address_without_credentials_names_the_file() {
         "--config.check",
         "--only",
         "exporter",
+        "--data-dir",
+        folder.path().to_str().unwrap(),
         "--web.config.file",
         file.to_str().unwrap(),
     ]));
     assert_eq!(output.status.code(), Some(64), "{}", printed(&output));
     assert!(printed(&output).contains("--api.config.file"), "{}", printed(&output));
 }
+
+const WARNING: &str = "without a password; set users in --web.config.file";
 
 #[tokio::test]
 async fn open_gauges_on_a_network_address_are_warned_about_and_the_banner_can_be_opened() {
@@ -150,7 +156,6 @@ async fn open_gauges_on_a_network_address_are_warned_about_and_the_banner_can_be
         command.args(["--data-dir", data]).args(more);
         Running::start(command)
     };
-    const WARNING: &str = "without a password; set users in --web.config.file";
     for everywhere in ["0.0.0.0:0", ":0"] {
         let open = serve(everywhere, &[]);
         let page = open.address("page").await;
@@ -181,4 +186,52 @@ fn token_file_that_is_too_short_is_refused() {
         "{}",
         printed(&output)
     );
+}
+
+#[tokio::test]
+async fn every_listener_answers_the_probes_of_prometheus_and_kubernetes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("web.yml");
+    std::fs::write(&file, format!("basic_auth_users: {{ann: '{}'}}\n", bcrypt::hash("secret", 4).unwrap()))
+        .unwrap();
+    let file = file.to_str().unwrap();
+    let mut command = crate::process::service(&["serve", "--roles", "exporter,api"], folder.path());
+    command.args(["--web.config.file", file, "--api.config.file", file]);
+    let running = Running::start(command);
+    for listener in ["page", "api"] {
+        let address = running.address(listener).await;
+        for (path, word) in [
+            ("/-/healthy", "healthy"),
+            ("/livez", "healthy"),
+            ("/healthz", "healthy"),
+            ("/health", "healthy"),
+            ("/-/ready", "ready"),
+            ("/readyz", "ready"),
+        ] {
+            let text =
+                until(path, async || crate::process::get(&format!("http://{address}{path}")).await).await;
+            assert_eq!(text.trim(), word, "{listener} {path}");
+        }
+        let guarded = http().get(format!("http://{address}/api/v1/people")).send().await.unwrap();
+        assert_eq!(guarded.status(), 401, "{listener}");
+    }
+}
+
+#[test]
+fn hash_file_holds_the_hash_of_the_printed_entry() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (token, hash) = (path("token"), path("hash"));
+    let words = ["token", "hash", "x", "--token-file", &token];
+    let write = || {
+        let output = finish(myhealth(&[&words[..], &["--hash-file", &hash]].concat()));
+        assert!(output.status.success() && output.stdout.is_empty(), "{}", printed(&output));
+        (std::fs::read_to_string(&token).unwrap(), std::fs::read_to_string(&hash).unwrap())
+    };
+
+    let (drawn, written) = write();
+
+    let entry = printed(&finish(myhealth(&words)));
+    assert!(written.starts_with("sha256:") && entry.contains(written.trim()), "{entry}");
+    assert_eq!(write(), (drawn, written), "a token that exists is kept");
 }

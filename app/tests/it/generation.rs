@@ -21,6 +21,10 @@ impl Generation {
         self.program("PROMTOOL")
     }
 
+    pub(crate) fn amtool(self) -> Command {
+        self.program("AMTOOL")
+    }
+
     pub(crate) fn alertmanager(self) -> Command {
         self.program("ALERTMANAGER")
     }

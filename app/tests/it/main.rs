@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod audit;
 mod causes;
 mod commands;
 mod cookbook;
@@ -17,6 +18,7 @@ mod illness;
 mod import;
 mod killed;
 mod login;
+mod mixin;
 mod monitoring;
 mod outage;
 mod output;

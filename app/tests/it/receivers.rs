@@ -231,9 +231,7 @@ async fn quiet_hours_delay_messages_until_morning(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let text = pointed(folder.path(), &web, "127.0.0.1:1");
     let text = replaced(&text, &format!("http://{web}/webhook"), &receiver.url);
-    let at = |hour: i8| {
-        replaced(&text, "location: Europe/Berlin", &format!("location: {}", zone_where_it_is(hour)))
-    };
+    let at = |hour: i8| replaced(&text, "location: UTC", &format!("location: {}", zone_where_it_is(hour)));
     let alertmanager = Alertmanager::run(generation, folder, &at(3));
     alertmanager
         .fire(&json!([

@@ -74,6 +74,34 @@ async fn trace_log_has_no_secrets_or_health_values() {
     }
 }
 
+#[tokio::test]
+async fn request_with_a_traceparent_joins_the_clients_trace() {
+    const TRACE: [u8; 16] = *b"\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36";
+    const PARENT: [u8; 8] = *b"\x00\xf0\x67\xaa\x0b\xa9\x02\xb7";
+    let (address, received) = collector();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = crate::process::service(&["serve", "--only", "api"], folder.path());
+    command.args(["--otlp.endpoint", &address]);
+    let mut running = crate::process::Running::start(command);
+    let api = running.address("api").await;
+    let ask = async |header: &str| {
+        let request = crate::process::http().get(format!("http://{api}/api/v1/metrics"));
+        request.header("traceparent", header).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(ask("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").await, 200);
+    // Nonsense is no reason to refuse a request, and begins a trace of its own.
+    for header in ["", "00-0-0-0", "00-00000000000000000000000000000000-00f067aa0ba902b7-01", "ff"] {
+        assert_eq!(ask(header).await, 200, "{header}");
+    }
+    running.signal("-TERM");
+    running.ended().await;
+    let received = received.lock().unwrap();
+    let holds = |bytes: &[u8]| received.windows(bytes.len()).filter(|window| *window == bytes).count();
+    assert!(holds(&TRACE) >= 2, "the span of the listener and that of the API are in the client's trace");
+    assert_eq!(holds(&PARENT), 1, "one span is the child of the client's");
+    assert!(holds(b"http.request") >= 5, "every request is traced");
+}
+
 /// Whether a text holds a word or number that is not part of a longer one.
 fn holds(text: &str, word: &str) -> bool {
     let bounded = |c: Option<char>| c.is_none_or(|c| !c.is_ascii_alphanumeric() && c != '.');

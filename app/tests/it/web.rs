@@ -374,7 +374,11 @@ fn config_check_opens_nothing() {
         assert!(printed(&output).contains(expected), "{words:?}: {}", printed(&output));
     };
     check(&[], 0, "usable");
-    check(&["--web.config.file", "none.yml"], 64, "--web.config.file none.yml: cannot read none.yml");
+    check(
+        &["--web.config.file", "none.yml"],
+        64,
+        "--web.config.file none.yml; check the path: cannot read none.yml",
+    );
     let broken = folder.path().join("web.yml");
     std::fs::write(&broken, "basic_auth_users: {ann: hunter2}").unwrap();
     check(&["--api.config.file", broken.to_str().unwrap()], 64, "--api.config.file");

@@ -14,9 +14,6 @@ use crate::rules::{Group, Record};
 /// Health rules read years through remote read: often enough to live past the lookback of five minutes, no oftener.
 const INTERVAL: &str = "2m";
 
-/// A baseline on fewer days than this would call every night unusual.
-const LEAST_DAYS: u8 = 14;
-
 const ME: &[(&str, &str)] = &[("person", "me")];
 
 pub(super) fn groups(config: &Config) -> Vec<Group> {
@@ -50,42 +47,37 @@ pub(super) fn groups(config: &Config) -> Vec<Group> {
     ]
 }
 
-/// A number with a baseline: its key, names of its records, and the least spread a month may be said to have.
+/// A number with a usual range (`domain::usual`): its key, and the names of its records.
 struct Baseline {
     key: &'static str,
-    mean: &'static str,
+    median: &'static str,
     spread: &'static str,
     deviations: &'static str,
-    least: f64,
 }
 
 const PULSE: Baseline = Baseline {
     key: "sleep_lowest_heart_rate",
-    mean: "person:oura_sleep_lowest_heart_rate_beats_per_minute:avg_28d",
-    spread: "person:oura_sleep_lowest_heart_rate_beats_per_minute:stddev_28d",
+    median: "person:oura_sleep_lowest_heart_rate_beats_per_minute:median_28d",
+    spread: "person:oura_sleep_lowest_heart_rate_beats_per_minute:spread_28d",
     deviations: "person:oura_sleep_lowest_heart_rate:deviations",
-    least: 1.0,
 };
 const HRV: Baseline = Baseline {
     key: "sleep_average_hrv",
-    mean: "person:oura_sleep_average_hrv_seconds:avg_28d",
-    spread: "person:oura_sleep_average_hrv_seconds:stddev_28d",
+    median: "person:oura_sleep_average_hrv_seconds:median_28d",
+    spread: "person:oura_sleep_average_hrv_seconds:spread_28d",
     deviations: "person:oura_sleep_average_hrv:deviations",
-    least: 0.003,
 };
 const BREATH: Baseline = Baseline {
     key: "sleep_breathing_rate",
-    mean: "person:oura_sleep_breathing_rate_breaths_per_minute:avg_28d",
-    spread: "person:oura_sleep_breathing_rate_breaths_per_minute:stddev_28d",
+    median: "person:oura_sleep_breathing_rate_breaths_per_minute:median_28d",
+    spread: "person:oura_sleep_breathing_rate_breaths_per_minute:spread_28d",
     deviations: "person:oura_sleep_breathing_rate:deviations",
-    least: 0.2,
 };
 const OXYGEN: Baseline = Baseline {
     key: "spo2_average",
-    mean: "person:oura_spo2_average_ratio:avg_28d",
-    spread: "person:oura_spo2_average_ratio:stddev_28d",
+    median: "person:oura_spo2_average_ratio:median_28d",
+    spread: "person:oura_spo2_average_ratio:spread_28d",
     deviations: "person:oura_spo2_average:deviations",
-    least: 0.003,
 };
 
 /// One series per person and sign, 0 or 1.
@@ -98,15 +90,13 @@ fn record(name: &'static str, expr: String) -> Record {
 
 fn baselines(s: &Scope, h: &Health) -> Vec<Record> {
     let mut records = Vec::new();
-    for Baseline { key, mean, spread, deviations, least } in [PULSE, HRV, BREATH, OXYGEN] {
-        // Up to yesterday: last night is compared with the nights before it, not with itself.
-        let over = |function: &str| format!("max by (person) ({})", s.over_until(function, key, "28d", "1d"));
-        let enough = format!("{} >= {LEAST_DAYS}", over("count_over_time"));
-        records.push(record(mean, format!("{} and on (person) {enough}", over("avg_over_time"))));
-        records.push(record(spread, format!("{} and on (person) {enough}", over("stddev_over_time"))));
+    for Baseline { key, median, spread, deviations } in [PULSE, HRV, BREATH, OXYGEN] {
+        let usual = |expr: &str| format!("max by (person) ({expr})");
+        records.push(record(median, usual(&s.usual_median(key))));
+        records.push(record(spread, format!("{} and on (person) {median}", usual(&s.usual_spread(key)))));
         records.push(record(
             deviations,
-            format!("({} - on (person) {mean}) / on (person) clamp_min({spread}, {least})", s.now(key)),
+            format!("({} - on (person) {median}) / on (person) {spread}", s.now(key)),
         ));
     }
     let d = h.deviations;
@@ -135,7 +125,7 @@ fn past(key: &str, values: &[f64]) -> (String, String) {
     (series(key, r#"person="me",source="history""#), days(values))
 }
 
-/// Days before something happens in a proof: a little more than a baseline needs.
+/// Days before something happens in a proof: a little more than a usual range needs.
 const USUAL: usize = 16;
 
 /// The gauge of a number in a proof: one value for a while, another from then on.
@@ -162,4 +152,19 @@ fn ordinary() -> Vec<(String, String)> {
 fn with(mut one: Vec<(String, String)>, other: Vec<(String, String)>) -> Vec<(String, String)> {
     one.extend(other);
     one
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::usual;
+
+    use super::*;
+
+    #[test]
+    fn record_names_state_the_days_of_the_usual_range() {
+        let ending = format!("_{}d", usual::DAYS);
+        for baseline in [PULSE, HRV, BREATH, OXYGEN] {
+            assert!(baseline.median.ends_with(&ending) && baseline.spread.ends_with(&ending));
+        }
+    }
 }

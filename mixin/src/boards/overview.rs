@@ -130,23 +130,23 @@ fn usual(s: &Scope) -> Vec<Panel> {
     let mut bars = Panel::new(
         Kind::BarGauge,
         "Last night against your usual",
-        "How far last night was from your own 28 nights before, in standard deviations. Within 1 is everyday noise; beyond 2 is rare.",
+        "How far last night was from the median of your own 28 nights before, in spreads (distance of the quartiles / 1.349). Within 2 is usual.",
     )
     .range(-4.0, 4.0)
     .decimals(1)
-    .unit("suffix: σ")
-    .steps(&[(f64::NEG_INFINITY, RED), (-2.0, ORANGE), (-1.0, GREEN), (1.0, ORANGE), (2.0, RED)])
+    .unit("none")
+    .steps(&[(f64::NEG_INFINITY, RED), (-3.0, ORANGE), (-2.0, GREEN), (2.0, ORANGE), (3.0, RED)])
     .size(12, 7);
-    for (key, least, name) in [
-        ("sleep_lowest_heart_rate", 1.0, "resting heart rate"),
-        ("sleep_average_hrv", 0.003, "HRV"),
-        ("sleep_breathing_rate", 0.2, "breathing rate"),
-        ("temperature_deviation", 0.1, "temperature"),
-        ("sleep_duration", 900.0, "time asleep"),
-        ("sleep_score", 2.0, "sleep score"),
-        ("readiness_score", 2.0, "readiness score"),
+    for (key, name) in [
+        ("sleep_lowest_heart_rate", "resting heart rate"),
+        ("sleep_average_hrv", "HRV"),
+        ("sleep_breathing_rate", "breathing rate"),
+        ("temperature_deviation", "temperature"),
+        ("sleep_duration", "time asleep"),
+        ("sleep_score", "sleep score"),
+        ("readiness_score", "readiness score"),
     ] {
-        bars = bars.ask(s.deviations(key, least), &format!("{name} {{{{person}}}}"));
+        bars = bars.ask(s.deviations(key), &format!("{name} {{{{person}}}}"));
     }
     vec![
         bars,

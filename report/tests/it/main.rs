@@ -74,6 +74,36 @@ async fn report_compares_with_the_week_before() {
 }
 
 #[tokio::test]
+async fn report_states_the_usual_range_of_the_28_days_before() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+    let monday = Day::literal(2026, 3, 9);
+    let night = |before: i64, score: i64| {
+        let day = monday.plus(-before);
+        format!(r#"{{"id":"s{day}","day":"{day}","score":{score}}}"#)
+    };
+    // Seven of 70, fourteen of 80, seven of 90: quartiles 77.5 and 82.5, a spread of 5 / 1.349 = 3.7, so that the mean of a
+    // week is usual from 76.3 to 83.7. The day before these has no say.
+    let mut scores: Vec<String> =
+        (1..=28).zip([70, 80, 90, 80].into_iter().cycle()).map(|(n, value)| night(n, value)).collect();
+    scores.push(night(29, 1));
+    put(&store, &me, Collection::DailySleep, &scores).await;
+    let verdict = async |value: i64| {
+        put(&store, &me, Collection::DailySleep, &[night(0, value)]).await;
+        let text = words(&page(&store, &me, Period::Week).await);
+        text.split("against the week before ").nth(1).unwrap().chars().take(24).collect::<String>()
+    };
+    assert!(verdict(80).await.starts_with("as usual (76 to 84)"));
+    assert!(verdict(84).await.starts_with("above usual (76 to 84)"));
+    assert!(verdict(76).await.starts_with("below usual (76 to 84)"));
+    // Thirteen values are too few.
+    let few = store.ensure_person(&"few".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();
+    let scores: Vec<String> = (0..=13).map(|n| night(n, 80)).collect();
+    put(&store, &few, Collection::DailySleep, &scores).await;
+    assert!(!words(&page(&store, &few, Period::Week).await).contains("as usual"));
+}
+
+#[tokio::test]
 async fn report_shows_user_text_verbatim_and_loads_nothing() {
     let (store, _folder) = store::testing::sqlite().await;
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", now()).await.unwrap();

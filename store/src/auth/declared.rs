@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::auth::tokens::Scopes;
+use crate::auth::tokens::{Scopes, next_number};
 use crate::error::{Error, Result};
 use crate::transaction::{Tx, with_conn};
 use crate::{Person, Store};
@@ -91,25 +91,25 @@ impl Store {
         }
         Ok(reconciled)
     }
+}
 
-    /// Whether the account of this name is declared; `false` where there is none.
-    pub(crate) async fn check_account_is_not_declared(&self, tx: &mut Tx, name: &str) -> Result<()> {
-        let declared: Option<bool> = with_conn!(tx, conn => {
-            sqlx::query_scalar("select declared from account where name = $1").bind(name).fetch_optional(conn).await?
-        });
-        refuse_declared(declared, || format!("the account {name}"))
-    }
+/// Refuses to change the account of this name by hand where it is declared.
+pub(crate) async fn refuse_declared_account(tx: &mut Tx, name: &str) -> Result<()> {
+    let declared: Option<bool> = with_conn!(tx, conn => {
+        sqlx::query_scalar("select declared from account where name = $1").bind(name).fetch_optional(conn).await?
+    });
+    refuse_declared(declared, || format!("the account {name}"))
+}
 
-    /// The same for the token of this number.
-    pub(crate) async fn check_token_is_not_declared(&self, tx: &mut Tx, id: i64) -> Result<()> {
-        let declared: Option<bool> = with_conn!(tx, conn => {
-            sqlx::query_scalar("select declared from api_token where id = $1 and revoked_at is null")
-                .bind(id)
-                .fetch_optional(conn)
-                .await?
-        });
-        refuse_declared(declared, || format!("token {id}"))
-    }
+/// The same for the token of this number.
+pub(crate) async fn refuse_declared_token(tx: &mut Tx, id: i64) -> Result<()> {
+    let declared: Option<bool> = with_conn!(tx, conn => {
+        sqlx::query_scalar("select declared from api_token where id = $1 and revoked_at is null")
+            .bind(id)
+            .fetch_optional(conn)
+            .await?
+    });
+    refuse_declared(declared, || format!("token {id}"))
 }
 
 fn refuse_declared(declared: Option<bool>, what: impl FnOnce() -> String) -> Result<()> {
@@ -226,6 +226,7 @@ async fn reconcile_tokens(
             continue;
         }
         reconciled.changed += 1;
+        let id = if before.is_none() { Some(next_number(tx).await?) } else { None };
         with_conn!(&mut *tx, conn => {
             let statement = if before.is_some() {
                 sqlx::query(
@@ -235,11 +236,14 @@ async fn reconcile_tokens(
             } else {
                 sqlx::query(
                     "insert into api_token (id, name, hash, person, scopes, expires_at, created_at, declared)
-                     select coalesce(max(id), 0) + 1, $1, $2, $3, $4, $5, $6, true from api_token",
+                     values ($7, $1, $2, $3, $4, $5, $6, true)",
                 )
             };
             let statement = statement.bind(&token.name).bind(&token.hash).bind(person).bind(&scopes).bind(expires_at);
-            let statement = if before.is_some() { statement } else { statement.bind(now.to_sqlx()) };
+            let statement = match id {
+                Some(id) => statement.bind(now.to_sqlx()).bind(id),
+                None => statement,
+            };
             statement.execute(conn).await?;
         });
     }

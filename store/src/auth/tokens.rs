@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::Store;
+use crate::auth::declared::refuse_declared_token;
 use crate::backend::with_pool;
 use crate::error::Result;
 use crate::sql::run;
@@ -244,15 +245,8 @@ fn parts(text: &str) -> Option<(i64, &str)> {
 }
 
 /// A number that no token has had. Concurrent callers wait for this row.
-async fn next_number(tx: &mut Tx) -> Result<i64> {
-    Ok(run!(
-        tx,
-        query_scalar.fetch_one,
-        "update api_token_number
-         set last = 1 + case when last >= (select coalesce(max(id), 0) from api_token) then last
-                             else (select max(id) from api_token) end
-         returning last"
-    ))
+pub(super) async fn next_number(tx: &mut Tx) -> Result<i64> {
+    Ok(run!(tx, query_scalar.fetch_one, "update api_token_number set last = last + 1 returning last"))
 }
 
 impl Store {
@@ -290,7 +284,7 @@ impl Store {
         Ok(rows.into_iter().map(|Row(token, _)| token).collect())
     }
 
-    /// Whether there is a token that nobody revoked; one that ended by itself counts, because its end opens no door.
+    /// Whether there is a token that has not been revoked; an expired one counts, because its end must not open the API.
     pub async fn has_tokens(&self) -> Result<bool> {
         let found: Option<i64> = with_pool!(self, pool => {
             sqlx::query_scalar("select id from api_token where revoked_at is null limit 1").fetch_optional(pool).await?
@@ -340,7 +334,7 @@ impl Store {
     /// Revokes a token permanently; `false` when none in force has this number.
     pub async fn revoke_token(&self, id: i64, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
-        self.check_token_is_not_declared(&mut tx, id).await?;
+        refuse_declared_token(&mut tx, id).await?;
         let revoked = with_conn!(&mut tx, conn => {
             sqlx::query("update api_token set revoked_at = $1 where id = $2 and revoked_at is null")
                 .bind(now.to_sqlx())

@@ -5,6 +5,7 @@ use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::Store;
+use crate::auth::declared::refuse_declared_account;
 use crate::auth::tokens::Scopes;
 use crate::backend::with_pool;
 use crate::error::Result;
@@ -166,7 +167,7 @@ impl Store {
     /// Replaces a password and ends every log-in made with the old one; `false` when there is no such account.
     pub async fn set_password(&self, name: &str, password: &SecretString, now: Timestamp) -> Result<bool> {
         let mut tx = self.begin().await?;
-        self.check_account_is_not_declared(&mut tx, name).await?;
+        refuse_declared_account(&mut tx, name).await?;
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update account set password = $2, generation = generation + 1, password_changed_at = $3
@@ -215,7 +216,7 @@ impl Store {
     /// Removes an account, and with it every log-in; `false` when there is no such account.
     pub async fn remove_account(&self, name: &str) -> Result<bool> {
         let mut tx = self.begin().await?;
-        self.check_account_is_not_declared(&mut tx, name).await?;
+        refuse_declared_account(&mut tx, name).await?;
         let removed = with_conn!(&mut tx, conn => {
             sqlx::query("delete from account where name = $1").bind(name).execute(conn).await?.rows_affected()
         });

@@ -1,5 +1,7 @@
 //! Accounts and tokens that a file declares.
 
+use std::fmt::Write as _;
+
 use secrecy::ExposeSecret as _;
 use sha2::{Digest as _, Sha256};
 use store::{
@@ -14,7 +16,10 @@ fn text(name: &str) -> String {
 }
 
 fn token(name: &str, secret: &str) -> DeclaredToken {
-    let hash = Sha256::digest(text(secret).as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in Sha256::digest(text(secret).as_bytes()) {
+        write!(hash, "{byte:02x}").unwrap();
+    }
     DeclaredToken {
         name: name.to_owned(),
         hash,

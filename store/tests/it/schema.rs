@@ -79,6 +79,21 @@ async fn pending_migrations_are_named_until_applied() {
 }
 
 #[tokio::test]
+async fn database_of_a_newer_version_is_refused_with_both_versions() {
+    let url = testing::empty_database_url().await;
+    let store = Store::open(&url.parse().unwrap()).await.unwrap();
+    store.migrate().await.unwrap();
+    let applied = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) \
+                   select 9999, description, success, checksum, execution_time from _sqlx_migrations limit 1";
+    testing::administer(&url, applied).await;
+    for error in [store.migrate().await.unwrap_err(), store.pending().await.unwrap_err()] {
+        assert!(matches!(&error, Error::Newer { found: 9999, known, .. } if *known < 9999), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("restore the backup") && text.contains("postgres://"), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn embedded_store_reopens_with_its_data() {
     let (store, folder) = testing::sqlite().await;
     let person = crate::fixtures::me(&store).await;

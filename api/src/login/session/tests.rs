@@ -24,7 +24,9 @@ fn secret(text: &str) -> SecretString {
 
 fn keys(current: &SecretString, accepted: &[&SecretString]) -> SessionKeys {
     let mut keys = SessionKeys::new(current, Issuer::default()).unwrap();
-    accepted.iter().for_each(|key| keys.accept(key).unwrap());
+    for key in accepted {
+        keys.accept(key).unwrap();
+    }
     keys
 }
 
@@ -79,6 +81,7 @@ fn rotation_of_replicas_one_by_one_refuses_no_session() {
     }
     let published = |keys: &SessionKeys| keys.public().len();
     assert_eq!(steps.each_ref().map(published), [1, 2, 2]);
+    assert_eq!(published(&keys(&ONE, &[&ONE, &TWO, &TWO])), 2, "each once");
 }
 
 /// Signs by ES256 or, with 32 bytes in hexadecimal, by HS256.

@@ -37,7 +37,7 @@ const SEGMENT: usize = 1 << 20;
 const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long it may take to read a whole frame: a long one keeps others waiting. As long as Prometheus waits for all of
-/// a response unless told otherwise.
+/// a response by default.
 const FRAME_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The sender's end of a streamed response.

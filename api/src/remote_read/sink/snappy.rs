@@ -12,7 +12,7 @@ use snap::raw::{Encoder, max_compress_len};
 use super::Sink;
 use crate::error::Error;
 
-/// Most samples of an answer: beyond it the one who asks should take streams, or less. A hundred megabytes for him.
+/// Most samples of a response, which take the caller a hundred megabytes. Beyond it, ask for a stream or for less.
 const MAX_SAMPLES: usize = 5_000_000;
 
 /// Bytes compressed at a time: the window of snappy.

@@ -1,4 +1,4 @@
-//! What is asked for, as it is written in the body.
+//! The body of a request for a job.
 
 use ::export::Words;
 use ::jobs::{InvalidWork, Work};
@@ -70,7 +70,7 @@ enum PeriodName {
     Month,
 }
 
-/// Whom a body is about and what it asks for.
+/// The person a body is about, and the work it requests.
 pub(super) fn read(body: &[u8]) -> Result<(Option<String>, Work), Error> {
     let request: JobRequest = serde_json::from_slice(body).map_err(|error| {
         // serde's words name fields, kinds and types; of values it quotes a kind that it does not know.
@@ -86,7 +86,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Option<String>, Work), Error> {
     })
 }
 
-/// Why work cannot be asked for.
+/// Why work is refused.
 pub(super) fn refusal(error: InvalidWork) -> Error {
     match error {
         InvalidWork::Words(error) => export::refusal(error),

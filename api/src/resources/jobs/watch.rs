@@ -1,7 +1,7 @@
-//! A job told as it goes: by server-sent events, which browsers and curl understand, and by WebSocket.
+//! The progress of a job: by server-sent events, which browsers and curl understand, and by WebSocket.
 //!
-//! What is told is the job as it is, once for every change that is seen; whoever comes back tells what he saw last, and
-//! hears what is new since.
+//! Each event is the job as it is then, one for every change that is seen. A client that comes back states the last event
+//! it saw, and gets what is new since.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -26,19 +26,19 @@ use crate::policy::Policy;
 use crate::routes::Routes;
 use crate::state::State;
 
-/// Watches at a time: each asks the database once a second.
+/// Watches at a time: each reads the database once a second.
 const MAX_WATCHES: usize = 64;
 
-/// Of them, for one who asks.
+/// Of them, for one principal.
 const MAX_WATCHES_PER_PRINCIPAL: usize = 16;
 
-/// The longest watch. Whoever wants to go on asks again, and his right to is looked at again; browsers do so by themselves.
+/// Longest watch. Clients then connect again, which browsers do by themselves, and are authenticated again.
 const MAX_WATCH_DURATION: Duration = Duration::from_mins(5);
 
-/// How often a silent watch says that it lives, so that nothing between gives it up.
+/// How often an idle watch sends a keep-alive, so that proxies do not close it.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 
-/// Largest message taken from a watcher, who has nothing to say.
+/// Largest message read from a client; messages are ignored.
 const MAX_MESSAGE: usize = 4096;
 
 static SLOTS: LazyLock<ConcurrencyLimit<String>> =
@@ -102,7 +102,7 @@ struct JobEvent {
 ///
 /// Each event is the job as it is then, `id` its version; the last one is that of a state that does not change any more.
 /// A client that comes back with `Last-Event-ID` hears what is new since, or `204` when there will be nothing. After five
-/// minutes a watch ends, so that whoever goes on shows again that he may.
+/// minutes a watch ends; connecting again authenticates again.
 #[utoipa::path(
     get, path = "/jobs/{id}/events", operation_id = "watch_job", tag = "jobs",
     params(
@@ -174,11 +174,10 @@ async fn send_event(mut socket: WebSocket, mut watch: JobWatch) {
     let _ = socket.send(Message::Close(None)).await;
 }
 
-/// The watcher has gone.
+/// The client has disconnected.
 struct ClientGone;
 
-/// Waits for one thing, and hears the watcher meanwhile, who has nothing to say: however much he says, the waiting goes on
-/// where it was.
+/// Waits for one thing, and reads from the client meanwhile. What clients send is ignored and does not restart the wait.
 async fn meanwhile<T>(
     socket: &mut WebSocket,
     alive: &mut Interval,

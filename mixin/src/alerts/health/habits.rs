@@ -22,12 +22,12 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             keep: "12h",
             summary: "{{ $labels.person }}: {{ $value | humanizeDuration }} of sleep missing in two weeks",
             description: format!(
-                "Against {} hours a night, more than {} hours are missing over the nights of the last 14 days.",
+                "Against the person's goal ({} hours a night unless set), more than {} hours are missing over the nights of the last 14 days.",
                 h.sleep_hours, h.sleep_debt_hours
             ),
             proof: Proof {
                 // 53 minutes short each night: more than twelve hours after fourteen of them.
-                series: vec![past("sleep_duration", &[22_000.0; 16])],
+                series: vec![past("sleep_duration", &[h.sleep_hours * 3600.0 - 3_200.0; 16])],
                 silent: "12d23h",
                 firing: "13d2h",
                 labels: ME,

@@ -9,19 +9,26 @@ use crate::rules::{Alert, Area, Proof, Record};
 
 /// Sleep as a service: an objective, what it allows, and how fast that is used up.
 pub(super) fn records(s: &Scope, h: &Health) -> Vec<Record> {
-    let goal = h.sleep_hours * 3600.0;
     let allowed = 1.0 - h.sleep_objective;
+    // An hour of memory, so that a restart of the exporter changes no goal.
+    let own = format!("max by (person) (last_over_time({}[1h]))", names::SLEEP_GOAL_SET);
+    let known = format!("max by (person) ({})", s.over("count_over_time", "sleep_duration", "28d"));
+    let goal = format!("{own} or 0 * {known} + {}", h.sleep_hours * 3600.0);
+    // All nights of a window are held to the goal of today.
     let met = |window: &str| {
-        format!("avg_over_time((max by (person) ({}) >= bool {goal})[{window}:1d])", s.day("sleep_duration"))
+        let night = format!("max by (person) ({})", s.day("sleep_duration"));
+        format!("avg_over_time(({night} >= bool on (person) ({} @ end()))[{window}:1d])", names::SLEEP_GOAL)
     };
     let over = |function: &str| format!("max by (person) ({})", s.over(function, "sleep_duration", "14d"));
     // Ten nights of fourteen; a debt from three nights says nothing.
     let debt = format!(
-        "{goal} * {0} - on (person) {1} and on (person) {0} >= 10",
+        "{2} * on (person) {0} - on (person) {1} and on (person) {0} >= 10",
         over("count_over_time"),
-        over("sum_over_time")
+        over("sum_over_time"),
+        names::SLEEP_GOAL
     );
     vec![
+        record(names::SLEEP_GOAL, goal),
         record(names::SLEEP_SLO, met("28d")),
         record(names::SLEEP_BUDGET, format!("1 - (1 - {}) / {allowed:.3}", names::SLEEP_SLO)),
         record(names::SLEEP_BURN_FAST, format!("(1 - {}) / {allowed:.3}", met("3d"))),
@@ -33,8 +40,12 @@ pub(super) fn records(s: &Scope, h: &Health) -> Vec<Record> {
 pub(super) fn alerts(h: &Health) -> Vec<Alert> {
     let hours = h.sleep_hours;
     let goal = hours * 3600.0;
-    let night = |good: usize, bad: usize| {
-        past("sleep_duration", &[vec![goal + 600.0; good], vec![goal - 600.0; bad]].concat())
+    // The same nights of a second person, whose own goal they meet.
+    let nights = |good: usize, bad: usize| {
+        let mine = past("sleep_duration", &[vec![goal + 600.0; good], vec![goal - 600.0; bad]].concat());
+        let name = mine.0.replace("\"me\"", "\"ann\"");
+        let of_ann = format!("{}{{person=\"ann\"}}", names::SLEEP_GOAL_SET);
+        vec![(name, mine.1.clone()), mine, (of_ann, format!("{}+0x600", goal - 1200.0))]
     };
     vec![
         Alert {
@@ -47,9 +58,9 @@ pub(super) fn alerts(h: &Health) -> Vec<Alert> {
             keep: "12h",
             summary: "{{ $labels.person }}: short nights use up the month's budget {{ $value | printf \"%.1f\" }} times too fast",
             description: format!(
-                "Most of the last nights had less than {hours} hours. At this rate the nights that may be short in 28 days are used up in under two weeks."
+                "Most of the last nights were shorter than the person's goal ({hours} hours unless set). At this rate the nights that may be short in 28 days are used up in under two weeks."
             ),
-            proof: Proof { series: vec![night(12, 6)], silent: "13d", firing: "15d", labels: ME },
+            proof: Proof { series: nights(12, 6), silent: "13d", firing: "15d", labels: ME },
         },
         Alert {
             name: "OuraSleepBudgetSpent",
@@ -60,10 +71,10 @@ pub(super) fn alerts(h: &Health) -> Vec<Alert> {
             keep: "12h",
             summary: "{{ $labels.person }}: the sleep objective of four weeks is missed",
             description: format!(
-                "Fewer than {} % of the last 28 nights had {hours} hours. It comes back as good nights push the short ones out of the window.",
+                "Fewer than {} % of the last 28 nights met the person's goal ({hours} hours unless set). It comes back as good nights push the short ones out of the window.",
                 h.sleep_objective * 100.0
             ),
-            proof: Proof { series: vec![night(12, 8)], silent: "14d", firing: "16d", labels: ME },
+            proof: Proof { series: nights(12, 8), silent: "14d", firing: "16d", labels: ME },
         },
     ]
 }

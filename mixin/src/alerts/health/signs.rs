@@ -1,5 +1,7 @@
 //! What a body says: illness, temperature, pulse, breath, oxygen, stress.
 
+use domain::usual;
+
 use super::{BREATH, HRV, ME, OXYGEN, PULSE, USUAL, ordinary, past, turns, with};
 use crate::alerts::{days, month};
 use crate::config::Health;
@@ -21,7 +23,7 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             summary: "{{ $labels.person }}: the body may be fighting something",
             description: format!(
                 "{{{{ $value }}}} of four signs stand against the last 28 nights: skin temperature at least {} °C above average, \
-                 resting heart rate up, HRV down, breathing faster (by {} standard deviations). Take it easy today. Not a diagnosis.",
+                 resting heart rate up, HRV down, breathing faster (by {} spreads of the usual range). Take it easy today. Not a diagnosis.",
                 h.warm_celsius, h.deviations
             ),
             proof: Proof {
@@ -55,13 +57,13 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             severity: Info,
             area: Area::Health,
             expr: format!(
-                "max by (person) ({}) > on (person) {} + 2 * clamp_min({}, {}) and on (person) max by (person) ({}) >= 3",
-                s.over("min_over_time", PULSE.key, "3d"), PULSE.mean, PULSE.spread, PULSE.least, s.over("count_over_time", PULSE.key, "3d"),
+                "max by (person) ({}) > on (person) ({} + {} * {}) and on (person) max by (person) ({}) >= 3",
+                s.over("min_over_time", PULSE.key, "3d"), PULSE.median, usual::DAY_WIDTH, PULSE.spread, s.over("count_over_time", PULSE.key, "3d"),
             ),
             wait: "30m",
             keep: "6h",
             summary: "{{ $labels.person }}: resting heart rate high for three nights",
-            description: "Each of the last three nights had a resting heart rate more than two standard deviations above the 28 nights before: overload, heat, alcohol or illness.".to_owned(),
+            description: "Each of the last three nights had a resting heart rate above the usual range of the 28 nights before: overload, heat, alcohol or illness.".to_owned(),
             proof: Proof {
                 series: vec![past(PULSE.key, &[month(50.0, 52.0, USUAL), vec![58.0; 4]].concat())],
                 silent: "18d",
@@ -74,17 +76,17 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             severity: Info,
             area: Area::Health,
             expr: format!(
-                "max by (person) ({}) < on (person) ({} - clamp_min({}, {})) and on (person) max by (person) ({}) >= 5",
-                s.mean(HRV.key, "7d"), HRV.mean, HRV.spread, HRV.least, s.over("count_over_time", HRV.key, "7d"),
+                "max by (person) ({}) < on (person) ({} - {} * {}) and on (person) max by (person) ({}) >= 5",
+                s.mean(HRV.key, "7d"), HRV.median, usual::MEAN_WIDTH, HRV.spread, s.over("count_over_time", HRV.key, "7d"),
             ),
             wait: "30m",
             keep: "6h",
             summary: "{{ $labels.person }}: HRV low for a week",
-            description: "The mean HRV of the last seven nights is more than one standard deviation below that of four weeks: the body is busy recovering.".to_owned(),
+            description: "The mean HRV of the last seven nights is below the usual range of a week's mean: the body is busy recovering.".to_owned(),
             proof: Proof {
                 series: vec![past(HRV.key, &[month(0.050, 0.056, USUAL), vec![0.030; 7]].concat())],
-                silent: "18d23h",
-                firing: "19d2h",
+                silent: "17d23h",
+                firing: "18d2h",
                 labels: ME,
             },
         },
@@ -113,14 +115,14 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             area: Area::Health,
             expr: format!(
                 "(max by (person) ({mean}) < {limit} or max by (person) ({mean}) < on (person) ({usual} - {fall})) and on (person) max by (person) ({count}) >= 2",
-                mean = s.mean(OXYGEN.key, "3d"), limit = h.oxygen_ratio, usual = OXYGEN.mean, fall = h.oxygen_fall_ratio,
+                mean = s.mean(OXYGEN.key, "3d"), limit = h.oxygen_ratio, usual = OXYGEN.median, fall = h.oxygen_fall_ratio,
                 count = s.over("count_over_time", OXYGEN.key, "3d"),
             ),
             wait: "30m",
             keep: "6h",
             summary: "{{ $labels.person }}: blood oxygen {{ $value | humanizePercentage }} over three nights",
             description: format!(
-                "The mean of the last three nights is below {} or has fallen by {} below the person's own four weeks. A loose ring reads low too. See a doctor if it lasts. Not a diagnosis.",
+                "The mean of the last three nights is below {} or has fallen by {} below the median of the person's own four weeks. A loose ring reads low too. See a doctor if it lasts. Not a diagnosis.",
                 h.oxygen_ratio, h.oxygen_fall_ratio
             ),
             proof: Proof {
@@ -135,13 +137,13 @@ pub(super) fn alerts(s: &Scope, h: &Health) -> Vec<Alert> {
             severity: Warning,
             area: Area::Health,
             expr: format!(
-                "abs(max by (person) ({}) - on (person) {}) > on (person) 3 * clamp_min({}, {}) and on (person) max by (person) ({}) >= 2",
-                s.mean(BREATH.key, "2d"), BREATH.mean, BREATH.spread, BREATH.least, s.over("count_over_time", BREATH.key, "2d"),
+                "abs(max by (person) ({}) - on (person) {}) > on (person) 3 * {} and on (person) max by (person) ({}) >= 2",
+                s.mean(BREATH.key, "2d"), BREATH.median, BREATH.spread, s.over("count_over_time", BREATH.key, "2d"),
             ),
             wait: "30m",
             keep: "6h",
             summary: "{{ $labels.person }}: breathing rate changed by {{ $value | printf \"%.1f\" }} a minute",
-            description: "The mean breathing rate of two nights is more than three standard deviations from the 28 nights before. In health it hardly moves. Not a diagnosis.".to_owned(),
+            description: "The mean breathing rate of two nights is more than three spreads from the median of the 28 nights before. In health it hardly moves. Not a diagnosis.".to_owned(),
             proof: Proof {
                 series: vec![past(BREATH.key, &[month(14.0, 14.4, USUAL), vec![17.0; 3]].concat())],
                 silent: "15d23h",
