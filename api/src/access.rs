@@ -40,10 +40,8 @@ pub enum Anonymous {
     Refused,
 }
 
-/// Put into a request's extensions by a listener that has asked for a password itself: no token is needed then, and an
-/// `Authorization` header must not come along.
-#[derive(Clone, Copy, Debug)]
-pub struct ListenerAuthenticated;
+/// Extension of a request whose user a listener has authenticated by password: no token is needed then.
+pub use listener::Authenticated as ListenerAuthenticated;
 
 /// What the principal of a request may see.
 #[derive(Clone, Debug)]

@@ -1,18 +1,15 @@
 //! What stands between the network and the handlers: rate limits per client ([`limit`]), receiving bodies ([`body`]),
 //! load shedding and the circuit breaker ([`load_shedding`]), requests of foreign pages ([`origin`]), and responses that
 //! need not be sent again ([`conditional`]). What applies to a request is in its [`crate::policy::Policy`]; nothing here
-//! knows paths, people or credentials. Bounded resources are shared between clients by [`seats`] and [`concurrency`].
+//! knows paths, people or credentials. Bounded resources are shared between clients by [`Seats`] and [`ConcurrencyLimit`].
 
 pub(crate) mod body;
-pub(crate) mod client;
-pub(crate) mod concurrency;
 pub(crate) mod conditional;
 pub(crate) mod gzip;
 pub(crate) mod limit;
 pub(crate) mod load_shedding;
 pub(crate) mod metrics;
 pub mod origin;
-mod seats;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -25,13 +22,12 @@ use store::Store;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use body::Bodies;
-pub(crate) use client::ClientAddress;
-pub use client::{Client, Forwarded, Proxies};
-pub use concurrency::{ConcurrencyLimit, Permit};
 use limit::RateLimiters;
+pub(crate) use listener::{
+    Client, ClientAddress, ConcurrencyLimit, Permit, Proxies, Seat, Seats, Wait, identify,
+};
 use load_shedding::LoadShedder;
 use metrics::Metrics;
-pub use seats::{Seat, Seats, Wait};
 
 /// Settings of the guards.
 #[derive(Clone, Debug)]

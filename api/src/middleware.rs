@@ -22,7 +22,7 @@ use tracing::{Span, field};
 use crate::access::{self, Authenticator};
 use crate::audit::Origin;
 use crate::error::{Error, PROBLEM_JSON};
-use crate::guards::{body, client, conditional, gzip, limit, load_shedding, origin};
+use crate::guards::{body, conditional, gzip, identify, limit, load_shedding, origin};
 use crate::policy::{self, Policies, Policy, RateLimit};
 use crate::response_cache::{self, ResponseCache};
 use crate::stale::{self, StaleCheck};
@@ -57,7 +57,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>, policies: Policies) -> R
         .layer(from_fn_with_state(state.clone(), record_limited_log_ins))
         .layer(from_fn(refuse_nul))
         .layer(from_fn_with_state(guards.origins.clone(), origin::guard))
-        .layer(from_fn_with_state(guards.proxies.clone(), client::identify))
+        .layer(from_fn_with_state(guards.proxies.clone(), identify))
         .layer(from_fn_with_state(policies, policy::attach))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))

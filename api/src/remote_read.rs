@@ -37,8 +37,7 @@ use self::wire::{LabelMatcher, ReadRequest, ResponseType};
 use crate::access::Access;
 use crate::error::{Error, Failures};
 use crate::extract::Query;
-use crate::guards::client::Client;
-use crate::guards::concurrency::Permit;
+use crate::guards::{Client, Permit};
 use crate::policy::{LoadShedding, Policy};
 use crate::routes::Routes;
 use crate::state::State;
@@ -270,7 +269,7 @@ fn followed(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::guards::concurrency::ConcurrencyLimit;
+    use crate::guards::ConcurrencyLimit;
 
     #[tokio::test]
     async fn buffered_response_holds_its_permit_until_sent_or_dropped() {

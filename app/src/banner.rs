@@ -2,18 +2,18 @@
 
 use std::net::SocketAddr;
 
+use listener::WebConfig;
 use tokio::net::TcpListener;
 
 use crate::cli::Role;
-use crate::listen::{self, WebConfig};
 use crate::serve::{ListenerRules, Service};
 
 /// Warns about gauges, which are health data, that every client of a network address can read.
 pub(crate) fn warn_about_open_gauges(sockets: &[TcpListener], service: &Service, rules: &ListenerRules) {
     let rules = rules.web.rules();
     let serves_gauges = service.roles.contains(&Role::Exporter) && !service.demo;
-    let certified = rules.tls.as_ref().is_some_and(listen::Tls::requires_client_certificates);
-    if !serves_gauges || rules.asks_for_passwords() || certified {
+    let certified = rules.tls.as_ref().is_some_and(listener::Tls::requires_client_certificates);
+    if !serves_gauges || rules.requires_password() || certified {
         return;
     }
     for address in sockets.iter().filter_map(|socket| socket.local_addr().ok()) {

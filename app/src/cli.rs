@@ -16,6 +16,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
+use listener::Address;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 use self::duration::{delay, interval};
@@ -26,9 +27,8 @@ pub(crate) use self::operate::{
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
-use crate::listen::Address;
 
-/// Runs an Oura ring like a service: gauges for Prometheus, history in SQL, answers by REST.
+/// Runs an Oura ring as a service: gauges for Prometheus, history in SQL, a REST API.
 #[derive(Debug, Parser)]
 #[command(
     name = "myhealth",
@@ -53,13 +53,13 @@ impl Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Read Oura, export gauges and answer questions, until stopped.
+    /// Read Oura, export gauges and serve the API, until stopped.
     Serve(Box<ServeArgs>),
     /// The same against a simulated Oura cloud with years of a synthetic person: try everything without an account.
     Demo(DemoArgs),
     /// Log in at Oura: give the consent in a browser, once; it is renewed from then on.
     Login(LoginArgs),
-    /// Tell Oura to forget the log-in, and forget it here. What has been read stays.
+    /// Revoke the log-in at Oura and delete it here. What has been read stays.
     Logout(LogoutArgs),
     /// Read what is missing once and exit: for a cron job, a backfill, or a look.
     Sync(SyncArgs),
@@ -72,7 +72,7 @@ pub(crate) enum Command {
     Migrate(StoreArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
-    /// Look after the subscriptions by which Oura announces new data; `serve` does so by itself.
+    /// Manage the subscriptions by which Oura sends webhook events; `serve` does so by itself.
     #[command(
         subcommand,
         after_help = "Oura calls an https address of yours when a document changes. How to get one, and an application:\n\
@@ -81,7 +81,7 @@ pub(crate) enum Command {
                       myhealth webhook list"
     )]
     Webhook(WebhookCommand),
-    /// Check configuration, database, clock and Oura, and say what to do about what is wrong.
+    /// Check configuration, database, clock and Oura, and print what to do about what is wrong.
     Doctor(DoctorArgs),
     /// Make, list and revoke the tokens by which programs read the API.
     #[command(subcommand)]
@@ -100,7 +100,7 @@ pub(crate) enum Command {
     /// Write history: rows for people and programs, or series for another time series database.
     #[command(subcommand)]
     Export(ExportCommand),
-    /// Ask a running process whether it is well; for images that have no shell. Exits 0 when the answer is 2xx.
+    /// Probe a running process; for images that have no shell. Exits 0 when the response is 2xx.
     Healthcheck(HealthcheckArgs),
     /// Print the API's OpenAPI document.
     Openapi,
@@ -142,12 +142,12 @@ pub(crate) struct HealthcheckArgs {
     /// With https: the name in a certificate that an authority signed. Default: the host of the address.
     #[arg(long, value_name = "NAME", requires = "ca")]
     pub(crate) server_name: Option<String>,
-    /// With https: believe any certificate, as probes of Kubernetes do.
+    /// With https: accept any certificate, as probes of Kubernetes do.
     #[arg(long, conflicts_with = "ca")]
     pub(crate) insecure: bool,
 }
 
-/// How the process talks about itself.
+/// Logs and traces.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Logs and traces")]
 pub(crate) struct LogArgs {
@@ -199,7 +199,7 @@ pub(crate) struct StoreArgs {
     pub(crate) home: HomeArgs,
 }
 
-/// Whose ring.
+/// The person whose ring is read.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Person")]
 pub(crate) struct PersonArgs {
@@ -216,7 +216,7 @@ pub(crate) struct PersonArgs {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Listeners")]
 pub(crate) struct ListenArgs {
-    /// Gauges, probes and the page; may be repeated; `:9872` means every interface. Loopback unless told otherwise:
+    /// Gauges, probes and the page; may be repeated; `:9872` means every interface. Loopback by default:
     /// these are health data.
     #[arg(
         long = "web.listen-address",
@@ -252,7 +252,7 @@ pub(crate) struct ListenArgs {
     /// instead of made by hand (docs/api.md). Read again like the other one.
     #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
     pub(crate) api_config: Option<PathBuf>,
-    /// Answer the API without a token, whatever the address: where a proxy or a network guards it.
+    /// Serve the API without a token on any address: where a proxy or a network guards it.
     #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
     pub(crate) allow_anonymous: bool,
     /// A public host name that clients may use, for example the one of a proxy in front; may be repeated. Addresses and
@@ -275,7 +275,7 @@ pub(crate) enum Role {
     Ingest,
     /// Serves gauges.
     Exporter,
-    /// Answers by REST.
+    /// Serves the REST API.
     Api,
 }
 
@@ -321,10 +321,10 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "MYHEALTH_SLEEP_GOAL", value_delimiter = ',', value_name = "PERSON=DURATION")]
     pub(crate) sleep_goal: Vec<mixin::SleepGoalOf>,
     /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
-    /// beside the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
+    /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
     pub(crate) results: Option<jobs::ResultLocation>,
-    /// Check flags and the files they name, say what is wrong, and exit: nothing is opened or bound.
+    /// Check flags and the files they name, print what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
     /// From SIGTERM to the end of serving, for example 5s: `/-/ready` answers 503 at once, everything else goes on, so that a
@@ -372,7 +372,7 @@ fn telemetry_path(path: &str) -> Result<String, String> {
     let taken = path.starts_with("/-/")
         || path.starts_with("/api/")
         || path.starts_with("/.well-known/")
-        || crate::probes::PATHS.contains(&path)
+        || listener::PROBES.contains(&path)
         || ["/probe", crate::runbook::PATH].contains(&path)
         || path.len() < 2;
     if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
@@ -453,7 +453,7 @@ mod tests {
             "serve --oura-client-secret x --oura-client-secret-file y",
             "webhook",
             "webhook sync",
-            "serve --api.trusted-proxies everybody",
+            "serve --api.trusted-proxies everyone",
             "serve --api.cors-origins *",
             "account add ann",
             "account add ann --person ann --everyone",

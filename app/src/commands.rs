@@ -137,7 +137,7 @@ pub(crate) async fn rebuild(args: StoreArgs, clock: Clock) -> anyhow::Result<Exi
                 .await?;
             bar.finish_and_clear();
         }
-        outln!("{}: every number derived again; {read} documents read that had been put aside", person.name);
+        outln!("{}: every number derived again; {read} documents read that had been rejected", person.name);
     }
     let removed = store.delete_unknown_metrics().await?;
     outln!("{removed} values of metrics that no longer exist were removed");

@@ -64,8 +64,8 @@ pub(crate) enum Invalid {
     Oura(#[source] ingest::InvalidClient),
     #[error(transparent)]
     Tls(ingest::InvalidClient),
-    #[error("{flag} {path}")]
-    Web { flag: &'static str, path: PathBuf, source: crate::listen::Invalid },
+    #[error("{flag} {path}{}", web_remedy(source))]
+    Web { flag: &'static str, path: PathBuf, source: listener::Invalid },
     #[error("--from, --to: {0}")]
     Range(#[from] domain::day::ReversedRange),
     #[error(transparent)]
@@ -112,6 +112,16 @@ impl From<ingest::InvalidClient> for Invalid {
             ingest::InvalidClient::Tls(_) => Self::Tls(invalid),
             _ => Self::Oura(invalid),
         }
+    }
+}
+
+/// What to do about a file that a configuration of a listener is, or names, and that cannot be read.
+fn web_remedy(error: &listener::Invalid) -> String {
+    match error {
+        listener::Invalid::Unreadable { path, source } => {
+            format!("; {}", remedy(path, source, "check the path"))
+        }
+        _ => String::new(),
     }
 }
 
@@ -181,10 +191,10 @@ impl DemoArgs {
     }
 }
 
-/// Who is meant when no name is given.
+/// The person when no name is given.
 const DEFAULT_PERSON: &str = "me";
 
-/// Whose ring is read.
+/// The person whose ring is read.
 #[derive(Clone, Debug)]
 pub(crate) struct PersonSettings {
     pub(crate) name: Pseudonym,
@@ -192,20 +202,20 @@ pub(crate) struct PersonSettings {
     pub(crate) named: bool,
     /// IANA name.
     pub(crate) zone: String,
-    /// Whether the zone was told, rather than taken from the machine: only then it moves somebody who is known.
-    pub(crate) told: bool,
+    /// Whether the zone is configured, rather than the machine's: only then a stored person is moved to it.
+    pub(crate) zone_configured: bool,
 }
 
 impl PersonArgs {
-    /// The person, in the zone told or this machine's (UTC where it has no name).
+    /// The person, in the configured zone or this machine's (UTC where it has no name).
     pub(crate) fn person(&self) -> PersonSettings {
         let zone = self.time_zone.clone().unwrap_or_else(TimeZone::system);
         let zone = zone.iana_name().unwrap_or("UTC").to_owned();
         let (name, named) = (self.name(), self.person.is_some());
-        PersonSettings { name, named, zone, told: self.time_zone.is_some() }
+        PersonSettings { name, named, zone, zone_configured: self.time_zone.is_some() }
     }
 
-    /// The name given, or the one of before there was a second person.
+    /// The name given, or the default.
     pub(crate) fn name(&self) -> Pseudonym {
         let default = || DEFAULT_PERSON.parse().expect("BUG: a plain word is a pseudonym");
         self.person.clone().unwrap_or_else(default)
@@ -232,8 +242,8 @@ impl PersonSettings {
         Err(Unknown::new(&self.name, &people).into())
     }
 
-    /// The same for a service, whose name is configuration: on an empty database it is nobody else's. Without a name, on
-    /// a database of others, there is none.
+    /// The same for a service, whose name is configuration: on an empty database it is added. Without a name, on a
+    /// database of others, there is none.
     pub(crate) async fn of_service(&self, store: &Store, now: Timestamp) -> anyhow::Result<Option<Person>> {
         if let Some(person) = store.person(self.name.as_str()).await? {
             return Ok(Some(self.moved(store, person).await?));
@@ -247,7 +257,7 @@ impl PersonSettings {
     }
 
     async fn moved(&self, store: &Store, person: Person) -> Result<Person, store::Error> {
-        if self.told && person.time_zone != self.zone {
+        if self.zone_configured && person.time_zone != self.zone {
             store.set_time_zone(person.id, &self.zone).await?;
             return Ok(Person { time_zone: self.zone.clone(), ..person });
         }
@@ -257,7 +267,7 @@ impl PersonSettings {
 
 /// A name that no stored person has.
 #[derive(Debug, thiserror::Error)]
-#[error("nobody here is called {name}; {hint}")]
+#[error("no person here is called {name}; {hint}")]
 pub(crate) struct Unknown {
     name: Pseudonym,
     hint: String,
@@ -286,7 +296,7 @@ pub(crate) fn similar<'a>(name: &Pseudonym, people: &'a [Person]) -> Option<&'a 
 /// Some names, as a message lists them.
 pub(crate) fn listed(people: &[Person]) -> String {
     if people.is_empty() {
-        return "nobody yet;".to_owned();
+        return "no persons yet;".to_owned();
     }
     let names: Vec<&str> = people.iter().take(NAMES).map(|person| person.name.as_str()).collect();
     let more = people.len().saturating_sub(NAMES);
@@ -338,9 +348,9 @@ mod tests {
         }
         assert_eq!(
             message("zoe"),
-            "nobody here is called zoe; known: karl, ann, me; `myhealth person add zoe` adds this person"
+            "no person here is called zoe; known: karl, ann, me; `myhealth person add zoe` adds this person"
         );
-        assert!(Unknown::new(&"me".parse().unwrap(), &[]).to_string().contains("known: nobody yet;"));
+        assert!(Unknown::new(&"me".parse().unwrap(), &[]).to_string().contains("known: no persons yet;"));
     }
 
     fn home(xdg: Option<&str>, home: Option<&str>) -> HomeArgs {

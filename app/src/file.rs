@@ -63,7 +63,7 @@ impl Target {
         }
     }
 
-    /// Writes what `fill` makes. A file is written beside its place and moved there when it is whole, with the mode and
+    /// Writes what `fill` makes. A file is written next to its place and moved there when it is whole, with the mode and
     /// the owner of the one it replaces; when `fill` fails, the file is as before.
     pub(crate) async fn write<T>(
         &self,
@@ -136,7 +136,7 @@ async fn replace<T>(path: &Path, fill: impl AsyncFnOnce(&mut Out) -> anyhow::Res
     // Only its owner may read it from the first byte on, and it goes when it is dropped.
     let part =
         tempfile::Builder::new().prefix(&format!(".{name}.")).suffix(".part").tempfile_in(folder(path));
-    let part = part.with_context(|| format!("cannot write beside {}", path.display()))?;
+    let part = part.with_context(|| format!("cannot write next to {}", path.display()))?;
     let filled = pour(part.as_file().try_clone()?, fill).await?;
     if let Some(before) = before {
         keep_rights(&part, &before).with_context(|| {

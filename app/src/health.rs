@@ -1,12 +1,12 @@
 //! Whether the databases of this process do what its roles need: probed every two seconds, shown as `myhealth_store_up`,
-//! and what readiness goes by.
+//! and what readiness goes by; and how their connections are used.
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use service_metrics::{Task, table};
-use store::{PROBE_INTERVAL, Store};
+use service_metrics::{Labels, Metric, Pool, Task, table};
+use store::{PROBE_INTERVAL, PoolUse, Store};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
@@ -20,7 +20,7 @@ pub(crate) struct Databases {
     answers_from_them: bool,
 }
 
-/// What a load balancer is told (see `docs/adr/0010`).
+/// What readiness reports to a load balancer (see `docs/adr/0010`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Readiness {
     Ready,
@@ -91,5 +91,35 @@ impl Collector for Databases {
         up.encode(table::STORE_UP.describe(&mut encoder)?)?;
         let failures = ConstCounter::new(self.stores.iter().map(Store::write_failures).sum::<u64>());
         failures.encode(table::STORE_WRITE_FAILURES.describe(&mut encoder)?)
+    }
+}
+
+/// `myhealth_db_pool_*`: when all connections are used, work waits.
+#[derive(Debug)]
+pub(crate) struct Pools {
+    pub(crate) store: Store,
+    /// Where the API reads, if that is another database.
+    pub(crate) replica: Option<Store>,
+}
+
+impl Collector for Pools {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        type Column = (Metric<(Pool,)>, fn(&PoolUse) -> u64);
+        let columns: [Column; 3] = [
+            (table::POOL_IDLE, |pool| pool.idle),
+            (table::POOL_USED, |pool| pool.used),
+            (table::POOL_MAX, |pool| pool.max),
+        ];
+        let replica = self.replica.iter().flat_map(Store::pools);
+        let pools = self.store.pools().into_iter().map(|pool| (pool.pool, pool));
+        let pools: Vec<_> = pools.chain(replica.map(|pool| ("replica", pool))).collect();
+        for (metric, value) in columns {
+            let mut family = metric.describe(&mut encoder)?;
+            for (label, pool) in &pools {
+                let gauge = ConstGauge::new(i64::try_from(value(pool)).unwrap_or(i64::MAX));
+                gauge.encode(family.encode_family(&Labels((Pool(label),)))?)?;
+            }
+        }
+        Ok(())
     }
 }

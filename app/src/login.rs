@@ -19,10 +19,10 @@ use crate::config::{Invalid, read_secret};
 /// The file of the key that signs log-ins at the API, next to the embedded database.
 const SIGNING_KEY_FILE: &str = "api-key.pem";
 
-/// The file of the shared key of before, whose log-ins are accepted until they end.
+/// The file of the previous, shared key, whose log-ins are accepted until they end.
 const SHARED_KEY_FILE: &str = "api.key";
 
-/// The key's file beside the embedded database.
+/// The key's file next to the embedded database.
 const KEY_FILE: &str = "secret.key";
 
 /// What access tokens may come from; nothing is opened yet.
@@ -30,7 +30,7 @@ const KEY_FILE: &str = "secret.key";
 pub(crate) struct Credentials {
     /// For log-ins.
     application: Option<(Application, Keyring)>,
-    /// Typed in.
+    /// The configured token.
     token: Option<SecretString>,
 }
 
@@ -51,15 +51,15 @@ impl LoginSettings {
         })?))
     }
 
-    /// The keys. The embedded database has one beside it, which the first log-in makes; a server's has to be given.
+    /// The keys. The embedded database has one next to it, which the first log-in makes; for a server it has to be given.
     pub(crate) fn keyring(&self, location: &Location) -> Result<Keyring, Invalid> {
-        let told = match (&self.encryption_key, &self.encryption_key_file) {
+        let configured = match (&self.encryption_key, &self.encryption_key_file) {
             (Some(key), _) if !key.trim().is_empty() => Some(KeySource::Text(key.trim().to_owned().into())),
             (_, Some(path)) => Some(KeySource::File(path.clone())),
             _ => None,
         };
         let previous = self.previous_encryption_key_file.clone().map(KeySource::File);
-        match (told, location) {
+        match (configured, location) {
             (Some(current), _) => {
                 let keyring = Keyring { current, previous };
                 keyring.check()?;
@@ -87,8 +87,8 @@ impl LoginSettings {
 }
 
 impl GuardArgs {
-    /// The keys that sign log-ins at the API. The embedded database has one next to it, made here when it is missing; with a
-    /// server one has to be given, or log-ins are closed. Without a location only what is given is checked.
+    /// The keys that sign log-ins at the API. The embedded database has one next to it, made here when it is missing; for
+    /// a server one has to be given, or log-ins are refused. Without a location only configured keys are read.
     pub(crate) fn session_keys(&self, location: Option<&Location>) -> Result<Option<SessionKeys>, Invalid> {
         const FLAG: &str = "--api.signing-key-file";
         const PREVIOUS: &str = "--api.previous-signing-key-file";
@@ -155,13 +155,13 @@ impl Credentials {
         }
     }
 
-    /// A token that belongs to no account.
+    /// A fixed token without an application.
     pub(crate) fn fixed(token: SecretString) -> Self {
         Self { application: None, token: Some(token) }
     }
 
-    /// The access tokens of a person: of the log-in when there is one, else what was typed in for `mine`; nobody else is
-    /// read with that. `None` where there can be neither.
+    /// The access tokens of a person: of the log-in when there is one, else the configured token for `mine` only. `None`
+    /// where there is neither.
     pub(crate) fn tokens(
         &self,
         store: &Store,
@@ -184,7 +184,7 @@ impl Credentials {
     }
 
     /// Access to Oura for every person; a token given on the command line belongs to person `mine`. Each person's client
-    /// is made once: it knows how far a renewal has come.
+    /// is made once: it keeps the state of renewals.
     pub(crate) fn access(
         &self,
         client: Client,
@@ -218,7 +218,7 @@ impl Credentials {
         self.application.as_ref().map(|(application, _)| application)
     }
 
-    /// Whether there is a token even when nobody has logged in.
+    /// Whether there is a configured token.
     pub(crate) fn is_typed(&self) -> bool {
         self.token.is_some()
     }

@@ -8,14 +8,13 @@ mod build;
 mod cli;
 mod commands;
 mod config;
+mod declared;
 mod file;
 mod folder;
 mod goals;
 mod health;
 mod hosts;
-mod listen;
 mod login;
-mod pools;
 mod probes;
 mod progress;
 mod requests;
@@ -42,7 +41,7 @@ use crate::telemetry::Telemetry;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Reads the wall clock; the one value of this kind, handed to whoever needs the time.
+/// Reads the wall clock; the only one, passed to everything that needs the time.
 type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Wrong configuration, as sysexits.h calls it.
@@ -118,7 +117,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             | Command::Reference => unreachable!("run above"),
         }
     });
-    // What still runs was told to stop; a name look-up that hangs must not hold the process.
+    // What still runs was cancelled; a name look-up that hangs must not hold the process.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
 }

@@ -18,17 +18,22 @@ macro_rules! errln {
     ($($text:tt)*) => { $crate::output::complain(format_args!("{}\n", format_args!($($text)*))) };
 }
 
+/// Writes to standard output what must arrive: an error is the caller's to handle.
+pub(crate) fn deliver(text: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_fmt(text).and_then(|()| out.flush())
+}
+
 /// Prints on standard output at once.
 pub(crate) fn print(text: fmt::Arguments<'_>) {
-    let mut out = io::stdout().lock();
-    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush())
+    if let Err(error) = deliver(text)
         && error.kind() != io::ErrorKind::BrokenPipe
     {
         let _ = FAILURE.set(error);
     }
 }
 
-/// Prints on standard error. Where even that fails nobody can be told.
+/// Prints on standard error; a failure cannot be reported anywhere.
 pub(crate) fn complain(text: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);
 }

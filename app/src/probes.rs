@@ -8,9 +8,6 @@ use axum::{Router, routing};
 use crate::health::{self, Databases};
 use crate::shutdown::Readiness;
 
-/// Every path of a probe.
-pub(crate) const PATHS: [&str; 6] = ["/-/healthy", "/-/ready", "/health", "/healthz", "/livez", "/readyz"];
-
 /// What readiness depends on.
 #[derive(Clone)]
 pub(crate) struct Probes {
@@ -19,7 +16,7 @@ pub(crate) struct Probes {
 }
 
 impl Probes {
-    /// All of [`PATHS`].
+    /// All of [`listener::PROBES`].
     pub(crate) fn router(self) -> Router {
         self.router_without_healthy().route("/-/healthy", routing::get(healthy))
     }

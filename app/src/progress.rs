@@ -78,7 +78,7 @@ pub(crate) fn days(what: &str) -> ProgressBar {
     bar
 }
 
-/// A bar over the bytes of a file; hidden where nobody watches.
+/// A bar over the bytes of a file; hidden where there is no terminal.
 pub(crate) fn bytes(what: &str, all: u64) -> ProgressBar {
     let watched = std::io::stderr().is_terminal();
     let bar = if watched { ProgressBar::new(all) } else { ProgressBar::hidden() };

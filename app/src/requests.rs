@@ -1,4 +1,4 @@
-//! Rate, errors and duration of what is asked of this process, by route; for every role.
+//! Rate, errors and duration of requests, by route; for every role.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -22,7 +22,7 @@ use tower::{Service, layer};
 use tracing::Instrument as _;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// From a ready answer to the longest question.
+/// From a ready response to the longest query.
 const BUCKETS: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
 
 /// Requests in flight and how long each took.
@@ -51,13 +51,13 @@ impl Requests {
         requests
     }
 
-    /// Counts what the routes of `router` answer.
+    /// Counts the responses of the routes of `router`.
     pub(crate) fn count(&self, router: Router) -> Router {
         let requests = self.clone();
         router.layer(layer::layer_fn(move |inner| Count { inner, requests: requests.clone() }))
     }
 
-    /// Counts what is answered at once at one route, with status 200 to GET.
+    /// Counts responses of the fast path of one route: GET with status 200.
     pub(crate) fn at(&self, route: &str) -> FastPathCounter {
         let labels = Labels((Route(route.to_owned()), Method::Get, Status(200)));
         FastPathCounter(self.took.get_or_create_owned(&labels))
@@ -70,7 +70,7 @@ impl Requests {
     ) -> Result<Response, Infallible> {
         let started = Instant::now();
         let running = Running::new(&self.running);
-        // Scrapes are no work to trace; requests of the API are, as part of the client's trace if it has one.
+        // Scrapes are not traced; requests of the API are, as part of the client's trace if it has one.
         let (response, trace) = if asked.route().starts_with("/api/") {
             let span = tracing::info_span!("http.server");
             if let Some(parent) = asked.parent.clone() {
@@ -97,7 +97,7 @@ impl Requests {
 pub(crate) struct FastPathCounter(HistogramWithExemplars<Trace>);
 
 impl FastPathCounter {
-    /// Counts an answer, if there is one, and tells how long it took. Nobody can see it in flight: nothing is waited for.
+    /// Counts a response, if there is one, and its duration. It is not counted as in flight: nothing is waited for.
     pub(crate) fn watch<T>(&self, answer: impl FnOnce() -> Option<T>) -> Option<T> {
         let started = Instant::now();
         let answer = answer()?;
@@ -106,7 +106,7 @@ impl FastPathCounter {
     }
 }
 
-/// What is kept of a request while it is answered.
+/// What is kept of a request until its response.
 struct RequestInfo {
     path: Option<MatchedPath>,
     method: Method,

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use api::Anonymous;
-use api::guards::Proxies;
 use exporter::Shard;
 use ingest::plan::Horizon;
 use ingest::webhook::Webhooks;
 use ingest::{Scheduler, Settings};
 use jobs::{JobQueue, ResultLocation};
+use listener::{Extension, FastPath, Limits, Listener, Proxies, Sockets, WebConfig};
 use prometheus_client::registry::Registry;
 use service_metrics::Task;
 use store::{Location, Store};
@@ -22,12 +22,11 @@ use crate::build::{self, BuildInfo};
 use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::{Invalid, PersonSettings};
+use crate::declared::{Declared, DeclaredElsewhere};
 use crate::goals;
-use crate::health::Databases;
+use crate::health::{Databases, Pools};
 use crate::hosts::HostAllowList;
-use crate::listen::{self, FileKind, Limits, Listener, ScrapeFastPath, Sockets, WebConfig};
 use crate::login::Credentials;
-use crate::pools::Pools;
 use crate::probes::Probes;
 use crate::progress;
 use crate::requests::Requests;
@@ -55,7 +54,7 @@ pub(crate) struct Service {
     pub(crate) demo: bool,
     /// Goals that the exporter shows.
     pub(crate) sleep_goals: Vec<SleepGoalOf>,
-    /// Where jobs put what they make, if somebody has said.
+    /// Where jobs store their results, if it is configured.
     pub(crate) results: Option<ResultLocation>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
@@ -76,7 +75,7 @@ pub(crate) struct Oura {
 /// How long connections may take to close.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Runs until told to stop.
+/// Runs until a signal.
 pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<Ending> {
     let webhook = service.webhook.take();
     let mut registry = Registry::default();
@@ -153,8 +152,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let own = web::PageState { reload, clock: clock.clone(), demo };
     let router = web::router(telemetry.router(path), api(&web_sockets), own, probes, path);
     let router = names.guard(requests.count(router));
-    let shortcut = ScrapeFastPath { path: path.clone(), telemetry, names, requests: requests.at(path) };
-    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&shortcut), (&rules.web, &rules.proxies));
+    let fast_path = web::scrape_fast_path(path.clone(), telemetry, names, requests.at(path));
+    listen(&lifecycle, Task::Web, web_sockets, &router, Some(&fast_path), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
     banner::print_addresses(web, docs, &service, &rules);
     drop(latch);
@@ -194,7 +193,7 @@ fn serve_webhooks(
     Ok(())
 }
 
-/// A client of Oura, which asks for no one yet.
+/// A client of Oura without a person yet.
 fn oura_client<'a>(
     oura: &'a Oura,
     registry: &mut Registry,
@@ -285,7 +284,8 @@ impl Api {
         (rules, clock): (&ListenerRules, &Clock),
         registry: &mut Registry,
     ) -> anyhow::Result<Self> {
-        rules.api.declare_in(store, clock()).await?;
+        rules.declared.reconcile_with(store);
+        rules.api.apply(clock()).await.context("--api.config.file")?;
         let replica = match &service.replica {
             Some(replica) => Some(Store::open(replica).await.context("the replica")?),
             None => None,
@@ -297,7 +297,7 @@ impl Api {
     }
 }
 
-/// Who reads everybody, with the person of this process's flags among them.
+/// The scheduler of sync runs for all persons, the person of this process's flags among them.
 async fn scheduler(
     (client, oura, metrics, settings): (ingest::Client, &Oura, ingest::Metrics, Settings),
     who: &PersonSettings,
@@ -306,10 +306,10 @@ async fn scheduler(
 ) -> anyhow::Result<Scheduler> {
     let mine = who.of_service(store, clock()).await?.map(|person| person.id);
     match mine {
-        // Whoever asked for a restart wants to see it work.
+        // A restart syncs at once, so that its effect can be seen.
         Some(mine) => store.schedule_sync(mine, None).await?,
         None if oura.credentials.is_typed() => bail!(
-            "the access token is given for a person, and nobody here is called {}; name one with --person: {}",
+            "the access token is given for a person, and no person here is called {}; name one with --person: {}",
             who.name,
             crate::config::listed(&store.people().await?).trim_end_matches(';')
         ),
@@ -328,14 +328,14 @@ async fn scheduler(
     })
 }
 
-/// A name for this process's turns that no other process has.
+/// A name for this process's leases that no other process has.
 pub(crate) fn lease_holder() -> anyhow::Result<String> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
 }
 
-/// A server whose schema is older than the program would fail at every second statement; it says so instead.
+/// Refuses a server whose schema is older than the program, where many statements would fail.
 pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::Result<()> {
     let pending = store.pending().await?;
     if pending.is_empty() {
@@ -344,7 +344,7 @@ pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::
     bail!("{location} lacks the migrations: {}; run `myhealth migrate` first", pending.join(", "))
 }
 
-/// What `--config.check` looks at: everything that can be known to be wrong before anything is opened.
+/// What `--config.check` checks: everything that can be known before anything is opened.
 pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     if let Some(oura) = &service.oura {
         let metrics = ingest::Metrics::register(&mut Registry::default());
@@ -355,9 +355,9 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
 }
 
-/// Who may ask without a token, by the sockets he comes through. Loopback stays open until the first token is made. The
-/// operators' listener often stands on every address for its gauges; there the API wants a token, and nothing is refused.
-/// Whom a listener has asked for a password is not asked again.
+/// Which requests need no token, by the sockets they come through. Loopback is open until the first token is made. The
+/// operators' listener often listens on every address for its gauges; there the API requires a token, and the start is not
+/// refused. A user whom a listener has authenticated needs no token.
 async fn anonymous_access(
     service: &Service,
     store: &Store,
@@ -368,8 +368,8 @@ async fn anonymous_access(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    let guarded = here_only(api) || allowed || rules.api.rules().asks_for_passwords();
-    // Asked last: the exporter's role may not read who may ask the API, and has no API.
+    let guarded = here_only(api) || allowed || rules.api.rules().requires_password();
+    // Queried last: the exporter's database role may not read tokens, and has no API.
     if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
             "the API would listen where others can reach it, and there is no token, account or user: declare some in the \
@@ -390,7 +390,8 @@ async fn anonymous_access(
 pub(crate) struct ListenerRules {
     pub(crate) web: Arc<WebConfig>,
     pub(crate) api: Arc<WebConfig>,
-    /// None: a signature is what guards it, and a proxy brings the TLS that Oura wants.
+    declared: Declared,
+    /// Without a file: requests are signed, and a proxy brings the TLS that Oura requires.
     webhooks: Arc<WebConfig>,
     /// Proxies in front of all of them.
     proxies: Arc<Proxies>,
@@ -398,27 +399,29 @@ pub(crate) struct ListenerRules {
 
 impl ListenerRules {
     fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
-        let metrics = listen::Metrics::register(registry, clock());
-        let read = |flag, path: &Option<PathBuf>, kind| {
+        let metrics = listener::Metrics::register(registry, clock());
+        let read = |flag, path: &Option<PathBuf>, extension: Arc<dyn Extension>| {
             let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
-            WebConfig::new(path.clone(), kind, metrics.clone()).map(Arc::new).map_err(wrong)
+            WebConfig::new(path.clone(), Some(extension), metrics.clone()).map(Arc::new).map_err(wrong)
         };
         let args = &service.listen;
+        let (declared, elsewhere) = (Declared::default(), Arc::new(DeclaredElsewhere));
         Ok(Self {
-            web: read("--web.config.file", &args.web_config, FileKind::Web)?,
-            api: read("--api.config.file", &args.api_config, FileKind::Api)?,
-            webhooks: read("--webhook.listen-address", &None, FileKind::Web)?,
+            web: read("--web.config.file", &args.web_config, elsewhere.clone())?,
+            api: read("--api.config.file", &args.api_config, Arc::new(declared.clone()))?,
+            declared,
+            webhooks: read("--webhook.listen-address", &None, elsewhere)?,
             proxies: Arc::new(args.guards.settings().proxies),
         })
     }
 
-    /// Reads both files again; the first mistake is told, and what is wrong leaves the old rules in force.
-    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listen::Invalid> {
+    /// Reads both files again; returns the first mistake, and a wrong file leaves its previous rules in force.
+    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listener::Invalid> {
         let (web, api) = (self.web.reload(now).await, self.api.reload(now).await);
         web.and(api)
     }
 
-    /// Keeps the rules those of the files: when they change, and when told to by SIGHUP.
+    /// Reads the files again when they change, and on SIGHUP.
     fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
         for web in [self.web.clone(), self.api.clone()] {
             let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
@@ -430,7 +433,7 @@ impl ListenerRules {
         let (rules, clock) = (self.clone(), clock.clone());
         lifecycle.on_hangup(move || {
             let (rules, now) = (rules.clone(), clock());
-            // Said and counted where it happens.
+            // Logged and counted where it happens.
             async move { drop(rules.reload(now).await) }
         });
     }
@@ -441,13 +444,13 @@ fn listen(
     name: Task,
     sockets: Vec<TcpListener>,
     router: &axum::Router,
-    shortcut: Option<&ScrapeFastPath>,
+    fast_path: Option<&FastPath>,
     (web, proxies): (&Arc<WebConfig>, &Arc<Proxies>),
 ) {
     for socket in sockets {
-        let (router, shortcut, web) = (router.clone(), shortcut.cloned(), web.clone());
+        let (router, fast_path, web) = (router.clone(), fast_path.cloned(), web.clone());
         let (limits, proxies) = (Limits::default(), proxies.clone());
-        let listener = Listener { router, shortcut, web, limits, proxies };
+        let listener = Listener { router, fast_path, web, limits, proxies };
         let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
         lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ingest::webhook::{Callback, Credentials, Settings, Subscriptions};
 use jiff::SignedDuration;
+use listener::Address;
 
 use crate::cli::ApplicationArgs;
 use crate::cli::webhook::{SubscriptionArgs, WebhookArgs};
 use crate::config::{Invalid, read_secret};
-use crate::listen::Address;
 
 /// What a process needs to be told news.
 pub(crate) struct Webhook {

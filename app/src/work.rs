@@ -1,4 +1,4 @@
-//! Long work in this process: where its results lie, and how days are read from Oura again.
+//! Long work in this process: where its results are stored, and how days are read from Oura again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,23 +18,23 @@ use crate::cli::Role;
 use crate::shutdown::Lifecycle;
 use crate::{Clock, serve};
 
-/// The place for results, if there is one: beside the embedded database unless told otherwise. Processes that share a
-/// server must be told a place they share.
+/// The place for results, if there is one. Default: next to the embedded database. Processes that share a server need a
+/// configured place that they share.
 pub(crate) fn results(
-    told: Option<&ResultLocation>,
+    configured: Option<&ResultLocation>,
     location: &Location,
 ) -> Result<Option<Results>, InvalidResultLocation> {
-    let beside = match location {
+    let default = match location {
         Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
     #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
     let variables = std::env::vars_os();
-    // What is no text is none of them.
+    // A variable that is no text is none of them.
     let texts =
         variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     let settings = texts.filter(|(name, _)| name.starts_with("AWS_"));
-    told.or(beside.as_ref()).map(|place| Results::open(place, settings)).transpose()
+    configured.or(default.as_ref()).map(|place| Results::open(place, settings)).transpose()
 }
 
 /// Which jobs a process with these roles does.
@@ -46,7 +46,7 @@ fn kinds(roles: &[Role]) -> Vec<Kind> {
     Kind::ALL.into_iter().filter(does).collect()
 }
 
-/// Reads days of somebody again, as `myhealth sync --from --to` does, in turn with the passes.
+/// Reads days of a person again, as `myhealth sync --from --to` does, under the same lease as sync runs.
 pub(crate) fn backfill(scheduler: &Scheduler) -> Backfill {
     let scheduler = scheduler.clone();
     let number = AtomicU64::new(0);
@@ -105,7 +105,7 @@ pub(crate) fn keep_numbers_current(
     Ok(())
 }
 
-/// Does what jobs these roles do, as long as the process runs.
+/// Works on the jobs of these roles as long as the process runs.
 pub(crate) fn start(
     lifecycle: &Lifecycle,
     roles: &[Role],

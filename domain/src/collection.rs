@@ -122,7 +122,7 @@ pub struct CollectionInfo {
     pub is_once_a_day: bool,
     /// Whether the response is the bare object, without the list and the token of the others.
     pub is_single: bool,
-    /// Whether its days are about the night that ended on them. What somebody does on one day, such days show on the next.
+    /// Whether its days are about the night that ended on them. What a person does on one day shows on the next of such days.
     pub is_of_the_night: bool,
     /// Whether a document grows while its day goes on. Its states before the day has ended are progress, not corrections,
     /// so they are replaced without keeping a revision.

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-/// Whether both texts say the same: order of fields, spelling of numbers, and null beside absence make no difference.
-/// A text that is no JSON says nothing and equals nothing.
+/// Whether both texts mean the same: the order of fields, the spelling of numbers, and null against absence make no
+/// difference. A text that is no JSON equals nothing.
 pub fn is_equivalent(one: &str, other: &str) -> bool {
     match (parse(one), parse(other)) {
         (Some(one), Some(other)) => equal(&one, &other),

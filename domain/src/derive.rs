@@ -34,8 +34,8 @@ pub struct Derived {
 pub struct Daily {
     /// Which number.
     pub metric: &'static Metric,
-    /// The value in the metric's base unit. `None` means a document is there and says "not measured": that removes a
-    /// value and is not the same as a day nobody knows anything about.
+    /// The value in the metric's base unit. `None` means there is a document that states "not measured": that removes a
+    /// value and is not the same as a day without a document.
     pub value: Option<f64>,
 }
 
@@ -81,7 +81,7 @@ pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<It
     derive_beside(collection, day, bodies, [])
 }
 
-/// The collection whose documents of the same day help to read those of another: a sleep score says that a day had a
+/// The collection whose documents of the same day are needed to read those of another: a sleep score shows that a day had a
 /// night.
 pub const fn beside(collection: Collection) -> Option<Collection> {
     match collection {
@@ -195,7 +195,7 @@ impl<'a> Picks<'a> {
         Self { night: night.into_iter().collect(), naps, counted, ..Self::of(documents) }
     }
 
-    /// Whether the day has anything to say about a pick, be it "none": no nap is a fact once the night is known, and no
+    /// Whether the day determines a pick, including "none": no nap is a fact once the night is known, and no
     /// hard workout is one once any workout is. Rows of one pick must not come from different days.
     fn knows(&self, pick: Pick) -> bool {
         match pick {
@@ -225,7 +225,7 @@ impl<'a> Picks<'a> {
 /// Seconds between two instants of a document.
 pub(crate) fn span(document: &Value, start: &str, end: &str) -> Option<f64> {
     let seconds = instant(document, end)?.duration_since(instant(document, start)?).as_secs_f64();
-    // One that ends before it starts is put aside; this is for documents stored by a version that did not.
+    // One that ends before it starts is rejected; this is for documents stored by a version that did not.
     (seconds >= 0.0).then_some(seconds)
 }
 
@@ -269,7 +269,7 @@ fn even(metric: &'static Metric, start: Timestamp, step: i64, values: Vec<Option
     measured.then_some(Series { metric, start, spacing: Spacing::Even(step), values })
 }
 
-/// The rows that carry this metric's label, or for the label `other` those that carry nobody's.
+/// The rows that carry this metric's label, or for the label `other` those that carry no metric's.
 fn rows(
     metric: &'static Metric,
     day: Day,

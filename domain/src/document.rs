@@ -52,6 +52,14 @@ impl Rejected {
     pub fn is_unnamed(&self) -> bool {
         self.id.starts_with(UNNAMED_PREFIX)
     }
+
+    /// The day it would be filed under; `None` where it has no accepted day, and for collections without days.
+    pub fn day(&self, collection: Collection) -> Option<Day> {
+        match collection.window() {
+            Window::Days | Window::Instants => Document::day_of(collection, &self.body),
+            Window::Whole => None,
+        }
+    }
 }
 
 /// Longest id accepted; Oura's are UUIDs. Control characters are none: PostgreSQL's text cannot hold every one.
@@ -161,7 +169,7 @@ impl Document {
 }
 
 impl Document {
-    /// Files what a [`Window::Whole`] collection says on `day`. An item that cannot be used is put aside and the rest
+    /// Files the response of a [`Window::Whole`] collection on `day`. An item that cannot be used is rejected and the rest
     /// stays; the profile has one item.
     pub fn observe<'a>(
         collection: Collection,

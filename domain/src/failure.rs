@@ -1,4 +1,4 @@
-//! Why reading Oura failed: one row per cause says everything that the rest of the house needs to know about it.
+//! Why reading Oura failed: one row per cause holds everything that other crates need to know about it.
 //!
 //! `ingest` returns causes, `store` keeps their words, metrics have one series per cause, and `doctor`, the API, the
 //! exporter and the report show what the row says.
@@ -52,13 +52,13 @@ pub enum Cause {
 pub enum Party {
     /// Oura, in time.
     Oura,
-    /// Whoever runs the network between this machine and Oura.
+    /// The operator of the network between this machine and Oura.
     Network,
     /// The person whose ring it is: consent, membership, phone.
     Person,
-    /// Whoever runs myhealth: settings, keys, database.
+    /// The operator of myhealth: settings, keys, database.
     Operator,
-    /// Whoever writes myhealth.
+    /// The developers of myhealth.
     Program,
 }
 

@@ -1,5 +1,5 @@
-//! History as time series: what a person's series are called, and at which instant the number of a day stands in them.
-//! Whoever shows history to Prometheus or writes it into another time series database asks here, so that all agree.
+//! History as time series: what a person's series are called, and the instant of the number of a day.
+//! Remote read and exports to other time series databases both use this, so that they agree.
 
 use std::borrow::Cow;
 use std::ops::Range;

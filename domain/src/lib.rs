@@ -19,7 +19,6 @@ pub mod history;
 mod json;
 pub mod person;
 pub mod reason;
-mod rejected;
 pub mod ring;
 pub mod theme;
 pub mod unit;

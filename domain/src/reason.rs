@@ -21,7 +21,7 @@ pub enum Reason {
     NeverRead,
     /// It was last read on an earlier day: nothing that has come since is known here.
     NotRead,
-    /// Nobody is logged in, or Oura does not accept the token.
+    /// There is no log-in, or Oura does not accept the token.
     Unauthorized,
     /// The log-in has run out and could not be renewed yet.
     RenewalFailed,
@@ -45,7 +45,7 @@ pub enum Reason {
     NoData,
     /// Oura has never had one of these.
     NeverMeasured,
-    /// Nothing of the kind has happened, or nobody entered it.
+    /// Nothing of the kind has happened, or it was not entered.
     NoEvent,
     /// Oura makes one only now and then.
     Irregular,

@@ -74,8 +74,8 @@ impl Rings {
         self.0.last().map(|(_, ring)| ring)
     }
 
-    /// The ring of the night that belongs to `day`: the last one that was set up before. Before the first of which the
-    /// day is known it was the one of which it is not; `None` where that is nobody's guess, none or several.
+    /// The ring of the night that belongs to `day`: the last one that was set up before. Before the first ring with a
+    /// known day it was the one without; `None` where there is none of these, or several.
     pub fn at_night(&self, day: Day) -> Option<&Ring> {
         let undated = self.0.partition_point(|(set_up, _)| set_up.is_none());
         match self.0.partition_point(|(set_up, _)| set_up.is_none_or(|set_up| set_up < day)) {

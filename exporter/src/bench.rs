@@ -18,11 +18,11 @@ pub struct Measured {
     pub series: usize,
     /// Bytes of a scrape, plain and compressed.
     pub bytes: (usize, usize),
-    /// Writing everybody's lines for the first time: time of the processor.
+    /// Writing the lines of all persons for the first time: processor time.
     pub first: Duration,
     /// Writing all of them again with other values and times, into memory that is there.
     pub again: Duration,
-    /// Writing again what one collection of everybody brings.
+    /// Writing the lines of one collection of all persons again.
     pub sync: Duration,
     /// Cutting and compressing all of it.
     pub compress: Duration,
@@ -57,8 +57,8 @@ pub fn measure(people: usize) -> Measured {
     changes.sort_unstable();
     Measured {
         people,
-        series: body.series,
-        bytes: body.bytes(),
+        series: body.snapshot.lines(),
+        bytes: body.snapshot.bytes(),
         first,
         again,
         sync,
@@ -77,7 +77,7 @@ enum Round {
     Sync(usize),
 }
 
-/// Gives everybody the values of a round.
+/// Gives all persons the values of a round.
 fn fill(gauges: &mut Gauges, people: usize, round: Round, now: Timestamp) -> Duration {
     let mut took = Duration::ZERO;
     for first in (0..people).step_by(256) {
@@ -98,7 +98,7 @@ fn record(person: usize, round: Round, now: Timestamp) -> Record {
     let now = now + jiff::SignedDuration::from_secs(i64::try_from(all).expect("BUG: a count of rounds"));
     let id = i64::try_from(person).expect("BUG: a count of persons");
     let day = domain::Day::at(now, &jiff::tz::TimeZone::UTC);
-    let rows = METRICS.iter().filter(|metric| metric.has_now());
+    let rows = METRICS.iter().filter(|metric| metric.has_current_value());
     let latest = rows.enumerate().map(|(row, metric)| {
         let changed = if metric.collection == Collection::Sleep { all + sleep } else { all };
         // Most of Oura's numbers are whole, some have decimals, few all their digits.

@@ -1,33 +1,48 @@
-//! Everybody's lines, kept so that a change costs what changed: one person's lines are written, the columns of his block
+//! The lines of all persons, kept so that a change costs what changed: one person's lines are written, the columns of its block
 //! that differ are copied and compressed. All else is shared with the body before.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use domain::Pseudonym;
+use exposition::{Exposition, Slot};
 use jiff::Timestamp;
 
-use crate::block::{Block, PEOPLE_PER_BLOCK, Scratch};
-use crate::body::{Body, Slot};
+use crate::body::Body;
 use crate::person::{CollectionStatuses, Columns, Lines, Person, Record};
-use crate::text::Text;
+use crate::table::TABLE;
 
 /// The gauges under construction; [`Gauges::body`] is what scrapes see.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Gauges {
-    blocks: Vec<Block>,
+    /// By block and slot; a slot is empty after its person was removed.
+    people: Vec<Vec<Option<Person>>>,
     places: HashMap<i64, Slot>,
     /// Places of persons who were removed.
     free: Vec<Slot>,
-    /// The latest time at which lines were written or taken out.
+    /// The latest time at which lines were written or removed.
     written: Timestamp,
-    /// When the next value of each block stops being "now".
+    /// When the next value of each block expires.
     expiries: Vec<Option<Timestamp>>,
     /// What a scrape may ask for by name; shared until people come or go.
     names: Arc<HashMap<Pseudonym, Slot>>,
     names_are_old: bool,
-    room: Scratch,
-    text: Text,
+    exposition: Exposition,
+}
+
+impl Default for Gauges {
+    fn default() -> Self {
+        Self {
+            people: Vec::new(),
+            places: HashMap::new(),
+            free: Vec::new(),
+            written: Timestamp::default(),
+            expiries: Vec::new(),
+            names: Arc::default(),
+            names_are_old: false,
+            exposition: Exposition::new(TABLE.schema()),
+        }
+    }
 }
 
 /// What is to be written in one block.
@@ -49,23 +64,23 @@ impl Gauges {
         self.places.keys().copied()
     }
 
-    /// Whether somebody's values are here.
+    /// Whether this person's values are here.
     pub(crate) fn contains(&self, id: i64) -> bool {
         self.places.contains_key(&id)
     }
 
     /// Adds persons or replaces what was known of them. Only columns that differ are written again.
     pub(crate) fn set(&mut self, records: &[Record], now: Timestamp) {
-        // What a clock that ran ahead has taken out comes back by writing everything.
+        // What a clock that ran ahead has removed comes back by writing everything.
         let back = now < self.written;
         self.written = self.written.max(now);
         let mut changes: BTreeMap<usize, Change<'_>> = BTreeMap::new();
         for record in records {
             let id = record.person.id;
-            let place = self.places.get(&id).copied().unwrap_or_else(|| self.settle(id));
+            let place = self.places.get(&id).copied().unwrap_or_else(|| self.add(id));
             let fresh = CollectionStatuses::new(record, now);
             let person = Person::new(record, &fresh);
-            let known = &mut self.blocks[place.block].people[place.slot];
+            let known = &mut self.people[place.block][place.slot];
             let change = changes.entry(place.block).or_default();
             match known.as_ref().filter(|known| known.name == person.name) {
                 Some(known) if !back => person.differs(known, &mut change.columns),
@@ -79,12 +94,13 @@ impl Gauges {
             change.fresh.insert(place.slot, fresh);
         }
         for (block, Change { columns, fresh }) in changes {
-            let expiry = self.blocks[block].write(
-                &mut self.room,
-                &columns,
-                |slot, person| Some(person?.lines(fresh.get(&slot)?, now)),
-                |column, old, new| self.text.changed(block, column, old, new),
-            );
+            let people = &self.people[block];
+            let lines = fresh
+                .iter()
+                .filter_map(|(slot, fresh)| Some((*slot, people[*slot].as_ref()?.lines(fresh, now))));
+            let mut lines: Vec<(usize, Lines<'_>)> = lines.collect();
+            self.exposition.write(block, columns.iter(), &mut lines);
+            let expiry = first_expiry(&lines);
             self.expires(block, expiry);
         }
     }
@@ -94,32 +110,28 @@ impl Gauges {
         let mut changes: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for id in people {
             let Some(place) = self.places.remove(id) else { continue };
-            self.blocks[place.block].people[place.slot] = None;
+            self.people[place.block][place.slot] = None;
             self.free.push(place);
             self.names_are_old = true;
             changes.entry(place.block).or_default().insert(place.slot);
         }
         for (block, gone) in changes {
-            self.blocks[block].write(
-                &mut self.room,
-                &Columns::all(),
-                |slot, _| gone.contains(&slot).then(Lines::empty),
-                |column, old, new| self.text.changed(block, column, old, new),
-            );
+            let mut lines: Vec<(usize, Lines<'_>)> =
+                gone.into_iter().map(|slot| (slot, Lines::empty())).collect();
+            self.exposition.write(block, Columns::all().iter(), &mut lines);
         }
     }
 
-    /// Takes out the values whose time is up.
+    /// Removes the values that have expired.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         self.written = self.written.max(now);
-        for (n, (block, expiry)) in self.blocks.iter_mut().zip(&mut self.expiries).enumerate() {
+        for (block, (people, expiry)) in self.people.iter().zip(&mut self.expiries).enumerate() {
             if expiry.is_some_and(|at| at <= now) {
-                *expiry = block.write(
-                    &mut self.room,
-                    &Columns::all(),
-                    |_, person| Some(person?.values(now)),
-                    |column, old, new| self.text.changed(n, column, old, new),
-                );
+                let people = people.iter().enumerate();
+                let lines = people.filter_map(|(slot, person)| Some((slot, person.as_ref()?.values(now))));
+                let mut lines: Vec<(usize, Lines<'_>)> = lines.collect();
+                self.exposition.write(block, Columns::all().iter(), &mut lines);
+                *expiry = first_expiry(&lines);
             }
         }
     }
@@ -132,27 +144,25 @@ impl Gauges {
     /// What scrapes see from now on.
     pub(crate) fn body(&mut self) -> Body {
         if std::mem::take(&mut self.names_are_old) {
-            let people = self.blocks.iter().enumerate().flat_map(|(block, it)| {
-                it.people.iter().enumerate().filter_map(move |(slot, person)| {
+            let people = self.people.iter().enumerate().flat_map(|(block, people)| {
+                people.iter().enumerate().filter_map(move |(slot, person)| {
                     Some((person.as_ref()?.name.clone(), Slot { block, slot }))
                 })
             });
             self.names = Arc::new(people.collect());
         }
-        let strips = self.text.segments(&self.blocks);
-        let blocks = self.blocks.iter().map(|block| block.parts.clone()).collect();
-        Body::new(strips, self.text.lines(), blocks, self.names.clone())
+        Body::new(self.exposition.snapshot(), self.names.clone())
     }
 
-    fn settle(&mut self, id: i64) -> Slot {
+    fn add(&mut self, id: i64) -> Slot {
         let place = self.free.pop().unwrap_or_else(|| {
-            if self.blocks.last().is_none_or(|block| block.people.len() == PEOPLE_PER_BLOCK) {
-                self.blocks.push(Block::new());
+            let place = self.exposition.add_slot();
+            if place.block == self.people.len() {
+                self.people.push(Vec::new());
                 self.expiries.push(None);
             }
-            let block = self.blocks.len() - 1;
-            self.blocks[block].people.push(None);
-            Slot { block, slot: self.blocks[block].people.len() - 1 }
+            self.people[place.block].push(None);
+            place
         });
         self.places.insert(id, place);
         place
@@ -162,6 +172,11 @@ impl Gauges {
         let known = &mut self.expiries[block];
         *known = known.iter().copied().chain(at).min();
     }
+}
+
+/// When the first of the written values stops being current.
+fn first_expiry(lines: &[(usize, Lines<'_>)]) -> Option<Timestamp> {
+    lines.iter().filter_map(|(_, lines)| lines.expiry()).min()
 }
 
 #[cfg(test)]

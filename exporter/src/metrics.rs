@@ -83,10 +83,10 @@ impl Metrics {
     pub(crate) fn record_rebuild(&self, took: Duration, body: &Body) {
         self.rebuilds.inc();
         self.rebuilding.set(took.as_secs_f64());
-        let (plain, compressed) = body.bytes();
+        let (plain, compressed) = body.snapshot.bytes();
         let sizes = [
             (&self.people, body.people()),
-            (&self.series, body.series),
+            (&self.series, body.snapshot.lines()),
             (&self.plain, plain),
             (&self.compressed, compressed),
         ];
@@ -104,7 +104,7 @@ mod tests {
     fn drift_series_without_documents_are_removed() {
         let mut registry = Registry::default();
         let metrics = Metrics::register(&mut registry);
-        let text = || crate::own::text(&registry, crate::negotiate::Format::Text).unwrap();
+        let text = || exposition::registry_text(&registry, exposition::Format::Text).unwrap();
         let drift = |pointer: &str, documents| ("sleep".to_owned(), pointer.to_owned(), documents);
         metrics.set_drift(&[drift("/new", 1), drift("/newer", 1)]);
         metrics.set_drift(&[drift("/newer", 2)]);

@@ -12,7 +12,7 @@ use store::{Latest, SyncState};
 use crate::freshness::{CollectionStatus, FRESHNESS};
 use crate::table::{FRESH_LINES, TABLE, before};
 
-/// What the store says about one person.
+/// What the store has of one person.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
     pub(crate) person: store::Person,
@@ -21,7 +21,7 @@ pub(crate) struct Record {
     pub(crate) ring: Option<Ring>,
 }
 
-/// A person between two readings: the values, because they go when their time is up, whether or not the store answers.
+/// A person between two readings: the values, because they expire whether or not the store is available.
 #[derive(Debug)]
 pub(crate) struct Person {
     pub(crate) name: Pseudonym,
@@ -47,7 +47,7 @@ impl Person {
         let mut rows = TABLE.search();
         let mut days = MidnightCache::new(&record.person.time_zone);
         let mut by_row: Vec<Option<Sample>> = vec![None; TABLE.rows()];
-        // Oura's numbers are finite; what is not would be no number to anybody.
+        // Oura's numbers are finite; others would be no samples.
         for latest in record.latest.iter().filter(|latest| latest.value.is_finite()) {
             if let Some(row) = rows.find(latest.metric) {
                 let until = days.valid_until(latest);
@@ -90,7 +90,7 @@ impl Person {
         }
     }
 
-    /// The lines of the values that are still "now".
+    /// The lines of the values that have not expired.
     pub(crate) fn values(&self, now: Timestamp) -> Lines<'_> {
         let now = seconds(now.as_second());
         Lines { name: self.name.as_str(), samples: &self.samples, now, next: NEVER, about: LinesOf::Values }
@@ -148,28 +148,28 @@ enum LinesOf<'a> {
     /// Only values; the lines about freshness stay as they are.
     Values,
     Everything(&'a CollectionStatuses<'a>),
-    /// Somebody who is gone.
-    Nobody,
+    /// No lines: the person was removed.
+    Removed,
 }
 
 impl Lines<'_> {
     /// Nothing in any column.
     pub(crate) fn empty() -> Self {
-        Self { name: "", samples: &[], now: 0, next: NEVER, about: LinesOf::Nobody }
+        Self { name: "", samples: &[], now: 0, next: NEVER, about: LinesOf::Removed }
     }
 
-    /// How many columns are written, from the first on.
-    pub(crate) fn columns(&self) -> usize {
-        if matches!(self.about, LinesOf::Values) { TABLE.fresh } else { TABLE.columns.len() }
-    }
-
-    /// When the next of the written values stops being "now".
+    /// When the next of the written values expires.
     pub(crate) fn expiry(&self) -> Option<Timestamp> {
         (self.next != NEVER).then(|| Timestamp::from_second(self.next.into()).unwrap_or(Timestamp::MAX))
     }
+}
 
-    /// Appends the lines of one column; columns in rising order.
-    pub(crate) fn write(&mut self, column: usize, text: &mut Vec<u8>) {
+impl exposition::Lines for Lines<'_> {
+    fn columns(&self) -> usize {
+        if matches!(self.about, LinesOf::Values) { TABLE.fresh } else { TABLE.columns.len() }
+    }
+
+    fn write(&mut self, column: usize, text: &mut Vec<u8>) {
         if let Some(fresh) = column.checked_sub(TABLE.fresh) {
             if let LinesOf::Everything(about) = &self.about {
                 about.write(self.name, fresh, text);

@@ -1,8 +1,8 @@
-//! Keeps the gauges true: persons that changed are read again, and values go when their time is up.
+//! Keeps the gauges current: persons that changed are read again, and values are removed when they expire.
 //!
-//! Three looks, each cheaper and rarer than the last is complete: writes of this process are told at once; writes of
-//! others show within a second in the time `latest` was written; and in turn everyone is read again, which finds
-//! what the other two miss: failures to sync, writers whose clocks are behind, persons who were removed.
+//! Changes are detected in three ways: a notification inside the process, polling `max(updated_at)` every second, and a full
+//! read of all persons every five minutes, which finds what the other two miss: failures to sync, writers whose clocks are
+//! behind, persons who were removed.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,7 +21,7 @@ use crate::metrics::Metrics;
 use crate::person::Record;
 use crate::shard::Shard;
 
-/// Reads the wall clock; handed in by whoever may.
+/// Reads the wall clock.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Serves the newest values from memory; clones share the body.
@@ -37,10 +37,10 @@ pub struct Exporter {
 /// A first sync commits many times a second; gauges need not follow each commit.
 const DEBOUNCE: Duration = Duration::from_millis(100);
 
-/// How often another process's writes are looked for, where the database is shared.
+/// How often writes of other processes are looked for, where the database is shared.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long the database may take to answer one question.
+/// How long one query may take.
 const STORE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Pause after the store failed.
@@ -49,7 +49,7 @@ const STORE_RETRY_DELAY: Duration = Duration::from_secs(5);
 /// The longest sleep: bounds what a clock set forward can do to expiry, and how late a removed person is noticed.
 const MAX_SLEEP: Duration = Duration::from_mins(1);
 
-/// Everyone is read again within this time.
+/// All persons are read again within this time.
 const FULL_READ_INTERVAL: Duration = Duration::from_mins(5);
 
 /// Persons read at a time: bounds the memory of a reading and the length of its statements.
@@ -62,12 +62,12 @@ struct Cursor {
     seen: Option<Timestamp>,
     /// When the list of persons was last read.
     listed: Option<Instant>,
-    /// Everyone in the order of their turn, and whose is next.
+    /// All persons in the order of the full read, and the next of them.
     everyone: Vec<Person>,
     next: usize,
-    /// When somebody last had his turn.
+    /// When the full read last went on.
     turned: Option<Instant>,
-    /// When it was last asked what Oura says that nobody here knows.
+    /// When unknown fields and words were last read.
     drifted: Option<Instant>,
 }
 
@@ -83,7 +83,7 @@ impl Exporter {
         self.body.load_full()
     }
 
-    /// Keeps the body true until `stop`; `ready` is called once everybody's values are in it.
+    /// Keeps the body current until `stop`; `ready` is called once the values of all persons are in it.
     pub async fn run(&self, stop: CancellationToken, ready: impl FnOnce() + Send) {
         let mut changes = self.store.subscribe();
         let mut ready = Some(ready);
@@ -125,7 +125,7 @@ impl Exporter {
         }
     }
 
-    /// Reads who changed and whose turn it is. What was read before a failure stays.
+    /// Reads the persons that changed and those next in the full read. What was read before a failure stays.
     async fn read(&self, gauges: &Arc<Mutex<Gauges>>, cursor: &mut Cursor) -> Result<(), String> {
         // The mark is taken first: a write between the two reads is then seen again, not missed.
         let mark = with_timeout(self.store.watermark()).await?;
@@ -169,7 +169,7 @@ impl Exporter {
         Ok(())
     }
 
-    /// What the store says of these persons.
+    /// What the store has of these persons.
     async fn records(&self, people: &[Person]) -> Result<Vec<Record>, String> {
         let ids: Vec<i64> = people.iter().map(|person| person.id).collect();
         let mut latest = with_timeout(self.store.latest_of_each(&ids)).await?.into_iter().peekable();
@@ -189,8 +189,8 @@ impl Exporter {
         Ok(records.collect())
     }
 
-    /// Takes out what is too old and shows the rest. Returns when that changes by itself, and whether there are so many
-    /// persons that they are read in turn.
+    /// Removes what has expired and publishes the rest. Returns the next expiry, and whether there are so many persons that the
+    /// full read goes in parts.
     async fn publish(&self, gauges: &Arc<Mutex<Gauges>>, now: Timestamp) -> (Option<Timestamp>, bool) {
         let gauges = gauges.clone();
         let started = Instant::now();
@@ -221,7 +221,7 @@ impl Exporter {
                     Ok(mark) if mark == seen => {}
                     Ok(_) => return,
                     Err(_) => {
-                        // Said before the reading that comes next has waited, too.
+                        // Set before the next read, which may wait.
                         self.metrics.up.set(0);
                         return;
                     }
@@ -232,8 +232,8 @@ impl Exporter {
 }
 
 impl Cursor {
-    /// Whose turn it is to be read again, changed or not: everyone where they are few, otherwise as many as keep the
-    /// promise of [`FULL_READ_INTERVAL`].
+    /// The persons to read again, changed or not: all where they are few, otherwise the share that is due within
+    /// [`FULL_READ_INTERVAL`].
     fn turn(&mut self) -> Vec<Person> {
         let since = self.turned.replace(Instant::now()).map_or(Duration::ZERO, |at| at.elapsed());
         let all = self.everyone.len();
@@ -254,7 +254,7 @@ impl Cursor {
     }
 }
 
-/// A database that hangs must not keep a value alive past its time.
+/// A database that hangs must not keep a value past its expiry.
 async fn with_timeout<T>(question: impl Future<Output = Result<T, store::Error>>) -> Result<T, String> {
     match tokio::time::timeout(STORE_TIMEOUT, question).await {
         Ok(answer) => answer.map_err(|error| store::causes(&error)),
@@ -267,7 +267,7 @@ fn with<T>(gauges: &Mutex<Gauges>, work: impl FnOnce(&mut Gauges) -> T) -> T {
     work(&mut gauges.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Work that would hold up the tasks of this thread.
+/// Work that would block the tasks of this thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,

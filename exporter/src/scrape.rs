@@ -10,22 +10,19 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, routing};
 use bytes::Bytes;
 use domain::{Collection, Pseudonym};
+use exposition::{CachedText, Compressor, Format, accepts_gzip, registry_text};
 use prometheus_client::registry::Registry;
 
-use crate::cached_text::CachedText;
-use crate::gzip::Compressor;
-use crate::negotiate::{Format, accepts_gzip};
-use crate::own;
 use crate::refresh::Exporter;
 
-/// How long an answer may be given again. Reading `/proc` and writing the own metrics costs more than all the rest of a
-/// scrape, and no scraper asks ten times a second.
+/// How long a response may be sent again. Reading `/proc` and writing the own metrics costs more than all the rest of a
+/// scrape, and no scraper sends ten requests a second.
 const CACHE_TTL: Duration = Duration::from_millis(100);
 
-/// A text longer than this is compressed on a thread where that holds nobody up.
+/// A text longer than this is compressed on a thread for blocking work.
 const BLOCKING_THRESHOLD: usize = 64 * 1024;
 
-/// Words of a query that are repeated back, at most.
+/// Most characters of a query that an error repeats.
 const MAX_ECHO: usize = 64;
 
 /// What is asked for at the telemetry path; clones share what stands ready.
@@ -37,20 +34,20 @@ struct Scrape {
     registry: Arc<Registry>,
     text: ArcSwapOption<CachedScrape>,
     openmetrics: ArcSwapOption<CachedScrape>,
-    press: Mutex<Compressor>,
+    compressor: Mutex<Compressor>,
 }
 
-/// The last answer.
+/// The last response.
 struct CachedScrape {
     made: Instant,
-    answer: CachedText,
+    text: CachedText,
 }
 
 impl Telemetry {
     /// The services' own metrics, with the health series where this process exports them.
     pub fn new(exporter: Option<Exporter>, registry: Arc<Registry>) -> Self {
         let (text, openmetrics) = (ArcSwapOption::empty(), ArcSwapOption::empty());
-        Self(Arc::new(Scrape { exporter, registry, text, openmetrics, press: Mutex::default() }))
+        Self(Arc::new(Scrape { exporter, registry, text, openmetrics, compressor: Mutex::default() }))
     }
 
     /// All of it at `path`, and that of one person at `/probe?target=NAME`. Both take `collection[]=NAME`, repeated for
@@ -63,7 +60,7 @@ impl Telemetry {
         router.with_state(self.0.clone())
     }
 
-    /// The answer to a scraper that sends these headers and asks for everything; `None` when there is no good one.
+    /// The response to a scraper that sends these headers and wants everything; `None` when it fails.
     pub fn full_response(&self, headers: &HeaderMap) -> Option<Response> {
         self.0.respond(headers).ok()
     }
@@ -98,7 +95,7 @@ async fn probe(State(scrape): State<Arc<Scrape>>, request: Request) -> Response 
     let headers = request.headers();
     match exporter.body().person(&target, &wanted.collections) {
         Some(lines) => some(lines, headers).await,
-        None => ScrapeError::Nobody.into_response(),
+        None => ScrapeError::UnknownPerson.into_response(),
     }
 }
 
@@ -106,39 +103,41 @@ impl Scrape {
     fn respond(&self, headers: &HeaderMap) -> Result<Response, std::fmt::Error> {
         let format = Format::of(headers);
         let kept = self.full_response(format)?;
-        let mut response = kept.answer.response(accepts_gzip(headers), &self.press);
+        let mut response = kept.text.response(accepts_gzip(headers), &self.compressor);
         response.headers_mut().insert(header::CONTENT_TYPE, format.content_type_for(headers));
         Ok(response)
     }
 
-    /// Everything this process says: the answer kept from a moment ago, or a new one when the body changed.
+    /// Everything this process shows: the response of a moment ago, or a new one when the body changed.
     fn full_response(&self, format: Format) -> Result<Arc<CachedScrape>, std::fmt::Error> {
         let kept = match format {
             Format::Text => &self.text,
             Format::OpenMetrics => &self.openmetrics,
         };
-        let body = self.exporter.as_ref().map(Exporter::body).unwrap_or_default();
+        let snapshot = self.exporter.as_ref().map(|exporter| exporter.body().snapshot.clone());
+        let snapshot = snapshot.unwrap_or_default();
         let current = |last: &Arc<CachedScrape>| {
             last.made.elapsed() < CACHE_TTL
-                && (Arc::ptr_eq(last.answer.body(), &body) || self.exporter.is_none())
+                && (Arc::ptr_eq(last.text.snapshot(), &snapshot) || self.exporter.is_none())
         };
         if let Some(last) = kept.load_full().filter(current) {
             return Ok(last);
         }
-        let own = vec![own::text(&self.registry, format)?.into()];
-        let new = Arc::new(CachedScrape { made: Instant::now(), answer: CachedText::new(format, body, own) });
+        let own = vec![registry_text(&self.registry, format)?.into()];
+        let new =
+            Arc::new(CachedScrape { made: Instant::now(), text: CachedText::new(format, snapshot, own) });
         kept.store(Some(new.clone()));
         Ok(new)
     }
 }
 
-/// An answer of some lines, made for this request.
+/// A response of some lines, made for this request.
 async fn some(mut lines: Vec<Bytes>, headers: &HeaderMap) -> Response {
     let (format, gzip) = (Format::of(headers), accepts_gzip(headers));
     let content_type = format.content_type_for(headers);
     lines.push(Bytes::from_static(format.end().as_bytes()));
     let length: usize = lines.iter().map(Bytes::len).sum();
-    // A press of its own: no scrape waits until this is done.
+    // A compressor of its own: no scrape waits until this is done.
     let make = move || {
         let mut response = CachedText::new(format, Arc::default(), lines).response(gzip, &Mutex::default());
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
@@ -148,7 +147,7 @@ async fn some(mut lines: Vec<Bytes>, headers: &HeaderMap) -> Response {
         return make();
     }
     tokio::task::spawn_blocking(make).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "cannot compress an answer");
+        tracing::error!(%error, "cannot compress a response");
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     })
 }
@@ -161,7 +160,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Parameters nobody knows are ignored, as scrapers and proxies add their own.
+    /// Unknown parameters are ignored, as scrapers and proxies add their own.
     fn of(request: &Request) -> Result<Self, ScrapeError> {
         let mut wanted = Self::default();
         if request.uri().query().is_none() {
@@ -171,7 +170,7 @@ impl Filter {
         let Query(query) = query.map_err(|_| ScrapeError::Query)?;
         for (name, value) in query {
             match name.as_str() {
-                "target" => wanted.target = Some(value.parse().map_err(|_| ScrapeError::Nobody)?),
+                "target" => wanted.target = Some(value.parse().map_err(|_| ScrapeError::UnknownPerson)?),
                 "collection[]" => {
                     let collection = value.parse().map_err(|_| ScrapeError::Collection(value))?;
                     if !wanted.collections.contains(&collection) {
@@ -185,15 +184,15 @@ impl Filter {
     }
 }
 
-/// Why a query has no answer.
+/// Why a query is refused.
 #[derive(Debug, PartialEq, thiserror::Error)]
 enum ScrapeError {
     #[error("this query cannot be read; write NAME=VALUE, joined by &")]
     Query,
-    #[error("say whose gauges with ?target=NAME, a pseudonym as in the label `person`")]
+    #[error("name a person with ?target=NAME, a pseudonym as in the label `person`")]
     NoTarget,
-    #[error("nobody here is called so; with several shards, ask the one that holds this person")]
-    Nobody,
+    #[error("no person here has this name; with several shards, query the one that holds this person")]
+    UnknownPerson,
     #[error("this process exports no gauges, only its own metrics: it has no exporter role")]
     NoGauges,
     #[error("no collection is called {:?}; the names are {}", echo(.0), names())]
@@ -211,7 +210,7 @@ fn names() -> String {
 impl IntoResponse for ScrapeError {
     fn into_response(self) -> Response {
         let status = match self {
-            Self::Nobody => StatusCode::NOT_FOUND,
+            Self::UnknownPerson => StatusCode::NOT_FOUND,
             Self::Query | Self::NoTarget | Self::NoGauges | Self::Collection(_) => StatusCode::BAD_REQUEST,
         };
         (status, format!("{self}\n")).into_response()

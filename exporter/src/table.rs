@@ -3,10 +3,11 @@
 //! A family's samples must stand together, so the text is ordered by family; within it by collection, so that a scrape
 //! can ask for some collections only. Family and collection are a column.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use domain::{Collection, METRICS, Metric, Source};
+use exposition::Schema;
 use service_metrics::table::RING_INFO;
 
 use crate::freshness::{self, FRESHNESS};
@@ -18,7 +19,7 @@ pub(crate) static TABLE: LazyLock<Table> = LazyLock::new(Table::new);
 #[derive(Debug)]
 pub(crate) struct Table {
     /// HELP and TYPE of each family.
-    pub(crate) heads: Vec<Bytes>,
+    heads: Vec<Bytes>,
     /// In the order of the text.
     pub(crate) columns: Vec<Column>,
     /// The first column that says how fresh values are, instead of a value. From here on there is one for each
@@ -87,6 +88,12 @@ impl Table {
             self.columns.push(Column { family, collection });
         }
         self.columns.len() - 1
+    }
+
+    /// What the text is made of.
+    pub(crate) fn schema(&self) -> Arc<Schema> {
+        let families = self.columns.iter().map(|column| column.family).collect();
+        Arc::new(Schema { heads: self.heads.clone(), families })
     }
 
     /// Finds rows.

@@ -222,7 +222,7 @@ closed! {
         LogIns,
     }
 
-    /// Why the API refused a request whoever sent it.
+    /// Why the API refused a request of any client.
     ShedReason as "reason", "snake_case" {
         /// Too many requests were running.
         Busy,

@@ -18,7 +18,7 @@ use tower_governor::GovernorError;
 use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
 use tower_governor::key_extractor::KeyExtractor;
 
-use super::client::Client;
+use super::Client;
 use super::metrics::{Limit, Metrics};
 use crate::error::Error;
 use crate::policy::{Policy, RateLimit};

@@ -15,9 +15,8 @@ use futures_util::StreamExt as _;
 use store::{Outage, Store};
 use tokio::time::timeout;
 
-use super::client::Client;
-use super::concurrency::{ConcurrencyLimit, Permit};
 use super::metrics::{Metrics, Refusal};
+use super::{Client, ConcurrencyLimit, Permit};
 use crate::error::Error;
 use crate::policy::{LoadShedding, Policy};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::timeout;
 
-use crate::guards::client::Client;
-use crate::guards::concurrency::{ConcurrencyLimit, Permit};
+use crate::guards::Client;
+use crate::guards::{ConcurrencyLimit, Permit};
 
 use super::matcher::{Patterns, Resolved};
 use super::wire::ResponseType;

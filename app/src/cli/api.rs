@@ -1,25 +1,25 @@
-//! Flags of what stands before the API, and of who logs in.
+//! Flags of the API's guards, and of its accounts.
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use api::guards::Forwarded;
 use axum::http::HeaderValue;
 use clap::{Args, Subcommand, ValueEnum};
 use domain::history::Gauge;
 use domain::{Day, Pseudonym};
 use ipnet::IpNet;
+use listener::Forwarded;
 use store::Scope;
 
 use super::StoreArgs;
 
-/// What stands before the API.
+/// Guards of the API.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "API")]
 pub(crate) struct GuardArgs {
-    /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only they are trusted when they say for
-    /// whom they ask, and limits are counted by that address.
+    /// Networks of the proxies in front, for example 10.0.0.0/8; may be repeated. Only their header with
+    /// the client's address is trusted, and limits are counted by that address.
     #[arg(
         long = "api.trusted-proxies",
         env = "MYHEALTH_API_TRUSTED_PROXIES",
@@ -28,7 +28,7 @@ pub(crate) struct GuardArgs {
         value_parser = network
     )]
     pub(crate) trusted_proxies: Vec<IpNet>,
-    /// The header in which they say it; the other one is not read.
+    /// The header in which they state it; the other one is not read.
     #[arg(
         long = "api.forwarded-header",
         env = "MYHEALTH_API_FORWARDED_HEADER",
@@ -36,10 +36,10 @@ pub(crate) struct GuardArgs {
         default_value_t = ForwardedArg::XForwardedFor
     )]
     pub(crate) forwarded_header: ForwardedArg,
-    /// Requests a second that one address may send on average, and four times as many at once; 0: as many as it likes.
+    /// Requests a second that one address may send on average, and four times as many at once; 0: no limit.
     #[arg(long = "api.requests-per-second", env = "MYHEALTH_API_REQUESTS_PER_SECOND", default_value_t = 100)]
     pub(crate) requests_per_second: u32,
-    /// Log-ins a minute that one address may try; 0: as many as it likes.
+    /// Log-ins a minute that one address may try; 0: no limit.
     #[arg(long = "api.log-ins-per-minute", env = "MYHEALTH_API_LOG_INS_PER_MINUTE", default_value_t = 10)]
     pub(crate) log_ins_per_minute: u32,
     /// Origins whose pages may read the API in a browser, for example <https://grafana.example.org>; may be repeated.
@@ -130,7 +130,7 @@ impl GuardArgs {
         api::guards::Settings {
             requests_per_second: NonZeroU32::new(self.requests_per_second),
             log_ins_per_minute: NonZeroU32::new(self.log_ins_per_minute),
-            proxies: api::guards::Proxies {
+            proxies: listener::Proxies {
                 trusted: self.trusted_proxies.clone(),
                 header: match self.forwarded_header {
                     ForwardedArg::XForwardedFor => Forwarded::XForwardedFor,

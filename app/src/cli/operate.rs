@@ -22,11 +22,11 @@ pub(crate) struct SyncArgs {
     /// With --from: read exactly these days again, whether or not they have been read.
     #[arg(long, requires = "from")]
     pub(crate) to: Option<Day>,
-    /// Read everybody who lives here, one after the other, instead of one person.
+    /// Read all persons, one after the other, instead of one.
     #[arg(long, conflicts_with = "person")]
     pub(crate) everyone: bool,
     /// The access token given here is another Oura account's from now on. What is stored stays, as an archive of the
-    /// account before.
+    /// previous account.
     #[arg(long, conflicts_with = "everyone")]
     pub(crate) replace_account: bool,
     #[command(flatten)]
@@ -79,7 +79,7 @@ pub(crate) enum TokenCommand {
         #[arg(long, value_name = "FILE", requires = "token_file")]
         hash_file: Option<PathBuf>,
     },
-    /// Show every token: number, name, whose numbers, scopes, last use. Never the token itself.
+    /// Show every token: number, name, person, scopes, last use. Never the token itself.
     List(StoreArgs),
     /// Revoke a token permanently.
     Revoke {
@@ -193,7 +193,7 @@ pub(crate) enum ExportCommand {
     RemoteWrite {
         /// Where to, for example <http://127.0.0.1:9090/api/v1/write>.
         url: String,
-        /// A file that remembers how far the receiver has it all. Without one every run begins at the first day.
+        /// A file that records how far the receiver has everything. Without one every run begins at the first day.
         #[arg(long)]
         cursor: Option<PathBuf>,
         /// A file that holds a bearer token for the receiver.
@@ -216,7 +216,7 @@ pub(crate) struct LoginArgs {
     /// How long to wait for the consent, for example 10m.
     #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = interval)]
     pub(crate) timeout: Duration,
-    /// The person has another Oura account from now on. What is stored stays, as an archive of the account before.
+    /// The person has another Oura account from now on. What is stored stays, as an archive of the previous account.
     #[arg(long)]
     pub(crate) replace_account: bool,
     /// Address of the API, which is asked whose log-in it is.
@@ -242,9 +242,9 @@ pub(crate) struct LogoutArgs {
 
 #[derive(Clone, Debug, Args)]
 #[command(
-    after_help = "What the API has said stays: an export fills in days and events that nobody has, and gives way when \
-                        the API says them later. It can be stopped and repeated at any time. Rows that cannot be read \
-                        are put aside one by one, with file, line and reason. Names with dates, numbers or words around \
+    after_help = "Documents of the API stay: an export fills in days and events that are missing, and gives way when \
+                        the API has them later. It can be stopped and repeated at any time. Rows that cannot be read \
+                        are rejected one by one, with file, line and reason. Names with dates, numbers or words around \
                         them, folders at any depth, and cells separated by ; or , or tab are all read. Where you were \
                         (rawlocation) and billing are not opened.\n\
                         Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
@@ -319,14 +319,14 @@ pub(crate) enum PersonCommand {
         #[command(flatten)]
         store: StoreArgs,
     },
-    /// List everybody, with what is stored about them and what fails.
+    /// List all persons, with what is stored about them and what fails.
     List {
         #[command(flatten)]
         store: StoreArgs,
     },
     /// Remove a person and everything stored about them, permanently.
     Remove {
-        /// Whom.
+        /// The person.
         name: Pseudonym,
         /// Do not ask.
         #[arg(long)]

@@ -55,7 +55,7 @@ pub(crate) struct LoginSettings {
     /// Its redirect URI, byte for byte as registered.
     #[arg(long, env = "MYHEALTH_OURA_REDIRECT_URI", default_value = "http://localhost:9873/callback")]
     pub(crate) oura_redirect_uri: String,
-    /// What to ask consent for, with spaces between.
+    /// Scopes to request consent for, separated by spaces.
     #[arg(long, env = "MYHEALTH_OURA_SCOPES", default_value = SCOPES)]
     pub(crate) oura_scopes: String,
     /// Where a person consents.

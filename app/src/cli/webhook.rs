@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use listener::Address;
 
 use super::ApplicationArgs;
-use crate::listen::Address;
 
 /// News from Oura within a minute.
 #[derive(Clone, Debug, Args)]

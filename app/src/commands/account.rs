@@ -61,7 +61,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             }
             store.close().await;
             if !changed {
-                bail!("no account is called {name}; `myhealth account list` shows all");
+                bail!("there is no account called {name}; `myhealth account list` shows all");
             }
             outln!("{name} has a new password; every log-in with the old one has ended");
         }
@@ -74,7 +74,7 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             }
             store.close().await;
             if !removed {
-                bail!("no account is called {name}; `myhealth account list` shows all");
+                bail!("there is no account called {name}; `myhealth account list` shows all");
             }
             outln!("{name} was removed; every log-in has ended");
         }

@@ -15,7 +15,7 @@ use crate::config::PersonSettings;
 use crate::login::Credentials;
 use crate::serve::{self, Oura, Service};
 
-/// Opens the simulated cloud; a secret of nobody.
+/// Opens the simulated cloud; no secret.
 const TOKEN: &str = "demo";
 
 /// The synthetic person moves on all day; a newcomer should see it.
@@ -34,7 +34,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     // It lives and dies with the process: nothing of it needs to be finished.
     let simulated = tokio::spawn(async move { axum::serve(listener, router).await });
 
-    outln!("myhealth demo: a simulated Oura cloud and a synthetic person, nobody's data");
+    outln!("myhealth demo: a simulated Oura cloud and a synthetic person, no real data");
     outln!("  data      {location}");
     let oura = Oura {
         url: format!("http://{address}"),
@@ -52,7 +52,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
             name: "demo".parse().expect("BUG: a plain word is a pseudonym"),
             named: true,
             zone,
-            told: true,
+            zone_configured: true,
         },
         oura: Some(oura),
         webhook: None,

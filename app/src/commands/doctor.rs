@@ -61,9 +61,11 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
         (Some(store), None) => {
             let (name, people) = (args.person.name(), store.people().await?);
             if people.is_empty() {
-                outln!("  --    nobody is here yet; `myhealth login` or `myhealth person add` adds a person");
+                outln!(
+                    "  --    there are no persons yet; `myhealth login` or `myhealth person add` adds a person"
+                );
             } else {
-                let advice = "--person names another one; `myhealth person list` shows everybody";
+                let advice = "--person names another one; `myhealth person list` shows all";
                 findings.wrong(&Unknown::new(&name, &people).to_string(), advice);
             }
         }
@@ -138,7 +140,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
         }
     }
     for (collection, reason, count) in store.rejections(person.id).await? {
-        let line = format!("{collection:<16} {count} documents put aside: {reason}");
+        let line = format!("{collection:<16} {count} documents rejected: {reason}");
         findings
             .wrong(&line, "they are kept with their bodies; a version that can read them does so by itself");
     }

@@ -1,4 +1,4 @@
-//! An account export into the store, and a table of what became of each file.
+//! Imports an account export, and prints what became of each file.
 
 use std::process::ExitCode;
 
@@ -16,6 +16,10 @@ const REASONS: usize = 5;
 
 pub(crate) async fn import(args: ImportArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let export = Export::open(&args.file).map_err(Invalid::from)?;
+    if !export.has_tables() {
+        // Nothing will be stored, so no database is made.
+        return Ok(print_report(&import::read(export, |_| true), args.person.name().as_str()));
+    }
     let store = super::open_for(&args.store, &args.person).await?;
     let person = args.person.person().known_or_first(&store, clock()).await?;
     let bar = progress::bytes("importing", export.size());
@@ -32,7 +36,7 @@ fn print_report(report: &Report, person: &str) -> ExitCode {
     for file in &report.files {
         outln!("{:<32} {}", file.name, outcome(file));
         for (reason, rows) in file.rejected.iter().take(REASONS) {
-            outln!("{:<32} {rows} rows put aside: {reason}", "");
+            outln!("{:<32} {rows} rows rejected: {reason}", "");
         }
         if file.rejected.len() > REASONS {
             outln!("{:<32} and {} reasons more", "", file.rejected.len() - REASONS);
@@ -46,7 +50,7 @@ fn print_report(report: &Report, person: &str) -> ExitCode {
     }
     let applied = report.documents();
     outln!(
-        "{} rows of {person} read: {} new documents, {} completed, {} known already, {} rows put aside",
+        "{} rows of {person} read: {} new documents, {} completed, {} known already, {} rows rejected",
         report.rows(),
         applied.new,
         applied.changed,
@@ -54,7 +58,7 @@ fn print_report(report: &Report, person: &str) -> ExitCode {
         report.rejected()
     );
     if report.rejected() > 0 {
-        outln!("rows put aside are kept with file, line and reason; `myhealth doctor` lists them");
+        outln!("rejected rows are kept with file, line and reason; `myhealth doctor` lists them");
     }
     if report.rejected_not_kept() > 0 {
         outln!("{} of them are too many to be kept, and are only counted", report.rejected_not_kept());

@@ -71,7 +71,7 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
     let now = clock();
     let pair = application.exchange(&consent, &code, now).await.context("the code was not accepted")?;
     let account = client.with_tokens(pair.access.clone().into())?.oura_user_id().await;
-    let person = oura_account::person_of(&store, &who, account, args.replace_account, now).await?;
+    let person = oura_account::person_of(&store, &who, account, args.replace_account, &clock).await?;
     store_login(&store, person.id, &keys, &pair, now).await.context("the log-in cannot be stored")?;
     store.close().await;
     outln!("{} is logged in; the log-in is renewed from now on.", person.name);
@@ -194,8 +194,8 @@ impl Callback {
         }
     }
 
-    /// Serves until the browser brings the answer to this consent. An answer with a wrong state is told so and changes
-    /// nothing: any page can send a browser here.
+    /// Serves until the browser brings the response to this consent. One with a wrong state is refused and changes nothing:
+    /// any page can send a browser here.
     async fn wait_for_consent(
         self,
         listeners: Vec<TcpListener>,

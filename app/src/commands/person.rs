@@ -47,7 +47,7 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
 async fn list(store: &Store) -> anyhow::Result<()> {
     let people = store.people().await?;
     if people.is_empty() {
-        outln!("nobody yet; `myhealth person add NAME` or `myhealth login` adds a person");
+        outln!("no persons yet; `myhealth person add NAME` or `myhealth login` adds a person");
         return Ok(());
     }
     outln!("{:<20} {:<24} {:>10} {:>11}  failing", "name", "zone", "documents", "newest day");
@@ -99,7 +99,7 @@ async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs, now: Timestamp) 
     Ok(ExitCode::SUCCESS)
 }
 
-/// The operator types the name to confirm; a script sets --yes.
+/// Asks for the name on a terminal; a script uses --yes.
 fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask on; use --yes to remove without being asked");

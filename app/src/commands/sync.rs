@@ -1,4 +1,4 @@
-//! One pass, seen by a person: a bar while it runs, a line when it is done.
+//! One sync run on the command line: a progress bar while it runs, a line when it is done.
 
 use std::process::ExitCode;
 
@@ -13,11 +13,11 @@ use crate::cli::SyncArgs;
 use crate::commands::oura_account;
 use crate::{config, progress, serve};
 
-/// `serve` on the same database looks again after its own interval; what was read just now can wait as long.
+/// When `serve` on the same database reads the person next; afterwards its own interval counts.
 const INTERVAL: std::time::Duration = std::time::Duration::from_mins(10);
 
 pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCode> {
-    let pass = match config::exact_range(args.from, args.to)? {
+    let run = match config::exact_range(args.from, args.to)? {
         Some(range) => SyncRun::Exactly(range),
         None => SyncRun::Missing,
     };
@@ -36,13 +36,13 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
     };
     let access = credentials.access(client, mine.as_ref().map(|mine| mine.id), &store, &metrics, &clock);
     if let Some(mine) = mine.filter(|_| args.replace_account) {
-        replace_account(&store, &mine, &access).await?;
+        replace_account(&store, &mine, &access, &clock).await?;
     }
     let mut horizon = args.oura.horizon();
     if let Some(from) = args.from {
         horizon.history_from = from;
     }
-    let crew = Scheduler {
+    let scheduler = Scheduler {
         store: store.clone(),
         client: access,
         settings: Settings { horizon, interval: INTERVAL },
@@ -61,31 +61,36 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         }
     });
     let watch = progress::watch();
-    let mut all_well = true;
+    let mut complete = true;
     for person in people {
-        match Box::pin(crew.read(&person, pass, &stop, &watch)).await? {
-            Some(report) => all_well &= print_report(&person, &report),
-            None => outln!("{}: nobody has logged in; run `myhealth login --person {0}`", person.name),
+        match Box::pin(scheduler.read(&person, run, &stop, &watch)).await? {
+            Some(report) => complete &= print_report(&person, &report),
+            None => outln!("{}: there is no log-in; run `myhealth login --person {0}`", person.name),
         }
         if stop.is_cancelled() {
             outln!("stopped before the end; the next sync goes on from here");
-            all_well = false;
+            complete = false;
             break;
         }
     }
     store.close().await;
-    Ok(if all_well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Makes the account of the access token the person's.
-async fn replace_account(store: &Store, person: &Person, access: &Access) -> anyhow::Result<()> {
+async fn replace_account(
+    store: &Store,
+    person: &Person,
+    access: &Access,
+    clock: &Clock,
+) -> anyhow::Result<()> {
     let Some(client) = access(person) else { return Ok(()) };
     let account = client.oura_user_id().await.context("cannot ask Oura whose access token it is")?;
     client.tokens().finish().await;
-    oura_account::replace(store, person, &account).await
+    oura_account::replace(store, person, &account, clock).await
 }
 
-/// Says how a pass went, and whether it went well.
+/// Prints the result of a sync run; returns whether it was complete.
 fn print_report(person: &Person, report: &SyncReport) -> bool {
     let applied = report.applied;
     outln!(

@@ -16,7 +16,8 @@ use super::declare::Entry;
 use crate::Clock;
 use crate::cli::TokenCommand;
 use crate::config::{Invalid, expiry, is_token_name, read_secret};
-use crate::listen::SHA256;
+use crate::declared::SHA256;
+use crate::output;
 
 pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
@@ -36,10 +37,17 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             let created = name.clone();
             let token =
                 store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
-            let number = token.split('_').nth(1).unwrap_or_default();
+            let number = number(&token)?;
             let subject = format!("token {number} ({created})");
-            audit::record(&store, clock(), AuditAction::TokenCreate, "token create", subject).await;
-            outln!("{token}");
+            audit::record(&store, clock(), AuditAction::TokenCreate, "token create", &*subject).await;
+            if let Err(error) = output::deliver(format_args!("{token}\n")) {
+                // A token that did not reach its owner must not stay in force.
+                store.revoke_token(number, clock()).await?;
+                audit::record(&store, clock(), AuditAction::TokenRevoke, "token create", &*subject).await;
+                store.close().await;
+                return Err(error)
+                    .context("the token could not be printed and was revoked; no token is in force");
+            }
             errln!("Keep it now: it is not shown again. `myhealth token list` shows that it exists.");
             store.close().await;
         }
@@ -117,6 +125,12 @@ fn token_of(path: &Path) -> anyhow::Result<String> {
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The number of a token, which is between its underscores.
+fn number(token: &str) -> anyhow::Result<i64> {
+    let number = token.split('_').nth(1).and_then(|number| number.parse().ok());
+    number.context("BUG: a token has its number between its underscores")
 }
 
 async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {

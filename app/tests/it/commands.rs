@@ -1,5 +1,9 @@
 //! Commands that run to their end.
 
+use std::process::Stdio;
+
+use store::Store;
+
 use crate::killed::Cloud;
 use crate::process::{Running, finish, get, myhealth, printed, until};
 
@@ -43,7 +47,7 @@ async fn person_commands_add_list_and_remove() {
         (output.status.code(), printed(&output))
     };
     assert!(finish(myhealth(&["migrate", "--data-dir", data])).status.success());
-    assert!(person(&["list"]).1.contains("nobody yet"));
+    assert!(person(&["list"]).1.contains("no persons yet"));
     let (code, text) = person(&["add", "ann", "--time-zone", "Asia/Tokyo"]);
     assert!(code == Some(0) && text.contains("ann was added, in the zone Asia/Tokyo"), "{text}");
     assert!(person(&["add", "ann", "--time-zone", "Asia/Tokyo"]).1.contains("known already"));
@@ -51,7 +55,7 @@ async fn person_commands_add_list_and_remove() {
     assert_eq!(person(&["add", "ann@example.org"]).0, Some(64));
     assert!(
         printed(&finish(cloud.command("sync", folder.path())))
-            .contains("nobody here is called me; known: ann;")
+            .contains("no person here is called me; known: ann;")
     );
     assert_eq!(person(&["add", "me", "--time-zone", "Europe/Berlin"]).0, Some(0));
     assert!(finish(cloud.command("sync", folder.path())).status.success());
@@ -66,7 +70,7 @@ async fn person_commands_add_list_and_remove() {
     let (code, text) = person(&["remove", "me", "--yes"]);
     assert!(code == Some(0) && text.contains("me was removed"), "{text}");
     let (code, text) = person(&["remove", "me", "--yes"]);
-    assert!(code == Some(1) && text.contains("nobody here is called me"), "{text}");
+    assert!(code == Some(1) && text.contains("no person here is called me"), "{text}");
     assert!(!person(&["list"]).1.contains("\nme "));
 }
 
@@ -103,4 +107,61 @@ async fn roles_run_apart_on_one_postgres() {
     assert!(get(&api).await.unwrap().contains("\"me\""));
     let own = get(&format!("http://{}/metrics", ingest.address("gauges").await)).await.unwrap();
     assert!(own.contains("myhealth_oura_requests_total") && !own.contains("\noura_"), "{own}");
+}
+
+/// A pipe whose reader has gone, and a full disk.
+fn unwritable() -> [Stdio; 2] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    [writer.into(), full.into()]
+}
+
+#[test]
+fn token_that_cannot_be_printed_is_revoked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    assert!(finish(myhealth(&["migrate", "--data-dir", data])).status.success());
+    for (id, stdout) in (1..).zip(unwritable()) {
+        let mut command = myhealth(&["token", "create", "grafana", "--data-dir", data]);
+        command.stdout(stdout).stderr(Stdio::piped());
+        let output = command.spawn().unwrap().wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+        assert!(printed(&output).contains("was revoked"), "{}", printed(&output));
+        let list = printed(&finish(myhealth(&["token", "list", "--data-dir", data])));
+        let states: Vec<_> = list.lines().filter(|line| line.contains("grafana")).collect();
+        assert!(states.len() == id && states.iter().all(|line| line.contains("revoked")), "{list}");
+        let audit = printed(&finish(myhealth(&["audit", "--data-dir", data])));
+        let count = |action| audit.lines().filter(|line| line.contains(action)).count();
+        assert_eq!((count("token-create"), count("token-revoke")), (id, id), "{audit}");
+    }
+}
+
+#[tokio::test]
+async fn account_is_replaced_after_the_running_sync_has_ended() {
+    let cloud = Cloud::start().await;
+    let url = store::testing::empty_database_url().await;
+    assert!(finish(myhealth(&["migrate", "--database-url", &url])).status.success());
+    let folder = tempfile::tempdir().unwrap();
+    let sync = |words: &[&str]| {
+        let mut command = cloud.command("sync", folder.path());
+        command.args(["--database-url", &url]).args(words);
+        command
+    };
+    assert!(finish(sync(&[])).status.success());
+    let store = Store::open(&url.parse().unwrap()).await.unwrap();
+    let me = store.person("me").await.unwrap().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "leases are compared with the clock of the binary")]
+    let now = jiff::Timestamp::now();
+    let until_then = now + jiff::SignedDuration::from_hours(1);
+    assert!(store.take_sync_lease(me.id, "a running sync", until_then, now).await.unwrap());
+
+    let mut replacing = Running::start(sync(&["--replace-account"]));
+    let waits = "waiting for the running sync of me to end";
+    until("the command to wait", async || replacing.output().contains(waits).then_some(())).await;
+    assert!(!replacing.output().contains("another Oura account"), "{}", replacing.output());
+    store.release_unused_sync_lease(me.id, "a running sync").await.unwrap();
+    assert_eq!(replacing.ended().await.code(), Some(0), "{}", replacing.output());
+    assert!(replacing.output().contains("me has another Oura account from now on"), "{}", replacing.output());
+    store.close().await;
 }

@@ -72,7 +72,7 @@ async fn import_report_lists_every_file() {
     let folder = tempfile::tempdir().unwrap();
     let report = printed(&finish(command(&export, folder.path())));
     for words in [
-        "rows put aside: not UTF-8",
+        "rows rejected: not UTF-8",
         "rawlocation.csv                  not opened: where you were is not stored",
         "heartrate.csv                    not opened: not part of App Data",
         "temperature.csv                  288 rows not kept yet",
@@ -86,7 +86,7 @@ async fn import_report_lists_every_file() {
     let again = printed(&finish(command(&export, folder.path())));
     assert!(again.contains(": 0 new documents, 0 completed, "), "{again}");
     let doctor = printed(&finish(myhealth(&["doctor", "--data-dir", folder.path().to_str().unwrap()])));
-    assert!(doctor.contains("documents put aside: not UTF-8"), "{doctor}");
+    assert!(doctor.contains("documents rejected: not UTF-8"), "{doctor}");
 }
 
 #[test]
@@ -103,4 +103,14 @@ fn import_of_another_file_is_refused_before_opening_the_database() {
         assert!(printed(&output).contains(reason), "{}", printed(&output));
         assert!(!data.exists());
     }
+}
+
+#[test]
+fn import_without_tables_makes_no_database() {
+    let (files, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::write(files.path().join("billing.txt"), "paid").unwrap();
+    let output = finish(command(files.path().to_str().unwrap(), &folder.path().join("data")));
+    assert_eq!(output.status.code(), Some(1), "{}", printed(&output));
+    assert!(printed(&output).contains("nothing in it is a table"), "{}", printed(&output));
+    assert!(!folder.path().join("data").exists(), "a database was made for nothing");
 }

@@ -221,8 +221,8 @@ async fn scrape_filters_select_persons_collections_and_shards() {
     );
     for (path, status, reason) in [
         ("/probe", 400, "?target=NAME"),
-        ("/probe?target=eve", 404, "nobody here"),
-        ("/probe?target=a@b.c", 404, "nobody here"),
+        ("/probe?target=eve", 404, "no person here"),
+        ("/probe?target=a@b.c", 404, "no person here"),
         ("/probe?target=ann&collection[]=dreams", 400, "daily_sleep"),
         ("/numbers?collection[]=%00%ff", 400, ""),
         ("/numbers?&&&==%", 200, ""),
@@ -278,7 +278,9 @@ async fn web_config_is_reloaded_and_a_broken_file_changes_nothing() {
         (failures != Some("0")).then_some(())
     })
     .await;
-    assert!(running.output().contains("the old one stays") && !running.output().contains("hunter2"));
+    assert!(
+        running.output().contains("the previous one stays in force") && !running.output().contains("hunter2")
+    );
 
     let hash = bcrypt::hash("secret", 4).unwrap();
     std::fs::write(&file, format!("basic_auth_users: {{ann: '{hash}'}}\n")).unwrap();
@@ -372,7 +374,11 @@ fn config_check_opens_nothing() {
         assert!(printed(&output).contains(expected), "{words:?}: {}", printed(&output));
     };
     check(&[], 0, "usable");
-    check(&["--web.config.file", "none.yml"], 64, "--web.config.file none.yml: cannot read none.yml");
+    check(
+        &["--web.config.file", "none.yml"],
+        64,
+        "--web.config.file none.yml; check the path: cannot read none.yml",
+    );
     let broken = folder.path().join("web.yml");
     std::fs::write(&broken, "basic_auth_users: {ann: hunter2}").unwrap();
     check(&["--api.config.file", broken.to_str().unwrap()], 64, "--api.config.file");

@@ -17,7 +17,6 @@ const SOURCES: &[(&str, &str)] = &[
     ("document/check", include_str!("../document/check.rs")),
     ("event", include_str!("../event.rs")),
     ("json", include_str!("../json.rs")),
-    ("rejected", include_str!("../rejected.rs")),
     ("ring", include_str!("../ring.rs")),
     ("unit", include_str!("../unit.rs")),
 ];

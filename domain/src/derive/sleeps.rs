@@ -58,7 +58,7 @@ enum Kind {
     Nap,
     /// A `sleep` that Oura counted without changing a score: a nap, or the night of a day that has no other.
     Counted,
-    /// A `sleep`, or one without a known type, that nobody has confirmed.
+    /// A `sleep`, or one without a known type, that is not confirmed.
     Unconfirmed,
 }
 

@@ -30,7 +30,7 @@ fn of(documents: &[Value]) -> Derived {
     derive(Collection::Sleep, day(), bodies.iter().map(String::as_str))
 }
 
-/// `None`: nobody knows; `Some(None)`: known to be unmeasured.
+/// `None`: unknown; `Some(None)`: known to be unmeasured.
 #[expect(clippy::option_option, reason = "the two absences differ")]
 fn value(derived: &Derived, key: &str) -> Option<Option<f64>> {
     derived.daily.iter().find(|daily| daily.metric.key == key).map(|daily| daily.value)
@@ -91,14 +91,14 @@ fn naps_count_once_scored() {
     assert_eq!(
         value(&without, "sleep_nap_duration"),
         Some(None),
-        "yesterday's nap must not stand beside no nap"
+        "yesterday's nap must not be shown together with no nap"
     );
     let several = [period(14.0, 15.0, "late_nap", Some(2)), period(8.0, 9.0, "long_sleep", Some(0))];
     assert_eq!(naps(&several), (Some(2.0), Some(6000.0)), "a second long sleep is no second night");
     assert_eq!(
         value(&of(&[period(14.0, 15.0, "rest", None)]), "sleep_naps"),
         None,
-        "no night, no nap: nobody knows"
+        "no night, no nap: unknown"
     );
 }
 

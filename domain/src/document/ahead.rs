@@ -32,7 +32,7 @@ impl Document {
         format!("ahead-{id}")
     }
 
-    /// The items of a body that was put aside: those it gathers, or itself.
+    /// The items of a rejected body: those it gathers, or itself.
     pub fn items_of_rejected(body: &str) -> Vec<&str> {
         let items = Self::items(body);
         if items.is_empty() { vec![body] } else { items }
@@ -51,8 +51,8 @@ impl Document {
         document.map(|document| document.not_before).filter(|not_before| *not_before > now)
     }
 
-    /// Takes apart a document that [is ahead](Self::is_ahead): what is left of it, and what must be put aside. Only rows
-    /// and rings can be told apart; every other document is put aside whole.
+    /// Takes apart a document that [is ahead](Self::is_ahead): what is left of it, and what must be rejected. Only rows
+    /// and rings can be separated; every other document is rejected whole.
     pub fn split_ahead(self, collection: Collection, now: Timestamp) -> (Option<Self>, Rejected) {
         let day = self.day;
         let is_ahead = |item: &str| match collection.window() {

@@ -114,3 +114,21 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn day_of_a_rejected_document_is_read_where_it_is_stated() {
+    let check = |collection, body: &str, expected: Option<&str>| {
+        let rejected = Rejected::unnamed(String::new(), body.to_owned());
+        let expected = expected.map(|day| day.parse().unwrap());
+        assert_eq!(rejected.day(collection), expected, "{collection} {body}");
+    };
+    let march = Some("2026-03-09");
+    check(Collection::DailySleep, r#"{"id":7,"day":"2026-03-09"}"#, march);
+    check(Collection::EnhancedTag, r#"{"id":"t","start_day":"2026-03-09"}"#, march);
+    check(Collection::DailySleep, r#"{"id":"s","day":"9 March"}"#, None);
+    check(Collection::DailySleep, r#"{"id":"s","day":"#, None);
+    check(Collection::DailySleep, "", None);
+    check(Collection::HeartRate, r#"{"timestamp":"2026-03-10T00:30:00+01:00","bpm":"high"}"#, march);
+    check(Collection::HeartRate, r#"{"timestamp":"soon"}"#, None);
+    check(Collection::PersonalInfo, r#"{"id":"p","day":"2026-03-09"}"#, None);
+}

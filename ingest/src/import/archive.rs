@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::columns::{self, Table};
+
 /// The most files looked at; real exports have about sixty.
 const MAX_FILES: usize = 1_000;
 
@@ -150,6 +152,12 @@ impl Export {
     /// Bytes of all files, unpacked, as they claim.
     pub fn size(&self) -> u64 {
         self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size))
+    }
+
+    /// Whether one of its files, by its name, is a table that is stored.
+    pub fn has_tables(&self) -> bool {
+        let mut own = self.entries.iter().filter(|entry| !entry.is_elsewhere);
+        own.any(|entry| matches!(columns::table(&entry.name), Some(Table::Of(_) | Table::Perhaps(_))))
     }
 
     pub(super) fn len(&self) -> usize {

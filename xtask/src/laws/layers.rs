@@ -9,15 +9,20 @@ use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 16] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
+    ("exposition", &[]),
+    ("listener", &["service-metrics"]),
     ("statistics", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
     ("ingest", &["domain", "service-metrics", "store"]),
-    ("exporter", &["domain", "service-metrics", "store"]),
-    ("api", &["domain", "export", "jobs", "service-metrics", "statistics", "store"]),
+    ("exporter", &["domain", "exposition", "service-metrics", "store"]),
+    (
+        "api",
+        &["domain", "export", "exposition", "jobs", "listener", "service-metrics", "statistics", "store"],
+    ),
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "service-metrics", "store"]),
@@ -30,6 +35,7 @@ const MAY_USE: [(&str, &[&str]); 16] = [
             "exporter",
             "ingest",
             "jobs",
+            "listener",
             "mixin",
             "report",
             "service-metrics",

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 
 use super::Sink;
 use crate::error::Error;
-use crate::guards::client::Client;
-use crate::guards::concurrency::Permit;
+use crate::guards::Client;
+use crate::guards::Permit;
 use crate::remote_read::request_queue::RequestQueue;
 use crate::remote_read::wire::{Label, chunked};
 use crate::remote_read::xor::Encoder;

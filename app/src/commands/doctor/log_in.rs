@@ -18,7 +18,7 @@ pub(super) fn report(
     findings: &mut Findings,
 ) {
     let Some(credential) = credential else {
-        findings.wrong("nobody is logged in at Oura", "run `myhealth login`");
+        findings.wrong("there is no log-in at Oura", "run `myhealth login`");
         return;
     };
     let ends = credential.pair.expires_at.round(jiff::Unit::Second).unwrap_or(credential.pair.expires_at);

@@ -1,13 +1,13 @@
-//! One gzip stream made of pieces that were compressed apart (RFC 1951, 1952): a piece that did not change is not
-//! compressed again, and everything that can read gzip reads the whole.
+//! One gzip stream made of chunks that were compressed separately (RFC 1951, 1952): a chunk that did not change is not
+//! compressed again, and every gzip reader reads the whole.
 //!
-//! Each piece is raw deflate ended on a byte boundary by an empty block. Checksums are combined, not computed again.
+//! Each chunk is raw deflate ended on a byte boundary by an empty block. Checksums are combined, not computed again.
 
 use bytes::Bytes;
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 
-/// What comes before the pieces: deflate, no name, no time, unknown system.
+/// What comes before the chunks: deflate, no name, no time, unknown system.
 pub(crate) const HEAD: &[u8] = &[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// The empty last block.
@@ -36,16 +36,16 @@ impl Crc {
         self.length += text.len();
     }
 
-    /// As if the other text stood behind this one.
+    /// The checksum of this text with the other one appended.
     fn combine(&mut self, other: &Self) {
         self.hasher.combine(&other.hasher);
         self.length += other.length;
     }
 }
 
-/// Compresses one text after the other in the same room: it is large, and what comes and goes between long-lived
-/// pieces leaves holes.
-pub(crate) struct Compressor {
+/// Compresses one text after the other in the same memory: it is large, and large allocations that come and go between
+/// long-lived chunks leave holes.
+pub struct Compressor {
     compress: Compress,
     out: Vec<u8>,
 }
@@ -58,7 +58,7 @@ impl Default for Compressor {
 
 impl std::fmt::Debug for Compressor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Press").finish_non_exhaustive()
+        f.debug_struct("Compressor").finish_non_exhaustive()
     }
 }
 
@@ -82,18 +82,18 @@ fn deflate_into(compress: &mut Compress, mut plain: &[u8], out: &mut Vec<u8>, fl
             out.reserve(out.len().max(4 * 1024));
         }
         let before = compress.total_in();
-        let pressed = compress.compress_vec(plain, out, flush);
-        pressed.expect("BUG: compressing fails only when it was finished before");
+        let compressed = compress.compress_vec(plain, out, flush);
+        compressed.expect("BUG: compressing fails only when it was finished before");
         let taken = usize::try_from(compress.total_in() - before).expect("BUG: no more than was given");
         plain = &plain[taken..];
-        // Room that is left means that nothing waits to be written.
+        // Capacity that is left means that no output is pending.
         if plain.is_empty() && out.len() < out.capacity() {
             return;
         }
     }
 }
 
-/// The checksum of texts that stand one after the other.
+/// The checksum of concatenated texts.
 pub(crate) fn combine<'a>(texts: impl IntoIterator<Item = &'a Crc>) -> Crc {
     let mut all = Crc::default();
     for text in texts {
@@ -102,7 +102,7 @@ pub(crate) fn combine<'a>(texts: impl IntoIterator<Item = &'a Crc>) -> Crc {
     all
 }
 
-/// What comes after the pieces of a text with this checksum.
+/// What comes after the chunks of a text with this checksum.
 pub(crate) fn tail(crc: &Crc) -> Bytes {
     // The length counts modulo 2^32, says the format.
     let length = (crc.length as u64).to_le_bytes();
@@ -123,14 +123,14 @@ mod tests {
             texts in proptest::collection::vec(proptest::collection::vec("[a-e\n]{0,400}", 0..40), 0..5)
         ) {
             let frames: Vec<Vec<Bytes>> =
-                texts.iter().map(|piece| piece.iter().cloned().map(Bytes::from).collect()).collect();
-            let mut press = Compressor::default();
-            let pieces: Vec<Deflated> = frames.iter().map(|piece| press.deflate(piece)).collect();
+                texts.iter().map(|chunk| chunk.iter().cloned().map(Bytes::from).collect()).collect();
+            let mut compressor = Compressor::default();
+            let chunks: Vec<Deflated> = frames.iter().map(|chunk| compressor.deflate(chunk)).collect();
             let mut stream = HEAD.to_vec();
-            for piece in &pieces {
-                stream.extend_from_slice(&piece.bytes);
+            for chunk in &chunks {
+                stream.extend_from_slice(&chunk.bytes);
             }
-            stream.extend_from_slice(&tail(&combine(pieces.iter().map(|piece| &piece.crc))));
+            stream.extend_from_slice(&tail(&combine(chunks.iter().map(|chunk| &chunk.crc))));
             let mut reader = flate2::read::GzDecoder::new(stream.as_slice());
             let mut plain = String::new();
             reader.read_to_string(&mut plain).unwrap();
@@ -144,8 +144,8 @@ mod tests {
         let noise: Vec<u8> =
             (0_u32..200_000).map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()[3]).collect();
         let frame = Bytes::from(noise);
-        let piece = Compressor::default().deflate([&frame]);
-        let stream = [HEAD, &piece.bytes, &tail(&piece.crc)].concat();
+        let chunk = Compressor::default().deflate([&frame]);
+        let stream = [HEAD, &chunk.bytes, &tail(&chunk.crc)].concat();
         let mut plain = Vec::new();
         flate2::read::GzDecoder::new(stream.as_slice()).read_to_end(&mut plain).unwrap();
         assert_eq!(plain, frame);

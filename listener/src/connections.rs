@@ -5,7 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use api::guards::{Client, Seat, Wait};
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -13,6 +12,9 @@ use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+
+use crate::client::Client;
+use crate::seats::{Seat, Wait};
 
 /// A connection with its seat, which it has for as long as it is open, whatever is spoken over it. A client that does
 /// not take what is sent is waited for.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::client::Client;
+use crate::client::Client;
 
 /// Seats; clones share them.
 #[derive(Clone, Debug)]

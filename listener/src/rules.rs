@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use api::guards::Client;
 use arc_swap::ArcSwap;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,13 +14,20 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 use service_metrics::{Labels, Refusal, table};
-use store::{AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, Reconciled, Store};
 use tokio_util::sync::CancellationToken;
 
-use super::auth::{Busy, Users, VerifiedPasswords};
-use super::file::{File, Invalid, Rate};
-use super::tls::Tls;
-use crate::{Clock, probes};
+use crate::auth::{Busy, Users, VerifiedPasswords};
+use crate::client::Client;
+use crate::extension::{Extension, Source, Values};
+use crate::file::{File, Invalid, Rate};
+use crate::tls::Tls;
+
+/// Reads the wall clock.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// Extension of a request whose user the listener has authenticated.
+#[derive(Clone, Copy, Debug)]
+pub struct Authenticated;
 
 /// How often the files are looked at: a renewed certificate is in use this long after.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -35,47 +41,53 @@ const HEADERS: [&str; 5] = [
     "x-xss-protection",
 ];
 
-/// Which listener a file is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileKind {
-    /// What exporters have: TLS, passwords, headers, a rate.
-    Web,
-    /// The API: in addition people, accounts and tokens.
-    Api,
-}
+/// Paths of probes, which need no password: orchestrators have none, and the responses hold no health value.
+pub const PROBES: [&str; 6] = ["/-/healthy", "/-/ready", "/health", "/healthz", "/livez", "/readyz"];
 
 /// What is in force.
-pub(crate) struct Rules {
-    pub(crate) tls: Option<Tls>,
-    /// Accounts and tokens that the file declares.
-    declared: DeclaredAccess,
+pub struct Rules {
+    /// Present where the listener speaks TLS.
+    pub tls: Option<Tls>,
+    /// What the application's keys hold.
+    values: Option<Box<dyn Values>>,
     users: Users,
     headers: Vec<(HeaderName, HeaderValue)>,
     bucket: Option<TokenBucket>,
 }
 
+impl std::fmt::Debug for Rules {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Rules")
+            .field("tls", &self.tls)
+            .field("headers", &self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Rules {
     /// Reads the file and everything it names.
-    pub(crate) fn read(path: &Path, kind: FileKind) -> Result<Self, Invalid> {
-        let file = File::read(path)?;
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let declared = file.declared(folder)?;
-        let has_entries = !file.people.is_empty() || !file.accounts.is_empty() || !file.tokens.is_empty();
-        if kind == FileKind::Web && has_entries {
-            let reason = "they open the API and are declared in the file of --api.config.file";
-            return Err(Invalid::field("people, accounts, tokens", reason));
-        }
+    pub(crate) fn read(path: &Path, extension: Option<&dyn Extension>) -> Result<Self, Invalid> {
+        let source = Source::read(path)?;
+        let (file, folder) = (File::parse(&source, extension)?, source.folder());
+        let values = extension.map(|extension| extension.read(&source)).transpose()?;
         let tls = file.tls_server_config.as_ref().map(|tls| Tls::new(tls, folder)).transpose()?;
         let headers = file.http_server_config.headers.iter().filter(|(_, value)| !value.is_empty());
         let headers = headers.map(|(name, value)| header_of(name, value)).collect::<Result<_, _>>()?;
         let bucket = file.rate_limit.as_ref().map(TokenBucket::new).transpose()?.flatten();
-        Ok(Self { tls, declared, users: Users::new(file.basic_auth_users)?, headers, bucket })
+        Ok(Self { tls, values, users: Users::new(file.basic_auth_users)?, headers, bucket })
     }
 
-    /// Nothing is asked of anybody.
+    /// Nothing is required.
     fn open() -> Self {
         let users = Users::new(std::collections::BTreeMap::new()).expect("BUG: no user has no wrong hash");
-        Self { tls: None, declared: DeclaredAccess::default(), users, headers: Vec::new(), bucket: None }
+        Self { tls: None, values: None, users, headers: Vec::new(), bucket: None }
+    }
+
+    async fn apply(&self, now: Timestamp) -> Result<(), Invalid> {
+        match &self.values {
+            Some(values) => values.apply(now).await,
+            None => Ok(()),
+        }
     }
 
     /// Whether a request may be answered; otherwise the refusal.
@@ -89,7 +101,7 @@ impl Rules {
             web.metrics.refuse(Refusal::Rate);
             return Err((StatusCode::TOO_MANY_REQUESTS, "too many requests\n").into_response());
         }
-        if self.users.is_empty() || probes::PATHS.contains(&request.uri().path()) {
+        if self.users.is_empty() || PROBES.contains(&request.uri().path()) {
             return Ok(());
         }
         let credentials = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
@@ -98,9 +110,9 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
-            // The password was for this listener; the API behind it would take it for a token.
+            // The password was for this listener; the API would take it for a token.
             request.headers_mut().remove(header::AUTHORIZATION);
-            request.extensions_mut().insert(api::ListenerAuthenticated);
+            request.extensions_mut().insert(Authenticated);
             return Ok(());
         }
         if credentials.is_some() {
@@ -111,16 +123,16 @@ impl Rules {
     }
 
     /// Whether a request can be refused.
-    pub(crate) fn asks_anything(&self) -> bool {
-        self.bucket.is_some() || self.asks_for_passwords()
+    pub(crate) fn can_refuse(&self) -> bool {
+        self.bucket.is_some() || self.requires_password()
     }
 
-    /// Whether every client needs a password.
-    pub(crate) fn asks_for_passwords(&self) -> bool {
+    /// Whether a password is required.
+    pub fn requires_password(&self) -> bool {
         !self.users.is_empty()
     }
 
-    /// Adds the file's headers where the answer has none of its own.
+    /// Adds the file's headers where the response has none of its own.
     pub(crate) fn add_headers(&self, headers: &mut HeaderMap) {
         for (name, value) in &self.headers {
             headers.entry(name).or_insert_with(|| value.clone());
@@ -150,7 +162,7 @@ fn header_of(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Inval
     Ok((HeaderName::from_static(known), value))
 }
 
-/// So many requests at once, then one per interval.
+/// A burst of requests, then one per interval.
 struct TokenBucket {
     interval: Duration,
     burst: f64,
@@ -186,25 +198,33 @@ impl TokenBucket {
 }
 
 /// A listener's rules, changed while it runs.
-pub(crate) struct WebConfig {
+pub struct WebConfig {
     path: Option<PathBuf>,
-    kind: FileKind,
-    /// Where declared accounts and tokens are in force.
-    store: OnceLock<Store>,
+    extension: Option<Arc<dyn Extension>>,
     rules: ArcSwap<Rules>,
     memory: VerifiedPasswords,
     pub(crate) metrics: Metrics,
 }
 
+impl std::fmt::Debug for WebConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WebConfig").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
 impl WebConfig {
     /// The rules of a file, or none. A mistake in it is a mistake in the configuration.
-    pub(crate) fn new(path: Option<PathBuf>, kind: FileKind, metrics: Metrics) -> Result<Self, Invalid> {
-        let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), |path| Rules::read(path, kind))?;
+    pub fn new(
+        path: Option<PathBuf>,
+        extension: Option<Arc<dyn Extension>>,
+        metrics: Metrics,
+    ) -> Result<Self, Invalid> {
+        let read = |path| Rules::read(path, extension.as_deref());
+        let rules = path.as_deref().map_or_else(|| Ok(Rules::open()), read)?;
         let no_chance = |error: getrandom::Error| Invalid::Format(format!("no random numbers: {error}"));
         Ok(Self {
             path,
-            kind,
-            store: OnceLock::new(),
+            extension,
             rules: ArcSwap::from_pointee(rules),
             memory: VerifiedPasswords::new().map_err(no_chance)?,
             metrics,
@@ -217,30 +237,26 @@ impl WebConfig {
         (StatusCode::SERVICE_UNAVAILABLE, later, "too many passwords are being checked\n").into_response()
     }
 
-    pub(crate) fn rules(&self) -> Arc<Rules> {
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<Rules> {
         self.rules.load_full()
     }
 
-    /// Reconciles the declared accounts and tokens with this database, now and whenever the file is read again. Without a
-    /// file nothing is declared, and nothing that another process's file declares is revoked.
-    pub(crate) async fn declare_in(&self, store: &Store, now: Timestamp) -> Result<(), store::Error> {
-        if self.path.is_none() {
-            return Ok(());
-        }
-        let store = self.store.get_or_init(|| store.clone());
-        reconcile(store, &self.rules().declared, now).await
+    /// Puts in force what the first read found of the extension's keys; every later read does it by itself.
+    pub async fn apply(&self, now: Timestamp) -> Result<(), Invalid> {
+        self.rules().apply(now).await
     }
 
     /// Reads the file again. With a mistake in it, the old rules stay in force.
-    pub(crate) async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
+    pub async fn reload(&self, now: Timestamp) -> Result<(), Invalid> {
         let Some(path) = self.path.clone() else { return Ok(()) };
-        let (file, kind) = (path.clone(), self.kind);
-        let read = tokio::task::spawn_blocking(move || Rules::read(&file, kind)).await;
+        let (file, extension) = (path.clone(), self.extension.clone());
+        let read = tokio::task::spawn_blocking(move || Rules::read(&file, extension.as_deref())).await;
         let mut read = read.unwrap_or_else(|error| Err(Invalid::Format(error.to_string())));
-        if let (Ok(rules), Some(store)) = (&read, self.store.get())
-            && let Err(error) = reconcile(store, &rules.declared, now).await
+        if let Ok(rules) = &read
+            && let Err(error) = rules.apply(now).await
         {
-            read = Err(error.into());
+            read = Err(error);
         }
         self.metrics.reloaded(&path, read.is_ok(), now);
         match read {
@@ -251,8 +267,8 @@ impl WebConfig {
             }
             Err(error) => {
                 tracing::error!(
-                    error = store::causes(&error),
-                    "the web configuration is wrong; the old one stays"
+                    error = &error as &(dyn std::error::Error + 'static),
+                    "the web configuration is wrong; the previous one stays in force"
                 );
                 Err(error)
             }
@@ -260,7 +276,7 @@ impl WebConfig {
     }
 
     /// Reads the file again whenever it or one of those it names has changed, until `stop`.
-    pub(crate) async fn watch(&self, clock: Clock, stop: CancellationToken) {
+    pub async fn watch(&self, clock: Clock, stop: CancellationToken) {
         let mut seen = self.state_of_files().await;
         loop {
             tokio::select! {
@@ -269,12 +285,9 @@ impl WebConfig {
             }
             let now = self.state_of_files().await;
             if now != seen {
-                // Logged and counted inside. The same file is read again when the database is back.
-                let unavailable = matches!(
-                    self.reload(clock()).await,
-                    Err(Invalid::Store(store::Error::Unavailable { .. }))
-                );
-                if !unavailable {
+                // Logged and counted inside. A file that may be accepted later is read again.
+                let read = self.reload(clock()).await;
+                if !matches!(read, Err(Invalid::NotApplied { temporary: true, .. })) {
                     seen = now;
                 }
             }
@@ -284,55 +297,40 @@ impl WebConfig {
     /// When each file was last changed, and how long it is.
     async fn state_of_files(&self) -> Vec<Option<(SystemTime, u64)>> {
         let Some(path) = self.path.clone() else { return Vec::new() };
+        let extension = self.extension.clone();
         let look = move || {
-            let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-            let file = File::read(&path).unwrap_or_default();
-            let values = file.value_files(&folder);
-            let tls = file.tls_server_config.unwrap_or_default();
-            let named = [tls.cert_file, tls.key_file, tls.client_ca_file].into_iter().flatten();
-            let files = std::iter::once(path).chain(named.map(|file| folder.join(file))).chain(values);
+            let mut files = Vec::new();
+            if let Ok(source) = Source::read(&path) {
+                let tls = source.parse::<File>().unwrap_or_default().tls_server_config.unwrap_or_default();
+                let named = [tls.cert_file, tls.key_file, tls.client_ca_file].into_iter().flatten();
+                files.extend(named.map(|file| source.folder().join(file)));
+                files.extend(extension.iter().flat_map(|extension| extension.files(&source)));
+            }
+            files.push(path);
             let state = |file: PathBuf| {
                 let about = std::fs::metadata(file).ok()?;
                 Some((about.modified().ok()?, about.len()))
             };
-            files.map(state).collect()
+            files.into_iter().map(state).collect()
         };
         tokio::task::spawn_blocking(look).await.unwrap_or_default()
     }
 }
 
-async fn reconcile(store: &Store, declared: &DeclaredAccess, now: Timestamp) -> Result<(), store::Error> {
-    let reconciled = store.reconcile_access(declared, now).await?;
-    if reconciled != Reconciled::default() {
-        let Reconciled { changed, revoked } = reconciled;
-        let entry = AuditEntry {
-            at: now,
-            action: AuditAction::AccessReconcile,
-            outcome: AuditOutcome::Accepted,
-            principal: Some("operator".to_owned()),
-            client: None,
-            route: Some("--api.config.file".to_owned()),
-            subject: Some(format!("{changed} changed, {revoked} revoked")),
-        };
-        entry.log();
-        store.record_audit(&[entry]).await?;
-    }
-    Ok(())
-}
-
-/// What the listeners count.
+/// Counters of the listeners.
 #[derive(Clone, Debug)]
-pub(crate) struct Metrics {
+pub struct Metrics {
     refused: Family<Labels<(Refusal,)>, Counter>,
     reload_failures: Counter,
     reload_worked: Gauge,
     reloaded_at: Gauge,
-    /// The files with a mistake in them: what is well with one listener's says nothing about another's.
+    /// The files with a mistake in them: one listener's file may be right while another's is wrong.
     wrong: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Metrics {
-    pub(crate) fn register(registry: &mut Registry, now: Timestamp) -> Self {
+    /// Registers them in a registry with the prefix `myhealth`.
+    pub fn register(registry: &mut Registry, now: Timestamp) -> Self {
         let metrics = Self {
             refused: table::WEB_REFUSED.family(registry),
             reload_failures: table::CONFIG_RELOAD_FAILURES.single(registry),

@@ -2,9 +2,9 @@
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// How an answer is written.
+/// The format of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
+pub enum Format {
     /// The older Prometheus text format: for people, `curl` and tools.
     Text,
     /// OpenMetrics 1.0: counters by their base name, units, exemplars, an end marker.
@@ -12,20 +12,22 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    /// The format that a client asks for.
+    pub fn of(headers: &HeaderMap) -> Self {
         if accepts_openmetrics(headers) { Self::OpenMetrics } else { Self::Text }
     }
 
-    pub(crate) const fn content_type(self) -> HeaderValue {
+    /// The content type.
+    pub const fn content_type(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         })
     }
 
-    /// With how names are escaped, to a client that asks for it: it reads a response of OpenMetrics 1.0 that does not say so
-    /// as one with underscores. Names here are of the old set of characters, which only `dots` would change.
-    pub(crate) fn content_type_for(self, headers: &HeaderMap) -> HeaderValue {
+    /// The content type with the escaping of names, for a client that asks for it: it reads a response of OpenMetrics 1.0
+    /// without one as `underscores`. Names here are of the old set of characters, which only `dots` would change.
+    pub fn content_type_for(self, headers: &HeaderMap) -> HeaderValue {
         let scheme = match self {
             Self::Text => None,
             Self::OpenMetrics => asked_for_openmetrics(headers).find_map(|parameters| {
@@ -43,7 +45,7 @@ impl Format {
     }
 
     /// What ends the text.
-    pub(crate) const fn end(self) -> &'static str {
+    pub const fn end(self) -> &'static str {
         match self {
             Self::Text => "",
             Self::OpenMetrics => "# EOF\n",
@@ -68,8 +70,8 @@ fn asked_for_openmetrics(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a client takes gzip. A named coding wins over `*`.
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+/// Whether a client accepts gzip. A named coding wins over `*`.
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let find = |name: &str| {
         items(headers, &header::ACCEPT_ENCODING).find_map(|item| {
             let mut parts = item.split(';').map(str::trim);
@@ -80,7 +82,7 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     find("gzip").or_else(|| find("*")).unwrap_or(false)
 }
 
-/// The items of a header that may be repeated; what is no text says nothing.
+/// The items of a header that may be repeated; a value that is no text is ignored.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).map(str::trim)

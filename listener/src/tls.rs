@@ -1,4 +1,4 @@
-//! TLS of a listener, from the file's words to rustls. Oldest is TLS 1.2; what Go calls insecure does not exist here.
+//! TLS of a listener, from the file's fields to rustls. The oldest version is TLS 1.2; cipher suites that Go calls insecure do not exist.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use webpki::EndEntityCert;
 
-use super::file::{self, Invalid};
+use crate::file::{self, Invalid};
 
 /// The word of `client_auth_type` for it.
 const REQUIRE_CERTIFICATE: &str = "RequireAndVerifyClientCert";
 
-/// How to greet.
+/// The handshake of a listener.
 #[derive(Clone)]
-pub(crate) struct Tls {
+pub struct Tls {
     acceptor: TlsAcceptor,
     /// Names of which a client's certificate must have one; empty: any.
     allowed: Arc<[String]>,
@@ -73,7 +73,7 @@ impl Tls {
     }
 
     /// Whether a client without a certificate is refused.
-    pub(crate) fn requires_client_certificates(&self) -> bool {
+    pub fn requires_client_certificates(&self) -> bool {
         self.requires_client_certificates
     }
 
@@ -148,7 +148,7 @@ fn verifier(
         REQUIRE_CERTIFICATE => true,
         "RequestClientCert" | "RequireAnyClientCert" => {
             return Err(wrong(
-                "certificates that nobody verifies prove nothing; use RequireAndVerifyClientCert",
+                "certificates that are not verified prove nothing; use RequireAndVerifyClientCert",
             ));
         }
         _ => {

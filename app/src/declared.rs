@@ -1,27 +1,141 @@
-//! People, accounts and tokens as the API's configuration file declares them: checked, and with their secrets read. What is
-//! done with them is `store`'s ([`store::DeclaredAccess`]).
+//! People, accounts and tokens as the API's configuration file declares them: further keys of that listener's file. They
+//! are checked, their secrets read, and reconciled with the database ([`store::DeclaredAccess`]).
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use api::login::{MAX_NAME, password};
 use domain::{Day, Pseudonym};
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use listener::{Extension, Invalid, Source, Values};
 use secrecy::SecretString;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
-use store::{DeclaredAccess, DeclaredAccount, DeclaredToken, Scope, Scopes};
+use store::{
+    AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, DeclaredAccount, DeclaredToken, Reconciled, Scope,
+    Scopes, Store,
+};
 
-use super::file::{File, Invalid, entry};
 use crate::config;
+
+/// The keys of the file.
+const KEYS: &[&str] = &["people", "accounts", "tokens"];
+
+/// Declared access as an extension of the API's file. Clones share the database.
+#[derive(Clone, Default)]
+pub(crate) struct Declared {
+    store: Arc<OnceLock<Store>>,
+}
+
+impl Declared {
+    /// From now on, what the file declares is reconciled with this database.
+    pub(crate) fn reconcile_with(&self, store: &Store) {
+        self.store.get_or_init(|| store.clone());
+    }
+}
+
+impl Extension for Declared {
+    fn keys(&self) -> &'static [&'static str] {
+        KEYS
+    }
+
+    fn files(&self, source: &Source) -> Vec<PathBuf> {
+        source.parse::<Entries>().unwrap_or_default().value_files(source.folder())
+    }
+
+    fn read(&self, source: &Source) -> Result<Box<dyn Values>, Invalid> {
+        let access = source.parse::<Entries>()?.declared(source.folder())?;
+        Ok(Box::new(Reconciliation { access, store: self.store.clone() }))
+    }
+}
+
+/// What one read of the file declares.
+struct Reconciliation {
+    access: DeclaredAccess,
+    store: Arc<OnceLock<Store>>,
+}
+
+impl Values for Reconciliation {
+    fn apply(&self, now: Timestamp) -> BoxFuture<'_, Result<(), Invalid>> {
+        Box::pin(async move {
+            let Some(store) = self.store.get() else { return Ok(()) };
+            reconcile(store, &self.access, now).await.map_err(|error| Invalid::NotApplied {
+                temporary: matches!(error, store::Error::Unavailable { .. }),
+                source: error.into(),
+            })
+        })
+    }
+}
+
+async fn reconcile(store: &Store, declared: &DeclaredAccess, now: Timestamp) -> Result<(), store::Error> {
+    let reconciled = store.reconcile_access(declared, now).await?;
+    if reconciled != Reconciled::default() {
+        let Reconciled { changed, revoked } = reconciled;
+        let entry = AuditEntry {
+            at: now,
+            action: AuditAction::AccessReconcile,
+            outcome: AuditOutcome::Accepted,
+            principal: Some("operator".to_owned()),
+            client: None,
+            route: Some("--api.config.file".to_owned()),
+            subject: Some(format!("{changed} changed, {revoked} revoked")),
+        };
+        entry.log();
+        store.record_audit(&[entry]).await?;
+    }
+    Ok(())
+}
+
+/// The extension of other listeners' files: these keys are known, and refused.
+pub(crate) struct DeclaredElsewhere;
+
+impl Extension for DeclaredElsewhere {
+    fn keys(&self) -> &'static [&'static str] {
+        KEYS
+    }
+
+    fn files(&self, _: &Source) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn read(&self, source: &Source) -> Result<Box<dyn Values>, Invalid> {
+        let Entries { people, accounts, tokens } = source.parse()?;
+        if !people.is_empty() || !accounts.is_empty() || !tokens.is_empty() {
+            return Err(Invalid::Field {
+                field: KEYS.join(", "),
+                reason: "they open the API and are declared in the file of --api.config.file".to_owned(),
+            });
+        }
+        Ok(Box::new(Nothing))
+    }
+}
+
+struct Nothing;
+
+impl Values for Nothing {
+    fn apply(&self, _: Timestamp) -> BoxFuture<'_, Result<(), Invalid>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// The values of [`KEYS`] as the file has them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Entries {
+    people: Vec<PersonEntry>,
+    accounts: Vec<AccountEntry>,
+    tokens: Vec<TokenEntry>,
+}
 
 /// A person who exists from the start.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct PersonEntry {
+struct PersonEntry {
     name: Spanned<String>,
     time_zone: Spanned<String>,
 }
@@ -29,7 +143,7 @@ pub(crate) struct PersonEntry {
 /// A log-in with a password.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AccountEntry {
+struct AccountEntry {
     name: Spanned<String>,
     person: Option<Spanned<String>>,
     #[serde(default)]
@@ -43,7 +157,7 @@ pub(crate) struct AccountEntry {
 /// A token by its hash.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TokenEntry {
+struct TokenEntry {
     name: Spanned<String>,
     person: Option<Spanned<String>>,
     hash: Spanned<Value>,
@@ -53,7 +167,7 @@ pub(crate) struct TokenEntry {
 }
 
 /// A value in the file, in a file of its own, or in an environment variable.
-pub(crate) enum Value {
+enum Value {
     Here(SecretString),
     File(PathBuf),
     Environment(String),
@@ -99,9 +213,9 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-impl File {
+impl Entries {
     /// The files that hold values of this one.
-    pub(super) fn value_files(&self, folder: &Path) -> Vec<PathBuf> {
+    fn value_files(&self, folder: &Path) -> Vec<PathBuf> {
         let values = self.accounts.iter().map(|account| &account.password_hash);
         let values = values.chain(self.tokens.iter().map(|token| &token.hash));
         values
@@ -113,7 +227,7 @@ impl File {
     }
 
     /// What the file declares.
-    pub(super) fn declared(&self, folder: &Path) -> Result<DeclaredAccess, Invalid> {
+    fn declared(&self, folder: &Path) -> Result<DeclaredAccess, Invalid> {
         let people = self.people.iter().map(PersonEntry::read).collect::<Result<_, _>>()?;
         let accounts = self.accounts.iter().map(|account| account.read(folder)).collect::<Result<_, _>>()?;
         let tokens = self.tokens.iter().map(|token| token.read(folder)).collect::<Result<_, _>>()?;
@@ -125,6 +239,12 @@ impl File {
         unique("tokens[].hash", self.tokens.iter().map(|token| &token.hash).zip(hashes))?;
         Ok(declared)
     }
+}
+
+/// A mistake in a value that has been read.
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
+fn entry<T>(at: &Spanned<T>, key: &str, reason: impl ToString) -> Invalid {
+    Invalid::Entry { line: at.referenced.line(), key: key.to_owned(), reason: reason.to_string() }
 }
 
 /// Refuses the second entry with the same value.
@@ -256,7 +376,7 @@ mod tests {
         "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA$EFJovjwP63gH9Mzn9bYX0kP7kQEOlAx0JU+ByybNg2k";
 
     fn read(text: &str, folder: &Path) -> Result<DeclaredAccess, Invalid> {
-        File::parse(text)?.declared(folder)
+        Source::new(folder, text).parse::<Entries>()?.declared(folder)
     }
 
     #[test]
@@ -286,7 +406,10 @@ mod tests {
         assert_eq!((&*token.name, token.scopes.to_string()), ("grafana", "read:sleep".to_owned()));
         assert_eq!(token.expires_at, Some("2027-02-01T00:00:00Z".parse().unwrap()));
         assert_eq!(HASH.strip_prefix(SHA256), Some(&*token.hash));
-        assert_eq!(File::parse(&text).unwrap().value_files(folder.path()), [folder.path().join("ann.hash")]);
+        assert_eq!(
+            Declared::default().files(&Source::new(folder.path(), text)),
+            [folder.path().join("ann.hash")]
+        );
     }
 
     #[test]
@@ -337,8 +460,6 @@ mod tests {
                 "line 2, people[].time_zone: no such",
             ),
             ("tokens: hunter2\n".to_owned(), "line 1, tokens: it is not in the format"),
-            ("token:\n  - hunter2\n".to_owned(), "line 1: unknown key token; did you mean tokens?"),
-            ("hunter2hunter2hunter2hunter2hunter2hunter2HUNTER2: 1\n".to_owned(), "line 1"),
         ] {
             let error = read(&text, Path::new("")).err().unwrap_or_else(|| panic!("{text} is refused"));
             let message = error.to_string();

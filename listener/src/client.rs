@@ -53,7 +53,7 @@ impl Client {
 
 impl Proxies {
     /// The address of the client of a request; `None` where it came over no connection.
-    pub(crate) fn address_of(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
+    pub fn address_of(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         Some(self.address(peer.ip(), headers))
     }
@@ -102,14 +102,10 @@ impl Proxies {
 
 /// The address of a request's client, after trusted proxies; `None` where it came over no connection.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ClientAddress(pub(crate) Option<IpAddr>);
+pub struct ClientAddress(pub Option<IpAddr>);
 
-/// Puts the client into the request, for whatever is limited per client.
-pub(crate) async fn identify(
-    With(proxies): With<Arc<Proxies>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+/// Middleware that puts [`Client`] and [`ClientAddress`] into the request, for what is limited per client.
+pub async fn identify(With(proxies): With<Arc<Proxies>>, mut request: Request, next: Next) -> Response {
     let address = proxies.address_of(request.extensions(), request.headers());
     request.extensions_mut().insert(address.map_or(Client::Unknown, Client::of));
     request.extensions_mut().insert(ClientAddress(address));

@@ -1,15 +1,14 @@
-//! Where to listen: addresses told, or sockets that the service manager has opened already.
+//! Where to listen: addresses, or sockets that the service manager has opened already.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
-use anyhow::{Context, bail};
 use tokio::net::TcpListener;
 
 /// An address to listen on, as Prometheus exporters take it: `host:port`, or `:port` for every interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Address {
+pub struct Address {
     host: String,
     port: u16,
 }
@@ -46,23 +45,46 @@ impl fmt::Display for Address {
 
 /// How the sockets of a listener come about.
 #[derive(Clone, Debug)]
-pub(crate) enum Sockets {
-    /// Bind these.
+pub enum Sockets {
+    /// Bind these; the flag that named them is for errors.
     Bind(Vec<Address>, &'static str),
     /// Take those that systemd opened.
     Systemd,
 }
 
+/// Why a listener has no socket.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// An address cannot be bound.
+    #[error("cannot listen on {address}; choose another address with {flag}")]
+    Bind {
+        /// Which.
+        address: Address,
+        /// The flag that named it.
+        flag: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// systemd passed something else than a listening TCP socket.
+    #[error("a socket that systemd handed over is no TCP socket; use ListenStream=")]
+    NotTcp(#[source] std::io::Error),
+    /// A socket was used before.
+    #[error("a socket that systemd handed over was taken already")]
+    Taken,
+    /// systemd passed no socket.
+    #[error("--web.systemd-socket is set but systemd handed over no socket; start the .socket unit")]
+    NoSocket,
+}
+
 impl Sockets {
     /// Open sockets, at least one.
-    pub(crate) async fn open(&self) -> anyhow::Result<Vec<TcpListener>> {
+    pub async fn open(&self) -> Result<Vec<TcpListener>, SocketError> {
         match self {
             Self::Bind(addresses, flag) => {
                 let mut sockets = Vec::with_capacity(addresses.len());
                 for address in addresses {
-                    sockets.push(bind(address).await.with_context(|| {
-                        format!("cannot listen on {address}; choose another address with {flag}")
-                    })?);
+                    let failed = |source| SocketError::Bind { address: address.clone(), flag, source };
+                    sockets.push(bind(address).await.map_err(failed)?);
                 }
                 Ok(sockets)
             }
@@ -82,19 +104,17 @@ async fn bind(address: &Address) -> std::io::Result<TcpListener> {
     }
 }
 
-fn handed_over() -> anyhow::Result<Vec<TcpListener>> {
+fn handed_over() -> Result<Vec<TcpListener>, SocketError> {
     let mut given = listenfd::ListenFd::from_env();
     let mut sockets = Vec::new();
     for index in 0..given.len() {
-        let socket = given.take_tcp_listener(index);
-        let socket =
-            socket.context("a socket that systemd handed over is no TCP socket; use ListenStream=")?;
-        let socket = socket.context("a socket that systemd handed over was taken already")?;
-        socket.set_nonblocking(true)?;
-        sockets.push(TcpListener::from_std(socket)?);
+        let socket = given.take_tcp_listener(index).map_err(SocketError::NotTcp)?;
+        let socket = socket.ok_or(SocketError::Taken)?;
+        socket.set_nonblocking(true).map_err(SocketError::NotTcp)?;
+        sockets.push(TcpListener::from_std(socket).map_err(SocketError::NotTcp)?);
     }
     if sockets.is_empty() {
-        bail!("--web.systemd-socket is set but systemd handed over no socket; start the .socket unit");
+        return Err(SocketError::NoSocket);
     }
     Ok(sockets)
 }

@@ -1,4 +1,4 @@
-//! Ready answers: many parts sent one after the other without being copied, with a length known beforehand.
+//! Ready responses: many parts sent one after the other without being copied, with a length known beforehand.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,16 +11,15 @@ use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::body;
 use crate::gzip::{self, Compressor};
-use crate::negotiate::Format;
 use crate::text::Position;
+use crate::{Format, Snapshot};
 
-/// One text, ready to be sent any number of times in each encoding once that was asked for: scrapers keep to one.
+/// One text, ready to be sent any number of times in each encoding once that was requested: scrapers keep to one.
 #[derive(Debug)]
-pub(crate) struct CachedText {
+pub struct CachedText {
     format: Format,
-    body: Arc<body::Body>,
+    snapshot: Arc<Snapshot>,
     own: Vec<Bytes>,
     plain: OnceLock<(HeaderMap, Encoded)>,
     gzip: OnceLock<(HeaderMap, Encoded)>,
@@ -36,30 +35,31 @@ enum Encoded {
     Many(Arc<TextInParts>),
 }
 
-/// A long text: what comes before the health series, they, and what comes after.
+/// A long text: what comes before the snapshot, its segments, and what comes after.
 #[derive(Debug)]
 struct TextInParts {
     gzip: bool,
     head: Bytes,
-    body: Arc<body::Body>,
+    snapshot: Arc<Snapshot>,
     tail: Vec<Bytes>,
     length: usize,
 }
 
 impl CachedText {
-    /// The health series and the lines behind them.
-    pub(crate) fn new(format: Format, body: Arc<body::Body>, own: Vec<Bytes>) -> Self {
-        Self { format, body, own, plain: OnceLock::new(), gzip: OnceLock::new() }
+    /// The snapshot and the lines behind it.
+    pub fn new(format: Format, snapshot: Arc<Snapshot>, own: Vec<Bytes>) -> Self {
+        Self { format, snapshot, own, plain: OnceLock::new(), gzip: OnceLock::new() }
     }
 
-    pub(crate) fn body(&self) -> &Arc<body::Body> {
-        &self.body
+    /// The snapshot that it sends.
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
     }
 
-    /// A reference to the ready text: nothing is copied. The first that asks for gzip presses what is not pressed yet.
-    pub(crate) fn response(&self, gzip: bool, press: &Mutex<Compressor>) -> Response {
+    /// The ready text without a copy. The first request for gzip compresses what is not compressed yet.
+    pub fn response(&self, gzip: bool, compressor: &Mutex<Compressor>) -> Response {
         let (headers, text) = if gzip {
-            self.gzip.get_or_init(|| (headers(self.format, true), self.deflated(press)))
+            self.gzip.get_or_init(|| (headers(self.format, true), self.deflated(compressor)))
         } else {
             self.plain.get_or_init(|| (headers(self.format, false), self.plain()))
         };
@@ -72,21 +72,21 @@ impl CachedText {
     }
 
     fn plain(&self) -> Encoded {
-        let (length, _) = self.body.bytes();
+        let (length, _) = self.snapshot.bytes();
         self.encoded(false, Bytes::new(), length, self.own.clone())
     }
 
-    fn deflated(&self, press: &Mutex<Compressor>) -> Encoded {
-        // Every text begins by resetting the press.
-        let own = press.lock().unwrap_or_else(PoisonError::into_inner).deflate(&self.own);
-        let crc = gzip::combine(self.body.strips.iter().map(|strip| strip.crc()).chain([&own.crc]));
-        let (_, length) = self.body.bytes();
+    fn deflated(&self, compressor: &Mutex<Compressor>) -> Encoded {
+        // Every text begins by resetting the compressor.
+        let own = compressor.lock().unwrap_or_else(PoisonError::into_inner).deflate(&self.own);
+        let crc = gzip::combine(self.snapshot.segments.iter().map(|segment| segment.crc()).chain([&own.crc]));
+        let (_, length) = self.snapshot.bytes();
         self.encoded(true, Bytes::from_static(gzip::HEAD), length, vec![own.bytes, gzip::tail(&crc)])
     }
 
     fn encoded(&self, gzip: bool, head: Bytes, length: usize, tail: Vec<Bytes>) -> Encoded {
         let length = length + head.len() + tail.iter().map(Bytes::len).sum::<usize>();
-        Encoded::new(TextInParts { gzip, head, body: self.body.clone(), tail, length })
+        Encoded::new(TextInParts { gzip, head, snapshot: self.snapshot.clone(), tail, length })
     }
 }
 
@@ -142,10 +142,12 @@ impl Reader {
                         return Some(self.parts.head.clone());
                     }
                 }
-                Stage::Body(position) => match position.next(&self.parts.body.strips, self.parts.gzip) {
-                    None => self.stage = Stage::Tail(0),
-                    frame => return frame,
-                },
+                Stage::Body(position) => {
+                    match position.next(&self.parts.snapshot.segments, self.parts.gzip) {
+                        None => self.stage = Stage::Tail(0),
+                        frame => return frame,
+                    }
+                }
                 Stage::Tail(next) => {
                     *next += 1;
                     return self.parts.tail.get(*next - 1).cloned();

@@ -1,28 +1,26 @@
-//! The file behind `--web.config.file`, in the format that Prometheus exporters share (exporter-toolkit), and behind
-//! `--api.config.file`, which may also declare people, accounts and tokens. What this program cannot do is refused, never
-//! silently left out.
+//! The file of a listener, in the format that Prometheus exporters share (exporter-toolkit), to which an application may
+//! add keys. What this program cannot do is refused, never silently left out.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Error, Spanned};
 
-use super::declared::{AccountEntry, PersonEntry, TokenEntry};
+use crate::extension::{Extension, Source};
 
-/// The whole file. An empty one means: no TLS, no password.
+/// The listener's own keys. An empty file means: no TLS, no password.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub(crate) struct File {
     pub(crate) tls_server_config: Option<Tls>,
     pub(crate) http_server_config: Http,
     /// User and bcrypt hash.
     pub(crate) basic_auth_users: BTreeMap<String, SecretString>,
     pub(crate) rate_limit: Option<Rate>,
-    pub(crate) people: Vec<PersonEntry>,
-    pub(crate) accounts: Vec<AccountEntry>,
-    pub(crate) tokens: Vec<TokenEntry>,
 }
 
 /// TLS; certificate and key stand in the file or in files of their own.
@@ -44,11 +42,11 @@ pub(crate) struct Tls {
     pub(crate) curve_preferences: Vec<String>,
 }
 
-/// What every answer carries.
+/// Headers of every response.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
-    /// Taken and without effect: HTTP/1.1 is spoken to everybody.
+    /// Taken and without effect: all connections speak HTTP/1.1.
     #[serde(rename = "http2")]
     pub(crate) _http2: Option<bool>,
     pub(crate) headers: BTreeMap<String, String>,
@@ -66,17 +64,44 @@ pub(crate) struct Rate {
 
 /// What is wrong with the file or with one it names.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Invalid {
-    #[error("cannot read {}; {}", path.display(), store::denied::remedy(path, source, "check the path"))]
-    Unreadable { path: PathBuf, source: std::io::Error },
+pub enum Invalid {
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no such file.
     #[error("{}", .0)]
     Format(String),
+    /// A field is wrong.
     #[error("{field}: {reason}")]
-    Field { field: String, reason: String },
+    Field {
+        /// Its place in the file.
+        field: String,
+        /// What to write.
+        reason: String,
+    },
+    /// A value is wrong.
     #[error("line {line}, {key}: {reason}")]
-    Entry { line: u64, key: String, reason: String },
-    #[error(transparent)]
-    Store(#[from] store::Error),
+    Entry {
+        /// Counted from 1.
+        line: u64,
+        /// Its key.
+        key: String,
+        /// What to write.
+        reason: String,
+    },
+    /// The values of an extension cannot be put in force.
+    #[error("its settings cannot be put in force")]
+    NotApplied {
+        /// Whether the same file may be accepted later.
+        temporary: bool,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 impl Invalid {
@@ -90,19 +115,48 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Invalid> {
 }
 
 impl File {
-    pub(crate) fn read(path: &Path) -> Result<Self, Invalid> {
-        let text =
-            String::from_utf8(read(path)?).map_err(|_| Invalid::Format("it is not UTF-8".to_owned()))?;
-        Self::parse(&text)
-    }
+    const KEYS: [&str; 4] = ["tls_server_config", "http_server_config", "basic_auth_users", "rate_limit"];
 
-    pub(crate) fn parse(text: &str) -> Result<Self, Invalid> {
-        // A file of comments is empty, and empty means nothing is wanted.
-        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
-            return Ok(Self::default());
-        }
-        serde_saphyr::from_str(text).map_err(|error| Invalid::Format(mistake(&error, text)))
+    /// The listener's part of a file, all of whose keys are known.
+    pub(crate) fn parse(source: &Source, extension: Option<&dyn Extension>) -> Result<Self, Invalid> {
+        let more = extension.map(Extension::keys).unwrap_or_default();
+        source.check_keys(&[&Self::KEYS, more].concat())?;
+        source.parse()
     }
+}
+
+/// Top-level keys, each with its place.
+#[derive(Default)]
+pub(crate) struct Keys(pub(crate) Vec<Spanned<String>>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("keys with values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Invalid> {
+    // A file of comments is empty, and empty means nothing is wanted.
+    if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(T::default());
+    }
+    serde_saphyr::from_str(text).map_err(|error| Invalid::Format(mistake(&error, text)))
 }
 
 /// The line and the key of a mistake. The parser quotes the line it stopped at, which may hold a secret; keys are none.
@@ -111,12 +165,7 @@ fn mistake(error: &Error, text: &str) -> String {
     let place = line.map_or("it".to_owned(), |line| format!("line {line}"));
     match error.without_snippet() {
         Error::SerdeUnknownField { field, expected, .. } if is_key(field) => {
-            let meant = similar(field, expected);
-            let meant = meant.map_or_else(
-                || format!("the keys here are {}", expected.join(", ")),
-                |meant| format!("did you mean {meant}?"),
-            );
-            format!("{place}: unknown key {field}; {meant}")
+            format!("{place}: {}", unknown(field, expected))
         }
         Error::SerdeMissingField { field, .. } => format!("{place}: the key {field} is missing"),
         Error::DuplicateMappingKey { key: Some(key), .. } if is_key(key) => {
@@ -125,9 +174,26 @@ fn mistake(error: &Error, text: &str) -> String {
         _ => {
             let key = line.and_then(|line| key_of(text, line));
             let key = key.map_or(String::new(), |key| format!(", {key}"));
-            format!("{place}{key}: it is not in the format of a web configuration")
+            format!("{place}{key}: {NOT_THE_FORMAT}")
         }
     }
+}
+
+const NOT_THE_FORMAT: &str = "it is not in the format of a web configuration";
+
+/// A top-level key that is none of the known.
+pub(crate) fn unknown_key(line: u64, key: &str, known: &[&str]) -> Invalid {
+    let reason = if is_key(key) { unknown(key, known) } else { NOT_THE_FORMAT.to_owned() };
+    Invalid::Format(format!("line {line}: {reason}"))
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    let meant = similar(key, known);
+    let meant = meant.map_or_else(
+        || format!("the keys here are {}", known.join(", ")),
+        |meant| format!("did you mean {meant}?"),
+    );
+    format!("unknown key {key}; {meant}")
 }
 
 fn similar<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
@@ -146,10 +212,4 @@ fn key_of(text: &str, line: u64) -> Option<&str> {
     let line = text.lines().nth(usize::try_from(line).ok()?.checked_sub(1)?)?;
     let (key, _) = line.trim_start().trim_start_matches("- ").split_once(':')?;
     is_key(key).then_some(key)
-}
-
-/// A mistake in a value that has been read.
-#[expect(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
-pub(super) fn entry<T>(at: &Spanned<T>, key: impl Into<String>, reason: impl ToString) -> Invalid {
-    Invalid::Entry { line: at.referenced.line(), key: key.into(), reason: reason.to_string() }
 }

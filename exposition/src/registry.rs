@@ -1,12 +1,12 @@
-//! This process's own metrics as text. They are counted live and written when somebody asks.
+//! Metrics counted by prometheus-client as text. They are counted live and written when they are requested.
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
-use crate::negotiate::Format;
+use crate::Format;
 
 /// The registry as text with its end marker.
-pub(crate) fn text(registry: &Registry, format: Format) -> Result<String, std::fmt::Error> {
+pub fn registry_text(registry: &Registry, format: Format) -> Result<String, std::fmt::Error> {
     let mut text = String::with_capacity(16 * 1024);
     encode(&mut text, registry)?;
     Ok(match format {

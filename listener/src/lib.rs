@@ -1,13 +1,17 @@
-//! Listeners: plain or TLS, open or with a password, and never at the mercy of who connects. Every connection has a
-//! time for each thing it may do, and there is a most of them, which clients share (`api::guards::Seats`).
+//! Listeners as Prometheus exporters have them: plain or TLS, open or with a password, by the file of exporter-toolkit.
+//!
+//! A client cannot hold a listener up. Every step of a connection has a time limit, and clients share a bounded number of
+//! connections ([`Seats`]).
 
 mod address;
 mod auth;
+mod client;
+mod concurrency;
 mod connections;
-mod declared;
-mod fast_path;
+mod extension;
 mod file;
 mod rules;
+mod seats;
 mod tls;
 
 use std::convert::Infallible;
@@ -16,10 +20,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use api::guards::{Client, Proxies, Seat, Seats, Wait};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
+use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
 use futures_util::future::Either;
 use hyper::body::Incoming;
@@ -34,26 +38,28 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
-pub(crate) use address::{Address, Sockets};
-pub(crate) use declared::SHA256;
-pub(crate) use fast_path::ScrapeFastPath;
-pub(crate) use file::Invalid;
-pub(crate) use rules::{FileKind, Metrics, WebConfig};
-pub(crate) use tls::Tls;
+pub use address::{Address, SocketError, Sockets};
+pub use client::{Client, ClientAddress, Forwarded, Proxies, identify};
+pub use concurrency::{ConcurrencyLimit, Permit};
+pub use extension::{Extension, Source, Values};
+pub use file::Invalid;
+pub use rules::{Authenticated, Clock, Metrics, PROBES, Rules, WebConfig};
+pub use seats::{Seat, Seats, Wait};
+pub use tls::Tls;
 
 use connections::{InFlight, RequestBody, Seated};
 
 /// What a connection may take.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Connections at a time; below the usual limit of 1,024 open files.
-    pub(crate) connections: usize,
+    pub connections: usize,
     /// For the TLS handshake.
-    pub(crate) handshake: Duration,
+    pub handshake: Duration,
     /// For a request's head to come, idle time before it included.
-    pub(crate) head: Duration,
-    /// For a reader to take more of an answer.
-    pub(crate) read: Duration,
+    pub head: Duration,
+    /// For a client to take more of a response.
+    pub read: Duration,
 }
 
 impl Default for Limits {
@@ -74,21 +80,33 @@ const HEAD: usize = 32 * 1024;
 /// Pause after a connection could not be accepted, for example because all files are in use.
 const REFUSED: Duration = Duration::from_millis(100);
 
-/// One listener's ways.
+/// Responds to what is requested most, without the router; `None` leaves a request to it.
+pub type FastPath = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<Response> + Send + Sync>;
+
+/// How one listener serves.
 #[derive(Clone)]
-pub(crate) struct Listener {
-    pub(crate) router: Router,
-    /// Asked before the router.
-    pub(crate) shortcut: Option<ScrapeFastPath>,
-    pub(crate) web: Arc<WebConfig>,
-    pub(crate) limits: Limits,
-    /// Proxies whose word is taken about the client of a request.
-    pub(crate) proxies: Arc<Proxies>,
+pub struct Listener {
+    /// What responds.
+    pub router: Router,
+    /// Tried before the router.
+    pub fast_path: Option<FastPath>,
+    /// TLS, passwords and headers.
+    pub web: Arc<WebConfig>,
+    /// What a connection may take.
+    pub limits: Limits,
+    /// Proxies that are trusted to state the client of a request.
+    pub proxies: Arc<Proxies>,
+}
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("limits", &self.limits).finish_non_exhaustive()
+    }
 }
 
 impl Listener {
     /// Serves until `stop`, then lets running requests finish.
-    pub(crate) async fn serve(self, socket: Arc<TcpListener>, stop: CancellationToken) {
+    pub async fn serve(self, socket: Arc<TcpListener>, stop: CancellationToken) {
         let seats = Seats::new(self.limits.connections, Duration::ZERO);
         let tasks = TaskTracker::new();
         loop {
@@ -115,7 +133,7 @@ impl Listener {
     }
 
     async fn connection(self, (stream, peer): (TcpStream, SocketAddr), seat: Seat, stop: CancellationToken) {
-        // Answers are written whole; waiting to fill packets only delays them.
+        // Responses are written whole; waiting to fill packets only delays them.
         let _ = stream.set_nodelay(true);
         let (revoked, seat) = (seat.revoked(), Arc::new(seat));
         let stream = Seated::new(stream, seat.clone());
@@ -150,13 +168,13 @@ impl Listener {
         let service = service_fn(|request: hyper::Request<Incoming>| {
             let behind = self.proxies.behind(peer.ip(), request.headers());
             let in_flight = InFlight::begin(seat, behind);
-            match self.at_once(&request) {
+            match self.respond_at_once(&request) {
                 Some(response) => Either::Left(ready(Ok::<_, Infallible>(in_flight.until_sent(response)))),
                 // In a box: this future is large, and hyper moves what it gets.
                 None => Either::Right(Box::pin(async move {
                     let client = behind.unwrap_or_else(|| Client::of(peer.ip()));
                     let request = request.map(|body| RequestBody { body, seat: seat.clone() });
-                    Ok(in_flight.until_sent(self.answer(request, peer, client).await))
+                    Ok(in_flight.until_sent(self.respond(request, peer, client).await))
                 })),
             }
         });
@@ -177,18 +195,22 @@ impl Listener {
         }
     }
 
-    /// What nothing has to be waited for.
-    fn at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
+    /// The response of the fast path where nothing has to be waited for.
+    fn respond_at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
         let rules = self.web.rules();
-        if rules.asks_anything() {
+        if rules.can_refuse() {
             return None;
         }
-        let mut response = self.shortcut.as_ref()?.answer(request)?;
+        let mut response = self.try_fast_path(request)?;
         rules.add_headers(response.headers_mut());
         Some(response)
     }
 
-    async fn answer(
+    fn try_fast_path<B>(&self, request: &hyper::Request<B>) -> Option<Response> {
+        self.fast_path.as_ref()?(request.method(), request.uri(), request.headers())
+    }
+
+    async fn respond(
         &self,
         mut request: hyper::Request<RequestBody>,
         peer: SocketAddr,
@@ -199,8 +221,7 @@ impl Listener {
         let rules = self.web.rules();
         let mut response = match rules.admit(&mut request, client, &self.web).await {
             Ok(()) => {
-                if let Some(response) = self.shortcut.as_ref().and_then(|shortcut| shortcut.answer(&request))
-                {
+                if let Some(response) = self.try_fast_path(&request) {
                     response
                 } else {
                     let Ok(response) = self.router.clone().oneshot(request.map(Body::new)).await;

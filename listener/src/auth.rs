@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use api::guards::{Client, ConcurrencyLimit};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
-use super::file::Invalid;
+use crate::client::Client;
+use crate::concurrency::ConcurrencyLimit;
+use crate::file::Invalid;
 
 /// Passwords checked at a time: guessing gets no more than this of the machine.
 const MAX_CONCURRENT: usize = 2;
