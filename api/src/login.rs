@@ -5,7 +5,6 @@ pub mod keys;
 pub mod password;
 pub mod session;
 mod signatures;
-pub(crate) mod well_known;
 
 use std::sync::Arc;
 

@@ -230,7 +230,10 @@ mod tests {
         let request = Request::get(path).body(body).unwrap();
         let (store, _folder) = store::testing::sqlite().await;
         let state = Arc::new(State::for_tests(store));
-        tokio::time::pause();
+        // A clock that stands still jumps ahead while the database is waited for.
+        if ["/hangs", "/body"].contains(&path) {
+            tokio::time::pause();
+        }
         let response = stack(router, &state, Policies::default()).oneshot(request).await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON, "{path}");
@@ -248,7 +251,9 @@ mod tests {
             ("/body", 408, "/problems/body-timeout"),
         ] {
             check(path, status, kind).await;
-            tokio::time::resume();
+            if ["/hangs", "/body"].contains(&path) {
+                tokio::time::resume();
+            }
         }
     }
 }

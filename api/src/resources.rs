@@ -14,6 +14,7 @@ mod people;
 mod points;
 mod series;
 mod trends;
+pub(crate) mod well_known;
 
 use crate::routes::Routes;
 use crate::state::State;

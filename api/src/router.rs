@@ -74,7 +74,7 @@ impl Modify for SecuritySchemes {
 fn described() -> (OpenApiRouter<State>, Policies) {
     let routes =
         resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
-    let routes = routes.nest(PREFIX).merge(login::well_known::routes());
+    let routes = routes.nest(PREFIX).merge(resources::well_known::routes());
     let (described, policies) = routes.describe(Description::openapi());
     (described, policies.into_iter().collect())
 }

@@ -7,8 +7,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::keys::PublicKey;
 use crate::error::{Error, Failures, Unknown};
+use crate::login::keys::PublicKey;
 use crate::policy::{Policy, RequiredAccess};
 use crate::routes::Routes;
 use crate::state::State;
