@@ -26,6 +26,7 @@ use crate::guards::metrics::Outcome;
 use crate::policy::{Policy, RateLimit, RequiredAccess};
 use crate::routes::Routes;
 use crate::state::State;
+use keys::PublicKey;
 use password::{Checker, MAX_PASSWORD};
 use session::SessionKeys;
 
@@ -50,6 +51,16 @@ impl LogIn {
     /// Log-ins signed with these keys; without any, log-ins are closed.
     pub fn new(keys: Option<SessionKeys>) -> Self {
         Self { keys: keys.map(Arc::new), checker: Arc::default() }
+    }
+
+    /// The public keys of log-ins, the one that signs first; none where log-ins are closed or signed with a shared key.
+    pub(crate) fn public_keys(&self) -> Vec<PublicKey> {
+        self.keys.as_ref().map_or_else(Vec::new, |keys| keys.public())
+    }
+
+    /// The public address of this API, if the issuer of log-ins is one.
+    pub(crate) fn issuer_address(&self) -> Option<&str> {
+        self.keys.as_ref()?.address()
     }
 
     /// The account that a log-in names, and until when, if it is in force.

@@ -33,7 +33,7 @@ pub(super) struct Key {
 
 /// A public key as RFC 7517 writes it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-pub(super) struct PublicKey {
+pub(crate) struct PublicKey {
     /// Always `EC`.
     #[schema(example = "EC")]
     kty: &'static str,

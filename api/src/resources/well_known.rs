@@ -60,8 +60,7 @@ struct Configuration {
     responses((status = 200, description = "The keys.", body = KeySet), Failures),
 )]
 async fn keys(With(state): With<State>) -> ([(HeaderName, &'static str); 1], Json<KeySet>) {
-    let keys = state.login.keys.as_ref().map_or_else(Vec::new, |keys| keys.public());
-    (PUBLIC, Json(KeySet { keys }))
+    (PUBLIC, Json(KeySet { keys: state.login.public_keys() }))
 }
 
 /// Where the keys are, for gateways.
@@ -74,7 +73,7 @@ async fn keys(With(state): With<State>) -> ([(HeaderName, &'static str); 1], Jso
 async fn configuration(
     With(state): With<State>,
 ) -> Result<([(HeaderName, &'static str); 1], Json<Configuration>), Error> {
-    let issuer = state.login.keys.as_ref().and_then(|keys| keys.address()).ok_or(Error::NoIssuer)?;
+    let issuer = state.login.issuer_address().ok_or(Error::NoIssuer)?;
     let base = issuer.trim_end_matches('/');
     let configuration = Configuration {
         jwks_uri: format!("{base}{KEYS}"),
