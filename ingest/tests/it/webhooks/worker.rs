@@ -1,4 +1,4 @@
-//! What is fetched, doubted, given back and put aside.
+//! Which documents of webhook events are fetched, withdrawn, postponed and rejected.
 
 use std::sync::Arc;
 
@@ -161,7 +161,7 @@ async fn webhook_workers_never_fetch_one_document_concurrently() {
     let fetch = tokio::spawn(async move { worker.step(&never()).await.unwrap() });
     asked(&world, before + 1).await;
     assert_eq!(other.worker().step(&never()).await.unwrap(), StepOutcome::Nothing);
-    // Whoever holds it may have died: after its lease it is another's.
+    // Its worker may have died: after the lease another takes it.
     world.pass(121);
     assert_eq!(other.worker().step(&never()).await.unwrap(), StepOutcome::One);
     release.notify_one();
@@ -193,12 +193,12 @@ async fn webhook_retry_is_not_counted_for_token_or_rate_limit_failures() {
     let waiting = world.queued().await;
     let minute = std::time::Duration::from_mins(1);
     for (fault, done) in [
-        // Nobody else has to wait until this person has logged in.
+        // No other person has to wait until this one has logged in.
         (Fault::Revoked, StepOutcome::One),
         (Fault::TooManyRequests { retry_after: 7 }, StepOutcome::Pause(minute)),
         (Fault::TooManyRequests { retry_after: 3_600 }, StepOutcome::Pause(60 * minute)),
     ] {
-        // A process of its own: what Oura asks of one is kept by the clock of the machine, which nobody moves here.
+        // A process of its own: what Oura asks of one is kept by the clock of the machine, which does not move here.
         let process =
             webhooks(&world.store, &world.base, &world.person, &world.clock, &mut Registry::default());
         world.cloud.faults().next("/v2/usercollection/", 1, &fault);
