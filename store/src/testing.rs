@@ -156,7 +156,7 @@ pub async fn undo_newest_migrations(store: &Store) {
     let undo = [
         "drop table derivation",
         "drop table api_token_number",
-        "delete from _sqlx_migrations where version >= 13",
+        "delete from _sqlx_migrations where version >= 14",
     ];
     execute_all(store, &undo).await;
     if store.is_embedded() {
