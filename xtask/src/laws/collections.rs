@@ -82,12 +82,12 @@ fn cargo(copy: &Path, arguments: &[&str]) -> anyhow::Result<String> {
 fn invented_collection_takes_four_files() {
     let copy = edited_copy("complete", EDITS.len());
     cargo(&copy, &["test", "--package", "domain", "--tests"]).unwrap();
-    cargo(&copy, &["check", "--package", "api"]).unwrap();
 }
 
 #[test]
 fn collection_without_its_metrics_is_noticed() {
     let copy = edited_copy("incomplete", 2);
     let error = cargo(&copy, &["test", "--package", "domain", "--lib", "catalogue"]).unwrap_err().to_string();
-    assert!(error.contains("FAILED"), "{error}");
+    // It compiles, and a test fails.
+    assert!(error.contains("test failed, to rerun pass `-p domain --lib`"), "{error}");
 }
