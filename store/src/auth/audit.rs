@@ -5,11 +5,11 @@ use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
-use jiff_sqlx::ToSqlx;
 
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::{Error, Result};
+use crate::time::Time;
 use crate::transaction::with_conn;
 
 /// A closed set whose words are stored.
@@ -137,13 +137,12 @@ impl AuditEntry {
     }
 }
 
-type Row =
-    (jiff_sqlx::Timestamp, String, String, Option<String>, Option<String>, Option<String>, Option<String>);
+type Row = (Time, String, String, Option<String>, Option<String>, Option<String>, Option<String>);
 
 fn entry((at, action, outcome, principal, client, route, subject): Row) -> Result<AuditEntry> {
     let corrupt = |_| Error::Corrupt { what: "audit entry" };
     let (action, outcome) = (action.parse().map_err(corrupt)?, outcome.parse().map_err(corrupt)?);
-    Ok(AuditEntry { at: at.to_jiff(), action, outcome, principal, client, route, subject })
+    Ok(AuditEntry { at: at.get(), action, outcome, principal, client, route, subject })
 }
 
 impl Store {
@@ -156,7 +155,7 @@ impl Store {
                     "insert into audit (at, action, outcome, principal, client, route, subject)
                      values ($1, $2, $3, $4, $5, $6, $7)",
                 )
-                .bind(entry.at.to_sqlx())
+                .bind(Time::from(entry.at))
                 .bind(entry.action.name())
                 .bind(entry.outcome.name())
                 .bind(&entry.principal)
@@ -183,8 +182,8 @@ impl Store {
                 "select at, action, outcome, principal, client, route, subject from audit
                  where at >= $1 and at < $2 and ($3 = '' or action = $3) order by at desc limit $4",
             )
-            .bind(from.to_sqlx())
-            .bind(to.to_sqlx())
+            .bind(Time::from(from))
+            .bind(Time::from(to))
             .bind(action.map_or("", AuditAction::name))
             .bind(limit)
             .fetch_all(pool)
@@ -197,7 +196,7 @@ impl Store {
     pub async fn delete_audit_before(&self, before: Timestamp) -> Result<u64> {
         let mut tx = self.begin().await?;
         let deleted = with_conn!(&mut tx, conn => {
-            sqlx::query("delete from audit where at < $1").bind(before.to_sqlx()).execute(conn).await?.rows_affected()
+            sqlx::query("delete from audit where at < $1").bind(Time::from(before)).execute(conn).await?.rows_affected()
         });
         tx.commit().await?;
         Ok(deleted)

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod accounts;
+mod audit;
 mod contract;
 mod credentials;
 mod declared;
@@ -28,6 +29,7 @@ mod withdrawn;
 /// Every case, wherever it stands.
 mod cases {
     pub(crate) use crate::accounts::*;
+    pub(crate) use crate::audit::*;
     pub(crate) use crate::contract::*;
     pub(crate) use crate::credentials::*;
     pub(crate) use crate::declared::*;
@@ -163,6 +165,7 @@ on_both_databases! {
     changed_people_are_those_written_since_the_mark
     account_is_created_once_and_a_new_password_revokes_sessions
     token_expires_at_its_time
+    audit_entries_of_one_second_are_in_the_order_of_time
     declared_token_is_in_force_until_it_leaves_the_file
     token_made_by_hand_is_left_alone_by_a_file
     declared_account_keeps_its_number_and_its_log_ins_until_the_password_changes
