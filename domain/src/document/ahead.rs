@@ -1,5 +1,5 @@
 //! What claims to be measured in the future. It never is: a year was mistyped, a clock was wrong, local time was written
-//! as UTC. Believed, it would be "the newest value" until that time comes.
+//! as UTC. Accepted, it would be "the newest value" until that time comes.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};

@@ -70,7 +70,7 @@ pub(crate) async fn document_seen_again_is_confirmed(store: Store) {
         Applied { unchanged: 2, ..Applied::default() }
     );
     assert_eq!(doubted(&store).await, []);
-    assert_eq!(read(&store, 0..0, "2026-04-20T14:00:00Z").await.doubted, 2, "the hour begins anew");
+    assert_eq!(read(&store, 0..0, "2026-04-20T14:00:00Z").await.doubted, 2, "the hour begins again");
     assert_eq!(scores(&store).await, 2);
 }
 

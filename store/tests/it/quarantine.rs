@@ -1,4 +1,4 @@
-//! What lies in the future, and what was put aside and is mended, gone or past.
+//! Documents of the future, and rejected documents that are corrected, deleted or due.
 
 use domain::document::AHEAD;
 use domain::{Collection, DayRange, Document, Rejected};
@@ -236,7 +236,7 @@ pub(crate) async fn rejection_ends_when_the_document_is_fixed_or_gone(store: Sto
     assert_eq!(
         read(vec![tag("a"), tag("17")], vec![named.clone()], 2).await,
         1,
-        "mended under its own id, or gone"
+        "corrected under its own id, or gone"
     );
     assert_eq!(read(Vec::new(), Vec::new(), 2).await, 1, "an empty answer may be a fault");
     assert_eq!(read(Vec::new(), Vec::new(), 3).await, 0);
