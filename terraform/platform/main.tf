@@ -77,7 +77,7 @@ module "istio" {
 
   mode             = var.istio.mode
   egress           = var.istio.egress
-  tracing_endpoint = module.observability.chart_values.collectorHost
+  tracing_endpoint = module.observability.collector_host
 
   depends_on = [module.cluster_services]
 }

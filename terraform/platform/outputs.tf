@@ -1,13 +1,14 @@
 output "chart_values" {
-  description = "Values of the chart that follow from the platform, beside the environment's."
-  value = {
-    observability = module.observability.chart_values
-    istio         = var.istio == null ? null : module.istio[0].chart_values
-    gateway = var.gateway == null ? null : {
-      url       = module.api_gateway[0].url
-      webAclArn = module.api_gateway[0].web_acl_arn
+  description = "Values of the chart that follow from the platform, in addition to the environment's."
+  value = merge(module.observability.chart_values, [for gateway in module.api_gateway : {
+    api = merge(module.observability.chart_values.api, {
       # API Gateway says for whom it asks in the standard's header.
-      settings = { MYHEALTH_API_FORWARDED_HEADER = "forwarded" }
-    }
-  }
+      extraArgs = ["--api.forwarded-header=forwarded"]
+    })
+    # The API's name is the gateway's; what streams goes to the load balancer.
+    exposure = { ingress = { annotations = merge(
+      { "external-dns.alpha.kubernetes.io/hostname" = "stream.${var.platform.domain}" },
+      var.gateway.waf ? { "alb.ingress.kubernetes.io/wafv2-acl-arn" = gateway.web_acl_arn } : {},
+    ) } }
+  }]...)
 }

@@ -12,8 +12,7 @@ if ! "$terraform" -chdir="$terraform_root/platform" output -json chart_values >"
   echo "the platform is not applied yet: its values are left out" >&2
   echo '{}' >"$private/platform.json"
 fi
-# Objects are joined; the gateway's settings win over the environment's.
-jq -s '.[0] * .[1] | .settings += (.gateway.settings // {}) | del(.gateway.settings)' \
-  "$private/environment.json" "$private/platform.json" >"$private/values.json"
+# As Helm joins values: objects are merged, and the platform's lists and texts win.
+jq -s '.[0] * .[1]' "$private/environment.json" "$private/platform.json" >"$private/values.json"
 install -m 0644 "$private/values.json" "$target"
 echo "wrote $target"

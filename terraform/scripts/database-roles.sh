@@ -11,11 +11,11 @@ id=myhealth-$1/database
 # Where psql connects, if not to the host itself: 127.0.0.1 with a port-forward.
 address=${PGHOSTADDR:-}
 
-values=$(cluster "$1" output -json chart_values)
-host=$(jq -r .database.host <<<"$values")
-replica=$(jq -r '.database.replicaHost // empty' <<<"$values")
-port=$(jq -r .database.port <<<"$values")
-database=$(jq -r .database.name <<<"$values")
+values=$(cluster "$1" output -json database)
+host=$(jq -r .host <<<"$values")
+replica=$(jq -r '.replica_host // empty' <<<"$values")
+port=$(jq -r .port <<<"$values")
+database=$(jq -r .name <<<"$values")
 certificates=${PGSSLROOTCERT:-$terraform_root/global-bundle.pem}
 [ -f "$certificates" ] || fail "$certificates is missing" \
   "curl -o $certificates https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
@@ -43,8 +43,8 @@ credentials=$(aws secretsmanager get-secret-value --secret-id "$master" --query 
 PGUSER=$(jq -r .username <<<"$credentials") PGPASSWORD=$(jq -r .password <<<"$credentials") \
   psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --single-transaction --file "$private/roles.sql"
 
-# Pods have Amazon's bundle mounted there.
-options="sslmode=verify-full&sslrootcert=/etc/myhealth/rds/global-bundle.pem"
+# Where the chart mounts the Secret of database.ca, which has Amazon's bundle.
+options="sslmode=verify-full&sslrootcert=/etc/myhealth/database-ca/ca.crt"
 url() { echo "postgres://$1:$2@$3:$port/$database?$options"; }
 jq -n --arg owner "$(url myhealth_owner "$owner" "$host")" --arg writer "$(url myhealth_writer "$writer" "$host")" \
   --arg reader "$(url myhealth_reader "$reader" "$host")" --arg replica "$(url myhealth_writer "$writer" "${replica:-$host}")" \

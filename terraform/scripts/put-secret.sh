@@ -12,7 +12,7 @@ if [ -t 0 ]; then
   read -rsp "value of $id, key $3: " value
   echo >&2
 else
-  IFS= read -r value || [ -n "$value" ]
+  value=$(cat)
 fi
 [ -n "$value" ] || fail "the value is empty" "type it, or send it to standard input"
 

@@ -75,6 +75,12 @@ terminationMessagePolicy: FallbackToLogsOnError
 - name: POD_INDEX
   valueFrom: {fieldRef: {fieldPath: "metadata.labels['apps.kubernetes.io/pod-index']"}}
 {{- end }}
+{{- with .root.Values.oura }}
+{{- if and .existingSecret .clientIdKey (include "myhealth.reads" $) }}
+- name: MYHEALTH_OURA_CLIENT_ID
+  valueFrom: {secretKeyRef: {name: {{ .existingSecret }}, key: {{ .clientIdKey | quote }}}}
+{{- end }}
+{{- end }}
 {{- with .root.Values.pod.extraEnv }}
 {{ toYaml . }}
 {{- end }}

@@ -11,8 +11,8 @@
 {{- if and (eq .mode "roles") (or $roles $syncs) (not .database.existingSecret) -}}
 {{- fail "database.existingSecret is needed with mode: roles: a Secret whose key `url` holds postgres://USER:PASSWORD@HOST/NAME. Without PostgreSQL use mode: embedded" -}}
 {{- end -}}
-{{- if and $reads (not .oura.tokenKey) (not .oura.clientId) -}}
-{{- fail "oura.clientId is needed to read Oura: register an application (docs/login.md), and put its secret into the Secret of oura.existingSecret; ingest.enabled: false serves what is stored" -}}
+{{- if and $reads (not .oura.tokenKey) (not .oura.clientId) (not .oura.clientIdKey) -}}
+{{- fail "oura.clientId (or oura.clientIdKey) is needed to read Oura: register an application (docs/login.md), and put its secret into the Secret of oura.existingSecret; ingest.enabled: false serves what is stored" -}}
 {{- end -}}
 {{- if and $reads (not .oura.existingSecret) -}}
 {{- fail "oura.existingSecret is needed to read Oura: a Secret with the keys client-secret and encryption-key (`openssl rand -hex 32`)" -}}
@@ -42,8 +42,11 @@
 {{- if and .webhook.enabled (not (include "myhealth.callbackUrl" $)) -}}
 {{- fail "webhook.callbackUrl or exposure.hosts is needed with webhook.enabled: it is the address that Oura calls" -}}
 {{- end -}}
-{{- if and .webhook.enabled (not .oura.clientId) -}}
-{{- fail "oura.clientId is needed with webhook.enabled: Oura announces data of an application's people" -}}
+{{- if and .oura.clientId .oura.clientIdKey -}}
+{{- fail "oura.clientId and oura.clientIdKey say the same; set one" -}}
+{{- end -}}
+{{- if and .webhook.enabled (not .oura.clientId) (not .oura.clientIdKey) -}}
+{{- fail "oura.clientId (or oura.clientIdKey) is needed with webhook.enabled: Oura announces data of an application's people" -}}
 {{- end -}}
 {{- if and (ne .exposure.type "none") (not .exposure.hosts) -}}
 {{- fail (printf "exposure.hosts is needed with exposure.type: %s" .exposure.type) -}}
@@ -86,8 +89,11 @@
 {{- end -}}
 {{- end -}}
 {{- if .externalSecrets.enabled -}}
-{{- if not .externalSecrets.storeRef.name -}}
-{{- fail "externalSecrets.storeRef.name is needed with externalSecrets.enabled" -}}
+{{- if not (or .externalSecrets.storeRef.name .externalSecrets.provider) -}}
+{{- fail "externalSecrets.storeRef.name or externalSecrets.provider is needed with externalSecrets.enabled" -}}
+{{- end -}}
+{{- if and .externalSecrets.storeRef.name .externalSecrets.provider -}}
+{{- fail "externalSecrets.storeRef.name and externalSecrets.provider both say where Secrets come from; set one" -}}
 {{- end -}}
 {{- $migrations := include "myhealth.databaseSecret" (dict "root" $ "role" "migrations") | fromJson -}}
 {{- range .externalSecrets.secrets -}}
@@ -97,6 +103,7 @@
 {{- end -}}
 {{- end -}}
 {{- $names := list "SSL_CERT_FILE" "POD_INDEX" -}}
+{{- if .oura.clientIdKey }}{{ $names = append $names "MYHEALTH_OURA_CLIENT_ID" }}{{ end -}}
 {{- range .pod.extraEnv -}}
 {{- if has .name $names -}}
 {{- fail (printf "pod.extraEnv: %s is set twice, or set by the chart itself" .name) -}}

@@ -3,6 +3,11 @@ output "chart_values" {
   value       = module.stack.chart_values
 }
 
+output "database" {
+  description = "Where the database is, for scripts/database-roles.sh."
+  value       = module.stack.database
+}
+
 output "platform" {
   description = "Variables of the platform's own apply."
   value       = module.stack.platform

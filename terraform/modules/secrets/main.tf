@@ -4,47 +4,37 @@ data "aws_caller_identity" "current" {}
 data "aws_partition" "current" {}
 
 locals {
-  # Keys of each secret, which are also the names of files in the pod, and the flag that reads the file.
-  # `cargo xtask test` holds the flags to the program; scripts/rotate-key.sh moves `current` to `previous`.
+  # scripts/rotate-key.sh moves `current` to `previous`.
   secrets = {
     oura = {
       description = "The application that is registered at Oura"
       kind        = "credentials"
-      keys = {
-        client-id     = "MYHEALTH_OURA_CLIENT_ID"
-        client-secret = "MYHEALTH_OURA_CLIENT_SECRET_FILE"
-      }
+      keys        = ["client-id", "client-secret"]
+    }
+    api = {
+      description = "First accounts and tokens of the API, by hash"
+      kind        = "credentials"
+      keys        = ["config"]
     }
     sealing-key = {
-      description = "Seals Oura log-ins in the database"
+      description = "Encrypts Oura log-ins in the database"
       kind        = "keys"
-      keys = {
-        current  = "MYHEALTH_ENCRYPTION_KEY_FILE"
-        previous = "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE"
-      }
+      keys        = ["current", "previous"]
     }
     signing-key = {
       description = "Signs log-ins of people at the API"
       kind        = "keys"
-      keys = {
-        current  = "MYHEALTH_API_SIGNING_KEY_FILE"
-        previous = "MYHEALTH_API_PREVIOUS_SIGNING_KEY_FILE"
-      }
+      keys        = ["current", "previous"]
     }
     database = {
       description = "URLs of the database for each of its roles, written by scripts/database-roles.sh"
       kind        = "credentials"
-      keys = {
-        owner-url   = "MYHEALTH_DATABASE_URL_FILE"
-        writer-url  = "MYHEALTH_DATABASE_URL_FILE"
-        reader-url  = "MYHEALTH_DATABASE_URL_FILE"
-        replica-url = "MYHEALTH_DATABASE_REPLICA_URL_FILE"
-      }
+      keys        = ["owner-url", "writer-url", "reader-url", "replica-url"]
     }
     grafana = {
       description = "First account of Grafana"
       kind        = "credentials"
-      keys        = { admin-user = null, admin-password = null }
+      keys        = ["admin-user", "admin-password"]
     }
   }
 }

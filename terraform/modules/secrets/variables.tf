@@ -37,7 +37,7 @@ variable "reminder_topic" {
 }
 
 variable "reader_arns" {
-  description = "Roles that read values: External Secrets' and people's. Everybody else of the account is refused by each secret's own policy."
+  description = "Roles that read values: External Secrets' and people's. Every other reader of the account is refused by each secret's own policy."
   type        = list(string)
 
   validation {

@@ -1,39 +1,10 @@
-output "chart_values" {
-  description = "Values of the chart that follow from this environment. scripts/chart-values.sh writes them into a file for `helm --values`; docs/terraform.md says what each is for."
+output "database" {
+  description = "Where the database is, for scripts/database-roles.sh; replica_host is null without one."
   value = {
-    aws = {
-      region   = local.region
-      identity = var.identity
-    }
-    image = { repository = module.ecr.repository_url }
-    serviceAccount = {
-      name        = local.service_accounts["myhealth"].service_account
-      annotations = module.workload_identity.service_account_annotations["myhealth"]
-    }
-    database = {
-      host        = module.rds.host
-      replicaHost = module.rds.replica_host
-      port        = module.rds.port
-      name        = module.rds.database
-      sslMode     = "verify-full"
-    }
-    externalSecrets = module.secrets.contract
-    settings = {
-      MYHEALTH_JOBS_RESULTS         = "s3://${module.backup.buckets["results"].name}/${local.results_prefix}"
-      MYHEALTH_API_TRUSTED_PROXIES  = module.networking.cidr
-      MYHEALTH_API_FORWARDED_HEADER = "x-forwarded-for"
-      MYHEALTH_WEB_ALLOWED_HOSTS    = var.domain == null ? "" : "api.${var.domain.name},stream.${var.domain.name}"
-    }
-    ingress = {
-      domain         = try(var.domain.name, null)
-      certificateArn = var.domain == null ? null : module.dns[0].certificate_arn
-      subnets        = module.networking.public_subnet_ids
-    }
-    networkPolicy = {
-      vpcCidr = module.networking.cidr
-      # The address of the Pod Identity agent, which a default deny must let through.
-      podIdentity = var.identity == "pod-identity" ? "169.254.170.23/32" : null
-    }
+    host         = module.rds.host
+    replica_host = module.rds.replica_host
+    port         = module.rds.port
+    name         = module.rds.database
   }
 }
 

@@ -9,6 +9,7 @@ mod scan;
 mod schema;
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::thread;
 
@@ -47,6 +48,7 @@ const PROPERTIES: &[Property] = &[
     names::selectors_select_the_release,
     names::named_objects_exist,
     names::secrets_are_declared,
+    names::external_secrets_make_every_key,
     names::gauges_have_no_route,
     names::hooks_are_known_to_helm_and_argo,
     names::dashboards_are_the_mixin,
@@ -59,6 +61,15 @@ const PROPERTIES: &[Property] = &[
     pods::replicas_have_one_owner,
     pods::shutdown_has_time,
 ];
+
+/// Values files from elsewhere: the chart takes them, and keeps its properties with them.
+pub(super) fn check_values(name: &str, files: Vec<PathBuf>) -> Result<()> {
+    let [helm_3, helm_4] = Helm::both()?;
+    let rendering = render(&Case { name: name.to_owned(), files }, &helm_3, &helm_4)?;
+    let problems: Vec<_> = PROPERTIES.iter().flat_map(|property| property(&rendering)).collect();
+    complain(&format!("the chart does not keep its properties with {name}"), &problems)?;
+    program::check(&[rendering])
+}
 
 pub(super) fn run(_: &Args) -> Result<()> {
     let [helm_3, helm_4] = Helm::both()?;

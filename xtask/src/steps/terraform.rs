@@ -1,6 +1,7 @@
 //! Holds `terraform/` to what can be known without an account: format, names and types by the providers' own schemas, every
 //! module's tests, the order of what depends on each other, and a policy scan.
 
+mod chart;
 pub(crate) mod cost;
 #[cfg(test)]
 mod joins;
@@ -71,6 +72,7 @@ pub(super) fn run(_: &Args) -> Result<()> {
             bail!("{} ran {passed} tests, fewer than {LEAST_RUNS}: some were lost", engine.name);
         }
     }
+    chart::check(&engines[0], &copy_of(engines[0].name))?;
     order::check(&engines[0], &copy_of(engines[0].name))?;
     scripts::check_site_function(&source)?;
     scripts::check(&source)?;

@@ -81,11 +81,11 @@ run "dev_can_be_applied_and_gives_values" {
   command = apply
 
   assert {
-    condition     = output.chart_values.aws.region == "eu-central-1" && output.platform.cluster_name == "myhealth-dev"
+    condition     = output.chart_values.pod.extraEnv[0].value == "eu-central-1" && output.platform.cluster_name == "myhealth-dev"
     error_message = "Outputs name the environment."
   }
   assert {
-    condition     = length(output.chart_values.ingress.subnets) == 2
+    condition     = length(split(",", output.chart_values.exposure.ingress.annotations["alb.ingress.kubernetes.io/subnets"])) == 2
     error_message = "Two zones."
   }
 }
@@ -146,7 +146,7 @@ run "prod_can_be_applied_and_gives_values" {
   }
 
   assert {
-    condition     = output.chart_values.database.replicaHost != null && output.platform.log_group == "/myhealth/myhealth-prod/pods"
+    condition     = output.chart_values.database.replica.existingSecret != "" && output.platform.log_group == "/myhealth/myhealth-prod/pods"
     error_message = "A replica for reads, and logs."
   }
   assert {

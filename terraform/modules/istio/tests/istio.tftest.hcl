@@ -20,20 +20,16 @@ run "versions_are_the_same_everywhere" {
     condition     = length(distinct([helm_release.base.version, helm_release.istiod.version, helm_release.cni.version, helm_release.ztunnel[0].version])) == 1
     error_message = "One version."
   }
-  assert {
-    condition     = length(output.chart_values.jobLabels) == 0
-    error_message = "Nothing to switch off in a Job."
-  }
 }
 
-run "sidecars_are_kept_out_of_jobs" {
+run "sidecars_need_no_proxy_per_node" {
   command = apply
   variables {
     mode = "sidecar"
   }
   assert {
-    condition     = length(helm_release.ztunnel) == 0 && output.chart_values.jobLabels["sidecar.istio.io/inject"] == "false"
-    error_message = "A Job must end."
+    condition     = length(helm_release.ztunnel) == 0 && yamldecode(helm_release.istiod.values[0]).profile == "default"
+    error_message = "Proxies are containers of pods, which end with a Job from Istio 1.27 on."
   }
 }
 

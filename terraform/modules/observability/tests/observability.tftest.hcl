@@ -44,7 +44,7 @@ run "defaults_cost_little" {
     error_message = "Logs and CloudWatch are asked for."
   }
   assert {
-    condition     = output.chart_values.otlpEndpoint == "http://collector.monitoring.svc.cluster.local:4318"
+    condition     = output.chart_values.otlp.endpoint == "http://collector.monitoring.svc.cluster.local:4318"
     error_message = "The endpoint that the program is given."
   }
 }

@@ -14,7 +14,7 @@ run "every_secret_is_encrypted_and_can_be_brought_back" {
   command = plan
 
   assert {
-    condition     = toset(keys(aws_secretsmanager_secret.main)) == toset(["oura", "sealing-key", "signing-key", "database", "grafana"])
+    condition     = toset(keys(aws_secretsmanager_secret.main)) == toset(["oura", "api", "sealing-key", "signing-key", "database", "grafana"])
     error_message = "secrets: ${jsonencode(keys(aws_secretsmanager_secret.main))}"
   }
   assert {
@@ -28,7 +28,7 @@ run "only_the_named_roles_read_values" {
 
   assert {
     condition     = alltrue([for policy in aws_secretsmanager_secret_policy.main : jsondecode(policy.policy).Statement[0].Effect == "Deny" && jsonencode(jsondecode(policy.policy).Statement[0].Condition.ArnNotEquals["aws:PrincipalArn"]) == jsonencode(var.reader_arns)])
-    error_message = "Everybody else is refused."
+    error_message = "Every other reader is refused."
   }
   assert {
     condition     = length(aws_secretsmanager_secret_policy.main) == length(aws_secretsmanager_secret.main)
@@ -36,16 +36,16 @@ run "only_the_named_roles_read_values" {
   }
 }
 
-run "contract_names_each_key_with_the_setting_that_reads_it" {
+run "names_and_keys_are_told" {
   command = apply
 
   assert {
-    condition     = output.contract["sealing-key"].remote == "myhealth-test/sealing-key" && output.contract["sealing-key"].keys.previous == "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE"
-    error_message = "contract: ${jsonencode(output.contract)}"
+    condition     = output.names["sealing-key"] == "myhealth-test/sealing-key" && toset(output.keys["sealing-key"]) == toset(["current", "previous"])
+    error_message = "names: ${jsonencode(output.names)}, keys: ${jsonencode(output.keys)}"
   }
   assert {
-    condition     = toset(keys(output.contract["database"].keys)) == toset(["owner-url", "writer-url", "reader-url", "replica-url"])
-    error_message = "Each role of the database has its URL."
+    condition     = toset(output.keys["database"]) == toset(["owner-url", "writer-url", "reader-url", "replica-url"]) && toset(keys(output.keys)) == toset(keys(output.names))
+    error_message = "Each role of the database has its URL, each secret its keys."
   }
 }
 

@@ -64,45 +64,31 @@ variables {
   }
 }
 
-run "chart_values_have_the_shape_that_the_chart_takes" {
-  command = apply
-
-  assert {
-    condition     = jsonencode(keys(output.chart_values)) == jsonencode(["aws", "database", "externalSecrets", "image", "ingress", "networkPolicy", "serviceAccount", "settings"])
-    error_message = "chart_values: ${jsonencode(keys(output.chart_values))}"
-  }
-  assert {
-    condition = jsonencode({ for key, value in output.chart_values : key => keys(value) if key != "externalSecrets" }) == jsonencode({
-      aws            = ["identity", "region"]
-      database       = ["host", "name", "port", "replicaHost", "sslMode"]
-      image          = ["repository"]
-      ingress        = ["certificateArn", "domain", "subnets"]
-      networkPolicy  = ["podIdentity", "vpcCidr"]
-      serviceAccount = ["annotations", "name"]
-      settings       = ["MYHEALTH_API_FORWARDED_HEADER", "MYHEALTH_API_TRUSTED_PROXIES", "MYHEALTH_JOBS_RESULTS", "MYHEALTH_WEB_ALLOWED_HOSTS"]
-    })
-    error_message = "A change of shape is a change of the chart's values: docs/terraform.md has the table."
-  }
-  assert {
-    condition     = output.chart_values.externalSecrets["sealing-key"] == { remote = output.chart_values.externalSecrets["sealing-key"].remote, keys = { current = "MYHEALTH_ENCRYPTION_KEY_FILE", previous = "MYHEALTH_PREVIOUS_ENCRYPTION_KEY_FILE" } }
-    error_message = "Each secret has its name and its keys."
-  }
-}
-
 run "values_say_what_was_made" {
   command = apply
 
   assert {
-    condition     = output.chart_values.settings.MYHEALTH_JOBS_RESULTS == "s3://mock-bucket/results" && output.chart_values.settings.MYHEALTH_WEB_ALLOWED_HOSTS == "api.health.example.org,stream.health.example.org"
-    error_message = "settings: ${jsonencode(output.chart_values.settings)}"
+    condition     = output.chart_values.api.jobResults == "s3://mock-bucket/results" && output.chart_values.api.issuer == "https://api.health.example.org"
+    error_message = "api: ${jsonencode(output.chart_values.api)}"
   }
   assert {
-    condition     = output.chart_values.networkPolicy.podIdentity == "169.254.170.23/32" && length(output.chart_values.serviceAccount.annotations) == 0
+    condition     = output.chart_values.networkPolicy.podIdentity && length(output.chart_values.serviceAccount.annotations) == 0
     error_message = "Pod Identity by default."
   }
   assert {
-    condition     = length(output.chart_values.ingress.subnets) == 3 && output.chart_values.database.host == "mock.rds.amazonaws.com"
+    condition     = length(split(",", output.chart_values.exposure.ingress.annotations["alb.ingress.kubernetes.io/subnets"])) == 3 && output.database.host == "mock.rds.amazonaws.com"
     error_message = "Subnets and the database."
+  }
+}
+
+run "every_key_of_a_secret_reaches_the_chart" {
+  command = apply
+
+  assert {
+    condition = toset(flatten([for secret in output.chart_values.externalSecrets.secrets : [for entry in secret.data : "${entry.remoteRef.key}/${entry.remoteRef.property}"]])) == toset(flatten([
+      for name, keys in module.secrets.keys : [for key in keys : "${module.secrets.names[name]}/${key}"] if name != "grafana"
+    ]))
+    error_message = "externalSecrets: ${jsonencode(output.chart_values.externalSecrets)}"
   }
 }
 
@@ -112,7 +98,7 @@ run "irsa_annotates_and_needs_no_agent" {
     identity = "irsa"
   }
   assert {
-    condition     = output.chart_values.networkPolicy.podIdentity == null && length(output.chart_values.serviceAccount.annotations) == 1
+    condition     = !output.chart_values.networkPolicy.podIdentity && length(output.chart_values.serviceAccount.annotations) == 1
     error_message = "The annotation is what the plan shows."
   }
 }
@@ -139,7 +125,7 @@ run "everything_on" {
   }
   assert {
     condition     = output.platform.karpenter != null && output.platform.log_group == "/myhealth/myhealth-test/pods"
-    error_message = "The platform hears of Karpenter and of the log group."
+    error_message = "The platform is given Karpenter and of the log group."
   }
   assert {
     condition     = toset(keys(output.github_role_arns)) == toset(["plan", "apply", "push"])
@@ -157,7 +143,7 @@ run "without_a_domain_there_are_no_names" {
     domain = null
   }
   assert {
-    condition     = output.chart_values.ingress.domain == null && output.chart_values.settings.MYHEALTH_WEB_ALLOWED_HOSTS == "" && length(output.name_servers) == 0
+    condition     = output.chart_values.exposure.type == "none" && length(output.chart_values.exposure.hosts) == 0 && length(output.name_servers) == 0
     error_message = "Reached by port-forward."
   }
 }

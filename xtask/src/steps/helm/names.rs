@@ -1,6 +1,6 @@
 //! What objects are called, and that what they name is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -204,6 +204,40 @@ pub(super) fn secrets_are_declared(rendering: &Rendering) -> Vec<String> {
             if let Some(name) = name.filter(|name| !mentions(&rendering.values, name)) {
                 problems.push(format!("{} uses the Secret {name}, which no value names", object.title()));
             }
+        });
+    }
+    problems
+}
+
+/// What the External Secrets operator makes has every key that pods read of it.
+pub(super) fn external_secrets_make_every_key(rendering: &Rendering) -> Vec<String> {
+    let made: BTreeMap<&str, BTreeSet<&str>> = rendering
+        .of_kind("ExternalSecret")
+        // `dataFrom` takes the keys that are there.
+        .filter(|object| object.0.pointer("/spec/dataFrom").is_none())
+        .map(|object| {
+            let data = object.0.pointer("/spec/data").and_then(Value::as_array);
+            let keys = data.into_iter().flatten().filter_map(|entry| entry["secretKey"].as_str());
+            (object.text("/spec/target/name"), keys.collect())
+        })
+        .collect();
+    let mut problems = Vec::new();
+    for object in &rendering.objects {
+        let Some(pod) = object.pod() else { continue };
+        let mut check = |secret: &Value, key: &Value| {
+            let (Some(secret), Some(key)) = (secret.as_str(), key.as_str()) else { return };
+            if made.get(secret).is_some_and(|keys| !keys.contains(key)) {
+                problems.push(format!("{} reads {key} of {secret}, which has no such key", object.title()));
+            }
+        };
+        walk(pod, &mut |name, value| match name {
+            "secretKeyRef" => check(&value["name"], &value["key"]),
+            "secret" => {
+                for item in value["items"].as_array().into_iter().flatten() {
+                    check(&value["secretName"], &item["key"]);
+                }
+            }
+            _ => {}
         });
     }
     problems

@@ -27,12 +27,18 @@ pub(super) fn check(renderings: &[Rendering]) -> Result<()> {
     run::quietly(&mut run::cargo(&["build", "--quiet", "--package", "app"]), "fix the build.")?;
     let program = run::root().join("target/debug/myhealth");
     let mut lines: BTreeMap<Vec<String>, String> = BTreeMap::new();
+    let mut variables: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
     for object in renderings.iter().flat_map(|rendering| &rendering.objects) {
         let Some(pod) = object.pod() else { continue };
         for kind in ["initContainers", "containers"] {
             let containers = pod.pointer(&format!("/spec/{kind}")).and_then(Value::as_array);
             for container in containers.into_iter().flatten() {
-                lines.insert(words(&container["args"]), object.title());
+                let line = words(&container["args"]);
+                let names = container["env"].as_array().into_iter().flatten();
+                let of_program = names.filter_map(|variable| variable["name"].as_str());
+                let of_program = of_program.filter(|name| name.starts_with("MYHEALTH_")).map(str::to_owned);
+                variables.insert(line.clone(), of_program.collect());
+                lines.insert(line, object.title());
             }
         }
     }
@@ -50,7 +56,7 @@ pub(super) fn check(renderings: &[Rendering]) -> Result<()> {
     let mut problems = Vec::new();
     for (line, title) in &lines {
         problems.extend(
-            refusal(&program, line, &signing_key)?
+            refusal(&program, line, variables.get(line).map_or(&[], Vec::as_slice), &signing_key)?
                 .map(|error| format!("{title}: {}\n{error}", line.join(" "))),
         );
     }
@@ -65,11 +71,16 @@ fn words(args: &Value) -> Vec<String> {
 
 /// What the program says against a command line. `serve` checks all that can be known before anything is opened; the
 /// others parse every flag before they print their help.
-fn refusal(program: &Path, line: &[String], signing_key: &str) -> Result<Option<String>> {
+fn refusal(
+    program: &Path,
+    line: &[String],
+    variables: &[String],
+    signing_key: &str,
+) -> Result<Option<String>> {
     let folder = tempfile::tempdir()?;
     let place = folder.path().display().to_string();
     let mut command = Command::new(program);
-    command.env_clear().env("HOME", folder.path());
+    command.env_clear().env("HOME", folder.path()).envs(variables.iter().map(|name| (name, "value")));
     for word in line {
         let word = word
             .replace("/etc/myhealth", &place)

@@ -73,7 +73,10 @@ pub(super) fn check(source: &Path) -> Result<()> {
     }
     operator.run("put-secret.sh", &[name, "oura", "client-id"], "an id")?;
     operator.run("put-secret.sh", &[name, "oura", "client-secret"], "it's \"quoted\" $HOME")?;
+    let lines = "accounts:\n  ann: hash";
+    operator.run("put-secret.sh", &[name, "oura", "lines"], lines)?;
     let oura = operator.secret("myhealth-test/oura")?;
+    ensure!(oura["lines"] == lines, "put-secret.sh lost lines of a file: {oura}");
     ensure!(oura["client-id"] == "an id", "put-secret.sh lost the key that was there: {oura}");
     ensure!(oura["client-secret"] == "it's \"quoted\" $HOME", "put-secret.sh changed the value: {oura}");
     ensure!(
