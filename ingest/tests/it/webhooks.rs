@@ -1,7 +1,7 @@
 //! From an announcement to a stored document, against the simulated cloud: both ends, and what goes wrong between them.
 
-mod keeper;
 mod receiver;
+mod reconciler;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod gc;
 mod rederive;
-mod tidy;
 mod worker;
 mod world;
