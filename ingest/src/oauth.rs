@@ -1,6 +1,6 @@
 //! The log-in at Oura: consent, exchange, renewal, and what is kept of it.
 //!
-//! Access tokens live for a day or a month; the refresh token beside them works exactly once and then another one
+//! Access tokens live for a day or a month; the refresh token that comes with them works exactly once and then another one
 //! counts. Losing the answer to a renewal loses the log-in, and so does renewing twice. Hence one renewal at a time
 //! across processes ([`Tokens`]), the new pair stored before it is used, and stored only sealed ([`Keyring`]).
 

@@ -51,7 +51,7 @@ const MAX_WINDOW: usize = 256 * 1024 * 1024;
 /// collection that hangs must not hold up a whole run.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Requests a minute unless told otherwise. Oura once named a thousand and now names none.
+/// Requests a minute unless configured otherwise. Oura once named a thousand and now names none.
 const DEFAULT_REQUESTS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(600).expect("BUG: not zero");
 
 /// Asks Oura.

@@ -111,7 +111,7 @@ impl Ingest {
 
     /// One sync run, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
     /// failures of the store end the run.
-    #[tracing::instrument(name = "sync.pass", skip_all)]
+    #[tracing::instrument(name = "sync.run", skip_all)]
     pub async fn sync(
         &self,
         run: SyncRun,

@@ -108,14 +108,14 @@ impl Cloud {
         self
     }
 
-    /// Documents in a page, at least 1; 100 unless told. Oura does not say.
+    /// Documents in a page, at least 1; 100 unless configured. Oura does not document it.
     #[must_use]
     pub fn with_page_size(mut self, documents: usize) -> Self {
         self.page_size = documents.max(1);
         self
     }
 
-    /// Rows in a page of a series, at least 1; 1,000 unless told, which was measured for heart rate.
+    /// Rows in a page of a series, at least 1; 1,000 unless configured, which was measured for heart rate.
     #[must_use]
     pub fn with_row_page_size(mut self, rows: usize) -> Self {
         self.row_page_size = rows.max(1);

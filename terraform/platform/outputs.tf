@@ -1,5 +1,5 @@
 output "chart_values" {
-  description = "Values of the chart that follow from the platform, beside the environment's."
+  description = "Values of the chart that follow from the platform, in addition to the environment's."
   value = {
     observability = module.observability.chart_values
     istio         = var.istio == null ? null : module.istio[0].chart_values

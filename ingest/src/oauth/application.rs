@@ -79,7 +79,7 @@ pub enum TokenError {
     /// 429: it asked for patience.
     #[error("Oura's log-in server asks for patience")]
     Limited,
-    /// It said no.
+    /// It refused.
     #[error("Oura's log-in server refuses: {reason} (status {status})")]
     Refused {
         /// The answer's status.

@@ -6,7 +6,7 @@
 //!
 //! - killed before sending, or Oura never got it: the next attempt sends it again and it works;
 //! - killed after sending, or no response came: whether it is spent is unknown. The access token is used to its end, then
-//!   the refresh token is sent once more. If Oura refuses it, only a new log-in helps, and that is said;
+//!   the refresh token is sent once more. If Oura refuses it, only a new log-in helps, which the failure states;
 //! - refused: it is noted and never sent again;
 //! - answered, but the database is away: the pair stays in memory until it can be stored;
 //! - answered with the very access token that was refused: the pair is stored, and not renewed before its end.

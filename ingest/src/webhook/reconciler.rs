@@ -125,7 +125,7 @@ impl SubscriptionReconciler {
                 Err(failure) => {
                     tracing::warn!(
                         error = causes(&failure),
-                        "cannot keep the subscriptions at Oura; documents come with the next pass"
+                        "cannot keep the subscriptions at Oura; documents come with the next sync run"
                     );
                     let pause = match failure {
                         SubscriptionFailure::RateLimited(Some(pause)) => pause.max(retry),

@@ -60,7 +60,7 @@ pub enum StepOutcome {
     Pause(Duration),
 }
 
-/// Works the queue of everybody.
+/// Works the queue of all persons.
 #[derive(Clone)]
 pub struct Worker {
     store: Store,

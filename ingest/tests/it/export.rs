@@ -1,4 +1,4 @@
-//! The account export against the simulated cloud: both say the same about one life.
+//! The account export against the simulated cloud: both give the same numbers for one life.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -69,7 +69,7 @@ pub(crate) fn parts(export: Export) -> (Vec<Part>, Report) {
     (parts, report)
 }
 
-async fn the_export_says_what_the_api_says(store: Store, world: World) {
+async fn assert_export_equals_api(store: Store, world: World) {
     world.pass().await;
     let report = imported(&store, opened(world.synthetic.account_export(world.at(), None))).await;
     assert_eq!((report.rejected(), report.documents().rejected), (0, 0), "{report:?}");
@@ -87,13 +87,13 @@ async fn the_export_says_what_the_api_says(store: Store, world: World) {
 async fn export_equals_api_on_sqlite() {
     let (cloud, _folder) = crate::sync_runs::world().await;
     let (store, _folder) = store::testing::sqlite().await;
-    the_export_says_what_the_api_says(store, cloud).await;
+    assert_export_equals_api(store, cloud).await;
 }
 
 #[tokio::test]
 async fn export_equals_api_on_postgres() {
     let (cloud, _folder) = crate::sync_runs::world().await;
-    the_export_says_what_the_api_says(store::testing::postgres().await, cloud).await;
+    assert_export_equals_api(store::testing::postgres().await, cloud).await;
 }
 
 #[tokio::test]

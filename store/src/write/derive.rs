@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::derive::{Spacing, beside, derive_beside};
+use domain::derive::{Spacing, companion, derive_with};
 use domain::document::CLOCK_SKEW;
 use domain::{Collection, Day, Derived, Metric};
 use jiff::Timestamp;
@@ -35,7 +35,7 @@ const MAX_GAP_DAYS: i64 = 30;
 impl Owner {
     /// What writers of the collection lock. Collections that are derived from one another have one lock.
     pub(crate) fn lock_name(self) -> &'static str {
-        beside(self.collection).unwrap_or(self.collection).name()
+        companion(self.collection).unwrap_or(self.collection).name()
     }
 
     /// The same person's documents of another collection.
@@ -143,14 +143,14 @@ pub(crate) async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>>
 
 async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Derived>> {
     let bodies = bodies(tx, owner, first, last).await?;
-    let mut others = match beside(owner.collection).filter(|_| !bodies.is_empty()) {
+    let mut others = match companion(owner.collection).filter(|_| !bodies.is_empty()) {
         Some(collection) => self::bodies(tx, owner.of(collection), first, last).await?,
         None => BTreeMap::new(),
     };
     let derived = |(day, bodies): (Day, Vec<String>)| {
         let others = others.remove(&day).unwrap_or_default();
         let others = others.iter().map(String::as_str);
-        (day, derive_beside(owner.collection, day, bodies.iter().map(String::as_str), others))
+        (day, derive_with(owner.collection, day, bodies.iter().map(String::as_str), others))
     };
     Ok(bodies.into_iter().map(derived).collect())
 }

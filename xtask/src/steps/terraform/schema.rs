@@ -2,7 +2,7 @@
 //!
 //! The generated code has a class per block. Each member is announced by a comment with its name and flags
 //! (`// arn - computed: true, optional: false, required: false`); what the member returns says its type, and the table for
-//! HCL beside the class says whether it is written as a block. The result is a provider of `terraform providers schema -json`.
+//! HCL next to the class says whether it is written as a block. The result is a provider of `terraform providers schema -json`.
 
 use std::collections::BTreeMap;
 
