@@ -6,17 +6,22 @@
 
 mod application;
 mod consent;
+pub(crate) mod error;
 mod metrics;
+mod owner;
 mod pair;
 mod renewal;
 mod scopes;
 mod seal;
+mod stored_grant;
 mod tokens;
 
 pub use application::{Application, ApplicationSettings, Reason, TokenError};
 pub use consent::{Consent, ConsentError};
+pub use error::RenewalError;
 pub use metrics::Metrics;
+pub use owner::{FaultPoint, GrantOwner, Observer};
 pub use pair::TokenPair;
 pub use scopes::{collections_of, missing};
 pub use seal::{KeySource, Keyring, SealError};
-pub use tokens::{FaultPoint, GrantOwner, Observer, RenewalError, Tokens, log_out, store_login};
+pub use tokens::{Tokens, log_out, store_login};

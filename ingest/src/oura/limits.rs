@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::failure::{Failure, LONGEST_PAUSE, MAX_INLINE_RETRY_AFTER};
+use crate::failure::{Failure, MAX_INLINE_RETRY_AFTER};
+use crate::http::LONGEST_PAUSE;
 use crate::metrics::{Metrics, RateLimitTier};
 
 /// Failures in a row that open a collection's circuit: one request with all its retries.

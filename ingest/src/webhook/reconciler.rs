@@ -11,9 +11,9 @@ use store::causes;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
+use super::settings::{Callback, WebhookHealth};
 use super::subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
-use super::{Callback, WebhookHealth};
-use crate::sync::Clock;
+use crate::Clock;
 
 /// What ends sooner is renewed: time enough to notice that renewing fails.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);

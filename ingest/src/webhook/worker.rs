@@ -9,11 +9,12 @@ use domain::Change;
 use store::{AccountClaim, Batch, EventLease, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::metrics::{FetchResult, Metrics};
-use crate::oura::{Client, DocumentResponse, Failure};
+use super::settings::Shared;
+use crate::Clock;
+use crate::failure::Failure;
+use crate::oura::{Client, DocumentResponse};
 use crate::scheduler::{Access, after};
-use crate::sync::Clock;
 
 /// Documents fetched at a time.
 const CONCURRENCY: usize = 3;
