@@ -20,7 +20,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Application, Cloud, locked};
+use super::oauth::tokens::Application;
+use super::problem::locked;
+use super::state::Cloud;
 use crate::life::shift;
 use crate::oura::{COLLECTIONS, Shape};
 
