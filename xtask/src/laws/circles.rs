@@ -1,12 +1,15 @@
-//! Files of the crate that name each other in a circle can only be understood together, so a circle has three at most.
-//! A file names another where a path of its code (`crate::`, `super::`, `self::`, a child module) leads into it; comments,
-//! visibilities, unit tests and the lists of `lib.rs` do not count.
+//! Files of a crate that import each other in a circle can only be understood together, so a circle has three at most.
+//! A file imports another where a path of its code (`crate::`, `super::`, `self::`, a child module) leads into it; comments,
+//! visibilities, unit tests and the lists of `lib.rs` and `main.rs` do not count. The way out of a circle is mostly a file for
+//! what the others share, instead of their parent.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::Path;
+use std::sync::LazyLock;
 
 use regex::Regex;
+
+use super::layers::members;
+use super::repository::{files, text};
 
 /// Most files of a circle.
 const MAX_CIRCLE: usize = 3;
@@ -14,33 +17,43 @@ const MAX_CIRCLE: usize = 3;
 /// A file, as the path of its module.
 type Module = Vec<String>;
 
-/// The code of every file below a folder.
-fn collect(folder: &Path, module: &Module, files: &mut BTreeMap<Module, String>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let mut inner = module.clone();
-        inner.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
-        if path.is_dir() {
-            collect(&path, &inner, files);
-        } else if inner != ["lib"] && !path.ends_with("tests.rs") {
-            files.insert(inner, code(&fs::read_to_string(&path).unwrap()));
+/// Crates with larger circles. They can be removed from here once these are broken up.
+const NOT_YET: [&str; 3] = ["app", "mixin", "store"];
+
+/// What names no file: comments, literals, visibilities.
+static NO_CODE: LazyLock<Regex> = LazyLock::new(|| {
+    let parts = r##"//[^\n]*|r#"(?s:.*?)"#|"(?s:\\.|[^"\\])*"|'(?:\\.|[^'\\])'|pub\([^)]*\)"##;
+    Regex::new(parts).unwrap()
+});
+
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"[A-Za-z_]\w*|::|\S").unwrap());
+
+/// The code of every source file of a crate.
+fn modules(member: &str) -> BTreeMap<Module, String> {
+    let folder = format!("{member}/src/");
+    let mut modules = BTreeMap::new();
+    for path in files(&folder, &["rs"]) {
+        let module = path.strip_prefix(&folder).and_then(|path| path.strip_suffix(".rs")).unwrap();
+        let module: Module = module.split('/').map(str::to_owned).collect();
+        let is_root = module == ["lib"] || module == ["main"];
+        if !is_root && !module.iter().any(|name| name == "tests") {
+            modules.insert(module, code(&text(&path)));
         }
     }
+    modules
 }
 
-/// A text without what names no file: comments, literals, visibilities, unit tests.
+/// A text without what names no file, and without its unit tests.
 fn code(text: &str) -> String {
     let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let other = r##"//[^\n]*|r#"(?s:.*?)"#|"(?s:\\.|[^"\\])*"|'(?:\\.|[^'\\])'|pub\([^)]*\)"##;
-    Regex::new(other).unwrap().replace_all(text, " ").into_owned()
+    NO_CODE.replace_all(text, " ").into_owned()
 }
 
 /// Every path in a text, those of nested `use` trees written out.
 fn paths(code: &str) -> Vec<Module> {
-    let token = Regex::new(r"[A-Za-z_]\w*|::|\S").unwrap();
     let (mut found, mut path, mut joined) = (Vec::new(), Module::new(), false);
     let mut bases: Vec<Module> = Vec::new();
-    for token in token.find_iter(code).map(|token| token.as_str()) {
+    for token in TOKEN.find_iter(code).map(|token| token.as_str()) {
         let is_name = token.starts_with(|first: char| first.is_alphabetic() || first == '_');
         match token {
             "::" => {
@@ -110,37 +123,63 @@ fn reachable<'a>(
     }
 }
 
-#[test]
-fn circle_of_imports_has_few_files() {
-    let mut files = BTreeMap::new();
-    collect(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")), &Module::new(), &mut files);
-    let edges: BTreeMap<Module, BTreeSet<Module>> = files
-        .iter()
-        .map(|(own, code)| {
-            (own.clone(), paths(code).iter().filter_map(|path| resolve(own, path, &files)).collect())
+/// The circles of a crate that have more than [`MAX_CIRCLE`] files.
+fn large_circles(files: &BTreeMap<Module, String>) -> BTreeSet<Vec<String>> {
+    let imports = |(own, code): (&Module, &String)| {
+        (own.clone(), paths(code).iter().filter_map(|path| resolve(own, path, files)).collect())
+    };
+    let edges: BTreeMap<Module, BTreeSet<Module>> = files.iter().map(imports).collect();
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> = files
+        .keys()
+        .map(|own| {
+            let mut seen = BTreeSet::new();
+            reachable(own, &edges, &mut seen);
+            (own, seen)
         })
         .collect();
-    let number: usize = edges.values().map(BTreeSet::len).sum();
-    assert!(files.len() > 50 && number > 200, "{} files with {number} imports were read", files.len());
-    for own in files.keys() {
-        let mut reached = BTreeSet::new();
-        reachable(own, &edges, &mut reached);
-        let circle: Vec<String> = reached
-            .into_iter()
-            .filter(|other| {
-                let mut back = BTreeSet::new();
-                reachable(other, &edges, &mut back);
-                back.contains(own)
-            })
-            .map(|module| module.join("::"))
-            .collect();
-        assert!(
-            circle.len() <= MAX_CIRCLE,
-            "{} files import each other: {}",
-            circle.len(),
-            circle.join(", ")
-        );
+    let circle = |own: &Module| {
+        let circle = reached[own].iter().filter(|other| reached[*other].contains(own));
+        circle.map(|module| module.join("::")).collect::<Vec<_>>()
+    };
+    files.keys().map(circle).filter(|circle| circle.len() > MAX_CIRCLE).collect()
+}
+
+#[test]
+fn circle_of_imports_has_few_files() {
+    let (mut number, mut circles, mut unfinished) = (0, Vec::new(), BTreeSet::new());
+    for member in members() {
+        let modules = modules(&member);
+        number += modules.len();
+        let large = large_circles(&modules);
+        if NOT_YET.contains(&&*member) {
+            unfinished.extend((!large.is_empty()).then_some(member));
+            continue;
+        }
+        let described = |circle: Vec<String>| {
+            format!("{member}: {} files import each other: {}", circle.len(), circle.join(", "))
+        };
+        circles.extend(large.into_iter().map(described));
     }
+    assert!(number > 350, "only {number} files were read");
+    assert!(circles.is_empty(), "circles of more than {MAX_CIRCLE} files:\n{}", circles.join("\n"));
+    let finished: Vec<_> = NOT_YET.into_iter().filter(|member| !unfinished.contains(*member)).collect();
+    assert!(finished.is_empty(), "no large circle is left in {finished:?}: remove them from `NOT_YET`");
+}
+
+#[test]
+fn circle_is_found_through_parents_and_siblings() {
+    let file = |name: &str, code: &str| (name.split("::").map(str::to_owned).collect(), code.to_owned());
+    let files = BTreeMap::from([
+        file("a", "mod b; mod c; mod d; fn shared() {}"),
+        file("a::b", "use super::shared;"),
+        file("a::c", "use super::d::X;"),
+        file("a::d", "fn f() { crate::a::shared() }"),
+        file("e", "use crate::a;"),
+    ]);
+    assert_eq!(
+        large_circles(&files),
+        BTreeSet::from([["a", "a::b", "a::c", "a::d"].map(str::to_owned).to_vec()])
+    );
 }
 
 #[test]

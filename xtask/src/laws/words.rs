@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{files, text};
+use super::repository::{files, text};
 
 /// Words that no public name and no test name contains, with what to write instead.
 const OLD_WORDS: &[(&str, &str)] = &[
