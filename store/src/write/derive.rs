@@ -10,20 +10,14 @@ use jiff_sqlx::{Date, ToSqlx};
 use serde_json::Value;
 use sqlx::QueryBuilder;
 
+use super::batch::ROWS;
 use super::derivation;
+use super::owner::Owner;
 use crate::error::{Error, Result};
 use crate::sql::{change, row, run, select};
 use crate::sync::{self, DateColumn};
 use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
-use crate::write::apply::ROWS;
-
-/// One collection of one person.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
-    pub(crate) person: i64,
-    pub(crate) collection: Collection,
-}
 
 /// How many days back the newest value of a metric may hide behind documents that lack it: a nap or a
 /// night in progress does not make last night disappear.
@@ -31,18 +25,6 @@ const LATEST_LOOKBACK_DAYS: i64 = 7;
 
 /// Days that are further apart are read by statements of their own.
 const MAX_GAP_DAYS: i64 = 30;
-
-impl Owner {
-    /// What writers of the collection lock. Collections that are derived from one another have one lock.
-    pub(crate) fn lock_name(self) -> &'static str {
-        companion(self.collection).unwrap_or(self.collection).name()
-    }
-
-    /// The same person's documents of another collection.
-    fn of(self, collection: Collection) -> Self {
-        Self { collection, ..self }
-    }
-}
 
 /// Derives `days` again, and of the collections that depend on this one the days that this changes; brings `latest` up
 /// to date. Returns the newest day that has a document.
