@@ -19,9 +19,9 @@ pub use metrics::METRICS;
 pub struct Metric {
     /// SQL key and API id. With a label, it is the family's name, `_`, and the label's value.
     pub key: &'static str,
-    /// What tells this row from the others of its family.
+    /// What distinguishes this row from the others of its family.
     pub label: Option<Label>,
-    /// Which collection says it.
+    /// The collection that states it.
     pub collection: Collection,
     /// Where in the collection's documents it stands.
     pub source: Source,
@@ -110,7 +110,7 @@ impl Source {
     }
 }
 
-/// How far a sample object is measurement.
+/// Up to where a sample object is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Until {
     /// To its last item.
@@ -157,7 +157,7 @@ impl Metric {
     /// The name of the label that carries a state's word, for [`Source::State`].
     pub const STATE_LABEL: &'static str = "state";
 
-    /// HELP text: the sentence, then the field it comes from and what was done to it, as exporters should say.
+    /// HELP text: the sentence, then its field and the conversion.
     pub fn help_text(&self) -> String {
         let mut field = self.collection.name().to_owned();
         let pointer = match self.source {
@@ -208,8 +208,8 @@ impl Metric {
         matches!(pick, Pick::Naps | Pick::Each(..))
     }
 
-    /// Whether a day that has it has come: it is neither of a nap, which is no night, nor a contributor, which is a part of
-    /// a score.
+    /// Whether a day that has it is complete: false for numbers of naps, which are no night, and for contributors, which are
+    /// parts of a score.
     pub fn completes_its_day(&self) -> bool {
         let is_contributor = self.label.is_some_and(|label| label.name == "contributor");
         !is_contributor && (matches!(self.source, Source::Rows { .. }) || !self.is_of_some_documents())

@@ -1,16 +1,16 @@
-//! What Oura says happened to a document.
+//! The kinds of change that a webhook event reports.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A kind of news about one document.
+/// A change of one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Change {
-    /// It is new.
+    /// It was created.
     Create,
-    /// Its content is another.
+    /// Its content changed.
     Update,
-    /// It is gone.
+    /// It was deleted.
     Delete,
 }
 

@@ -12,15 +12,15 @@ use crate::theme::Theme;
 
 pub use table::Collection;
 
-/// How a collection is asked for a window, and what comes back.
+/// How a window of a collection is requested, and what the response holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Window {
     /// `start_date`/`end_date`; documents with an id and a `day`.
     Days,
     /// `start_datetime`/`end_datetime`; bare rows with a `timestamp`, gathered here into one document per UTC day.
     Instants,
-    /// Nothing: the answer is what holds at the moment, without a day and without a past. It is filed here as one
-    /// document of the day it was observed on, by the person's calendar, so that history shows what changed and when.
+    /// Nothing: the response is the current state, without a day and without a past. It is stored as one document of the
+    /// day it was observed on, by the person's calendar, so that history shows what changed and when.
     Whole,
 }
 

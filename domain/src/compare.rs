@@ -1,4 +1,4 @@
-//! Whether two spellings of a document say the same: an account export writes `71.0` and an empty cell where the API
+//! Whether two spellings of a document are equivalent: an account export writes `71.0` and an empty cell where the API
 //! writes `71` and leaves the field out.
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ pub fn is_equivalent(one: &str, other: &str) -> bool {
     }
 }
 
-/// Whether `new` repeats everything `old` says and at most adds to it: fields, or rows of a time series. A null is a
+/// Whether `new` repeats everything in `old` and at most adds to it: fields, or rows of a time series. A null is a
 /// statement ("not measured"), which a number contradicts.
 pub fn only_adds(old: &str, new: &str) -> bool {
     match (parse(old), parse(new)) {

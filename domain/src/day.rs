@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Serialize, Serializer};
 
-/// A civil day between [`Day::FIRST`] and [`Day::LAST`]. It has no time zone: it is what a calendar on the wall said.
+/// A civil day between [`Day::FIRST`] and [`Day::LAST`]. It has no time zone: it is a date of the wearer's calendar.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
 
@@ -69,7 +69,7 @@ impl Day {
         self.0.duration_since(earlier.0).as_hours() / HOURS_A_DAY
     }
 
-    /// Hands on `YYYY-MM-DD`, made without the machinery of formatting: answers have thousands of days.
+    /// Passes `YYYY-MM-DD` to `f`, made without the formatting machinery: responses have thousands of days.
     fn with_text<T>(self, read: impl FnOnce(&str) -> T) -> T {
         let digit = |number: i16| b'0' + u8::try_from(number % 10).unwrap_or_default();
         let (year, month, day) = (self.0.year(), i16::from(self.0.month()), i16::from(self.0.day()));
@@ -103,8 +103,8 @@ impl Day {
 /// Of a calendar without zones.
 const HOURS_A_DAY: i64 = 24;
 
-/// How many days back Oura is known to change what it has said: bedtimes are edited, naps confirmed, phones sync late.
-/// So many days are read again at every pass unless told otherwise.
+/// How many days back Oura is known to change documents: bedtimes are edited, naps confirmed, phones sync late. This many
+/// days are read again in every sync run unless configured otherwise.
 pub const TRAILING_DAYS: u16 = 7;
 
 impl Day {
@@ -187,7 +187,7 @@ impl DayRange {
         self.last.since(self.first) + 1
     }
 
-    /// Never: kept so that `len` reads as it does everywhere else.
+    /// Always false; the usual companion of `len`.
     pub fn is_empty(self) -> bool {
         false
     }

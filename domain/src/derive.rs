@@ -20,7 +20,7 @@ mod sleeps;
 
 use sleeps::Sleeps;
 
-/// What the documents of one collection say about one day.
+/// What the documents of one collection contain about one day.
 #[derive(Debug, Default, PartialEq)]
 pub struct Derived {
     /// One entry per daily metric whose pick found a document, in catalogue order.
@@ -75,23 +75,23 @@ impl Series {
     }
 }
 
-/// Derives a day. `bodies` are all documents of `collection` whose day is `day`; one that is no JSON says nothing (the
+/// Derives a day. `bodies` are all documents of `collection` whose day is `day`; one that is no JSON contributes nothing (the
 /// store only holds documents that parsed).
 pub fn derive<'a>(collection: Collection, day: Day, bodies: impl IntoIterator<Item = &'a str>) -> Derived {
-    derive_beside(collection, day, bodies, [])
+    derive_with(collection, day, bodies, [])
 }
 
 /// The collection whose documents of the same day are needed to read those of another: a sleep score shows that a day had a
 /// night.
-pub const fn beside(collection: Collection) -> Option<Collection> {
+pub const fn companion(collection: Collection) -> Option<Collection> {
     match collection {
         Collection::Sleep => Some(Collection::DailySleep),
         _ => None,
     }
 }
 
-/// Derives a day; `others` are the documents of the collection [`beside`] it.
-pub fn derive_beside<'a>(
+/// Derives a day; `others` are the documents of the day in its [`companion`].
+pub fn derive_with<'a>(
     collection: Collection,
     day: Day,
     bodies: impl IntoIterator<Item = &'a str>,

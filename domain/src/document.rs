@@ -1,5 +1,5 @@
-//! One thing Oura returned, kept as it came. Parsing checks only what the house relies on (an id, a day, the types of
-//! the numbers in the catalogue); everything else, known or not, rides along in the body.
+//! One object that Oura returned, kept as it came. Parsing checks only what the other crates rely on (an id, a day, the types
+//! of the numbers in the catalogue); everything else, known or not, stays in the body.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -29,18 +29,18 @@ pub struct Document {
     /// The JSON text as Oura sent it; for a time series the array of its rows. The profile goes without its e-mail, and
     /// half an emoji is replaced by U+FFFD.
     pub body: String,
-    /// The earliest moment at which it can exist: its day has begun somewhere, and what it says was measured is past.
+    /// The earliest moment at which it can exist: its day has begun somewhere, and its measurements are past.
     pub not_before: Timestamp,
 }
 
-/// Something Oura returned that cannot be used. It is kept with its body, counted and listed, never dropped.
+/// An object from Oura that cannot be used. It is kept with its body, counted and listed, never dropped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
-    /// Oura's id where one could be read, else a name made of the content, so that a repeat is not a second one.
+    /// Oura's id where one could be read, otherwise a name made of the content, so that a repetition has the same name.
     pub id: String,
     /// What is wrong and where. Never contains a value.
     pub reason: String,
-    /// What came.
+    /// Its body as it came.
     pub body: String,
 }
 
@@ -69,17 +69,17 @@ fn is_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= MAX_ID && !id.contains(char::is_control)
 }
 
-/// Where a document says its day; events have the second.
+/// The fields that state a document's day; events have the second.
 const DAYS: [&str; 2] = ["day", "start_day"];
 
-/// What names a document that cannot be read as a whole.
+/// The fields that identify a document that cannot be read as a whole.
 #[derive(Default)]
 struct Shallow {
     id: Option<String>,
     day: Option<Day>,
 }
 
-/// Reads the outermost fields and leaves what is in them alone.
+/// Reads the outermost fields without looking into them.
 fn shallow(body: &str) -> Shallow {
     let fields: BTreeMap<String, &RawValue> = serde_json::from_str(body).unwrap_or_default();
     let text = |name: &str| fields.get(name).and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
@@ -112,7 +112,7 @@ impl Document {
         let date: Option<Day> = day.and_then(|day| day.parse().ok());
         let id = match value.get("id") {
             Some(Value::String(id)) if is_id(id) => id,
-            // Only a text that is a day may name anything: the store cannot hold every other.
+            // Only a text that is a valid day is used as a name: the store cannot hold every text.
             None if collection.is_once_a_day() && said_in.is_some() => match day.filter(|_| date.is_some()) {
                 Some(day) => day,
                 None => return Err(reject(None, no_day())),
@@ -230,8 +230,8 @@ fn check_item(collection: Collection, item: &str, day: Day) -> Result<(String, O
     Ok((body.into_owned(), newest))
 }
 
-/// The profile without what names its owner; every other field keeps its bytes. What is no object is dropped whole,
-/// because nothing can be taken out of it.
+/// The profile without the fields that identify its owner; every other field keeps its bytes. What is not an object is
+/// dropped whole, because no field can be removed from it.
 fn without_email(item: &str) -> String {
     let fields: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(item).ok();
     let kept = fields.map(|mut fields| {

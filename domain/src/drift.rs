@@ -1,4 +1,4 @@
-//! What Oura sends that this version does not know: fields that are in no fixture, and words outside the closed sets of
+//! Unknown parts of Oura's documents: fields that are in no fixture, and words outside the closed sets of
 //! the catalogue. Oura publishes no changelog, so this is how a change is noticed. Nothing here fails a document.
 //!
 //! Only names are reported, never values: an unknown field by its pointer, an unknown word only where the field's words
@@ -22,7 +22,7 @@ pub struct Drift {
     pub word: String,
 }
 
-/// The most that one document is asked for: a document full of unknown fields is one finding, not a thousand.
+/// Most findings in one document: a document full of unknown fields is one finding, not a thousand.
 const MAX_FINDINGS: usize = 32;
 
 /// Looks at documents of one collection.
@@ -33,7 +33,7 @@ pub struct DriftDetector {
 }
 
 impl DriftDetector {
-    /// Knows what this version knows.
+    /// With the fields and words that this version knows.
     pub fn new(collection: Collection) -> Self {
         let mut sets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (pointer, words) in collection.info().closed_sets {

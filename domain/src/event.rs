@@ -11,7 +11,7 @@ use crate::collection::Collection;
 use crate::day::Day;
 use crate::derive::{instant, number_at, span};
 
-/// What one document says by itself.
+/// One document as an event.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event {
     /// When it began, as Oura wrote it: RFC 3339 with the offset of the wearer's clock.
@@ -58,12 +58,12 @@ impl Event {
         })
     }
 
-    /// When it began; `None` where it does not say.
+    /// When it began; `None` where the document does not state it.
     pub fn started_at(&self) -> Option<Timestamp> {
         DateTimeParser::new().parse_timestamp(self.start.as_deref()?).ok()
     }
 
-    /// The days a tag stands on: from the day it starts to the day it ends, at most `most`.
+    /// The days of a tag: from the day it starts to the day it ends, at most `most`.
     pub fn tagged_days(day: Day, body: &str, most: i64) -> Vec<Day> {
         let document: Option<Value> = serde_json::from_str(body).ok();
         let end =
@@ -72,7 +72,7 @@ impl Event {
         (0..days).map(|n| day.plus(n)).collect()
     }
 
-    /// What a tag is called: Oura's codes and the wearer's own names, in lower case.
+    /// The names of a tag: Oura's codes and the wearer's own names, in lower case.
     pub fn tag_names(collection: Collection, body: &str) -> Vec<String> {
         let document: Value = serde_json::from_str(body).unwrap_or_default();
         let fields = collection.info().event.as_ref().map_or(&[][..], |event| event.tag_names);
@@ -84,7 +84,7 @@ impl Event {
     }
 }
 
-/// What a number of an event is called. Rows of a span stand for each other: a document has the word of one of them.
+/// The key of a number of an event. Rows of a span share the family as key: a document has the word of one of them.
 fn name(metric: &Metric) -> &'static str {
     if matches!(metric.source, Source::Span(..)) { metric.family() } else { metric.key }
 }

@@ -1,7 +1,7 @@
 //! Why reading Oura failed: one row per cause holds everything that other crates need to know about it.
 //!
 //! `ingest` returns causes, `store` keeps their words, metrics have one series per cause, and `doctor`, the API, the
-//! exporter and the report show what the row says.
+//! exporter and the report show the fields of the row.
 
 use std::fmt;
 use std::str::FromStr;

@@ -51,7 +51,7 @@ impl Gauge {
         labels
     }
 
-    /// What the series says where the store holds `stored`: a state is 1 where it is the one, and 0 elsewhere.
+    /// The series' value where the store holds `stored`: a state is 1 where it is the one, and 0 elsewhere.
     pub fn value(&self, stored: f64) -> f64 {
         match self.state.and_then(|state| u32::try_from(state).ok()) {
             Some(state) => f64::from(u8::from((f64::from(state) - stored).abs() < 0.5)),

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Parses a text. Two things that JSON allows and the parser does not are repaired, and the repaired text is returned in
 /// place of the original: half of a surrogate pair (a truncated emoji) becomes U+FFFD, and a number beyond the range of a
-/// double becomes a text, so that it is named where a number is expected.
+/// double becomes a text, so that it is reported where a number is expected.
 pub(crate) fn read(text: &str) -> Result<(Value, Cow<'_, str>), serde_json::Error> {
     match serde_json::from_str(text) {
         Ok(value) => Ok((value, Cow::Borrowed(text))),

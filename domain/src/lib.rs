@@ -1,9 +1,9 @@
-//! The words every other crate speaks: which numbers a person has ([`catalogue`]), which day they belong to
-//! ([`day`]), in which unit ([`mod@unit`]), where Oura says them ([`collection`], [`document`], [`change`]) and how a document
+//! The vocabulary of every other crate: which numbers a person has ([`catalogue`]), which day they belong to
+//! ([`day`]), in which unit ([`mod@unit`]), where Oura states them ([`collection`], [`document`], [`change`]) and how a document
 //! becomes numbers ([`mod@derive`]), how numbers stand in a time series ([`history`]), why reading fails ([`failure`]),
 //! and what is usual for a person ([`usual`]).
 //!
-//! What belongs here is pure: no clock, no environment, no async, no I/O. Time is always an argument.
+//! This crate is pure: no clock, no environment, no async, no I/O. Time is always an argument.
 
 pub mod catalogue;
 pub mod change;

@@ -1,7 +1,7 @@
-//! Why a number that could be here is not: a pure function of what is known about a person's collections.
+//! Why a value is absent: a pure function of what is known about a person's collections.
 //!
 //! A reason is a statement about the newest day a collection could have by now, made from the most certain evidence to
-//! the least: what Oura answered, then which days its other collections have, then what they say about the ring.
+//! the least: Oura's response, then which days the other collections have, then what these show about the ring.
 
 mod missing;
 
@@ -17,7 +17,7 @@ pub use missing::{DayEvidence, WORN, WearLog, civil_day, missing_day_reason};
 /// Why the newest day of a collection is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reason {
-    /// It has never been asked for.
+    /// It has never been requested.
     NeverRead,
     /// It was last read on an earlier day: nothing that has come since is known here.
     NotRead,
@@ -35,7 +35,7 @@ pub enum Reason {
     OuraDown,
     /// Oura allows no more requests for now.
     RateLimited,
-    /// Asking or storing failed on this side.
+    /// The request or storing failed on this side.
     ReadFailed,
     /// Oura's answer has a document that this version cannot read.
     Rejected,
@@ -198,7 +198,7 @@ impl ReadingStatus {
 /// Everything that is known about one person.
 #[derive(Clone, Copy, Debug)]
 pub struct Evidence<'a> {
-    /// The moment the question is asked.
+    /// The current time.
     pub today: Today,
     /// Every collection that was ever tried.
     pub readings: &'a [ReadingStatus],
@@ -262,7 +262,7 @@ const READ_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 /// The same of what is asked once a day.
 const OBSERVED_WITHIN: SignedDuration = SignedDuration::from_hours(36);
 
-/// Why `collection` has nothing of today, a document that says null included; `None` when it has.
+/// Why `collection` has nothing of today (a document with null counts as nothing); `None` when it has.
 pub fn absence_reason(evidence: &Evidence<'_>, collection: Collection) -> Option<Reason> {
     let Some(reading) = evidence.of(collection) else { return Some(Reason::NeverRead) };
     let today = evidence.today.day();
@@ -335,7 +335,7 @@ impl Evidence<'_> {
         (!self.readings.iter().any(fresh)).then_some(Reason::PhoneNotSynced)
     }
 
-    /// Whether the other collections say that the ring was off: the activity of the days that are missing counts hours
+    /// Whether the other collections show that the ring was off: the activity of the days that are missing counts hours
     /// without it, or its battery reports and no heart does.
     fn not_worn(&self, newest: Option<Day>) -> Option<Reason> {
         let missing = |day: Day| newest.is_none_or(|newest| day > newest);

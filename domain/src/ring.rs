@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::day::Day;
 
-/// What Oura says about the ring in use, in words that are safe as label values: `[A-Za-z0-9._-]`, at most 32 long.
-/// Empty where Oura does not say; `other` where it says something else.
+/// The ring in use as Oura describes it, in words that are safe as label values: `[A-Za-z0-9._-]`, at most 32 long.
+/// Empty where Oura states nothing; `other` where it states something else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ring {
     /// The generation: `gen2`, `gen3`, …

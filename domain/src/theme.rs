@@ -1,11 +1,11 @@
-//! What a person may let others read: collections that say one kind of thing.
+//! Kinds of health data to which access is granted: groups of collections.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Collection;
 
-/// A kind of health data that is shown or kept back as a whole.
+/// A kind of health data to which access is granted as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Theme {
     /// Nights, naps and bedtimes.
@@ -107,8 +107,8 @@ mod tests {
 
     #[test]
     fn themes_have_collections_and_unique_names() {
-        let told: BTreeSet<Theme> = Collection::ALL.iter().map(|collection| collection.theme()).collect();
-        assert_eq!(told, Theme::ALL.iter().copied().collect());
+        let used: BTreeSet<Theme> = Collection::ALL.iter().map(|collection| collection.theme()).collect();
+        assert_eq!(used, Theme::ALL.iter().copied().collect());
         for theme in Theme::ALL {
             assert_eq!(theme.name().parse::<Theme>().unwrap(), *theme);
         }

@@ -1,5 +1,5 @@
-//! What kind of number a metric is: how Oura writes it, which values mean "not measured", and the base unit it is
-//! stored, exported and answered in.
+//! The kind of a metric's number: how Oura writes it, which values mean "not measured", and the base unit in which it is
+//! stored, exported and served.
 
 use jiff::Timestamp;
 use jiff::civil::{DateTime, Time};
@@ -115,7 +115,7 @@ impl Unit {
         }
     }
 
-    /// How HELP text describes the way from Oura's number to ours; empty when nothing changes.
+    /// How HELP text describes the conversion from Oura's number; empty when nothing changes.
     pub const fn transform(self) -> &'static str {
         match self {
             Self::Percent | Self::Saturation => ", percent / 100",
@@ -171,7 +171,7 @@ impl Unit {
             Self::Kilograms => number * 1000.0,
             _ => number,
         };
-        // Oura writes -0.0 at times; not every database keeps the sign of nothing.
+        // Normalises -0.0, which Oura writes at times and SQLite does not preserve.
         (measured && base.is_finite()).then_some(base + 0.0)
     }
 }
@@ -180,8 +180,8 @@ fn is_instant(text: &str) -> bool {
     DateTimeParser::new().parse_timestamp(text).is_ok()
 }
 
-/// Seconds from the midnight that began `day` to the wall-clock time printed in `text`. The printed time is what the
-/// sleeper's clock said, so neither DST nor travel bends it. A time printed as `Z` says when, and not what the clock said.
+/// Seconds from the midnight that began `day` to the wall-clock time printed in `text`. The printed time is the
+/// wearer's local time, so neither DST nor travel changes it. A time printed as `Z` has an instant but no local time.
 fn wall_clock(text: &str, day: Day) -> Option<f64> {
     let wall: DateTime = text.parse().ok()?;
     let since = wall.duration_since(day.date().to_datetime(Time::midnight()));
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn wall_clock_ignores_dst_and_travel() {
-        // The night of the spring change in Europe: both ends are what the clock on the wall said.
+        // The night of the spring change in Europe: both ends are local times.
         check(Unit::WallClock, json!("2026-03-28T23:20:00+01:00"), Ok(Some(-2400.0)));
         check(Unit::WallClock, json!("2026-03-29T07:45:00+02:00"), Ok(Some(27_900.0)));
         check(Unit::WallClock, json!("2026-03-29T00:05:14-07:00"), Ok(Some(314.0)));

@@ -2,7 +2,7 @@
 //!
 //! A day is compared with the [`DAYS`] days before it, itself excluded. The centre is their median; the spread is the
 //! distance of their quartiles in standard deviations of a normal distribution (`statistics::Baseline`), at least
-//! [`least_spread`]. Fewer than [`MIN_DAYS`] values say nothing. PromQL computes the same by `quantile_over_time`.
+//! [`least_spread`]. With fewer than [`MIN_DAYS`] values there is no baseline. PromQL computes the same by `quantile_over_time`.
 
 use crate::catalogue::Metric;
 

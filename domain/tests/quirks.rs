@@ -1,4 +1,4 @@
-//! Oura's habits that mislead a reader, each with documents that have it and the day and numbers they must come to. The
+//! Misleading properties of Oura's data, each with documents that have it and the expected day and numbers. The
 //! table is docs/quirks.md.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -18,7 +18,7 @@ fn derived(collection: Collection, documents: &[Value]) -> (String, Derived) {
     (day.to_string(), derive(collection, day, documents.iter().map(|document| document.body.as_str())))
 }
 
-/// The number of a key; `None` where there is none, be it unknown or unmeasured.
+/// The number of a key; `None` where there is none, whether unknown or unmeasured.
 fn number(derived: &Derived, key: &str) -> Option<f64> {
     derived.daily.iter().find(|daily| daily.metric.key == key)?.value
 }
@@ -229,7 +229,7 @@ fn row_identity_is_timestamp_and_kind() {
     let row = |timestamp: &str, unix: i64, source: &str| {
         json!({"timestamp": timestamp, "timestamp_unix": unix, "bpm": 60, "source": source}).to_string()
     };
-    // Milliseconds, seconds and nonsense have been seen beside the same timestamp.
+    // Milliseconds, seconds and nonsense have been seen next to the same timestamp.
     let rows = [
         row("2026-03-10T23:59:59+00:00", 1_773_187_199_000, "rest"),
         row("2026-03-10T23:59:59.000Z", 1_773_187_199, "awake"),

@@ -1,5 +1,5 @@
-//! Recorded and sandbox answers of the real cloud, where a copy lies next to the project. They are not ours to
-//! publish, so without the copy the test says that it did nothing.
+//! Recorded and sandbox answers of the real cloud, where a copy lies next to the project. They are not
+//! licensed for publication, so without the copy the test prints that it did nothing.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 

@@ -1,4 +1,4 @@
-//! A change of a type never makes a value vanish: it ends in the value or in a rejection that names the field.
+//! A changed type never makes a value disappear: the result is the value or a rejection that names the field.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -141,7 +141,7 @@ fn every_change_of_a_type_is_a_value_or_a_named_rejection() {
                                 wrong.push(format!("{collection} {pointer} = {other}: {reason}"));
                             }
                         }
-                        Ok(said) if said == original => {}
+                        Ok(read) if read == original => {}
                         // An object with one number that has become this number is read.
                         Ok(_) if pointer == "/spo2_percentage" && other.is_number() => {}
                         // One tag in place of a list is that tag.
@@ -152,7 +152,7 @@ fn every_change_of_a_type_is_a_value_or_a_named_rejection() {
                 let mut changed = document.clone();
                 *changed.pointer_mut(&pointer).unwrap() = Value::Null;
                 match read(collection, &changed.to_string()) {
-                    Ok(said) => assert!(absent_or_same(&said, &original), "{collection} {pointer} = null"),
+                    Ok(read) => assert!(absent_or_same(&read, &original), "{collection} {pointer} = null"),
                     Err(rejected) => assert!(!rejected[0].reason.is_empty()),
                 }
             }
@@ -166,8 +166,8 @@ fn every_change_of_a_type_is_a_value_or_a_named_rejection() {
 fn flat_average_is_the_average() {
     let body =
         json!({"id": "o", "day": "2026-11-20", "spo2_percentage": 97.4, "breathing_disturbance_index": 3});
-    let said = read(Collection::DailySpo2, &body.to_string()).unwrap();
-    let value = |key: &str| said.derived.daily.iter().find(|daily| daily.metric.key == key).unwrap().value;
+    let night = read(Collection::DailySpo2, &body.to_string()).unwrap();
+    let value = |key: &str| night.derived.daily.iter().find(|daily| daily.metric.key == key).unwrap().value;
     assert_eq!(
         (value("spo2_average"), value("breathing_disturbance_index")),
         (Some(97.4 / 100.0), Some(3.0))

@@ -1,4 +1,4 @@
-//! How much a selection is, before it is written.
+//! Estimates the size of a selection before it is written.
 
 use domain::{Day, DayRange};
 use store::Store;
@@ -43,7 +43,7 @@ impl Estimate {
         Ok(estimate)
     }
 
-    /// What promtool will make of it.
+    /// The blocks that promtool will make of it.
     pub fn blocks(&self) -> Blocks {
         let hours = self.days.map_or(1, |days| 24 * u64::try_from(days.len()).unwrap_or(1));
         let duration =
@@ -65,7 +65,7 @@ pub struct Blocks {
     pub count: u64,
     /// How many its default of two hours could make. promtool reads the whole file once for each.
     pub by_default: u64,
-    /// How large they are together, roughly.
+    /// Their estimated total size.
     pub bytes: u64,
 }
 

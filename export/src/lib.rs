@@ -15,7 +15,9 @@ pub use estimate::{Blocks, Estimate};
 pub use openmetrics::openmetrics;
 pub use remote_write::{Cursor, InvalidReceiver, Pushed, Receiver};
 pub use selection::Selection;
-pub use table::{Format, InvalidTable, InvalidWords, Output, RowKind, Table, UnknownWord, Words};
+pub use table::{
+    Format, InvalidTable, InvalidTableRequest, Output, RowKind, Table, TableRequest, UnknownWord,
+};
 pub use victoriametrics::victoriametrics;
 
 /// Why history could not be written.
@@ -33,34 +35,34 @@ pub enum Error {
     /// The receiver cannot be reached.
     #[error("the receiver does not answer")]
     Unreachable(#[source] reqwest::Error),
-    /// The receiver failed again and again.
+    /// The receiver failed in every attempt.
     #[error(
-        "the receiver answered {status} {tries} times, last with: {said}; what it has is kept, run again later"
+        "the receiver answered {status} {tries} times, last with: {body}; the samples it has taken are not sent again, run this again later"
     )]
     Failing {
         /// Its last status.
         status: u16,
-        /// How often it was asked.
+        /// Number of attempts.
         tries: usize,
-        /// What it said, cut.
-        said: String,
+        /// Its response, cut.
+        body: String,
     },
     /// The receiver does not take this version of remote write.
     #[error(
-        "the receiver does not take Prometheus remote write 1.0 (415): {said}; let it accept prometheus.WriteRequest, \
+        "the receiver does not take Prometheus remote write 1.0 (415): {body}; let it accept prometheus.WriteRequest, \
          in Prometheus by --web.remote-write-receiver.accepted-protobuf-messages"
     )]
     Protocol {
-        /// What it said, cut.
-        said: String,
+        /// Its response, cut.
+        body: String,
     },
     /// The receiver refuses the credentials, or the address is no receiver.
-    #[error("the receiver refuses with {status}: {said}; check its address and token")]
+    #[error("the receiver refuses with {status}: {body}; check its address and token")]
     Refused {
         /// Its status.
         status: u16,
-        /// What it said, cut.
-        said: String,
+        /// Its response, cut.
+        body: String,
     },
 }
 

@@ -1,8 +1,8 @@
 //! Prometheus remote write 1.0, oldest days first.
 //!
-//! A receiver that cannot take a sample any more says so in many ways, and Prometheus 2.42 by a 500 that no repetition
-//! mends. Whatever names the sample as too old is therefore final: it is counted, the moment is remembered, and nothing
-//! older is sent again.
+//! Receivers report a sample that is too old in many ways, Prometheus 2.42 by a 500 that a retry does not change. Every
+//! response that names the sample as too old is therefore final: it is counted, its time is kept, and no older sample is
+//! sent again.
 
 mod wire;
 
@@ -28,7 +28,7 @@ const DAYS_PER_STEP: i64 = 14;
 /// Samples a request, as Prometheus' own sender does at most.
 const SAMPLES_PER_REQUEST: usize = 5000;
 
-/// How often a receiver that fails is asked.
+/// Attempts with a receiver that fails.
 const MAX_ATTEMPTS: usize = 6;
 
 /// How long one request may take.
@@ -71,18 +71,18 @@ pub struct Receiver {
     url: reqwest::Url,
 }
 
-/// What a push did.
+/// The result of a push.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pushed {
     /// Samples that the receiver took.
     pub taken: u64,
-    /// Samples that it will never take: too old for it, or another value stands there already.
+    /// Samples that it will never take: too old for it, or it has another value for the same time.
     pub refused: u64,
     /// The first reason it gave.
     pub reason: Option<String>,
 }
 
-/// How far a receiver has everything, kept in a file.
+/// The day up to which a receiver has everything, kept in a file.
 #[derive(Clone, Debug)]
 pub struct Cursor {
     path: PathBuf,
@@ -165,7 +165,7 @@ impl Receiver {
             .user_agent(concat!("myhealth/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .timeout(REQUEST_TIMEOUT)
-            // A push that is redirected would become a question; and the token is for this address.
+            // A redirected POST becomes a GET; and the token is for this address.
             .redirect(reqwest::redirect::Policy::none());
         Ok(Self { http: http.build().map_err(InvalidReceiver::Client)?, url })
     }
@@ -207,7 +207,7 @@ impl Receiver {
         Ok(pushed)
     }
 
-    /// Sends a request until it is answered for good. `Ok(None)` means taken, `Ok(Some(reason))` never.
+    /// Sends a request until the response is final. `Ok(None)`: taken. `Ok(Some(reason))`: refused, and a retry would be.
     async fn send(&self, series: &[TimeSeries]) -> Result<Option<Refusal>, Error> {
         let plain = WriteRequest { timeseries: series.to_vec() }.encode_to_vec();
         let body = snap::raw::Encoder::new()
@@ -218,23 +218,23 @@ impl Receiver {
             let failure = match self.http.post(self.url.clone()).body(body.clone()).send().await {
                 Ok(answer) => {
                     let status = answer.status();
-                    let said: String = answer.text().await.unwrap_or_default().chars().take(300).collect();
-                    let said = said.trim().to_owned();
+                    let body: String = answer.text().await.unwrap_or_default().chars().take(300).collect();
+                    let body = body.trim().to_owned();
                     if status.is_success() {
                         return Ok(None);
                     }
-                    if let Some(refusal) = final_refusal(status, &said) {
+                    if let Some(refusal) = final_refusal(status, &body) {
                         return Ok(Some(refusal));
                     }
                     if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
-                        return Err(Error::Protocol { said });
+                        return Err(Error::Protocol { body });
                     }
                     let again = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
                     let status = status.as_u16();
                     if !again {
-                        return Err(Error::Refused { status, said });
+                        return Err(Error::Refused { status, body });
                     }
-                    Error::Failing { status, tries: MAX_ATTEMPTS, said }
+                    Error::Failing { status, tries: MAX_ATTEMPTS, body }
                 }
                 Err(error) => Error::Unreachable(error.without_url()),
             };
@@ -246,7 +246,7 @@ impl Receiver {
     }
 }
 
-/// Why samples are not taken, and never will be.
+/// Why samples will never be taken.
 enum Refusal {
     /// Older than the receiver keeps; it took nothing of the request.
     TooOld(String),
@@ -254,15 +254,15 @@ enum Refusal {
     Some(String),
 }
 
-fn final_refusal(status: StatusCode, said: &str) -> Option<Refusal> {
-    let low = said.to_ascii_lowercase();
+fn final_refusal(status: StatusCode, body: &str) -> Option<Refusal> {
+    let low = body.to_ascii_lowercase();
     let about_age = ["too old", "out of bounds", "err-mimir-sample-timestamp-too-old"]
         .iter()
         .any(|words| low.contains(words));
     if about_age && (status.is_server_error() || status == StatusCode::BAD_REQUEST) {
-        return Some(Refusal::TooOld(said.to_owned()));
+        return Some(Refusal::TooOld(body.to_owned()));
     }
-    (status == StatusCode::BAD_REQUEST).then(|| Refusal::Some(said.to_owned()))
+    (status == StatusCode::BAD_REQUEST).then(|| Refusal::Some(body.to_owned()))
 }
 
 /// Collects samples into requests.

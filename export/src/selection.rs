@@ -10,11 +10,11 @@ use crate::Error;
 /// A part of history.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Whose.
+    /// The person.
     pub people: Vec<Person>,
-    /// Which numbers.
+    /// The metrics.
     pub metrics: Vec<&'static Metric>,
-    /// Which days.
+    /// The days.
     pub range: DayRange,
 }
 

@@ -11,7 +11,7 @@ fn main() {
         return report(people);
     }
     println!("  people   series   ns/series: first, again, sync, gzip   change µs   B/series above the text");
-    // Each in a process of its own: memory that another gave back would be counted wrongly.
+    // Each in a process of its own: memory that an earlier run freed would be counted wrongly.
     for people in ["1", "1000", "10000", "1000", "10000"] {
         let itself = std::env::current_exe().expect("a running program has a file");
         assert!(Command::new(itself).arg(people).status().is_ok_and(|status| status.success()));

@@ -9,7 +9,7 @@ use store::{Latest, SyncState};
 use crate::gauges::Gauges;
 use crate::person::Record;
 
-/// What was measured with so many persons.
+/// What was measured with this number of persons.
 #[derive(Clone, Copy, Debug)]
 pub struct Measured {
     /// Persons.
@@ -32,7 +32,7 @@ pub struct Measured {
     pub memory: usize,
 }
 
-/// Fills gauges with synthetic persons, changes one of them many times, and tells what it took.
+/// Fills gauges with synthetic persons, changes one of them many times, and measures what it costs.
 pub fn measure(people: usize) -> Measured {
     let now: Timestamp = "2026-03-29T12:00:00Z".parse().expect("BUG: a constant");
     let before = resident();

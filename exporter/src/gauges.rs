@@ -69,7 +69,7 @@ impl Gauges {
         self.places.contains_key(&id)
     }
 
-    /// Adds persons or replaces what was known of them. Only columns that differ are written again.
+    /// Adds persons or replaces what is stored of them. Only columns that differ are written again.
     pub(crate) fn set(&mut self, records: &[Record], now: Timestamp) {
         // What a clock that ran ahead has removed comes back by writing everything.
         let back = now < self.written;
@@ -105,7 +105,7 @@ impl Gauges {
         }
     }
 
-    /// Forgets persons.
+    /// Removes persons.
     pub(crate) fn remove(&mut self, people: &[i64]) {
         let mut changes: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for id in people {

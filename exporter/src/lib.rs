@@ -4,7 +4,8 @@
 //! a body that is ready, plain and compressed. A value that is null, too old, or of a removed person is absent. The
 //! services' own metrics are counted live in a registry and written at the scrape.
 //!
-//! What is read: `refresh` reads who changed, `person` and `freshness` are what is known of them, `shard` is whose gauges these are.
+//! What is read: `refresh` reads the persons that changed, `person` and `freshness` hold what is known of them, `shard` selects the
+//! persons of this process.
 //! What is shown: `table` has the families, `gauges` the lines of all persons, `body` what scrapes see, `scrape` the routes. How
 //! text is kept ready, compressed and sent is the crate `exposition`.
 

@@ -1,4 +1,4 @@
-//! What the exporter says about itself.
+//! The exporter's own metrics.
 
 use std::collections::HashSet;
 use std::sync::atomic::AtomicU64;

@@ -27,8 +27,8 @@ pub(crate) struct Person {
     pub(crate) name: Pseudonym,
     /// In the order of the columns.
     samples: Box<[Sample]>,
-    /// Fingerprints of what is said of each collection besides its values, and of the ring.
-    said: Box<[u64; COLLECTIONS + 1]>,
+    /// Fingerprints of each collection's freshness lines, and of the ring's.
+    fingerprints: Box<[u64; COLLECTIONS + 1]>,
 }
 
 /// One value and its end.
@@ -42,7 +42,7 @@ struct Sample {
 }
 
 impl Person {
-    /// What stays of a record of which `fresh` was made.
+    /// The part of a record that is kept; `fresh` was made of the same record.
     pub(crate) fn new(record: &Record, fresh: &CollectionStatuses<'_>) -> Self {
         let mut rows = TABLE.search();
         let mut days = MidnightCache::new(&record.person.time_zone);
@@ -59,11 +59,11 @@ impl Person {
         Self {
             name: record.person.name.clone(),
             samples: samples.into(),
-            said: Box::new(fresh.fingerprints()),
+            fingerprints: Box::new(fresh.fingerprints()),
         }
     }
 
-    /// Marks the columns in which the same person's lines may be others than before.
+    /// Marks the columns in which the person's lines may differ from those before.
     pub(crate) fn differs(&self, before: &Self, columns: &mut Columns) {
         let (mut new, mut old) = (&*self.samples, &*before.samples);
         loop {
@@ -79,7 +79,7 @@ impl Person {
                 |samples: &[Sample]| usize::from(samples.first().is_some_and(|sample| sample.row == row));
             (new, old) = (&new[past(new)..], &old[past(old)..]);
         }
-        let pairs = self.said.iter().zip(before.said.iter()).enumerate();
+        let pairs = self.fingerprints.iter().zip(before.fingerprints.iter()).enumerate();
         for (index, _) in pairs.filter(|(_, (new, old))| new != old) {
             // The last one is the ring's, and so is the last column.
             let columns_of = (0..FRESHNESS.len()).map(|which| which * COLLECTIONS + index);
@@ -239,7 +239,7 @@ impl<'a> CollectionStatuses<'a> {
         CollectionStatus { state, observed, absence: self.absences[index] }
     }
 
-    /// One number for all that is said of a collection; another when anything else is said.
+    /// One number for all lines about a collection's freshness; it differs when one of them differs.
     fn fingerprints(&self) -> [u64; COLLECTIONS + 1] {
         std::array::from_fn(|index| {
             let mut hasher = DefaultHasher::new();
@@ -249,11 +249,11 @@ impl<'a> CollectionStatuses<'a> {
                     let known = self.known(*collection);
                     let mut families = 0_u64;
                     for (family, freshness) in FRESHNESS.iter().enumerate() {
-                        let Some(said) = (freshness.sample)(&known) else { continue };
+                        let Some(sample) = (freshness.sample)(&known) else { continue };
                         families |= 1 << family;
-                        hasher.write_i64(said.value);
+                        hasher.write_i64(sample.value);
                         if freshness.label.is_some() {
-                            said.word.hash(&mut hasher);
+                            sample.word.hash(&mut hasher);
                         }
                     }
                     hasher.write_u64(families);
@@ -270,14 +270,14 @@ impl<'a> CollectionStatuses<'a> {
             return self.write_ring(name, text);
         };
         let known = self.known(Collection::ALL[index]);
-        let Some(said) = (freshness.sample)(&known) else { return };
+        let Some(sample) = (freshness.sample)(&known) else { return };
         let (before, after) = &FRESH_LINES[which][index];
         line(text, before, name, after);
         if freshness.label.is_some() {
-            text.extend_from_slice(said.word.as_bytes());
+            text.extend_from_slice(sample.word.as_bytes());
             text.extend_from_slice(b"\"} ");
         }
-        whole(text, said.value);
+        whole(text, sample.value);
     }
 
     /// Words of Oura's, made safe and short by [`Ring`].

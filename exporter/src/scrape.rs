@@ -25,7 +25,7 @@ const BLOCKING_THRESHOLD: usize = 64 * 1024;
 /// Most characters of a query that an error repeats.
 const MAX_ECHO: usize = 64;
 
-/// What is asked for at the telemetry path; clones share what stands ready.
+/// Serves the telemetry path; clones share the ready response.
 #[derive(Clone)]
 pub struct Telemetry(Arc<Scrape>);
 

@@ -1,4 +1,4 @@
-//! Which persons this exporter is for, where several share the work.
+//! Which persons this exporter serves, where several share the work.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,10 +15,10 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// Everybody.
+    /// All persons.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// Whether this person belongs here: the first 8 bytes of the SHA-256 of the pseudonym, as a big-endian number,
+    /// Whether this person is in the share: the first 8 bytes of the SHA-256 of the pseudonym, as a big-endian number,
     /// modulo the number of shards.
     pub fn holds(self, name: &Pseudonym) -> bool {
         let digest = Sha256::digest(name.as_str().as_bytes());

@@ -1,4 +1,4 @@
-//! The columns of the exposition, made once from the catalogue: what each line says besides person and value.
+//! The columns of the exposition, made once from the catalogue: what each line contains in addition to person and value.
 //!
 //! A family's samples must stand together, so the text is ordered by family; within it by collection, so that a scrape
 //! can ask for some collections only. Family and collection are a column.
@@ -22,7 +22,7 @@ pub(crate) struct Table {
     heads: Vec<Bytes>,
     /// In the order of the text.
     pub(crate) columns: Vec<Column>,
-    /// The first column that says how fresh values are, instead of a value. From here on there is one for each
+    /// The first column of freshness lines. From here on there is one for each
     /// collection, family after family.
     pub(crate) fresh: usize,
     rows: Vec<Row>,
@@ -38,7 +38,7 @@ pub(crate) struct Column {
     pub(crate) collection: Collection,
 }
 
-/// What the lines of one metric say besides person and value.
+/// What the lines of one metric contain in addition to person and value.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) metric: &'static Metric,
@@ -111,7 +111,7 @@ impl Table {
     }
 }
 
-/// The database tells values in the order of their keys, so the next one asked for is mostly the next one here.
+/// The database returns values in the order of their keys, so the next row is mostly the next one here.
 pub(crate) struct Search<'a> {
     by_key: &'a [(&'static str, u16)],
     next: usize,

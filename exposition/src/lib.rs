@@ -29,7 +29,7 @@ pub use snapshot::Snapshot;
 use block::{Block, Scratch};
 use text::Text;
 
-/// What a text is made of.
+/// The families and columns of a text.
 #[derive(Debug, Default)]
 pub struct Schema {
     /// HELP and TYPE of each family, in the order of the text.
@@ -47,7 +47,7 @@ pub trait Lines {
     fn write(&mut self, column: usize, text: &mut Vec<u8>);
 }
 
-/// Where the lines of one subject are.
+/// The slot of one subject.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Index of the block.

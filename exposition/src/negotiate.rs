@@ -1,4 +1,4 @@
-//! What a scraper understands: which text format, and whether compressed.
+//! Content negotiation: which text format a response has, and whether it is compressed.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 

@@ -11,17 +11,17 @@ use crate::Schema;
 use crate::block::{Block, Column};
 use crate::gzip::{self, Compressor, Crc, Deflated};
 
-/// About what a chunk holds where the slots are few: long enough to compress well, short enough to be made again for one
-/// slot. With more than a block of them, a chunk is a block's lines of one column.
+/// Target size of a chunk in bytes where the slots are few: long enough to compress well, short enough to be made again for
+/// one slot. With more than a block of them, a chunk is a block's lines of one column.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-/// A line and its part of the heads, about.
+/// Typical size of a line and its part of the heads, in bytes.
 const LINE: usize = 80;
 
 /// Frames that are short on average are joined into one: fewer, longer writes.
 const MIN_FRAME: usize = 4 * 1024;
 
-/// A run of text with its comcompressed form.
+/// A run of text with its compressed form.
 #[derive(Debug, Default)]
 pub(crate) struct Chunk {
     pub(crate) plain: Vec<Bytes>,
@@ -33,7 +33,7 @@ pub(crate) struct Chunk {
 static EMPTY: LazyLock<Arc<Chunk>> = LazyLock::new(Arc::default);
 
 impl Chunk {
-    /// Makes both forms of a text.
+    /// Compresses a text.
     pub(crate) fn of(frames: Vec<Bytes>, compressor: &mut Compressor) -> Arc<Self> {
         let length: usize = frames.iter().map(Bytes::len).sum();
         if length == 0 {
@@ -50,7 +50,7 @@ impl Chunk {
 pub(crate) struct Segment {
     /// Where there are several blocks, the head of the family or nothing, then a chunk for each block.
     pub(crate) chunks: Vec<Arc<Chunk>>,
-    /// Bytes, plain and comcompressed.
+    /// Bytes, plain and compressed.
     pub(crate) bytes: (usize, usize),
     /// Of all chunks; computed at the first scrape.
     crc: OnceLock<Crc>,
@@ -118,10 +118,10 @@ impl Text {
     }
 }
 
-/// What a segment is.
+/// What a segment contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Layout {
-    /// So many columns of the only block.
+    /// This number of columns of the only block.
     Columns(usize),
     /// One column, block by block.
     Blocks,

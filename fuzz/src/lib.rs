@@ -1,5 +1,5 @@
 //! What must hold for every input from outside, whatever it is: nothing panics, nothing is lost, nothing poisons what
-//! stands beside it. The first byte of an input chooses the collection.
+//! is stored next to it. The first byte of an input chooses the collection.
 
 use std::io::{Cursor, Write};
 
@@ -86,7 +86,7 @@ pub fn event(data: &[u8]) {
 pub fn page(data: &[u8]) {
     let (collection, body) = chosen(data);
     let Ok(window) = ingest::page(collection, TODAY, body) else { return };
-    // What stands beside the documents may be any bytes.
+    // Everything next to the documents may be any bytes.
     let text = String::from_utf8_lossy(body);
     // What the parser of JSON refuses inside a document is repaired.
     let plain = serde_json::from_slice::<Value>(body).is_ok();

@@ -9,7 +9,7 @@
 //! report    what became of every file
 //! ```
 //!
-//! An import never takes back what the API has said, under whatever id: it adds days and events that are
+//! An import never replaces data of the API, under any id: it adds days and events that are
 //! missing ([`Origin::Import`]). What it rejects is kept with file, line and reason.
 //! Facts of the format: there is no documentation by Oura; names, separators and faults are those that users report.
 

@@ -4,6 +4,8 @@
 //!
 //! Not here: SQL (`store`), what a document means (`domain`), clocks (time is an argument).
 
+mod failure;
+mod http;
 pub mod import;
 mod metrics;
 pub mod oauth;
@@ -13,8 +15,13 @@ mod scheduler;
 mod sync;
 pub mod webhook;
 
+pub use failure::Failure;
+pub use http::InvalidClient;
 pub use metrics::Metrics;
 pub use oauth::Tokens;
-pub use oura::{Client, DocumentResponse, Failure, InvalidClient, Window, page};
+pub use oura::{Client, DocumentResponse, Window, page};
 pub use scheduler::{Access, ProgressFn, Scheduler};
-pub use sync::{Clock, Ingest, Settings, SyncReport, SyncRun, WindowProgress};
+pub use sync::{Ingest, Settings, SyncReport, SyncRun, WindowProgress};
+
+/// Reads the wall clock; only `app` provides one.
+pub type Clock = std::sync::Arc<dyn Fn() -> jiff::Timestamp + Send + Sync>;

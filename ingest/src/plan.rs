@@ -75,7 +75,7 @@ pub fn plan(read: impl Fn(Collection) -> Option<ReadProgress>, today: Today, hor
         // What a clock read that was ahead is nothing to go on from.
         let read = read.filter(|read| read.covered.first() <= newest);
         let first = match read {
-            // The days missed since the last pass, and the trailing ones again; in order of time, because what has
+            // The days missed since the last sync run, and the trailing ones again; in order of time, because what has
             // been read must stay unbroken. Days that were empty when they were read may have filled since.
             Some(ReadProgress { covered, newest_document }) => {
                 let arrived =
@@ -251,8 +251,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever was read before and however often the passes are cut short: in the end every day from the horizon
-        /// to tomorrow has been read, what has been read stays unbroken, and no pass asks for a needless window.
+        /// For any state and any number of interrupted sync runs: in the end every day from the horizon to tomorrow has
+        /// been read, the range read stays without a gap, and no run requests a needless window.
         #[test]
         fn interrupted_syncs_end_with_everything_read(
             today in 400_i64..9_000,

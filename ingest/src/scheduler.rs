@@ -14,10 +14,11 @@ use store::{Person, Store, SyncState, causes};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::Clock;
 use crate::metrics::Metrics;
 use crate::oura::Client;
-use crate::sync::{Clock, Ingest, Settings, SyncReport, SyncRun, WindowProgress};
-use crate::webhook::WebhookHealth;
+use crate::sync::{Ingest, Settings, SyncReport, SyncRun, WindowProgress};
+use crate::webhook::settings::WebhookHealth;
 
 /// How often the store is polled for people who are due.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -282,7 +283,7 @@ fn all_collections_fresh(states: &[SyncState], longest: Duration, now: Timestamp
 mod tests {
     use domain::{Cause, Day, DayRange};
 
-    use crate::oura::Failure;
+    use crate::failure::Failure;
 
     use super::*;
 

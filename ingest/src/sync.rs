@@ -2,30 +2,28 @@
 //! collection fails.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::document::newest_day;
 use domain::{Collection, Day, DayRange};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::tz::TimeZone;
 use store::{Applied, Batch, Origin, Person, Store, causes};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::Clock;
+use crate::failure::Failure;
 use crate::metrics::Metrics;
-use crate::oura::{Client, Failure, Window};
+use crate::oura::{Client, Window};
 use crate::plan::{self, Horizon, Plan, ReadProgress, Request, Today};
 
 mod login;
 mod queue;
 
 use queue::Queue;
-
-/// Reads the wall clock; only `app` provides one.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How the loop reads.
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +109,7 @@ impl Ingest {
 
     /// One sync run, until it is done, `stop`, or the `budget` of time is spent. Failures of Oura are in the report;
     /// failures of the store end the run.
-    #[tracing::instrument(name = "sync.pass", skip_all)]
+    #[tracing::instrument(name = "sync.run", skip_all)]
     pub async fn sync(
         &self,
         run: SyncRun,

@@ -1,4 +1,4 @@
-//! Doing the work of a job: what it makes, or why it made nothing.
+//! Performs a job: its result, or why it has none.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -19,7 +19,7 @@ use crate::work::{Ready, Work};
 pub struct Progress(Arc<(AtomicI64, AtomicI64)>);
 
 impl Progress {
-    /// Notes steps done and in all.
+    /// Records the steps done and their total.
     pub fn set(&self, done: usize, all: usize) {
         self.0.0.store(i64::try_from(done).unwrap_or(i64::MAX), Ordering::Relaxed);
         self.0.1.store(i64::try_from(all).unwrap_or(i64::MAX), Ordering::Relaxed);
@@ -30,7 +30,7 @@ impl Progress {
     }
 }
 
-/// Reads days of a person from Oura again, until done or told to stop.
+/// Reads days of a person from Oura again, until done or stopped.
 pub type Backfill = Arc<
     dyn Fn(Person, DayRange, Progress, CancellationToken) -> BoxFuture<'static, BackfillEnd> + Send + Sync,
 >;
@@ -40,25 +40,25 @@ pub type Backfill = Arc<
 pub enum BackfillEnd {
     /// Every day was read.
     Done,
-    /// It was told to stop.
+    /// It was stopped.
     Stopped,
     /// The person is not logged in at Oura, or has to log in again.
     NoLogIn,
-    /// Oura or the network failed; later it may not.
+    /// Oura or the network failed; a retry may succeed.
     Oura,
     /// The database failed.
     Store,
 }
 
-/// What an attempt came to.
+/// The result of an attempt.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     Done(Option<JobResult>),
-    /// It was told to stop, and did.
+    /// It was stopped.
     Stopped,
-    /// Another attempt would fail alike.
+    /// It failed, and a retry would.
     Failed(&'static str),
-    /// Another attempt may not.
+    /// It failed, and a retry may succeed.
     Again(&'static str),
 }
 
@@ -71,7 +71,7 @@ pub(crate) struct JobContext {
 }
 
 impl JobContext {
-    /// One attempt. It ends soon after `stop`; what it had begun to write is taken back.
+    /// One attempt. It ends soon after `stop`; a result that is not complete is removed.
     pub(crate) async fn perform(
         &self,
         job: &Job,
@@ -79,12 +79,12 @@ impl JobContext {
         stop: &CancellationToken,
         now: Timestamp,
     ) -> Attempt {
-        // The days it means are those of when it was asked for, however long it waited.
+        // Relative days are counted from when the job was requested, however long it waited.
         let zone = TimeZone::get(&job.person.time_zone).unwrap_or(TimeZone::UTC);
         let asked = Day::at(job.created_at, &zone);
         let work = serde_json::from_str::<Work>(&job.parameters).ok().and_then(|work| work.ready(asked).ok());
         match work {
-            // Asked for at another version.
+            // Requested from another version.
             None => Attempt::Failed("unknown"),
             Some(Ready::Backfill(days)) => self.backfill(job, days, progress, stop).await,
             Some(ready) => {
@@ -115,7 +115,7 @@ impl JobContext {
             Ready::Backfill(_) => return Attempt::Failed("unknown"),
         };
         // Each attempt has its own name: a worker that lost the job without noticing overwrites no result. The version is
-        // one more with every claim; attempts are not, as one that was given back does not count.
+        // one more with every claim; attempts are not, because a released one does not count.
         let object = format!("{}/{}-{}.{extension}", job.person.id, job.id, job.version);
         let begun = tokio::select! {
             begun = results.begin(&object) => begun,
@@ -134,7 +134,7 @@ impl JobContext {
         };
         if let Err(error) = written {
             upload.abort().await;
-            tracing::warn!(kind = job.kind, error = causes(&error), "a job could not be done");
+            tracing::warn!(kind = job.kind, error = causes(&error), "a job failed");
             return match error {
                 export::Error::Write(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
                     Attempt::Failed("too_large")
@@ -146,7 +146,7 @@ impl JobContext {
         }
         let finished = tokio::select! {
             finished = upload.finish() => finished,
-            // If it exists all the same, it has no job and is collected as garbage.
+            // If it exists nevertheless, it has no job and is collected as garbage.
             () = stop.cancelled() => return Attempt::Stopped,
         };
         match finished {

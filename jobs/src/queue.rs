@@ -1,4 +1,4 @@
-//! Where jobs are asked for and watched; what a service in front of people needs of them.
+//! Requests, watches and cancels jobs: what a service for clients needs.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,12 +34,12 @@ pub struct JobQueue {
 }
 
 impl JobQueue {
-    /// A desk; `results` is where this process finds results.
+    /// A queue; `results` is where this process reads results.
     pub fn new(store: Store, results: Option<Results>, stop: CancellationToken) -> Self {
         Self { store, results, wake: Arc::default(), stop }
     }
 
-    /// Queues work about a person, who has been checked to be the asker's to see, as the work has been checked.
+    /// Queues work about a person. The caller has checked the principal's access to the person and to the work's result.
     pub async fn enqueue(
         &self,
         work: &Work,
@@ -69,12 +69,12 @@ impl JobQueue {
         if let (Cancel::Deleted(Some(object)), Some(results)) = (&withdrawn, &self.results)
             && let Err(error) = results.remove(object).await
         {
-            tracing::warn!(error = causes(&error), "a result could not be removed; it is tried again");
+            tracing::warn!(error = causes(&error), "cannot remove a result; garbage collection tries again");
         }
         Ok(withdrawn)
     }
 
-    /// The job as it is once it has changed since `version`; at once when it has already. `None` when it is forgotten or
+    /// Waits until the job has changed since `version`; returns at once when it has already. `None` when it is deleted or
     /// this process is stopping.
     pub async fn wait_for_change(&self, id: &str, version: i64) -> Result<Option<Job>, store::Error> {
         loop {

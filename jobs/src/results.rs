@@ -1,5 +1,5 @@
-//! Where results lie: a folder, or a bucket that speaks S3. A result is there whole or not at all: a file is renamed when
-//! it is whole, and an upload is completed by its last call. Nothing is ever written twice under one name.
+//! Where results are stored: a folder, or an S3 bucket. A result is visible whole or not at all: a file is renamed when it is
+//! complete, and a multipart upload is completed by its last call. Nothing is ever written twice under one name.
 
 use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
@@ -21,26 +21,26 @@ const PART: usize = 5 * 1024 * 1024;
 /// Parts on their way at a time, which bounds the memory.
 const PARTS_AHEAD: usize = 2;
 
-/// The largest result; what is larger is better asked for in parts.
+/// Largest result in bytes; a larger one has to be requested in parts.
 const MAX_RESULT: u64 = 4 * 1024 * 1024 * 1024;
 
 /// An upload that was begun and is older belongs to no living process.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where results are to lie.
+/// Where results are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResultLocation {
-    /// A folder; made when it is missing, its owner's alone.
+    /// A folder; created when missing, accessible by its owner only.
     Folder(PathBuf),
     /// A bucket, as `s3://bucket/prefix`; the region, the endpoint and the credentials come from the environment.
     Bucket(String),
 }
 
-/// A place that cannot be used.
+/// Why a location cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidResultLocation {
     /// Neither a folder nor a bucket.
-    #[error("results lie in a folder or in s3://bucket/prefix; {0} is neither")]
+    #[error("results are stored in a folder or in s3://bucket/prefix; {0} is neither")]
     Scheme(String),
     /// The folder.
     #[error("cannot make the folder {path}; choose one that this user may write")]
@@ -55,7 +55,7 @@ pub enum InvalidResultLocation {
     Store(#[from] object_store::Error),
 }
 
-/// A result that cannot be written or read.
+/// Why a result cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     /// It is not there.
@@ -94,7 +94,7 @@ pub struct Results {
 
 impl Results {
     /// Opens a place. `settings` are those of S3 by their usual names (`AWS_REGION`, `AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID`
-    /// …); a bucket is not asked before there is something to put.
+    /// …); a bucket is not contacted before the first result.
     pub fn open(
         place: &ResultLocation,
         settings: impl IntoIterator<Item = (String, String)>,
@@ -128,7 +128,7 @@ impl Results {
     /// Begins a result.
     pub(crate) async fn begin(&self, object: &str) -> Result<Upload, Unreadable> {
         if let Some((folder, (parent, _))) = self.folder.as_ref().zip(object.rsplit_once('/')) {
-            // A folder that was there before may be open to others; what lies below is its owner's alone.
+            // An existing folder may be open to other users; the folders in it are accessible by the owner only.
             let path = folder.join(parent);
             blocking(move || create_private(&path)).await.map_err(Unreadable::Folder)?;
         }
@@ -137,7 +137,7 @@ impl Results {
         Ok(Upload { parts, bytes: 0, largest: self.largest })
     }
 
-    /// A result, piece by piece. A failure on the way is an error in the stream.
+    /// Streams a result. A failure while reading is an error in the stream.
     pub async fn read(&self, object: &str) -> Result<BoxStream<'static, std::io::Result<Bytes>>, Unreadable> {
         match self.store.get(&self.path(object)).await {
             Ok(found) => Ok(found.into_stream().map_err(std::io::Error::other).boxed()),
@@ -166,15 +166,15 @@ impl Results {
         all.map_ok(move |meta| name(&meta.location)).map_err(Unreadable::Store).boxed()
     }
 
-    /// Removes what killed processes left half-written in a folder; returns how much. A bucket does so by a rule of its own
-    /// life cycle.
+    /// Removes what killed processes left half-written in a folder; returns how much. A bucket needs a life-cycle rule
+    /// for that.
     pub(crate) async fn sweep(&self, now: Timestamp) -> Result<usize, Unreadable> {
         let Some(folder) = self.folder.clone() else { return Ok(0) };
         blocking(move || sweep(folder, now)).await.map_err(Unreadable::Folder)
     }
 }
 
-/// A folder that is slow delays no other task.
+/// Runs on a blocking thread: a slow folder delays no other task.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> std::io::Result<T> {
@@ -201,13 +201,13 @@ fn sweep(folder: PathBuf, now: Timestamp) -> std::io::Result<usize> {
     Ok(removed)
 }
 
-/// What a file is called until it is whole: its name, `#` and a number.
+/// The name of an incomplete file: its final name, `#` and a number.
 fn is_half_written(path: &FilePath) -> bool {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     name.rsplit_once('#').is_some_and(|(_, end)| !end.is_empty() && end.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// A result on its way.
+/// A result being written.
 pub(crate) struct Upload {
     parts: WriteMultipart,
     bytes: u64,
@@ -215,15 +215,15 @@ pub(crate) struct Upload {
 }
 
 impl Upload {
-    /// Makes it visible, whole; returns its length.
+    /// Completes it and makes it visible; returns its length in bytes.
     pub(crate) async fn finish(self) -> Result<u64, Unreadable> {
         self.parts.finish().await.map_err(Unreadable::Store)?;
         Ok(self.bytes)
     }
 
-    /// Leaves nothing behind.
+    /// Removes what was written.
     pub(crate) async fn abort(self) {
-        // What stays all the same is swept away later.
+        // Garbage collection removes what remains.
         let _ = self.parts.abort().await;
     }
 }

@@ -1,8 +1,8 @@
-//! What a job is asked to do: words that are checked when it is asked for, stored as JSON, and read again when it is done.
+//! The work of a job: validated when it is requested, stored as JSON, and read again when it is performed.
 
 use domain::day::{InvalidDay, ReversedRange};
 use domain::{Collection, Day, DayRange};
-use export::{InvalidWords, Table, Words};
+use export::{InvalidTableRequest, Table, TableRequest};
 use report::Period;
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +21,7 @@ impl Kind {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::Export, Self::Backfill, Self::Report];
 
-    /// The kind's word.
+    /// The kind's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Export => "export",
@@ -31,12 +31,12 @@ impl Kind {
     }
 }
 
-/// What is asked for. Days that are left out are counted from the day the job was asked for.
+/// A request. Days that are left out are counted from the day of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Work {
     /// Rows as a file.
-    Export(Words),
+    Export(TableRequest),
     /// Days read from Oura again.
     Backfill {
         /// The first day.
@@ -53,12 +53,12 @@ pub enum Work {
     },
 }
 
-/// Why something cannot be asked for.
+/// Why a request is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidWork {
-    /// The words of an export.
+    /// The parameters of an export.
     #[error(transparent)]
-    Words(#[from] InvalidWords),
+    Export(#[from] InvalidTableRequest),
     /// A day.
     #[error("{parameter}: {source}")]
     Day {
@@ -90,7 +90,7 @@ pub enum ResultScope {
 }
 
 impl ResultScope {
-    /// What the result of a job that was asked for holds.
+    /// The health data in the result of a stored job.
     pub fn of(job: &store::Job) -> Self {
         let work = serde_json::from_str::<Work>(&job.parameters).ok();
         // Which collections it is about does not depend on the day.
@@ -98,7 +98,7 @@ impl ResultScope {
     }
 }
 
-/// Work that can be begun.
+/// Validated work.
 #[derive(Clone, Debug)]
 pub(crate) enum Ready {
     Export(Table),
@@ -116,7 +116,7 @@ impl Work {
         }
     }
 
-    /// What its result will hold, if it can be done when it is asked for on `today`.
+    /// The health data in its result; an error when the request is invalid on `today`.
     pub fn result_scope(&self, today: Day) -> Result<ResultScope, InvalidWork> {
         Ok(match self.ready(today)? {
             Ready::Export(table) => ResultScope::Collections(table.collections()),
@@ -163,7 +163,11 @@ mod tests {
 
     #[test]
     fn job_parameters_round_trip() {
-        let export = Words { format: "csv".into(), metrics: vec!["sleep_score".into()], ..Words::default() };
+        let export = TableRequest {
+            format: "csv".into(),
+            metrics: vec!["sleep_score".into()],
+            ..TableRequest::default()
+        };
         for work in [
             Work::Export(export),
             Work::Backfill { from: "2026-03-01".into(), to: "2026-03-29".into() },
@@ -178,14 +182,14 @@ mod tests {
     fn job_parameters_are_validated_when_created() {
         let today: Day = "2026-03-29".parse().unwrap();
         let check = |work: Work, words: &str| {
-            let said = work.result_scope(today).unwrap_err().to_string();
-            assert!(said.contains(words), "{said}");
+            let error = work.result_scope(today).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         };
         let backfill = |from: &str, to: &str| Work::Backfill { from: from.into(), to: to.into() };
         check(backfill("2026-04-01", "2026-04-02"), "still to come");
         check(backfill("2026-03-02", "2026-03-01"), "swap");
         check(backfill("yesterday", "2026-03-01"), "YYYY-MM-DD");
         check(Work::Report { period: "decade".into(), day: None }, "week");
-        check(Work::Export(Words { format: "xls".into(), ..Words::default() }), "csv");
+        check(Work::Export(TableRequest { format: "xls".into(), ..TableRequest::default() }), "csv");
     }
 }

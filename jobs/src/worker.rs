@@ -1,5 +1,5 @@
-//! Works the job queue. A worker keeps a job by heartbeats; it stops work on one that it lost, and removes the result that it
-//! made.
+//! Works the job queue. A worker renews its lease of a job by heartbeats; when it loses the lease, it stops and removes the
+//! result.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +32,7 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Lease duration without a heartbeat: a database that is away for a moment loses nothing.
 const LEASE: SignedDuration = SignedDuration::from_secs(30);
 
-/// Attempts before a job fails for good, whether it fails or its process dies.
+/// Attempts before a job fails permanently; an attempt whose process died counts.
 const MAX_ATTEMPTS: i64 = 5;
 
 /// The first pause before another attempt; doubled each time.
@@ -144,7 +144,7 @@ impl Worker {
         self.store.claim_job(&kinds, holder, now + LEASE, now).await
     }
 
-    /// Does one job if one is due, to its end; whether there was one.
+    /// Does one job if one is due, to its end; returns whether there was one.
     pub async fn step(&self, stop: &CancellationToken) -> Result<bool, store::Error> {
         let Some(job) = self.claim(&self.kinds, &self.holder).await? else { return Ok(false) };
         self.run_attempts(job, &self.holder, stop).await;
@@ -152,7 +152,7 @@ impl Worker {
     }
 
     async fn run_attempts(&self, job: Job, holder: &str, stop: &CancellationToken) {
-        // A failure of the store leaves the claim to run out.
+        // When the store fails, the lease ends by itself.
         if let Err(error) = self.attempt(&job, holder, stop).await {
             tracing::error!(
                 kind = job.kind,
@@ -187,7 +187,7 @@ impl Worker {
                 }
                 () = tokio::time::sleep(HEARTBEAT) => {
                     let now = (self.clock)();
-                    // The work goes on meanwhile: it may hold the very connection that this waits for.
+                    // The work continues meanwhile: it may hold the connection that this waits for.
                     let renewed = tokio::select! {
                         attempt = &mut work => break attempt,
                         renewed = self.store.renew_job_lease(job, holder, now + LEASE, progress.get()) => renewed,
@@ -202,7 +202,7 @@ impl Worker {
                             why = EndReason::Lost;
                             halt.cancel();
                         }
-                        // By now another worker may have it.
+                        // Another worker may have taken the job over.
                         Err(_) if now.duration_since(heard) > LEASE => {
                             why = EndReason::Lost;
                             halt.cancel();
@@ -215,7 +215,7 @@ impl Worker {
             }
         };
         if matches!(attempt, Attempt::Done(_)) {
-            // Quick work had no heartbeat; whether the job is still ours, `end` finds out.
+            // Quick work had no heartbeat; `end` checks whether the lease is still held.
             self.store.renew_job_lease(job, holder, (self.clock)() + LEASE, progress.get()).await?;
         }
         self.end(job, holder, kind, attempt, why).await

@@ -43,7 +43,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// How the sockets of a listener come about.
+/// Where the sockets of a listener come from.
 #[derive(Clone, Debug)]
 pub enum Sockets {
     /// Bind these; the flag that named them is for errors.
@@ -65,7 +65,7 @@ pub enum SocketError {
         /// Why.
         source: std::io::Error,
     },
-    /// systemd passed something else than a listening TCP socket.
+    /// systemd passed something other than a listening TCP socket.
     #[error("a socket that systemd handed over is no TCP socket; use ListenStream=")]
     NotTcp(#[source] std::io::Error),
     /// A socket was used before.

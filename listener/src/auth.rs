@@ -1,5 +1,5 @@
-//! Basic authentication with bcrypt hashes. Checking a password is slow on purpose, so what was right once is
-//! remembered, and only a few unknown ones are checked at a time.
+//! Basic authentication with bcrypt hashes. Checking a password is slow on purpose, so verified passwords
+//! are remembered, and only a few unknown ones are checked at a time.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::concurrency::ConcurrencyLimit;
 use crate::file::Invalid;
 
-/// Passwords checked at a time: guessing gets no more than this of the machine.
+/// Passwords checked at a time: bounds the processor time that guessing can take.
 const MAX_CONCURRENT: usize = 2;
 
 /// Checks that run or wait; each takes some tens of milliseconds.
@@ -22,13 +22,13 @@ const CHECKS: usize = 64;
 /// Of them, for one client.
 const CHECKS_OF_ONE: usize = 16;
 
-/// Right passwords remembered: one per user and configuration.
+/// Most verified passwords that are remembered: one per user and configuration.
 const MAX_VERIFIED: usize = 128;
 
 /// The hash of a forgotten password, of the usual cost: an unknown user takes as long as a wrong password.
 const DUMMY_HASH: &str = "$2b$10$jf5LIyqECjFBQ5PPD19GROq3BsqTR/.Dum5XMucicY5uH9LO//cxu";
 
-/// Who may ask.
+/// The users of a listener.
 pub(crate) struct Users {
     hashes: BTreeMap<String, SecretString>,
 }
@@ -74,7 +74,7 @@ impl Users {
         }
         let hash = hash.to_owned();
         let right = tokio::task::spawn_blocking(move || {
-            // Given back when the check has ended, whether or not its client is still there.
+            // Released when the check has ended, whether or not its client is still connected.
             let _held = (turn, place);
             bcrypt::verify(password, &hash).unwrap_or(false)
         });
@@ -87,11 +87,11 @@ impl Users {
     }
 }
 
-/// More passwords wait than are checked soon.
+/// Too many passwords are waiting to be checked.
 #[derive(Debug)]
 pub(crate) struct Busy;
 
-/// What was right before, kept as digests with a key of this process: neither passwords nor hashes.
+/// Verified passwords, as digests with a key of this process: neither passwords nor hashes.
 pub(crate) struct VerifiedPasswords {
     key: [u8; 32],
     right: Mutex<HashSet<[u8; 32]>>,
@@ -118,7 +118,7 @@ impl VerifiedPasswords {
     }
 
     fn remembers(&self, proof: &[u8; 32]) -> bool {
-        // Looking up a keyed digest tells a guesser nothing by its time.
+        // The time of looking up a keyed digest reveals nothing about the password.
         self.right.lock().unwrap_or_else(PoisonError::into_inner).contains(proof)
     }
 

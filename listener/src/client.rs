@@ -33,11 +33,11 @@ pub struct Proxies {
 /// One client, as far as limits go: an IPv4 address, or a /64 of IPv6, which is what a subscriber has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Client {
-    /// Its bits; an IPv4 address as IPv6 maps it.
+    /// Its bits; an IPv4 address as an IPv4-mapped one.
     Address(u128),
     /// A request that came over no connection.
     Unknown,
-    /// All clients that came when no more could be remembered.
+    /// All clients beyond the number that is tracked.
     Crowd,
 }
 
@@ -104,7 +104,7 @@ impl Proxies {
 #[derive(Clone, Copy, Debug)]
 pub struct ClientAddress(pub Option<IpAddr>);
 
-/// Middleware that puts [`Client`] and [`ClientAddress`] into the request, for what is limited per client.
+/// Middleware that adds [`Client`] and [`ClientAddress`] to the request, for limits per client.
 pub async fn identify(With(proxies): With<Arc<Proxies>>, mut request: Request, next: Next) -> Response {
     let address = proxies.address_of(request.extensions(), request.headers());
     request.extensions_mut().insert(address.map_or(Client::Unknown, Client::of));

@@ -1,5 +1,5 @@
-//! A limit on what runs at a time, with a smaller one for each client or caller: the requests of one wait behind each other,
-//! and the rest stays for the others.
+//! A limit on what runs at a time, with a smaller one for each client or caller: the requests of one wait for each other,
+//! and the rest of the limit stays free for the others.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -18,7 +18,7 @@ impl<K: Key> Clone for ConcurrencyLimit<K> {
     }
 }
 
-/// What tells clients or callers apart.
+/// The limit's state by client or caller.
 pub trait Key: Clone + Debug + Eq + Hash {}
 
 impl<K: Clone + Debug + Eq + Hash> Key for K {}
@@ -37,7 +37,7 @@ impl<K> Shared<K> {
     }
 }
 
-/// One of those at a time; given back when dropped, in the order of its fields.
+/// A permit; released when dropped, in the order of its fields.
 #[derive(Debug)]
 pub struct Permit<K: Key> {
     _total: OwnedSemaphorePermit,
@@ -45,7 +45,7 @@ pub struct Permit<K: Key> {
     _share: Share<K>,
 }
 
-/// What one key has; forgotten with the last use of it.
+/// The permits of one key; removed with the last of them.
 #[derive(Debug)]
 struct Share<K: Key> {
     shared: Arc<Shared<K>>,
@@ -70,7 +70,7 @@ impl<K: Key> ConcurrencyLimit<K> {
         Self(Arc::new(Shared { total, per_key, keys: Mutex::default() }))
     }
 
-    /// One more, if there may be now.
+    /// A permit, if one is free now.
     pub fn try_acquire(&self, key: K) -> Option<Permit<K>> {
         let (share, own) = self.share(key);
         let own = own.try_acquire_owned().ok()?;
@@ -78,7 +78,7 @@ impl<K: Key> ConcurrencyLimit<K> {
         Some(Permit { _total: total, _own: own, _share: share })
     }
 
-    /// One more, as soon as there may be.
+    /// A permit, as soon as one is free.
     pub async fn acquire(&self, key: K) -> Permit<K> {
         let (share, own) = self.share(key);
         let own = own.acquire_owned().await.expect("BUG: it is never closed");

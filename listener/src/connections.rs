@@ -1,4 +1,4 @@
-//! What a connection tells about its seat: whether it waits for its client, and for whose request it is there.
+//! Connections report to their seat whether they wait for their client, and which client their request is from.
 
 use std::io;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use tokio::net::TcpStream;
 use crate::client::Client;
 use crate::seats::{Seat, Wait};
 
-/// A connection with its seat, which it has for as long as it is open, whatever is spoken over it. A client that does
-/// not take what is sent is waited for.
+/// A connection with its seat, which it has for as long as it is open, in any protocol. While a client does not read what
+/// is sent, the connection counts as waiting for it.
 pub(crate) struct Seated {
     stream: TcpStream,
     seat: Arc<Seat>,
@@ -80,13 +80,13 @@ impl AsyncWrite for Seated {
 pub(crate) struct InFlight(Arc<Seat>);
 
 impl InFlight {
-    /// Begins one; `behind` is the client for whom a trusted proxy asks.
+    /// Begins one; `behind` is the client behind a trusted proxy.
     pub(crate) fn begin(seat: &Arc<Seat>, behind: Option<Client>) -> Self {
         seat.begin(behind);
         Self(seat.clone())
     }
 
-    /// A response with which the request ends; not where it becomes something else, such as a WebSocket.
+    /// A response that ends the request, unless the connection is upgraded, for example to a WebSocket.
     pub(crate) fn until_sent(self, response: Response) -> axum::http::Response<ResponseBody> {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             self.0.keep();
@@ -101,7 +101,7 @@ impl Drop for InFlight {
     }
 }
 
-/// The body of a request, whose client is waited for while it does not come.
+/// The body of a request; while it does not arrive, the connection waits for its client.
 pub(crate) struct RequestBody {
     pub(crate) body: Incoming,
     pub(crate) seat: Arc<Seat>,
@@ -136,7 +136,7 @@ impl Drop for RequestBody {
     }
 }
 
-/// The body of a response; with it the request ends.
+/// The body of a response; its end ends the request.
 pub(crate) struct ResponseBody {
     body: Body,
     _request: InFlight,

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::file::{self, Invalid};
 
-/// Reads further top-level keys. What they hold is in force together with the rest of the file: a mistake in either
+/// Reads further top-level keys. Their values are put in force together with the rest of the file: a mistake in either
 /// refuses both.
 pub trait Extension: Send + Sync {
     /// The keys, which are none of the listener's own.

@@ -1,5 +1,5 @@
 //! The file of a listener, in the format that Prometheus exporters share (exporter-toolkit), to which an application may
-//! add keys. What this program cannot do is refused, never silently left out.
+//! add keys. A setting that is not supported is refused, never ignored.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,7 +46,7 @@ pub(crate) struct Tls {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Http {
-    /// Taken and without effect: all connections speak HTTP/1.1.
+    /// Accepted without effect: all connections speak HTTP/1.1.
     #[serde(rename = "http2")]
     pub(crate) _http2: Option<bool>,
     pub(crate) headers: BTreeMap<String, String>,
@@ -62,7 +62,7 @@ pub(crate) struct Rate {
     pub(crate) burst: u32,
 }
 
-/// What is wrong with the file or with one it names.
+/// Why the file or one that it names is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
     /// A file cannot be read.
@@ -73,7 +73,7 @@ pub enum Invalid {
         /// Why.
         source: std::io::Error,
     },
-    /// It is no such file.
+    /// It is not a file of this format.
     #[error("{}", .0)]
     Format(String),
     /// A field is wrong.
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for Keys {
 }
 
 pub(crate) fn parse<T: DeserializeOwned + Default>(text: &str) -> Result<T, Invalid> {
-    // A file of comments is empty, and empty means nothing is wanted.
+    // A file of comments is empty, and an empty file requires nothing.
     if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(T::default());
     }
@@ -181,7 +181,7 @@ fn mistake(error: &Error, text: &str) -> String {
 
 const NOT_THE_FORMAT: &str = "it is not in the format of a web configuration";
 
-/// A top-level key that is none of the known.
+/// An unknown top-level key.
 pub(crate) fn unknown_key(line: u64, key: &str, known: &[&str]) -> Invalid {
     let reason = if is_key(key) { unknown(key, known) } else { NOT_THE_FORMAT.to_owned() };
     Invalid::Format(format!("line {line}: {reason}"))
@@ -202,7 +202,7 @@ fn similar<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
     (likeness(best) > 0.8).then_some(best)
 }
 
-/// A word that a key can be: anything else may be a value, and is not repeated.
+/// Whether a text looks like a key: anything else may be a secret value, and is not repeated in errors.
 fn is_key(text: &str) -> bool {
     (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

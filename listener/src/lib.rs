@@ -1,6 +1,6 @@
 //! Listeners as Prometheus exporters have them: plain or TLS, open or with a password, by the file of exporter-toolkit.
 //!
-//! A client cannot hold a listener up. Every step of a connection has a time limit, and clients share a bounded number of
+//! A client cannot block a listener. Every step of a connection has a time limit, and clients share a bounded number of
 //! connections ([`Seats`]).
 
 mod address;
@@ -49,7 +49,7 @@ pub use tls::Tls;
 
 use connections::{InFlight, RequestBody, Seated};
 
-/// What a connection may take.
+/// Limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at a time; below the usual limit of 1,024 open files.
@@ -80,19 +80,19 @@ const HEAD: usize = 32 * 1024;
 /// Pause after a connection could not be accepted, for example because all files are in use.
 const REFUSED: Duration = Duration::from_millis(100);
 
-/// Responds to what is requested most, without the router; `None` leaves a request to it.
+/// The fast path for the most frequent requests, without the router; `None` leaves a request to it.
 pub type FastPath = Arc<dyn Fn(&Method, &Uri, &HeaderMap) -> Option<Response> + Send + Sync>;
 
 /// How one listener serves.
 #[derive(Clone)]
 pub struct Listener {
-    /// What responds.
+    /// The routes.
     pub router: Router,
     /// Tried before the router.
     pub fast_path: Option<FastPath>,
     /// TLS, passwords and headers.
     pub web: Arc<WebConfig>,
-    /// What a connection may take.
+    /// Limits of connections.
     pub limits: Limits,
     /// Proxies that are trusted to state the client of a request.
     pub proxies: Arc<Proxies>,
@@ -195,7 +195,7 @@ impl Listener {
         }
     }
 
-    /// The response of the fast path where nothing has to be waited for.
+    /// The response of the fast path, where it has one.
     fn respond_at_once(&self, request: &hyper::Request<Incoming>) -> Option<Response> {
         let rules = self.web.rules();
         if rules.can_refuse() {

@@ -1,4 +1,4 @@
-//! The rules of a listener as they are in force, and how they are read again without a restart.
+//! The rules of a listener that are in force, and reading them again without a restart.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -44,11 +44,11 @@ const HEADERS: [&str; 5] = [
 /// Paths of probes, which need no password: orchestrators have none, and the responses hold no health value.
 pub const PROBES: [&str; 6] = ["/-/healthy", "/-/ready", "/health", "/healthz", "/livez", "/readyz"];
 
-/// What is in force.
+/// The rules in force.
 pub struct Rules {
     /// Present where the listener speaks TLS.
     pub tls: Option<Tls>,
-    /// What the application's keys hold.
+    /// The values of the application's keys.
     values: Option<Box<dyn Values>>,
     users: Users,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -110,7 +110,7 @@ impl Rules {
             && scheme.eq_ignore_ascii_case(b"basic ")
             && self.users.verify(credentials, client, &web.memory).await.map_err(|Busy| web.busy())?
         {
-            // The password was for this listener; the API would take it for a token.
+            // The password was for this listener; the API would treat it as a token.
             request.headers_mut().remove(header::AUTHORIZATION);
             request.extensions_mut().insert(Authenticated);
             return Ok(());
@@ -242,7 +242,7 @@ impl WebConfig {
         self.rules.load_full()
     }
 
-    /// Puts in force what the first read found of the extension's keys; every later read does it by itself.
+    /// Puts the extension's values of the first read in force; every later read does so by itself.
     pub async fn apply(&self, now: Timestamp) -> Result<(), Invalid> {
         self.rules().apply(now).await
     }
@@ -294,7 +294,7 @@ impl WebConfig {
         }
     }
 
-    /// When each file was last changed, and how long it is.
+    /// Modification time and length of each file.
     async fn state_of_files(&self) -> Vec<Option<(SystemTime, u64)>> {
         let Some(path) = self.path.clone() else { return Vec::new() };
         let extension = self.extension.clone();

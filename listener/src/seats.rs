@@ -1,7 +1,7 @@
-//! A bounded number of seats that clients share: connections of a listener, exports being sent. Each seat knows whose turn
-//! it is, its client's or ours. When all are taken, a newcomer takes the seat of the client that has most of them: first one
-//! that is waiting for its client, the longest first; one that is being worked for only where the newcomer's client has
-//! fewer. So one client that opens everything it can keeps no other out, and idle seats go before busy ones.
+//! A bounded number of seats that clients share: connections of a listener, exports being sent. Each seat knows whether it
+//! waits for its client or for the server. When all are taken, a new client gets a seat of the client that has most of them:
+//! first one that waits for its client, the longest first; a busy one only where the new client has fewer seats. So one
+//! client that opens as many as it can does not exclude the others, and idle seats are revoked before busy ones.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -31,31 +31,31 @@ struct Taken {
     seats: HashMap<u64, Arc<Occupied>>,
 }
 
-/// Reasons for which a seat's client is the one to go on.
+/// What a seat waits for from its client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Wait {
-    /// No request has come since the last one was answered.
+    /// A request, since the last response.
     Request = 1,
-    /// The rest of a request has not come.
+    /// The rest of a request.
     Body = 2,
-    /// What was sent has not been taken.
+    /// Reading what was sent.
     Reader = 4,
 }
 
 #[derive(Debug)]
 struct Occupied {
-    /// Who opened it.
+    /// The client that opened it.
     peer: Client,
-    /// Whose request it serves, where a proxy opened it.
+    /// The client whose request it serves, where a proxy opened it.
     behind: Mutex<Option<Client>>,
-    /// The waits that there are, as bits of [`Wait`].
+    /// Its current waits, as bits of [`Wait`].
     waits: AtomicU8,
     /// When waiting or working began, in microseconds since [`Shared::since`].
     changed: AtomicU64,
-    /// Whether a whole request has come.
+    /// Whether a complete request has arrived.
     asked: AtomicBool,
-    /// Whether it can be taken away.
+    /// Whether it can be revoked.
     fixed: AtomicBool,
     revoked: CancellationToken,
 }
@@ -66,7 +66,8 @@ impl Occupied {
     }
 }
 
-/// The order in which the seats of one client go: waiting ones first, of them those that never asked, then the longest.
+/// The order in which the seats of one client are revoked: waiting ones first, of them those without any request, then the
+/// longest.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     working: bool,
@@ -76,12 +77,12 @@ struct Rank {
 }
 
 impl Seats {
-    /// So many seats. A client counts as waited for after `grace`.
+    /// Creates `total` seats. A seat counts as waiting for its client after `grace`.
     pub fn new(most: usize, grace: Duration) -> Self {
         Self(Arc::new(Shared { most, grace, since: Instant::now(), taken: Mutex::default() }))
     }
 
-    /// A seat for this client; `None` when all are taken and none has to be given up for it.
+    /// A seat for this client; `None` when all are taken and none can be revoked for it.
     pub fn take(&self, peer: Client) -> Option<Seat> {
         let mut taken = lock(&self.0.taken);
         if taken.seats.len() >= self.0.most {
@@ -104,7 +105,7 @@ impl Seats {
         Some(Seat { seats: self.clone(), number, occupied })
     }
 
-    /// The seat that has to be given up for one more of this client.
+    /// The seat to revoke for one more of this client.
     fn to_give_up(&self, taken: &Taken, newcomer: Client) -> Option<u64> {
         let mut held: HashMap<Client, usize> = HashMap::from([(newcomer, 1)]);
         for seat in taken.seats.values() {
@@ -138,7 +139,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A seat, given back when dropped.
+/// A seat, released when dropped.
 #[derive(Debug)]
 pub struct Seat {
     seats: Seats,
@@ -152,12 +153,12 @@ impl Seat {
         self.occupied.revoked.clone()
     }
 
-    /// It is the client's turn.
+    /// It begins to wait for its client.
     pub fn wait(&self, wait: Wait) {
         self.change(self.occupied.waits.fetch_or(wait as u8, Ordering::Relaxed) == 0);
     }
 
-    /// What was waited for has come.
+    /// This wait has ended.
     pub fn resume(&self, wait: Wait) {
         let before = self.occupied.waits.fetch_and(!(wait as u8), Ordering::Relaxed);
         self.change(before != 0 && before & !(wait as u8) == 0);
@@ -169,7 +170,7 @@ impl Seat {
         }
     }
 
-    /// A whole request has come, by a proxy for `behind` where there is one.
+    /// A complete request has arrived, from `behind` a proxy where there is one.
     pub fn begin(&self, behind: Option<Client>) {
         self.occupied.asked.store(true, Ordering::Relaxed);
         if let Some(client) = behind {
@@ -184,7 +185,7 @@ impl Seat {
         self.wait(Wait::Request);
     }
 
-    /// From now on the seat is not taken away: nothing would hear of it.
+    /// From now on the seat is not revoked: nothing would notice.
     pub fn keep(&self) {
         self.occupied.fixed.store(true, Ordering::Relaxed);
     }
@@ -230,7 +231,7 @@ mod tests {
         crowd[1].end();
         let newcomer = seats.take(client("10.0.0.3"));
         assert!(newcomer.is_some());
-        assert_eq!(revoked(&crowd), [false, false, true], "the one that never asked");
+        assert_eq!(revoked(&crowd), [false, false, true], "the one without any request");
         let newcomer = seats.take(client("10.0.0.4"));
         assert!(newcomer.is_some());
         assert_eq!(revoked(&crowd), [false, true, true], "the one that has been answered");
@@ -241,7 +242,7 @@ mod tests {
     async fn busy_seat_goes_only_for_a_client_with_fewer() {
         let seats = Seats::new(3, Duration::ZERO);
         let greedy: Vec<_> = (0..3).map(|_| seats.take(client("10.0.0.1")).unwrap()).collect();
-        assert!(seats.take(client("10.0.0.1")).is_none(), "nothing is cut for its own client");
+        assert!(seats.take(client("10.0.0.1")).is_none(), "no seat is revoked for its own client");
         let others: Vec<_> = (2..4).map(|n| seats.take(client(&format!("10.0.0.{n}")))).collect();
         assert!(others.iter().all(Option::is_some));
         assert_eq!(revoked(&greedy), [true, true, false]);

@@ -52,7 +52,7 @@ impl Running {
     async fn ask(&self, path: &str, headers: &str) -> String {
         let mut stream = self.connect().await;
         let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
-        // A client that is refused early may find the connection closed while it writes or reads; what came is what counts.
+        // A client that is refused early may find the connection closed while it writes or reads; only the part that was read is compared.
         let _ = stream.write_all(head.as_bytes()).await;
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -114,7 +114,7 @@ async fn idle_connections_do_not_block_new_clients() {
     );
 }
 
-/// Asks until an answer comes, for what makes room for it happens a moment later.
+/// Repeats a request until it is answered: the seat for it is freed asynchronously.
 async fn newcomer_gets_in(running: &Running) {
     let asked = async { while !running.ask("/", "").await.ends_with("hello") {} };
     tokio::time::timeout(Duration::from_mins(1), asked).await.expect("a newcomer gets in");

@@ -194,7 +194,7 @@ fn provider(file: &file::Tls) -> Result<CryptoProvider, Invalid> {
         let is_new = |suite: &rustls::SupportedCipherSuite| suite.tls13().is_some();
         let mut suites: Vec<_> = provider.cipher_suites.iter().copied().filter(is_new).collect();
         for name in &file.cipher_suites {
-            // Go leaves out the digest of one kind and has its own spelling of none.
+            // Go omits the digest of one kind and spells some names differently.
             let name = name.strip_suffix("_SHA256").unwrap_or(name);
             let same = |suite: &&rustls::SupportedCipherSuite| {
                 let known = format!("{:?}", suite.suite());

@@ -1,7 +1,7 @@
 //! A page about a week or month of a person: one HTML file without scripts and without anything from elsewhere, to read
 //! on a screen, light or dark, and to print on A4. Every chart has a table with its numbers.
 //!
-//! Not here: SQL (`store`), what a number means (`domain`), what many numbers say (`statistics`), when it is made (`jobs`).
+//! Not here: SQL (`store`), what a number means (`domain`), statistics of many numbers (`statistics`), when it is made (`jobs`).
 
 mod chart;
 mod page;

@@ -98,12 +98,12 @@ fn short(day: Day) -> impl Display {
     day.date().strftime("%a %-d %b").to_string()
 }
 
-/// A number that may not be there.
+/// A number, or the mark for a missing one.
 fn or_nothing(value: Option<f64>, write: impl Fn(f64) -> String) -> String {
     value.map_or_else(|| NO_VALUE.to_owned(), write)
 }
 
-/// Where a number lies against what is usual, in words, because colour alone says nothing to many.
+/// How a number compares with what is usual, in words: colour alone is not accessible.
 fn against(number: &Number) -> Option<(&'static str, &'static str)> {
     let (now, usual) = (number.now?, number.usual.as_ref()?);
     Some(match now {
@@ -154,7 +154,7 @@ fn section(out: &mut String, read: &ReportData, section: &Section) {
     say!(out, "</section>\n");
 }
 
-/// A table that a keyboard can scroll where it is wider than the screen. `caption` is words of ours, never of people.
+/// A table that a keyboard can scroll where it is wider than the screen. `caption` is a text of the program, never of a person.
 fn begin_table(out: &mut String, caption: std::fmt::Arguments<'_>) {
     say!(
         out,

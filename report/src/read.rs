@@ -1,4 +1,4 @@
-//! The content of a report as numbers and words: read and summed up, not yet written.
+//! The content of a report, read and aggregated; `page` renders it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ const NIGHTS: usize = 3;
 /// Days a tag is followed.
 const TAG_DAYS: i64 = 31;
 
-/// A report, not yet written.
+/// The content of a report.
 pub(crate) struct ReportData {
     pub(crate) person: String,
     pub(crate) time_zone: String,
@@ -43,7 +43,7 @@ pub(crate) struct ReportData {
     pub(crate) worst: Vec<Night>,
     pub(crate) regularity: Option<Regularity>,
     pub(crate) workouts: Vec<Workout>,
-    /// Words and the days they stand on.
+    /// Tags and the days that have them.
     pub(crate) tags: BTreeMap<String, BTreeSet<Day>>,
     pub(crate) coverage: Vec<Coverage>,
 }
@@ -78,7 +78,7 @@ impl Usual {
     }
 }
 
-/// A night worth naming.
+/// One of the best or worst nights.
 pub(crate) struct Night {
     pub(crate) day: Day,
     pub(crate) score: f64,
@@ -257,7 +257,7 @@ async fn coverage(
     Ok(store.day_evidence(person, &COVERAGE_COLLECTIONS, days, now).await?.into_iter().map(of).collect())
 }
 
-/// A reason as a reader of the page takes it.
+/// A reason in the words of the page.
 fn words(reason: Reason) -> &'static str {
     match reason {
         Reason::NeverRead | Reason::NotRead => "not read from Oura yet",

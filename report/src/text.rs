@@ -25,7 +25,7 @@ pub(crate) enum Style {
     Energy,
 }
 
-/// What stands where nothing was measured.
+/// Shown where nothing was measured.
 pub(crate) const NO_VALUE: &str = "–";
 
 const JOULES: f64 = 4184.0;
@@ -134,7 +134,7 @@ fn clock(seconds: f64) -> String {
     format!("{:02}:{:02}", minutes / 60, minutes % 60)
 }
 
-/// Words from outside, made harmless in HTML.
+/// Escapes a text for HTML.
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {

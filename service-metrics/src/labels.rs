@@ -1,4 +1,4 @@
-//! Labels as types. Most are enums: their words are derived from the variants, and the words are all that the label can say.
+//! Labels as types. Most are enums: their words are derived from the variants, which are all the values that the label has.
 
 use std::borrow::Cow;
 use std::fmt::Debug;
@@ -19,7 +19,7 @@ pub trait Label: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     fn word(&self) -> Cow<'_, str>;
 }
 
-/// A label whose enum derives its words.
+/// A label whose values are the variants of an enum.
 trait ClosedLabel: VariantArray + Into<&'static str> + Copy + Debug + Eq + Hash + Send + Sync {
     const NAME: &'static str;
 }
@@ -50,7 +50,7 @@ macro_rules! closed {
 }
 
 closed! {
-    /// What a process runs as long as it lives.
+    /// The tasks that a process runs until it stops.
     Task as "task", "snake_case" {
         /// The API's listener.
         Api,
@@ -112,7 +112,7 @@ closed! {
         Other,
     }
 
-    /// What became of a document that was read.
+    /// The result of storing a document that was read.
     SyncOutcome as "outcome", "snake_case" {
         /// It was not stored before.
         New,
@@ -128,7 +128,7 @@ closed! {
         Doubted,
     }
 
-    /// Which of Oura's limits.
+    /// One of Oura's rate limits.
     RateLimitTier as "tier", "snake_case" {
         /// The limit of one person's token.
         Token,
@@ -136,7 +136,7 @@ closed! {
         Application,
     }
 
-    /// How the renewal of a log-in ended.
+    /// The result of renewing a log-in.
     RefreshResult as "result", "snake_case" {
         /// A new pair of tokens is stored.
         Renewed,
@@ -152,7 +152,7 @@ closed! {
         Repeated,
     }
 
-    /// What became of a request to the webhook callback.
+    /// The result of a request to the webhook callback.
     EventResult as "result", "snake_case" {
         /// It is in the queue.
         Queued,
@@ -178,7 +178,7 @@ closed! {
         Unavailable,
     }
 
-    /// What became of a document that a webhook event names.
+    /// The result of fetching a document that a webhook event names.
     FetchResult as "result", "snake_case" {
         /// It is stored.
         Stored,
@@ -196,7 +196,7 @@ closed! {
         Rejected,
     }
 
-    /// How far a webhook subscription is.
+    /// The state of a webhook subscription.
     SubscriptionState as "state", "snake_case" {
         /// In force.
         Active,
@@ -230,7 +230,7 @@ closed! {
         Database,
     }
 
-    /// What became of an attempt to log in.
+    /// The result of an attempt to log in.
     LogInOutcome as "outcome", "snake_case" {
         /// The password is right.
         Accepted,
@@ -240,7 +240,7 @@ closed! {
         Busy,
     }
 
-    /// What a job does.
+    /// The kind of a job.
     JobKind as "kind", "snake_case" {
         /// Writes rows as a file.
         Export,
@@ -250,7 +250,7 @@ closed! {
         Report,
     }
 
-    /// How far a job is.
+    /// The state of a job.
     JobState as "state", "snake_case" {
         /// It waits for a worker.
         Queued,
@@ -264,7 +264,7 @@ closed! {
         Cancelled,
     }
 
-    /// How an attempt at a job ended.
+    /// The result of an attempt at a job.
     JobResult as "result", "snake_case" {
         /// The job succeeded.
         Done,

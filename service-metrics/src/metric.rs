@@ -19,7 +19,7 @@ const PREFIX: &str = "myhealth_";
 /// Units by how a name ends.
 static UNITS: [(&str, Unit); 2] = [("_seconds", Unit::Seconds), ("_bytes", Unit::Bytes)];
 
-/// What is known of a metric without its types.
+/// A metric's row without its types.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The name of its series, with unit and `_total`; of a histogram without `_bucket`, `_sum` and `_count`.
@@ -28,7 +28,7 @@ pub struct Row {
     pub kind: Kind,
     /// What it says, without a final period.
     pub help: &'static str,
-    /// Where the documentation lists it.
+    /// Its section of the documentation.
     pub section: Section,
     /// Its labels in order.
     pub labels: fn() -> Vec<LabelWords>,

@@ -6,13 +6,13 @@
 mod faults;
 mod oauth;
 mod page;
+mod problem;
 mod query;
+mod state;
 mod webhook;
 
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request as HttpRequest, State};
@@ -20,156 +20,22 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
-use jiff::Timestamp;
-use serde_json::{Value, json};
 
 pub use faults::{Fault, Faults, Wrong};
-pub use oauth::{Application, SCOPES};
+pub use oauth::tokens::{Application, SCOPES};
+pub use state::{Cloud, Request};
 pub use webhook::Deliveries;
 
-use crate::life::Person;
-use crate::oura::{Collection, Shape, personal_info};
-use oauth::{FrontEnd, Tokens};
+use crate::oura::{Collection, personal_info};
+use oauth::tokens::FrontEnd;
+use problem::{Problem, locked, problem};
 use query::Params;
-use webhook::{Sender, Webhooks, subscriptions};
+use webhook::subscriptions;
 
 /// Requests the log remembers.
 const LOG: usize = 1_000;
 
-/// The simulated cloud. Built once, then shared; faults, tokens and memberships change while it serves.
-pub struct Cloud {
-    clock: Box<dyn Fn() -> Timestamp + Send + Sync>,
-    people: Vec<Person>,
-    applications: Vec<(FrontEnd, Application)>,
-    denies: AtomicBool,
-    tokens: Mutex<Tokens>,
-    lapsed: Mutex<BTreeSet<usize>>,
-    deleted: Mutex<BTreeSet<String>>,
-    webhooks: Mutex<Webhooks>,
-    sender: Option<Sender>,
-    faults: Faults,
-    page_size: usize,
-    row_page_size: usize,
-    requests: AtomicU64,
-    log: Mutex<VecDeque<Request>>,
-}
-
-/// A request as logged: no header, so no token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// `GET` or `POST`.
-    pub method: String,
-    /// Without the query.
-    pub path: String,
-    /// As sent, percent-encoded; empty when there was none.
-    pub query: String,
-}
-
 impl Cloud {
-    /// A cloud without accounts, which reads the time from `clock`.
-    pub fn new(clock: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self {
-            clock: Box::new(clock),
-            people: Vec::new(),
-            applications: Vec::new(),
-            denies: AtomicBool::new(false),
-            tokens: Mutex::default(),
-            lapsed: Mutex::default(),
-            deleted: Mutex::default(),
-            webhooks: Mutex::default(),
-            sender: None,
-            faults: Faults::default(),
-            page_size: 100,
-            row_page_size: 1_000,
-            requests: AtomicU64::new(0),
-            log: Mutex::default(),
-        }
-    }
-
-    /// Adds a person and a token for them that never expires. `scopes` are names without the `extapi:` prefix.
-    #[must_use]
-    pub fn with_person(mut self, token: &str, person: Person, scopes: &[&str]) -> Self {
-        self.people.push(person);
-        locked(&self.tokens).add(token, self.people.len() - 1, scopes);
-        self
-    }
-
-    /// Registers an application at the legacy portal; the first person added is the one who consents.
-    #[must_use]
-    pub fn with_application(mut self, application: Application) -> Self {
-        self.applications.push((FrontEnd::Legacy, application));
-        self
-    }
-
-    /// Registers an application at the new portal, whose addresses begin with `/oauth/v2/ext/oauth-`.
-    #[must_use]
-    pub fn with_portal_application(mut self, application: Application) -> Self {
-        self.applications.push((FrontEnd::Portal, application));
-        self
-    }
-
-    /// Documents in a page, at least 1; 100 unless told. Oura does not say.
-    #[must_use]
-    pub fn with_page_size(mut self, documents: usize) -> Self {
-        self.page_size = documents.max(1);
-        self
-    }
-
-    /// Rows in a page of a series, at least 1; 1,000 unless told, which was measured for heart rate.
-    #[must_use]
-    pub fn with_row_page_size(mut self, rows: usize) -> Self {
-        self.row_page_size = rows.max(1);
-        self
-    }
-
-    /// What goes wrong, to be switched while serving.
-    pub fn faults(&self) -> &Faults {
-        &self.faults
-    }
-
-    /// Requests received, those answered with a fault included.
-    pub fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// The last thousand requests, oldest first.
-    pub fn log(&self) -> Vec<Request> {
-        locked(&self.log).iter().cloned().collect()
-    }
-
-    /// Ends or renews the membership of the owner of `token`; requests for the data of a lapsed member get a 403. Does nothing
-    /// for an unknown token.
-    pub fn set_lapsed(&self, token: &str, lapsed: bool) {
-        let Some(person) = locked(&self.tokens).owner(token) else { return };
-        let mut set = locked(&self.lapsed);
-        if lapsed {
-            set.insert(person);
-        } else {
-            set.remove(&person);
-        }
-    }
-
-    /// Withdraws consent: `token` answers 401 from now on, and so does every token and refresh of the same person.
-    pub fn revoke(&self, token: &str) {
-        locked(&self.tokens).revoke(token);
-    }
-
-    /// Whether the person says no when asked for consent.
-    pub fn set_denies(&self, denies: bool) {
-        self.denies.store(denies, Ordering::Relaxed);
-    }
-
-    /// How often a refresh token came again after it was spent. A client with one refresher that loses no answer never
-    /// does that.
-    pub fn refresh_reuses(&self) -> u64 {
-        locked(&self.tokens).reuses()
-    }
-
-    /// How many log-ins can be renewed.
-    pub fn log_ins(&self) -> usize {
-        locked(&self.tokens).log_ins()
-    }
-
     /// The routes. Serve them on a listener, or call them in process with `tower::ServiceExt::oneshot`.
     pub fn router(self: &Arc<Self>) -> Router {
         Router::new()
@@ -187,48 +53,6 @@ impl Cloud {
             .layer(from_fn(require_user_agent))
             .layer(from_fn_with_state(Arc::clone(self), record_and_disturb))
             .with_state(Arc::clone(self))
-    }
-
-    fn now(&self) -> Timestamp {
-        (self.clock)()
-    }
-
-    fn page_size(&self, shape: Shape) -> usize {
-        match shape {
-            Shape::Documents | Shape::Whole => self.page_size,
-            Shape::Series => self.row_page_size,
-        }
-    }
-
-    /// Who is asking, and with which scopes.
-    fn caller(&self, headers: &HeaderMap) -> Result<Caller<'_>, Problem> {
-        let header = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(header) = header else {
-            return Err(problem(StatusCode::BAD_REQUEST, "No token: send an Authorization header."));
-        };
-        let token = header.strip_prefix("Bearer ").unwrap_or(header).trim();
-        let access = locked(&self.tokens).access(token, self.now());
-        let Some((person, scopes)) = access else {
-            return Err(problem(StatusCode::UNAUTHORIZED, "The token is unknown, expired or revoked."));
-        };
-        if locked(&self.lapsed).contains(&person) {
-            return Err(problem(StatusCode::FORBIDDEN, "The membership has ended."));
-        }
-        Ok(Caller { person: &self.people[person], scopes })
-    }
-}
-
-/// A person behind a valid token.
-struct Caller<'a> {
-    person: &'a Person,
-    scopes: BTreeSet<String>,
-}
-
-impl Caller<'_> {
-    /// 401 without the scope: never healed by a refresh.
-    fn require(&self, scope: &str) -> Result<(), Problem> {
-        let detail = || format!("Token is not authorized access {scope} scope.");
-        if self.scopes.contains(scope) { Ok(()) } else { Err(problem(StatusCode::UNAUTHORIZED, &detail())) }
     }
 }
 
@@ -313,33 +137,4 @@ async fn require_user_agent(request: HttpRequest, next: Next) -> Response {
 fn body(json: String) -> Response {
     let json_type = HeaderValue::from_static("application/json");
     ([(header::CONTENT_TYPE, json_type)], json).into_response()
-}
-
-/// An error in Oura's envelope: `{"detail": …}`, a text or the list of a 422.
-#[derive(Debug)]
-struct Problem {
-    status: StatusCode,
-    detail: Value,
-}
-
-fn problem(status: StatusCode, detail: &str) -> Problem {
-    Problem { status, detail: detail.into() }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        (self.status, axum::Json(json!({ "detail": self.detail }))).into_response()
-    }
-}
-
-/// A lock that a panicking test cannot poison for the others.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Says how many people there are, and no token.
-impl fmt::Debug for Cloud {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cloud").field("people", &self.people.len()).finish_non_exhaustive()
-    }
 }

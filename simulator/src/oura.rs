@@ -6,6 +6,7 @@
 mod activity;
 mod battery;
 mod daily_sleep;
+mod document;
 mod events;
 mod heart_health;
 mod heart_rate;
@@ -18,13 +19,13 @@ mod sleep_time;
 mod stress;
 mod wire;
 
+pub(crate) use document::Document;
 pub(crate) use heart_rate::latest as latest_heart_rate;
 pub(crate) use personal::personal_info;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::life::{Person, day_number, number, shift};
@@ -120,23 +121,6 @@ pub enum Shape {
     Whole,
 }
 
-/// One document or row, ready to send.
-#[derive(Clone, Debug)]
-pub(crate) struct Document {
-    /// Empty for a row of a series.
-    pub(crate) id: String,
-    /// What a range filter tests.
-    pub(crate) instant: Timestamp,
-    pub(crate) json: String,
-}
-
-impl Document {
-    fn new(id: &str, instant: Timestamp, body: &impl Serialize) -> Self {
-        let json = serde_json::to_string(body).expect("BUG: a wire struct has only string keys");
-        Self { id: id.to_owned(), instant, json }
-    }
-}
-
 impl Collection {
     /// The row of this name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
@@ -198,16 +182,6 @@ impl Person {
 /// A document as a tree.
 fn value(document: &Document) -> Value {
     serde_json::from_str(&document.json).expect("BUG: own JSON is valid")
-}
-
-/// `seconds` after an instant.
-fn seconds_after(instant: Timestamp, seconds: i64) -> Timestamp {
-    instant.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
-}
-
-/// Seconds from one instant to another.
-fn seconds_between(from: Timestamp, to: Timestamp) -> i64 {
-    to.duration_since(from).as_secs()
 }
 
 #[cfg(test)]

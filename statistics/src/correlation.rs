@@ -1,4 +1,4 @@
-//! How two rows go together. Nothing here says why.
+//! Correlation of two rows; it does not imply causation.
 
 use statrs::distribution::{ContinuousCDF as _, Normal};
 
@@ -48,7 +48,7 @@ fn coefficient(pairs: &[(f64, f64)]) -> Option<f64> {
         pairs.iter().map(|(l, r)| f(l - left_mean, r - right_mean)).sum()
     };
     let (left_square, right_square) = (of(&|l, _| l * l), of(&|_, r| r * r));
-    // Rounding leaves dust where every value is the same; dust does not correlate.
+    // Rounding leaves tiny differences where every value is the same; these do not correlate.
     let dust = |square: f64, mean: f64| square <= count(pairs.len()) * (mean * 1e-13).powi(2);
     if dust(left_square, left_mean) || dust(right_square, right_mean) {
         return None;

@@ -19,7 +19,7 @@ pub struct Difference {
 }
 
 /// The difference of two groups. The interval is Welch's (1947): variances may differ, degrees of freedom by
-/// Satterthwaite. It takes days for independent. At least two numbers in each group, and some spread.
+/// Satterthwaite. It assumes independent days. At least two numbers in each group, and some spread.
 pub fn difference(first: &[f64], second: &[f64]) -> Option<Difference> {
     let share = |group: &[f64]| Some(deviation(group)?.powi(2) / count(group.len()));
     let (a, b) = (share(first)?, share(second)?);
@@ -35,9 +35,9 @@ pub fn difference(first: &[f64], second: &[f64]) -> Option<Difference> {
     })
 }
 
-/// How often a difference of means at least as large turns up when the marks are moved along the row as a whole, round
-/// its end: the share of such shifts, the unmoved one counted. Runs of marks and of values stay together, so that days
-/// that resemble their neighbours do not look like proof; there is no chance in it. At most `most` shifts are
+/// How often a difference of means at least as large turns up when the marks are moved along the row as a whole, wrapping
+/// round its end: the share of such shifts, the unmoved one counted. Runs of marks and of values stay together, so that days
+/// that resemble their neighbours do not look significant; the result is deterministic. At most `most` shifts are
 /// tried, evenly spread. `None` when no shift leaves both groups with a value.
 pub fn shift_test(row: &[Option<f64>], marked: &[bool], most: usize) -> Option<f64> {
     let days = row.len().min(marked.len());

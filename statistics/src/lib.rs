@@ -1,11 +1,11 @@
 //! Statistics of rows of numbers. Every function is pure and names its definition; a test of `api` holds every one against
 //! numpy, scipy and pandas over ten years of a simulated life.
 //!
-//! A row is a slice of slots, one a day, `None` where nothing was measured: a slot is never zero for being empty, and a
+//! A row is a slice of slots, one a day, `None` where nothing was measured: an empty slot is never zero, and a
 //! filled gap is never counted. Inputs are finite. What is not defined (the deviation of one number, a slope through one
 //! day, anything that overflows) is `None`: no NaN and no infinity leaves.
 //!
-//! What belongs here knows neither days nor metrics nor people; those are `domain`'s words, and the questions `api`'s.
+//! This crate knows neither days nor metrics nor people (`domain`), nor queries (`api`).
 
 mod correlation;
 mod difference;
@@ -29,12 +29,12 @@ pub(crate) const UPPER: f64 = 0.975;
 /// How far the quartiles of a normal distribution are apart, in standard deviations: `2 · Φ⁻¹(3/4)`, as tables print it.
 pub const QUARTILE_DISTANCE: f64 = 1.349;
 
-/// A number that may leave: nothing else is one.
+/// A finite number; `None` for NaN and infinity.
 pub(crate) fn finite(value: f64) -> Option<f64> {
     value.is_finite().then_some(value + 0.0)
 }
 
-/// How many, as a number to calculate with.
+/// A count as a floating-point number.
 #[expect(clippy::cast_precision_loss, reason = "slices in memory are far shorter than 2^53")]
 pub fn count(many: usize) -> f64 {
     many as f64

@@ -26,7 +26,7 @@ pub struct Line {
 }
 
 /// The line with the smallest sum of squares. The interval is the slope ± its standard error times the quantile of
-/// Student's t with n − 2 degrees of freedom; it takes the errors for independent, so rows whose days resemble their
+/// Student's t with n − 2 degrees of freedom; it assumes independent errors, so rows whose days resemble their
 /// neighbours get too narrow a one. At least three points on two different x.
 pub fn ordinary_least_squares(points: &[(f64, f64)]) -> Option<Line> {
     let n = points.len();
@@ -48,8 +48,8 @@ pub fn ordinary_least_squares(points: &[(f64, f64)]) -> Option<Line> {
     })
 }
 
-/// The Theil–Sen line: the median of the slopes of all pairs, through the median x and the median y; one number in four
-/// may be anything without moving it far. The interval is Sen's (1968), from the normal approximation of Kendall's
+/// The Theil–Sen line: the median of the slopes of all pairs, through the median x and the median y; up to a
+/// quarter of the numbers may be outliers without moving it far. The interval is Sen's (1968), from the normal approximation of Kendall's
 /// statistic with its correction for ties. At least three points; x rises strictly.
 pub fn theil_sen(points: &[(f64, f64)]) -> Option<Line> {
     let n = points.len();
@@ -87,7 +87,7 @@ fn runs(values: &[f64]) -> Vec<usize> {
     sorted.chunk_by(|a, b| a.total_cmp(b).is_eq()).map(<[f64]>::len).filter(|run| *run > 1).collect()
 }
 
-/// The slopes of all pairs of points in order, without ever holding them: ten years of days have 6.7 million. A slope
+/// The slopes of all pairs of points in order, without storing them: ten years of days have 6.7 million. A slope
 /// is at most `t` exactly where `y − t·x` does not rise from one point to the other, so counting inversions counts
 /// slopes, and bisection finds the one of a rank.
 struct Slopes<'a> {

@@ -9,7 +9,7 @@ pub struct Baseline {
     /// The median of the slots before.
     pub median: f64,
     /// The distance of their quartiles divided by [`QUARTILE_DISTANCE`]: the standard deviation, if they are normally
-    /// distributed, whatever a quarter of them on either side is.
+    /// distributed; it ignores up to a quarter of them on either side.
     pub spread: f64,
 }
 
@@ -61,7 +61,7 @@ impl Window {
     }
 }
 
-/// For every slot what `of` says about the window of `length` slots that ends with it (`gap` 0) or before it (`gap` 1),
+/// For every slot the value of `of` for the window of `length` slots that ends with it (`gap` 0) or before it (`gap` 1),
 /// where the window has at least `enough` values.
 fn over_windows<T>(
     row: &[Option<f64>],

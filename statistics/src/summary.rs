@@ -32,7 +32,7 @@ pub fn deviation(values: &[f64]) -> Option<f64> {
     finite((squares / (count(values.len()) - 1.0)).sqrt())
 }
 
-/// The one in the middle; of an even count the mean of the two in the middle.
+/// The median; of an even count the mean of the two in the middle.
 pub fn median(values: &[f64]) -> Option<f64> {
     quantile(values, 0.5)
 }

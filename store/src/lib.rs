@@ -46,7 +46,7 @@ pub use read::latest::Latest;
 pub use read::points::PointStream;
 pub use read::series::StoredSeries;
 pub use sync::{SyncState, Totals};
-pub use write::apply::{Applied, Batch};
+pub use write::batch::{Applied, Batch};
 pub use write::deletions::UnconfirmedDeletion;
 pub use write::derivation::Rederived;
 pub use write::drift::SeenDrift;

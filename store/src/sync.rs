@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::sql::{change, execute, read, row, run, select};
 use crate::time::Time;
 use crate::transaction::Tx;
-use crate::write::derive::Owner;
+use crate::write::owner::Owner;
 
 /// The state of one collection of one person.
 #[derive(Clone, Debug, PartialEq, Eq)]

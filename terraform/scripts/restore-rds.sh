@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Restores the database to a moment beside the one that runs, and says how old the newest moment was (RPO) and how long it took
+# Restores the database to a moment into an instance next to the one that runs, and prints how old the newest moment was (RPO) and how long it took
 # (RTO). Changes nothing that runs: a drill. `--keep` leaves the restored one, to switch to it.
 # Usage: restore-rds.sh ENVIRONMENT [TIME|latest] [--keep]          TIME as 2026-03-01T12:00:00Z
 . "$(dirname "$0")/common.sh"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a new key and keeps the one of before beside it: what was sealed or signed with it stays good. For the two secrets that
+# Makes a new key and keeps the previous one next to it: what was sealed or signed with it stays good. For the two secrets that
 # are keys: sealing-key (log-ins at Oura) and signing-key (log-ins of people).
 # Usage: rotate-key.sh NAME sealing-key|signing-key
 . "$(dirname "$0")/common.sh"

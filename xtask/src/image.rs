@@ -5,6 +5,7 @@ pub(crate) mod container;
 mod contents;
 mod emulation;
 pub(crate) mod engine;
+mod platform;
 mod refusals;
 mod runs;
 
@@ -12,15 +13,13 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::Result;
-use clap::ValueEnum;
 
 use self::engine::Engine;
+use self::platform::Platform;
 use crate::run;
 
 pub(crate) use self::base::debian;
-
-/// The name under which the checks use it.
-pub(crate) const TAG: &str = "docker.io/local/myhealth:dev";
+pub(crate) use self::platform::TAG;
 
 /// Build the image from the Dockerfile and try it in containers
 ///
@@ -45,37 +44,6 @@ pub(crate) struct Args {
     /// Try the image that was built before
     #[arg(long, conflicts_with = "build_only")]
     check_only: bool,
-}
-
-/// A platform other than the one that builds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Platform {
-    #[value(name = "linux/arm64")]
-    Arm64,
-    #[value(name = "linux/arm/v7")]
-    ArmV7,
-}
-
-impl Platform {
-    /// As Docker writes it.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Arm64 => "linux/arm64",
-            Self::ArmV7 => "linux/arm/v7",
-        }
-    }
-
-    fn tag(self) -> String {
-        format!("{TAG}-{}", self.name().trim_start_matches("linux/").replace('/', ""))
-    }
-
-    /// Debian's program that runs it.
-    fn emulator(self) -> &'static str {
-        match self {
-            Self::Arm64 => "qemu-aarch64-static",
-            Self::ArmV7 => "qemu-arm-static",
-        }
-    }
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {

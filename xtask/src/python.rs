@@ -42,7 +42,7 @@ pub(crate) fn with_readers() -> Result<String> {
     Ok(with("readers", &READERS, advice)?.display().to_string())
 }
 
-/// The path of a Python that has these packages; made when it is not there yet. Their programs lie beside it.
+/// The path of a Python that has these packages; made when it is not there yet. Their programs are next to it.
 pub(crate) fn with(name: &str, packages: &[&str], advice: &str) -> Result<PathBuf> {
     let base = run::root().join("target/python");
     let version = run::quietly(Command::new("python3").arg("--version"), advice)?;

@@ -59,16 +59,16 @@ impl Step {
 
 /// The steps, in the order in which they run.
 const STEPS: &[Step] = &[
-    Step::new("fmt", cargo::fmt),
+    Step::new("fmt", |_| cargo::fmt()),
     Step::new("generated", |_| generate::check()),
     Step::new("queries", |_| queries::check()),
-    Step::new("terraform", terraform::run),
-    Step::new("helm", helm::run),
-    Step::new("clippy", cargo::clippy),
-    Step::new("docs", cargo::docs),
-    Step::by_name("install", install::run),
-    Step::by_name("packages", packages::run),
-    Step::new("tests", tests::run),
+    Step::new("terraform", |_| terraform::run()),
+    Step::new("helm", |_| helm::run()),
+    Step::new("clippy", |_| cargo::clippy()),
+    Step::new("docs", |_| cargo::docs()),
+    Step::by_name("install", |_| install::run()),
+    Step::by_name("packages", |_| packages::run()),
+    Step::new("tests", |args| tests::run(args.complete, &args.extra)),
 ];
 
 fn names() -> PossibleValuesParser {

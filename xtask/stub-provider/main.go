@@ -1,7 +1,7 @@
 // A provider for Terraform and OpenTofu that knows the schema of a real one and nothing else: enough for `validate` and for
 // `test` with `mock_provider`, which take names and types from the schema and never create anything.
 //
-// It reads `schema.json` beside its own file: an object of `address` (of the provider, such as
+// It reads `schema.json` next to its own file: an object of `address` (of the provider, such as
 // "registry.terraform.io/hashicorp/aws") and `schema`, in the format of one provider of `terraform providers schema -json`.
 package main
 

@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use domain::Day;
-use export::{InvalidWords, Words};
+use export::{InvalidTableRequest, TableRequest};
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 use store::AuditAction;
@@ -100,9 +100,9 @@ pub(super) enum WhatName {
 }
 
 /// Why an export is refused.
-pub(super) fn refusal(error: InvalidWords) -> Error {
+pub(super) fn refusal(error: InvalidTableRequest) -> Error {
     match error {
-        InvalidWords::Metric(key) => Error::UnknownMetric { close: closest(&key), key: shown(&key) },
+        InvalidTableRequest::Metric(key) => Error::UnknownMetric { close: closest(&key), key: shown(&key) },
         error => Error::Parameter { parameter: error.parameter(), reason: error.to_string() },
     }
 }
@@ -133,7 +133,7 @@ async fn export_rows(
     access: PartialAccess,
     Query(query): Query<Params>,
 ) -> Result<Response, Error> {
-    let words = Words {
+    let request = TableRequest {
         format: query.format,
         what: query.what,
         metrics: list(query.metrics.as_deref()),
@@ -142,10 +142,10 @@ async fn export_rows(
         to: query.to,
     };
     // Which kinds of data it is about does not depend on the day.
-    let asked = words.table(Day::LAST.plus(-1)).map_err(refusal)?;
+    let asked = request.table(Day::LAST.plus(-1)).map_err(refusal)?;
     let access = access.limited_to(asked.collections())?;
     let person = params::person(&state.store, &access, query.person.as_deref()).await?;
-    let table = words.table(state.today(&person)?).map_err(refusal)?;
+    let table = request.table(state.today(&person)?).map_err(refusal)?;
     let seat = seats.take(client).ok_or(Error::Busy)?;
     let headers = [
         (header::CONTENT_TYPE, table.format().media_type().to_owned()),

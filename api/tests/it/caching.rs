@@ -1,4 +1,4 @@
-//! What is answered from memory, what is not sent again, and what of it nobody else may see.
+//! Responses from the cache, responses that are not sent again, and that neither reaches another principal.
 
 use std::io::Read;
 
@@ -125,7 +125,7 @@ async fn cache_is_separate_per_principal() {
     let bearer = format!("Bearer {theirs}");
     let probe = ask(&api, TREND, &[("authorization", &bearer), ("if-none-match", etag)]).await;
     problem(&probe, 404, "another person who knows the tag");
-    problem(&ask(&api, TREND, &[("if-none-match", "*")]).await, 401, "nobody");
+    problem(&ask(&api, TREND, &[("if-none-match", "*")]).await, 401, "anonymous");
 
     assert!(api.store.revoke_token(1, now()).await.unwrap());
     problem(&with(&api, Method::GET, TREND, &mine).await, 401, "revoked, though it is kept");

@@ -64,7 +64,7 @@ async fn export_that_cannot_be_written_is_refused_before_the_first_byte() {
         ("format=csv&collection=dreams", 400, "daily_sleep"),
         ("format=csv&metrics=sleep_hrv", 400, "ask for points"),
         ("format=csv&from=2026-03-02&to=2026-03-01", 400, "swap the two"),
-        ("format=csv&person=nobody", 404, "no person"),
+        ("format=csv&person=unknown", 404, "no person"),
         ("format=csv&colection=sleep", 400, "colection"),
     ] {
         let detail = api.problem(&format!("/api/v1/export?{query}"), status).await;

@@ -130,7 +130,7 @@ async fn jobs_require_scope_and_access_to_the_person() {
     problem(&api.send_json(&reader, None, &export()).await, 403, "a token that only reads");
     let mine = json!({"kind": "export", "format": "csv", "person": "me"});
     let id = api.send_json(&all, None, &mine).await.json()["id"].as_str().unwrap().to_owned();
-    problem(&api.send_json(&anns, None, &mine).await, 404, "about somebody else");
+    problem(&api.send_json(&anns, None, &mine).await, 404, "about another person");
     for (method, path) in [
         (Method::GET, ""),
         (Method::DELETE, ""),
@@ -143,7 +143,7 @@ async fn jobs_require_scope_and_access_to_the_person() {
         problem(&api.with_token(&reader, method, &uri).await, 403, &uri);
     }
     assert_eq!(api.with_token(&anns, Method::GET, "/api/v1/jobs").await.json(), json!({"jobs": []}));
-    // Reading may be open to whoever reaches the address; asking for work never is.
+    // Reading may be open to every client that reaches the address; requesting a job never is.
     let request = Request::post("/api/v1/jobs").header("content-type", "application/json");
     problem(&api.send(request.body(Body::from(mine.to_string())).unwrap()).await, 401, "without a token");
     problem(&api.ask(Method::DELETE, &format!("/api/v1/jobs/{id}")).await, 401, "without a token");
@@ -217,7 +217,7 @@ async fn job_without_a_worker_is_deleted_at_once() {
     let waits = ask().await;
     assert_eq!(api.with_token(&token, Method::DELETE, &waits).await.status, 204);
     problem(&api.with_token(&token, Method::DELETE, &waits).await, 404, "twice");
-    assert!(!api.worker().step(&CancellationToken::new()).await.unwrap(), "nobody begins it");
+    assert!(!api.worker().step(&CancellationToken::new()).await.unwrap(), "no worker takes it");
 
     let ended = ask().await;
     assert!(api.worker().step(&CancellationToken::new()).await.unwrap());
@@ -260,8 +260,8 @@ async fn job_result_requires_the_scopes_of_its_data() {
         assert!(api.worker().step(&CancellationToken::new()).await.unwrap());
         let uri = format!("/api/v1/jobs/{}", job.json()["id"].as_str().unwrap());
         let result = format!("{uri}/result");
-        problem(&api.with_token(&sleep, Method::GET, &result).await, 403, "made for somebody else");
-        problem(&api.with_token(&sleep, Method::DELETE, &uri).await, 403, "made for somebody else");
+        problem(&api.with_token(&sleep, Method::GET, &result).await, 403, "made for another principal");
+        problem(&api.with_token(&sleep, Method::DELETE, &uri).await, 403, "made for another principal");
         assert_eq!(api.with_token(&wide, Method::GET, &result).await.status, 200);
     }
     let own = api.send_json(&sleep, None, &export()).await;
@@ -300,7 +300,7 @@ async fn job_watch_ends_after_its_maximum_duration() {
     tokio::time::pause();
     tokio::time::advance(std::time::Duration::from_mins(5)).await;
     tokio::time::resume();
-    // A sign of life may come before the end.
+    // A heartbeat may come before the end.
     while let Some(piece) = events.next().await {
         assert_eq!(piece.unwrap().as_ref(), b":\n\n");
     }

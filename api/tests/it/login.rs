@@ -49,7 +49,7 @@ async fn session_grants_access_to_one_person_for_a_day() {
     let api = TestApi::edged(|_| (), api::Anonymous::WithoutTokens).await;
     let me = api.person("me").await.id;
     api.person("other").await;
-    assert_eq!(api.ask(Method::GET, "/api/v1/people").await.status, 200, "nobody has a secret yet");
+    assert_eq!(api.ask(Method::GET, "/api/v1/people").await.status, 200, "there is no credential yet");
     account(&api, 1, "ann", Some(me)).await;
     let answer = try_to(&api, json!({"name": "ann", "password": PASSWORD})).await;
     let said = answer.json();
@@ -160,5 +160,5 @@ async fn log_in_with_malformed_body_is_refused_without_echo() {
 #[tokio::test]
 async fn log_out_with_a_token_is_refused() {
     let api = TestApi::empty().await;
-    problem(&api.ask(Method::POST, "/api/v1/auth/logout").await, 403, "nobody");
+    problem(&api.ask(Method::POST, "/api/v1/auth/logout").await, 403, "anonymous");
 }

@@ -14,7 +14,6 @@ mod documents;
 mod events;
 mod export;
 mod guards;
-mod imports;
 mod jobs;
 mod limits;
 mod log;

@@ -55,8 +55,8 @@ async fn person_parameter_is_required_for_several_people() {
 #[tokio::test]
 async fn unknown_person_is_not_found() {
     let api = TestApi::empty().await;
-    let nobody = api.problem("/api/v1/dashboard", 404).await;
-    assert!(nobody.contains("myhealth login"), "{nobody}");
+    let empty = api.problem("/api/v1/dashboard", 404).await;
+    assert!(empty.contains("myhealth login"), "{empty}");
     let stranger = api.problem("/api/v1/sleep?person=eve", 404).await;
     assert_eq!(stranger, "no person is called \"eve\"; /api/v1/people lists everyone");
 }

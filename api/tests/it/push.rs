@@ -105,13 +105,13 @@ async fn push_with_malformed_body_stores_nothing() {
         let said = problem(&push(&api, Some(&token), body).await, 400, says);
         assert!(said.contains(says), "{said}");
     }
-    problem(&push(&api, Some(&token), scores("nobody", &[])).await, 404, "nobody");
+    problem(&push(&api, Some(&token), scores("unknown", &[])).await, 404, "unknown person");
     problem(&push(&api, Some(&token), vec![b' '; 9 * 1024 * 1024]).await, 413, "nine megabytes");
     let nested = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep = format!("{{\"person\":\"me\",\"collection\":\"sleep\",\"documents\":[{nested}]}}");
     let pushed = push(&api, Some(&token), deep).await.json();
     assert_eq!(
         pushed["rejected"], 1,
-        "a hundred thousand brackets are put aside like any other document: {pushed}"
+        "a hundred thousand brackets are rejected like any other document: {pushed}"
     );
 }

@@ -14,7 +14,7 @@ pub(crate) fn shipped(path: &str) -> String {
     std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// A port that nobody has now. Programs that cannot say which port they took are given one.
+/// A port that is free now, for programs that cannot report which port they took.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -156,7 +156,7 @@ impl Alertmanager {
         .await;
     }
 
-    /// `active` or `suppressed`: whether the alert of this name is told or held back; `None` when there is none.
+    /// `active` or `suppressed`, for the alert of this name; `None` when there is none.
     pub(crate) async fn state(&self, alert: &str) -> Option<String> {
         let url = format!("http://{}/api/v2/alerts?filter=alertname%3D{alert}", self.address);
         let alerts: Value = serde_json::from_str(&get(&url).await?).ok()?;
@@ -170,7 +170,7 @@ pub(crate) fn replaced(text: &str, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// A program of somebody else's that takes Alertmanager's messages.
+/// Another program that receives Alertmanager's messages.
 pub(crate) struct Receiver {
     pub(crate) url: String,
     messages: Arc<Mutex<Vec<Value>>>,

@@ -1,5 +1,5 @@
-//! What people get to read: the shipped Alertmanager configuration with every receiver pointed at a stand-in for Slack,
-//! Discord, `PagerDuty`, a mail server and a program of somebody's own. And quiet hours, at night and in the morning.
+//! Notifications: the shipped Alertmanager configuration with every receiver pointed at a stand-in for Slack, Discord,
+//! `PagerDuty`, a mail server and a program of the operator's. And quiet hours, at night and in the morning.
 
 use std::fmt::Write as _;
 use std::path::Path;

@@ -37,7 +37,7 @@ async fn traces_are_flushed_before_exit() {
     let output = finish(command);
     assert!(output.status.success(), "{}", printed(&output));
     let received = String::from_utf8_lossy(&received.lock().unwrap()).into_owned();
-    for name in ["sync.pass", "oura.window", "db.document.apply", "myhealth", "daily_sleep"] {
+    for name in ["sync.run", "oura.window", "db.document.apply", "myhealth", "daily_sleep"] {
         assert!(received.contains(name), "{name} is missing");
     }
 }

@@ -11,7 +11,7 @@ use crate::collection::Collection::{
 };
 use crate::unit::Unit;
 
-/// A number that stands alone.
+/// A number without a family.
 const fn one(
     key: &'static str,
     collection: Collection,
@@ -22,7 +22,7 @@ const fn one(
     Metric { key, label: None, collection, source, unit, help }
 }
 
-/// A number of a family, told apart by its label.
+/// A number of a family, distinguished by its label.
 const fn each(
     key: &'static str,
     (name, value): (&'static str, &'static str),

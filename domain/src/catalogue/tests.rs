@@ -1,5 +1,4 @@
-//! The laws of the table. Each takes the table as an argument, so that the laws themselves are tested: break a row
-//! and the law names it.
+//! The laws of the table. Each takes the table as an argument, so that the laws themselves are tested with broken rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -163,7 +162,7 @@ fn metrics_of_a_family_are_adjacent_and_consistent() {
     let mut blocks: Vec<&str> = METRICS.iter().map(Metric::family).collect();
     blocks.dedup();
     let families: BTreeSet<&str> = blocks.iter().copied().collect();
-    assert_eq!(blocks.len(), families.len(), "a family is torn apart");
+    assert_eq!(blocks.len(), families.len(), "the rows of a family are not neighbours");
 }
 
 #[test]

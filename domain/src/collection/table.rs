@@ -1,4 +1,4 @@
-//! The table of collections: one row each. A field that is left out is that of the row's base, such as [`DAILY`]; tests hold
+//! The table of collections: one row each. A field that is left out is that of the row's base, such as [`DAILY`]; tests check
 //! that every field is reachable.
 
 use crate::collection::{Cadence, CollectionInfo, EventShape, Window};
@@ -30,7 +30,7 @@ const DAILY: CollectionInfo = CollectionInfo {
 const EVENTS: CollectionInfo = CollectionInfo {
     cadence: Cadence::Event,
     is_once_a_day: false,
-    // What happened on a day is no news two days later.
+    // An event is no longer current two days later.
     valid_days: 1,
     ..DAILY
 };
@@ -45,7 +45,7 @@ const SERIES: CollectionInfo = CollectionInfo {
     ..DAILY
 };
 
-/// What holds at the moment, asked once a day.
+/// The current state, requested once a day.
 const OBSERVED: CollectionInfo =
     CollectionInfo { window: Window::Whole, cadence: Cadence::Observed, has_webhook: false, ..DAILY };
 
@@ -179,7 +179,7 @@ collections! {
         import_tables: &["vo2max"],
         fields: FIELDS_VO2_MAX,
     },
-    /// When Oura would go to bed.
+    /// The bedtime that Oura recommends.
     SleepTime: DAILY {
         name: "sleep_time",
         theme: Theme::Sleep,
@@ -194,7 +194,7 @@ collections! {
         import_tables: &["ringbatterylevel"],
         fields: FIELDS_RING_BATTERY_LEVEL,
     },
-    /// Exercise, noticed or entered; its kind is free text.
+    /// Exercise, detected or entered; its kind is free text.
     Workout: EVENTS {
         name: "workout",
         theme: Theme::Workouts,
@@ -248,7 +248,7 @@ collections! {
         }),
         fields: FIELDS_ENHANCED_TAG,
     },
-    /// The tags of before, which Oura keeps for old data.
+    /// The older kind of tags, which Oura keeps for old data.
     Tag: EVENTS {
         name: "tag",
         theme: Theme::Tags,
@@ -262,7 +262,7 @@ collections! {
         }),
         fields: FIELDS_TAG,
     },
-    /// Days on which the wearer asked Oura for less; filed under the day they start.
+    /// Days on which the wearer paused Oura's goals; filed under the day they start.
     RestModePeriod: EVENTS {
         name: "rest_mode_period",
         theme: Theme::RestMode,

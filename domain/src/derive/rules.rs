@@ -1,5 +1,5 @@
 //! What derived numbers depend on besides documents, as text to take a fingerprint of: the rows of the catalogue, the row
-//! of the collection, and the source of the rules. A version number kept by hand would be forgotten one day.
+//! of the collection, and the source of the rules. A version number kept by hand would be forgotten eventually.
 
 use crate::catalogue::Metric;
 use crate::collection::Collection;

@@ -49,7 +49,7 @@ impl<'a> Sleeps<'a> {
     }
 }
 
-/// What a period is before anything is known about the others.
+/// The kind of a period by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// `long_sleep`.
@@ -142,12 +142,12 @@ impl<'a> Period<'a> {
             .then_with(|| self.content().cmp(&other.content()))
     }
 
-    /// Which of two versions of one sleep counts: one with a heart in it, then the longer one.
+    /// Which of two versions of one sleep counts: one with a heart rate, then the longer one.
     fn by_measurement(&self, other: &Self) -> Ordering {
         self.is_measured().cmp(&other.is_measured()).then_with(|| self.by_length(other))
     }
 
-    /// All that it says but its id, for versions that nothing else tells apart.
+    /// All of its content but its id, for versions that nothing else distinguishes.
     fn content(&self) -> String {
         let mut document = self.document.clone();
         if let Some(fields) = document.as_object_mut() {
@@ -157,7 +157,7 @@ impl<'a> Period<'a> {
     }
 }
 
-/// Takes the longest sleep of those that `may` be it, as its best version, and all other versions with it.
+/// Removes the longest sleep of those that `may` accepts and all of its versions; returns the best version.
 fn take_best<'a>(periods: &mut Vec<Period<'a>>, may: impl Fn(&Period<'a>) -> bool) -> Option<Period<'a>> {
     let candidates = || periods.iter().enumerate().filter(|(_, period)| may(period));
     let (longest, _) = candidates().max_by(|(_, a), (_, b)| a.by_length(b))?;

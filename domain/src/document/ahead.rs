@@ -1,5 +1,5 @@
-//! What claims to be measured in the future. It never is: a year was mistyped, a clock was wrong, local time was written
-//! as UTC. Accepted, it would be "the newest value" until that time comes.
+//! Documents that state a measurement in the future: a year was mistyped, a clock was wrong, local time was written as UTC.
+//! Accepted, such a document would have the newest value until that time.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +27,7 @@ impl Document {
         self.not_before.checked_sub(CLOCK_SKEW).is_ok_and(|earliest| earliest > now)
     }
 
-    /// What the rows of a gathered document that lie ahead are called: its own id stays that of the others.
+    /// The name of the rejected rows of a gathered document: its own id stays with the other rows.
     pub fn ahead_id(id: &str) -> String {
         format!("ahead-{id}")
     }
@@ -51,7 +51,7 @@ impl Document {
         document.map(|document| document.not_before).filter(|not_before| *not_before > now)
     }
 
-    /// Takes apart a document that [is ahead](Self::is_ahead): what is left of it, and what must be rejected. Only rows
+    /// Splits a document that [is ahead](Self::is_ahead): what is left of it, and what must be rejected. Only rows
     /// and rings can be separated; every other document is rejected whole.
     pub fn split_ahead(self, collection: Collection, now: Timestamp) -> (Option<Self>, Rejected) {
         let day = self.day;

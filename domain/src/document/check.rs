@@ -1,5 +1,5 @@
 //! What a document must be for the catalogue and the events to read it: every field they rely on has its type or is
-//! absent, so that a change of a type is named and nothing vanishes in silence.
+//! absent, so that a changed type is reported and no value disappears silently.
 
 use jiff::fmt::temporal::DateTimeParser;
 use jiff::{SignedDuration, Timestamp};

@@ -1,4 +1,4 @@
-//! Why a day that is over has no value: what the day left behind, from the most certain trace to the least.
+//! Why a past day has no value, from the most certain evidence to the least.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::ring::{Ring, Rings};
 /// What is known about one collection and the days around. All days are on the person's calendar.
 #[derive(Clone, Debug)]
 pub struct DayEvidence {
-    /// Whose days are looked at.
+    /// The collection.
     pub collection: Collection,
     /// Today, by [`crate::reason::Today::day`].
     pub today: Day,
@@ -23,7 +23,7 @@ pub struct DayEvidence {
     pub now: Option<Reason>,
     /// The days that have been read.
     pub covered: Option<DayRange>,
-    /// The day of the last successful reading. Days after it that count as read were asked for before they began.
+    /// The day of the last successful reading. Days after it that count as read were requested before they began.
     pub read_until: Option<Day>,
     /// The days that have a document of the collection.
     pub documents: BTreeSet<Day>,
@@ -35,7 +35,7 @@ pub struct DayEvidence {
     pub wear: Arc<WearLog>,
 }
 
-/// What is known about the ring around some days, whatever collection is asked about.
+/// What is known about the ring around some days, the same for every collection.
 #[derive(Clone, Debug, Default)]
 pub struct WearLog {
     /// Seconds it was off the finger, for the days that have activity.

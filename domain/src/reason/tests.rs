@@ -153,7 +153,7 @@ fn present_value_has_no_reason() {
         assert_eq!(all_well().reason(*collection), None, "{collection}");
     }
     let down = ReadingStatus { failure: Some(Cause::Server), ..read(DailySleep, 29) };
-    assert_eq!(all_well().with(down).reason(DailySleep), None, "today came before Oura went down");
+    assert_eq!(all_well().with(down).reason(DailySleep), None, "today was read before Oura failed");
 }
 
 #[test]
@@ -239,7 +239,7 @@ fn reason_names_are_unique_and_label_safe() {
 }
 
 proptest! {
-    /// Whatever is known, an absence has one reason and a presence none.
+    /// For any evidence, an absence has one reason and a presence none.
     #[test]
     fn every_absence_has_a_reason(
         newest in proptest::collection::vec(0_i64..31, Collection::ALL.len()),

@@ -1,12 +1,13 @@
 //! RFC 4180, with a header.
 //!
-//! A spreadsheet takes a cell that begins with one of `= + - @` or a control character for a formula. Numbers, days and
-//! times are none; texts are words of the catalogue, pseudonyms and JSON, which begin otherwise; ids are Oura's, and get an
-//! apostrophe in front if they begin so. The other formats have them as they are.
+//! A spreadsheet evaluates a cell that begins with one of `= + - @` or a control character as a formula. Numbers, days and
+//! times do not; texts are words of the catalogue, pseudonyms and JSON, which begin differently; ids are Oura's and get a
+//! leading apostrophe if they begin so. The other formats have them unchanged.
 
 use std::io::Write as _;
 
-use super::{Block, Encode, RowKind, instant, time, word};
+use super::block::{Block, Encode, instant, time, word};
+use super::kind::RowKind;
 use crate::Error;
 
 pub(super) struct Csv {
@@ -55,9 +56,9 @@ impl Encode for Csv {
         };
         let mut number = zmij::Buffer::new();
         match block {
-            Block::Days { whose, metric, rows } => {
+            Block::Days { subject, metric, rows } => {
                 for (day, value) in *rows {
-                    writer.write_field(whose.name).map_err(failed)?;
+                    writer.write_field(subject.name).map_err(failed)?;
                     say(&mut writer, format_args!("{day}"))?;
                     let rest = [
                         metric.key,
@@ -68,17 +69,17 @@ impl Encode for Csv {
                     writer.write_record(rest).map_err(failed)?;
                 }
             }
-            Block::Points { whose, metric, rows } => {
+            Block::Points { subject, metric, rows } => {
                 for (at, value) in *rows {
-                    writer.write_field(whose.name).map_err(failed)?;
+                    writer.write_field(subject.name).map_err(failed)?;
                     say(&mut writer, format_args!("{}", time(instant(*at))))?;
                     let rest = [metric.key, number.format(*value), metric.unit.name()];
                     writer.write_record(rest).map_err(failed)?;
                 }
             }
-            Block::Documents { whose, collection, rows } => {
+            Block::Documents { subject, collection, rows } => {
                 for row in *rows {
-                    writer.write_field(whose.name).map_err(failed)?;
+                    writer.write_field(subject.name).map_err(failed)?;
                     writer.write_field(collection.name()).map_err(failed)?;
                     say(&mut writer, format_args!("{}", row.day))?;
                     say(&mut writer, format_args!("{}{}", guard(&row.id), row.id))?;
@@ -100,7 +101,7 @@ impl Encode for Csv {
     }
 }
 
-/// What goes before a text that a spreadsheet would take for a formula.
+/// The prefix of a text that a spreadsheet would evaluate as a formula.
 fn guard(text: &str) -> &'static str {
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" }
 }

@@ -1,5 +1,5 @@
 //! A FHIR R5 Bundle of type `collection`, one Observation a row. Codes are LOINC's where LOINC has the very quantity, and
-//! always the project's own; units are UCUM. Whose it is stands as an identifier, the pseudonym.
+//! always the project's own; units are UCUM. The subject is an identifier, the pseudonym.
 
 use domain::{Day, Metric, Theme, Unit};
 use jiff::civil::Time;
@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Block, Encode, Subject, instant, time, word};
+use super::block::{Block, Encode, Subject, instant, time, word};
 use crate::Error;
 
 const LOINC: &str = "http://loinc.org";
@@ -146,19 +146,19 @@ enum Value {
 
 impl Encode for Fhir {
     fn block(&mut self, block: &Block<'_>, into: &mut Vec<u8>) -> Result<(), Error> {
-        let (whose, metric) = match block {
-            Block::Days { whose, metric, .. } | Block::Points { whose, metric, .. } => (whose, metric),
+        let (subject, metric) = match block {
+            Block::Days { subject, metric, .. } | Block::Points { subject, metric, .. } => (subject, metric),
             Block::Documents { .. } => unreachable!("refused when the table is made"),
         };
         let code = code(metric);
         let observation = |day: Day, effective, value| Observation {
             resource_type: "Observation",
-            status: if day.is_settled(whose.today) { "final" } else { "preliminary" },
+            status: if day.is_settled(subject.today) { "final" } else { "preliminary" },
             category: category(metric).map(|code| [Concept { coding: vec![code], text: None }]),
             code: &code,
             subject: Reference {
                 kind: "Patient",
-                identifier: Identifier { system: PERSON, value: whose.name },
+                identifier: Identifier { system: PERSON, value: subject.name },
             },
             effective,
             value,
@@ -166,17 +166,18 @@ impl Encode for Fhir {
         match block {
             Block::Days { rows, .. } => {
                 for (day, value) in *rows {
-                    let full_url = name(whose, metric, &day.to_string());
-                    let resource = observation(*day, period(*day, &whose.zone), quantity(metric, *value));
+                    let full_url = name(subject, metric, &day.to_string());
+                    let resource = observation(*day, period(*day, &subject.zone), quantity(metric, *value));
                     self.entry(&Entry { full_url, resource }, into)?;
                 }
             }
             Block::Points { rows, .. } => {
                 for (at, value) in *rows {
                     let at = instant(*at);
-                    let full_url = name(whose, metric, &time(at).to_string());
+                    let full_url = name(subject, metric, &time(at).to_string());
                     let effective = Effective::Instant(time(at).to_string());
-                    let resource = observation(Day::at(at, &whose.zone), effective, quantity(metric, *value));
+                    let resource =
+                        observation(Day::at(at, &subject.zone), effective, quantity(metric, *value));
                     self.entry(&Entry { full_url, resource }, into)?;
                 }
             }
@@ -199,8 +200,8 @@ impl Encode for Fhir {
 }
 
 /// The same row has the same name in every export, so that a receiver can tell it is the same: a UUID of a hash.
-fn name(whose: &Subject<'_>, metric: &Metric, when: &str) -> String {
-    let hash = Sha256::new().chain_update(whose.name).chain_update([0]).chain_update(metric.key);
+fn name(subject: &Subject<'_>, metric: &Metric, when: &str) -> String {
+    let hash = Sha256::new().chain_update(subject.name).chain_update([0]).chain_update(metric.key);
     let hash = hash.chain_update([0]).chain_update(when).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&hash[..16]);
@@ -218,7 +219,7 @@ fn code(metric: &'static Metric) -> Concept<'static> {
     Concept { coding: loinc.into_iter().chain([own]).collect(), text: Some(metric.help) }
 }
 
-/// Vital signs are what FHIR's profiles call so; sleep has no word there.
+/// Vital signs as FHIR's profiles define them; there is no category for sleep.
 fn category(metric: &Metric) -> Option<Coding<'static>> {
     let vital = ["8867-4", "9279-1", "59408-5", "8302-2", "29463-7"];
     let is_vital = CODES.iter().any(|(key, code, _)| *key == metric.key && vital.contains(code));
@@ -267,13 +268,13 @@ fn quantity(metric: &Metric, value: f64) -> Value {
         Unit::Count if metric.key == "activity_steps" => of(value, "steps per day", "{steps}/d"),
         Unit::Count | Unit::Index => of(value, metric.unit.name(), "1"),
         Unit::Seconds | Unit::WallClock | Unit::Hrv => of(value, "seconds", "s"),
-        // The vital signs of FHIR are percent; the digits stay those that Oura said.
+        // The vital signs of FHIR are percent; the digits stay Oura's.
         Unit::Percent | Unit::Saturation => of((value * 1e8).round() / 1e6, "%", "%"),
         Unit::BeatsPerMinute => of(value, "beats per minute", "/min"),
         Unit::BreathsPerMinute => of(value, "breaths per minute", "/min"),
         Unit::Celsius => of(value, "degrees Celsius", "Cel"),
         Unit::Kilocalories => of(value, "joules", "J"),
-        // What FHIR's profile of the body height wants.
+        // As FHIR's profile of the body height requires.
         Unit::Meters if metric.key == "body_height" => of((value * 1e4).round() / 1e2, "centimeters", "cm"),
         Unit::Meters => of(value, "meters", "m"),
         Unit::Met => of(value, "MET", "[MET]"),
@@ -308,11 +309,11 @@ mod tests {
 
     #[test]
     fn fhir_entry_uuid_is_stable() {
-        let whose = Subject { name: "me", zone: TimeZone::UTC, today: Day::literal(2026, 3, 29) };
+        let subject = Subject { name: "me", zone: TimeZone::UTC, today: Day::literal(2026, 3, 29) };
         let metric = Metric::by_key("sleep_score").unwrap();
-        let one = name(&whose, metric, "2026-03-29");
-        assert_eq!(one, name(&whose, metric, "2026-03-29"));
-        assert_ne!(one, name(&whose, metric, "2026-03-28"));
+        let one = name(&subject, metric, "2026-03-29");
+        assert_eq!(one, name(&subject, metric, "2026-03-29"));
+        assert_ne!(one, name(&subject, metric, "2026-03-28"));
         assert_eq!((one.len(), &one[23..24]), (45, "8"), "{one}");
         assert!("89ab".contains(&one[28..29]), "{one}");
     }

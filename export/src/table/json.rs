@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{Block, Encode, instant, time, word};
+use super::block::{Block, Encode, instant, time, word};
 use crate::Error;
 
 pub(super) struct Json {
@@ -68,10 +68,10 @@ impl Json {
 impl Encode for Json {
     fn block(&mut self, block: &Block<'_>, into: &mut Vec<u8>) -> Result<(), Error> {
         match block {
-            Block::Days { whose, metric, rows } => {
+            Block::Days { subject, metric, rows } => {
                 for (day, value) in *rows {
                     let row = DayRow {
-                        person: whose.name,
+                        person: subject.name,
                         day: &day.to_string(),
                         metric: metric.key,
                         value: *value,
@@ -81,10 +81,10 @@ impl Encode for Json {
                     self.row(&row, into)?;
                 }
             }
-            Block::Points { whose, metric, rows } => {
+            Block::Points { subject, metric, rows } => {
                 for (at, value) in *rows {
                     let row = PointRow {
-                        person: whose.name,
+                        person: subject.name,
                         time: &time(instant(*at)).to_string(),
                         metric: metric.key,
                         value: *value,
@@ -93,14 +93,14 @@ impl Encode for Json {
                     self.row(&row, into)?;
                 }
             }
-            Block::Documents { whose, collection, rows } => {
+            Block::Documents { subject, collection, rows } => {
                 for row in *rows {
                     // Between the tokens of JSON a line break is a blank, and within a text there is none.
                     let line = row.body.replace(['\n', '\r'], " ");
                     let document = serde_json::from_str(&line)
                         .map_err(|_| store::Error::Corrupt { what: "body of a document" })?;
                     let row = DocumentRow {
-                        person: whose.name,
+                        person: subject.name,
                         collection: collection.name(),
                         day: &row.day.to_string(),
                         id: &row.id,

@@ -9,7 +9,8 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 
-use super::{Block, Encode, RowKind, word};
+use super::block::{Block, Encode, word};
+use super::kind::RowKind;
 use crate::Error;
 
 /// Rows of a group: some megabytes, and enough for a reader to skip by.
@@ -121,7 +122,7 @@ impl Parquet {
         Ok(())
     }
 
-    /// Hands over what the file has; it counts its bytes itself.
+    /// Passes on what the file has; it counts its bytes itself.
     fn take(&mut self, into: &mut Vec<u8>) -> Result<(), Error> {
         self.file.flush()?;
         into.append(self.file.inner_mut());
@@ -129,7 +130,7 @@ impl Parquet {
     }
 }
 
-/// Parquet's own errors are of a writer that cannot fail, or of a mistake here.
+/// Parquet's errors: the writer in memory cannot fail, so one is a bug of this module.
 fn failed(error: parquet::errors::ParquetError) -> Error {
     Error::Write(std::io::Error::other(error))
 }
@@ -157,8 +158,8 @@ impl Encode for Parquet {
         let group = &mut self.group;
         let [person, second, third, fourth] = &mut group.texts;
         match block {
-            Block::Days { whose, metric, rows } => {
-                repeat(person, whose.name, rows.len());
+            Block::Days { subject, metric, rows } => {
+                repeat(person, subject.name, rows.len());
                 repeat(second, metric.key, rows.len());
                 repeat(third, metric.unit.name(), rows.len());
                 for (day, value) in *rows {
@@ -170,16 +171,16 @@ impl Encode for Parquet {
                 }
                 group.rows += rows.len();
             }
-            Block::Points { whose, metric, rows } => {
-                repeat(person, whose.name, rows.len());
+            Block::Points { subject, metric, rows } => {
+                repeat(person, subject.name, rows.len());
                 repeat(second, metric.key, rows.len());
                 repeat(third, metric.unit.name(), rows.len());
                 group.times[0].extend(rows.iter().map(|(at, _)| *at));
                 group.values.extend(rows.iter().map(|(_, value)| *value));
                 group.rows += rows.len();
             }
-            Block::Documents { whose, collection, rows } => {
-                repeat(person, whose.name, rows.len());
+            Block::Documents { subject, collection, rows } => {
+                repeat(person, subject.name, rows.len());
                 repeat(second, collection.name(), rows.len());
                 for row in *rows {
                     group.days.push(epoch_day(row.day));
@@ -218,19 +219,19 @@ mod tests {
     use parquet::file::reader::{FileReader, SerializedFileReader};
 
     use super::*;
-    use crate::table::Subject;
+    use crate::table::block::Subject;
 
     #[test]
     fn parquet_is_written_by_row_group() {
         let metric = domain::Metric::by_key("sleep_heart_rate").unwrap();
-        let whose =
+        let subject =
             Subject { name: "me", zone: jiff::tz::TimeZone::UTC, today: domain::Day::literal(2026, 3, 29) };
         let rows: Vec<(i64, f64)> = (0..50_000).map(|n| (n, 60.0)).collect();
         let mut file = Vec::new();
         let mut parquet = Parquet::new(RowKind::Points).unwrap();
         let mut grown = Vec::new();
         for _ in 0..6 {
-            parquet.block(&Block::Points { whose: &whose, metric, rows: &rows }, &mut file).unwrap();
+            parquet.block(&Block::Points { subject: &subject, metric, rows: &rows }, &mut file).unwrap();
             grown.push(file.len());
         }
         parquet.end(&mut file).unwrap();

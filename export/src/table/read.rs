@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use store::{Person, Store};
 
-use super::{Block, Output, Rows, Subject, Table, Writer};
+use super::block::{Block, Subject};
+use super::request::{Rows, Table};
+use super::writer::{Output, Writer};
 use crate::{Error, Progress};
 
 /// Rows encoded in one go: a fraction of a millisecond's work.
@@ -34,23 +36,23 @@ pub(super) async fn read<O: Output>(
     for person in people {
         let zone = TimeZone::get(&person.time_zone).map_err(Error::TimeZone)?;
         let today = Day::at(now, &zone);
-        let whose = Subject { name: person.name.as_str(), zone, today };
+        let subject = Subject { name: person.name.as_str(), zone, today };
         match &table.rows {
             Rows::Days(metrics) => {
                 for metric in metrics {
-                    days(table, store, person.id, &whose, metric, writer).await?;
+                    days(table, store, person.id, &subject, metric, writer).await?;
                     step();
                 }
             }
             Rows::Points(metrics) => {
                 for metric in metrics {
-                    points(table, store, person.id, &whose, metric, writer).await?;
+                    points(table, store, person.id, &subject, metric, writer).await?;
                     step();
                 }
             }
             Rows::Documents(collections) => {
                 for collection in collections {
-                    documents(table, store, person.id, &whose, *collection, writer).await?;
+                    documents(table, store, person.id, &subject, *collection, writer).await?;
                     step();
                 }
             }
@@ -63,13 +65,13 @@ async fn days<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Subject<'_>,
+    subject: &Subject<'_>,
     metric: &'static Metric,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {
     let days = store.daily(person, metric, table.range).await?;
     for rows in days.chunks(BLOCK) {
-        writer.block(Block::Days { whose, metric, rows }).await?;
+        writer.block(Block::Days { subject, metric, rows }).await?;
     }
     Ok(())
 }
@@ -80,7 +82,7 @@ async fn points<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Subject<'_>,
+    subject: &Subject<'_>,
     metric: &'static Metric,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {
@@ -92,7 +94,7 @@ async fn points<O: Output>(
         let from = read.partition_point(|(at, _)| *at < first);
         let to = read.partition_point(|(at, _)| *at < end);
         for rows in read[from..to].chunks(BLOCK) {
-            writer.block(Block::Points { whose, metric, rows }).await?;
+            writer.block(Block::Points { subject, metric, rows }).await?;
         }
     }
     Ok(())
@@ -102,7 +104,7 @@ async fn documents<O: Output>(
     table: &Table,
     store: &Store,
     person: i64,
-    whose: &Subject<'_>,
+    subject: &Subject<'_>,
     collection: Collection,
     writer: &mut Writer<'_, O>,
 ) -> Result<(), Error> {
@@ -112,6 +114,6 @@ async fn documents<O: Output>(
         let rows = store.documents(person, collection, table.range, after, PAGE).await?;
         let Some(end) = rows.last() else { return Ok(()) };
         last = Some((end.day, end.id.clone()));
-        writer.block(Block::Documents { whose, collection, rows: &rows }).await?;
+        writer.block(Block::Documents { subject, collection, rows: &rows }).await?;
     }
 }

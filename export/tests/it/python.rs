@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-/// What a program prints that is given these bytes, by the path of a file with them.
+/// The output of a Python program that is given the path of a file with these bytes.
 pub(crate) fn python(program: &str, bytes: &[u8]) -> String {
     const VARIABLE: &str = "MYHEALTH_TEST_PYTHON";
     #[expect(clippy::disallowed_methods, reason = "the test runner tells where its programs are")]

@@ -262,7 +262,7 @@ fn unchanged_read_rebuilds_nothing() {
     assert_eq!(after.snapshot.unshared_bytes(&before.snapshot), 0);
 }
 
-/// Columns without a changed value are not even compared, so what a clock has removed must be remembered otherwise.
+/// Columns without a changed value are not even compared, so values that a clock has removed must be tracked separately.
 #[test]
 fn clock_set_back_loses_no_gauge() {
     let mut gauges = gauges(&household(), "2026-03-29T12:00:00Z");

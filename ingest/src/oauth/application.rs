@@ -14,8 +14,7 @@ use serde_json::Value;
 use super::consent::Consent;
 use super::pair::TokenPair;
 use super::scopes;
-use crate::oura::failure::is_foreign;
-use crate::oura::{InvalidClient, address};
+use crate::http::{InvalidClient, address, is_foreign};
 
 /// How long an answer may take, connecting included. Giving up loses the token, so this is generous.
 pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -79,7 +78,7 @@ pub enum TokenError {
     /// 429: it asked for patience.
     #[error("Oura's log-in server asks for patience")]
     Limited,
-    /// It said no.
+    /// It refused.
     #[error("Oura's log-in server refuses: {reason} (status {status})")]
     Refused {
         /// The answer's status.

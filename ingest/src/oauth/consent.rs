@@ -21,10 +21,10 @@ pub enum ConsentError {
     /// The answer is for another question.
     #[error("this answer belongs to another log-in (its state differs); use the newest link only")]
     State,
-    /// The person said no.
+    /// The person refused.
     #[error("the consent was denied at Oura")]
     Denied,
-    /// Oura said something else went wrong.
+    /// Oura reported another error.
     #[error(
         "Oura did not ask for the consent; check the client id, and that the redirect URI is registered exactly so"
     )]

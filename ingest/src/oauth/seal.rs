@@ -194,7 +194,7 @@ impl Keys {
     }
 }
 
-/// What is authenticated beside the secret.
+/// The data that is authenticated together with the secret.
 fn bound_to(header: &[u8], person: i64) -> Vec<u8> {
     [header, PURPOSE.as_bytes(), &person.to_be_bytes()].concat()
 }

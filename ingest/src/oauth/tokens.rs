@@ -8,15 +8,15 @@ use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
-use store::{OuraGrant, Person, Store};
+use store::{OuraGrant, Store};
 
-use super::application::{Application, TokenError};
-use super::metrics::Metrics;
+use super::application::Application;
+use super::error::RenewalError;
+use super::owner::{GrantOwner, Observer};
 use super::pair::TokenPair;
-use super::renewal::StoredGrant;
 use super::seal::{Keyring, SealError};
-use crate::oura::Failure;
-use crate::sync::Clock;
+use super::stored_grant::StoredGrant;
+use crate::failure::Failure;
 
 /// Where a client's access token comes from. Clones share it.
 #[derive(Clone)]
@@ -28,71 +28,6 @@ enum Source {
     Fixed(SecretString),
     /// A person's log-in.
     Stored(Arc<StoredGrant>),
-}
-
-/// Whose log-in it is, and what it takes to renew it.
-#[derive(Clone)]
-pub struct GrantOwner {
-    /// Keeps it.
-    pub store: Store,
-    /// Whose.
-    pub person: Person,
-    /// The application it was given to.
-    pub application: Application,
-    /// Seals it.
-    pub keys: Keyring,
-    /// Now.
-    pub clock: Clock,
-    /// Says how it is.
-    pub metrics: Metrics,
-    /// A fixed token, used until there is a log-in.
-    pub fallback: Option<SecretString>,
-}
-
-/// A moment of a renewal; what happens when the plug is pulled there is tested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultPoint {
-    /// The lease is taken.
-    Leased,
-    /// It is noted that the refresh token is about to be sent.
-    Marked,
-    /// Oura has answered.
-    Answered,
-    /// The new pair is stored.
-    Saved,
-    /// A failure is noted.
-    Noted,
-    /// The lease is free.
-    Released,
-}
-
-/// Called at each step of a renewal.
-pub type Observer = Arc<dyn Fn(FaultPoint) + Send + Sync>;
-
-/// Why a log-in could not be renewed now.
-#[derive(Debug, thiserror::Error)]
-pub enum RenewalError {
-    /// Oura gave no new pair.
-    #[error(transparent)]
-    Token(#[from] TokenError),
-    /// The stored pair does not open.
-    #[error(transparent)]
-    Seal(#[from] SealError),
-    /// The database is away.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// The last attempt is too recent.
-    #[error("the last attempt failed a moment ago; it is tried again soon")]
-    Paused,
-    /// It has been renewed too often.
-    #[error("it was renewed five times in ten minutes and is refused again; it is tried again later")]
-    TooOften,
-    /// Another process has the lease.
-    #[error("another process is renewing it and does not finish")]
-    Busy,
-    /// The process ends.
-    #[error("the process is stopping")]
-    Stopping,
 }
 
 impl From<SecretString> for Tokens {
@@ -231,10 +166,4 @@ async fn revoke(
 ) -> Result<(), RenewalError> {
     let pair = TokenPair::open(&keys.load()?, person, &credential.pair)?;
     Ok(application.revoke(&pair).await?)
-}
-
-impl From<RenewalError> for Failure {
-    fn from(error: RenewalError) -> Self {
-        Self::RenewalFailed(Box::new(error))
-    }
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use store::{AccountClaim, Person, Store, causes};
 
-use super::{Client, Failure};
+use super::client::Client;
+use crate::failure::Failure;
 
 /// How long Oura may take to answer: what is read waits for it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);

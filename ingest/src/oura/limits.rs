@@ -1,7 +1,7 @@
 //! How hard Oura is asked: a budget of our own, the pauses Oura asks for, and collections left alone while they fail.
 //!
 //! Oura limits each token and each application. One [`Limits`] is shared by every client of a process, because they are
-//! one application; each token has a [`Pause`] of its own beside it.
+//! one application; each token has a [`Pause`] of its own in addition.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -15,7 +15,8 @@ use jiff::Timestamp;
 use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
-use super::failure::{Failure, LONGEST_PAUSE, MAX_INLINE_RETRY_AFTER};
+use crate::failure::{Failure, MAX_INLINE_RETRY_AFTER};
+use crate::http::LONGEST_PAUSE;
 use crate::metrics::{Metrics, RateLimitTier};
 
 /// Failures in a row that open a collection's circuit: one request with all its retries.
@@ -34,7 +35,7 @@ pub(super) struct Limits {
     breakers: Mutex<HashMap<Collection, CircuitBreaker>>,
 }
 
-/// Until when no request is sent, because Oura said so.
+/// Until when no request is sent, because Oura asked to wait.
 #[derive(Debug, Default)]
 pub(super) struct Pause(Mutex<Option<Instant>>);
 
@@ -91,7 +92,7 @@ impl CircuitBreaker {
 
 impl Limits {
     pub(super) fn new(requests_per_minute: NonZeroU32) -> Self {
-        // A burst of a second's worth at least, so that a small pass does not wait at all.
+        // A burst of a second's worth at least, so that a small sync run does not wait at all.
         let burst = requests_per_minute.div_ceil(NonZeroU32::new(10).expect("BUG: ten is not zero"));
         let quota = Quota::per_minute(requests_per_minute).allow_burst(burst);
         Self {
@@ -102,7 +103,7 @@ impl Limits {
         }
     }
 
-    /// Waits until a request may be sent; refuses where waiting is for another pass.
+    /// Waits until a request may be sent; fails where the wait has to be left to another sync run.
     pub(super) async fn admit(
         &self,
         token: &Pause,

@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Client, Failure, OuraResponse};
+use super::client::{Client, OuraResponse};
+use crate::failure::Failure;
 
 /// How long one document may take; a window may take longer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);

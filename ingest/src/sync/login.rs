@@ -3,7 +3,7 @@
 use domain::{Cause, Collection};
 
 use super::Ingest;
-use crate::oura::Failure;
+use crate::failure::Failure;
 
 impl Ingest {
     /// Whether nothing can be read before a log-in. Reported once, in the log and as every collection's reason.

@@ -19,9 +19,9 @@ use tokio::sync::Semaphore;
 
 use super::event::{Event, parse_event};
 use super::metrics::{EventResult, Metrics};
+use super::settings::{Settings, Shared};
 use super::signature::{Refused, is_verification_token, verify};
-use super::{Settings, Shared};
-use crate::sync::Clock;
+use crate::Clock;
 
 /// The largest event read; one has some 200 bytes.
 const MAX_BODY: usize = 64 * 1024;

@@ -11,9 +11,9 @@ use store::causes;
 use tokio_util::sync::CancellationToken;
 
 use super::metrics::Metrics;
+use super::settings::{Callback, WebhookHealth};
 use super::subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
-use super::{Callback, WebhookHealth};
-use crate::sync::Clock;
+use crate::Clock;
 
 /// What ends sooner is renewed: time enough to notice that renewing fails.
 const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -125,7 +125,7 @@ impl SubscriptionReconciler {
                 Err(failure) => {
                     tracing::warn!(
                         error = causes(&failure),
-                        "cannot keep the subscriptions at Oura; documents come with the next pass"
+                        "cannot keep the subscriptions at Oura; documents come with the next sync run"
                     );
                     let pause = match failure {
                         SubscriptionFailure::RateLimited(Some(pause)) => pause.max(retry),

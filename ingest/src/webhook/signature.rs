@@ -16,7 +16,7 @@ pub enum Refused {
     /// The signature is not that of these bytes by this secret.
     #[error("the signature does not fit")]
     Forged,
-    /// It was signed by Oura, but too long ago or too far ahead; or when is not said.
+    /// It was signed by Oura, but too long ago or too far ahead; or without a time.
     #[error("the signature is too old, or a clock is wrong")]
     Expired,
 }

@@ -10,10 +10,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::event::instant;
+use super::settings::{Callback, Credentials};
 use super::signature::verification_token;
-use super::{Callback, Credentials};
-use crate::oura::failure::retry_after;
-use crate::oura::{InvalidClient, address, http_client, url_below};
+use crate::http::{InvalidClient, address, http_client, retry_after, url_below};
 
 /// The largest answer read: a list of a few hundred subscriptions.
 const MAX_BODY: usize = 1024 * 1024;

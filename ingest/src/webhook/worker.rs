@@ -9,11 +9,12 @@ use domain::Change;
 use store::{AccountClaim, Batch, EventLease, Origin, Store, causes};
 use tokio_util::sync::CancellationToken;
 
-use super::Shared;
 use super::metrics::{FetchResult, Metrics};
-use crate::oura::{Client, DocumentResponse, Failure};
+use super::settings::Shared;
+use crate::Clock;
+use crate::failure::Failure;
+use crate::oura::{Client, DocumentResponse};
 use crate::scheduler::{Access, after};
-use crate::sync::Clock;
 
 /// Documents fetched at a time.
 const CONCURRENCY: usize = 3;
@@ -60,7 +61,7 @@ pub enum StepOutcome {
     Pause(Duration),
 }
 
-/// Works the queue of everybody.
+/// Works the queue of all persons.
 #[derive(Clone)]
 pub struct Worker {
     store: Store,

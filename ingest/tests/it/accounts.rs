@@ -1,4 +1,4 @@
-//! Whose data an access token opens: what another Oura account says is no news about a person.
+//! Which account an access token belongs to: documents of another Oura account are never stored for a person.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,8 +9,8 @@ use zip::write::SimpleFileOptions;
 
 use crate::export::{imported, opened, parts, zip};
 
-/// What documents say, whatever their spelling.
-fn said(parts: &[Part]) -> Vec<(Collection, String, serde_json::Value)> {
+/// The content of documents, independent of spelling.
+fn contents(parts: &[Part]) -> Vec<(Collection, String, serde_json::Value)> {
     let documents = parts.iter().flat_map(|part| part.documents.iter().map(move |d| (part.collection, d)));
     documents.map(|(c, d)| (c, d.id.clone(), serde_json::from_str(&d.body).unwrap())).collect()
 }
@@ -43,7 +43,7 @@ fn table_is_read_in_every_dialect() {
     ] {
         let (read, report) = parts(zip(&[("dailysleep.csv", text.as_bytes())]));
         assert!(report.is_complete() && report.rejected() == 0, "{text}: {report:?}");
-        assert_eq!(said(&read), said(&expected), "{text}");
+        assert_eq!(contents(&read), contents(&expected), "{text}");
     }
 }
 
@@ -67,7 +67,7 @@ fn table_is_found_under_every_name_and_in_every_folder() {
         let (read, report) = parts(Export::open(folder.path()).unwrap());
         assert_eq!(read.iter().map(|part| part.documents.len()).sum::<usize>(), 2, "{name}: {report:?}");
     }
-    // Where there is such a folder, what lies outside is no part of it.
+    // Where there is such a folder, files outside it are no part of the export.
     let (read, report) = parts(zip(&[("x/App Data/a.csv", b"a\n"), ("x/dailysleep.csv", PLAIN.as_bytes())]));
     assert!(read.is_empty(), "{report:?}");
     assert_eq!(report.files[1].skipped, Some(Skipped::Elsewhere));
@@ -101,7 +101,7 @@ fn events_without_ids_have_the_same_ones_in_every_export() {
     assert_eq!(with(&[rows[1], rows[0]]), [first[1].clone(), first[0].clone()]);
     let columns = "start_datetime;end_datetime;day;activity";
     assert_eq!(ids(&format!("{columns}\n{}\n{}\n", rows[0], rows[1])), first, "no column of ids");
-    // What does not say when it was stays without one.
+    // A row without a time stays without one.
     let (_, report) = parts(zip(&[("workout.csv", b"id;day;activity\n;2024-03-03;running\n")]));
     assert_eq!(report.rejected(), 1, "{report:?}");
 }

@@ -1,4 +1,4 @@
-//! What the client asks, and what it makes of the answers.
+//! What the client requests, and how it handles responses.
 
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ async fn bad_document_does_not_fail_its_page() {
     );
 }
 
-/// Asks for one window and says how that ended and after how many requests.
+/// Requests one window; returns the result and the number of requests.
 async fn end(answers: Vec<Answer>) -> (Result<usize, &'static str>, usize) {
     let (script, client) = Script::start(answers).await;
     let window = client.window(DailySleep, range("2026-03-10", "2026-03-10")).await;

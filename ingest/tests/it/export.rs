@@ -1,4 +1,4 @@
-//! The account export against the simulated cloud: both say the same about one life.
+//! The account export against the simulated cloud: both give the same numbers for one life.
 
 use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
@@ -12,7 +12,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::helpers::day;
-use crate::passes::{Numbers, World, difference, numbers};
+use crate::sync_runs::{Numbers, World, difference, numbers};
 
 /// Documents of the evening before the first day that the sync of [`World`] asks for.
 const EARLIER: i64 = 2;
@@ -69,7 +69,7 @@ pub(crate) fn parts(export: Export) -> (Vec<Part>, Report) {
     (parts, report)
 }
 
-async fn the_export_says_what_the_api_says(store: Store, world: World) {
+async fn assert_export_equals_api(store: Store, world: World) {
     world.pass().await;
     let report = imported(&store, opened(world.synthetic.account_export(world.at(), None))).await;
     assert_eq!((report.rejected(), report.documents().rejected), (0, 0), "{report:?}");
@@ -85,20 +85,20 @@ async fn the_export_says_what_the_api_says(store: Store, world: World) {
 
 #[tokio::test]
 async fn export_equals_api_on_sqlite() {
-    let (cloud, _folder) = crate::passes::world().await;
+    let (cloud, _folder) = crate::sync_runs::world().await;
     let (store, _folder) = store::testing::sqlite().await;
-    the_export_says_what_the_api_says(store, cloud).await;
+    assert_export_equals_api(store, cloud).await;
 }
 
 #[tokio::test]
 async fn export_equals_api_on_postgres() {
-    let (cloud, _folder) = crate::passes::world().await;
-    the_export_says_what_the_api_says(store::testing::postgres().await, cloud).await;
+    let (cloud, _folder) = crate::sync_runs::world().await;
+    assert_export_equals_api(store::testing::postgres().await, cloud).await;
 }
 
 #[tokio::test]
 async fn sync_after_import_changes_nothing() {
-    let (world, _folder) = crate::passes::world().await;
+    let (world, _folder) = crate::sync_runs::world().await;
     imported(&world.store, opened(world.synthetic.account_export(world.at(), None))).await;
     let before = world.numbers().await;
     let applied = world.pass().await.applied;
@@ -113,7 +113,7 @@ async fn sync_after_import_changes_nothing() {
 
 #[tokio::test]
 async fn import_after_sync_adds_only_unread_days() {
-    let (world, _folder) = crate::passes::world().await;
+    let (world, _folder) = crate::sync_runs::world().await;
     world.pass().await;
     let (before, mark) = (world.totals().await, world.store.watermark().await.unwrap());
     let states = world.store.sync_states(world.person.id).await.unwrap();

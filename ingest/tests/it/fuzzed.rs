@@ -1,5 +1,5 @@
 //! The fuzz targets without a fuzzer: every seed, and a few thousand mutations of the seeds that are the same on every
-//! machine. `cargo fuzz` looks further; this keeps its targets compiling and its findings found.
+//! machine. `cargo fuzz` searches further; this keeps its targets compiling and its findings fixed.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ mod targets;
 /// Runs of one target; a release build of the fuzzer does as many in a second.
 const MUTANTS: u32 = 2_000;
 
-/// What broke parsers before.
+/// Fragments that broke parsers before.
 const SPLICES: [&[u8]; 20] = [
     b"\"",
     b";",

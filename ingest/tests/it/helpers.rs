@@ -32,10 +32,10 @@ pub(crate) fn page(documents: &[&str], next: Option<&str>) -> Answer {
     answer(200, &format!(r#"{{"data":[{}],"next_token":{next}}}"#, documents.join(",")))
 }
 
-/// What was asked: path with query, and the Authorization header.
+/// A request: path with query, and the Authorization header.
 pub(crate) type Asked = (String, String);
 
-/// Answers in order; the last one again and again.
+/// Responses in order; the last one is repeated.
 #[derive(Clone, Default)]
 pub(crate) struct Script {
     answers: Arc<Mutex<VecDeque<Answer>>>,

@@ -1,4 +1,4 @@
-//! What goes wrong with one collection stays with it, whatever goes wrong.
+//! A failure of one collection, of any kind, does not affect the others.
 
 use std::collections::BTreeSet;
 use std::io;

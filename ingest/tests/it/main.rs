@@ -5,12 +5,12 @@
 mod accounts;
 mod archives;
 mod client;
-mod crew;
 mod export;
 mod fuzzed;
 mod helpers;
 mod isolation;
 mod oauth;
-mod passes;
+mod scheduler;
 mod storm;
+mod sync_runs;
 mod webhooks;

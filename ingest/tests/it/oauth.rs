@@ -27,11 +27,11 @@ const TOKEN: &str = "/oauth/token";
 const PORTAL: &str = "/oauth/v2/ext/oauth-token";
 const DAY: i64 = 24 * 60;
 
-/// A cloud, a store and a clock that all look at.
+/// A cloud, a store and their common clock.
 struct World {
     cloud: Arc<Cloud>,
     base: String,
-    /// Where the log-in server is thought to be.
+    /// The address of the log-in server that clients are configured with.
     token_base: Mutex<String>,
     now: Arc<Mutex<Timestamp>>,
     /// How far the clock of our machine is from Oura's.
@@ -126,7 +126,7 @@ impl World {
         store_login(&self.store, self.person.id, &keys(), &pair, self.at()).await.unwrap();
     }
 
-    /// What a process that starts now reads with.
+    /// The client of a process that starts now.
     fn process(&self) -> Client {
         self.process_of("legacy", keys(), None)
     }
@@ -179,7 +179,7 @@ async fn read(client: &Client) -> Result<usize, Cause> {
     window.map(|window| window.documents.len()).map_err(|failure| failure.cause())
 }
 
-/// Reads on a task of its own and says whether that survived.
+/// Reads on a task of its own; returns whether it did not panic.
 async fn survives(client: &Client) -> bool {
     let client = client.clone();
     tokio::spawn(async move { read(&client).await }).await.is_ok()

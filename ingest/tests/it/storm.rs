@@ -1,4 +1,4 @@
-//! A bad day in simulated time: limits, outages, silence, half and broken answers, documents of the wrong shape, tokens
+//! A bad day in simulated time: limits, outages, timeouts, partial and broken responses, documents of the wrong shape, tokens
 //! that end, a database that restarts, and a process that is killed again and again. What is stored in the end is what
 //! a calm day would have stored.
 
@@ -26,10 +26,10 @@ const REDIRECT: &str = "http://localhost:9873/callback";
 /// A token lives for two hours, so that the day has a dozen renewals.
 const LIFE: i64 = 2 * 3600;
 
-/// Looks a day: every twenty minutes.
+/// Sync runs a day: every twenty minutes.
 const LOOKS: usize = 72;
 
-/// Numbers from a seed (xorshift): a day that went wrong can be lived again.
+/// Numbers from a seed (xorshift): a day that failed can be repeated.
 struct Dice(u64);
 
 impl Dice {
@@ -96,7 +96,7 @@ impl World {
         store_login(store, person.id, &keys(), &pair, self.at()).await.unwrap();
     }
 
-    /// What a process that starts now reads with.
+    /// The client of a process that starts now.
     fn process(&self, store: &Store, person: &Person, timeout: Duration) -> Scheduler {
         let metrics = Metrics::register(&mut Registry::default());
         let now = self.now.clone();
@@ -128,7 +128,7 @@ impl World {
         }
     }
 
-    /// Prepares what goes wrong next.
+    /// Prepares the next failure.
     fn disturb(&self, dice: &mut Dice) {
         let broken = day("2026-03-24").plus(i64::try_from(dice.below(4)).unwrap()).date();
         let (prefix, fault, most) = match dice.below(9) {
@@ -140,7 +140,7 @@ impl World {
             5 => ("/v2", Fault::Garbage, 6),
             6 => ("/v2", Fault::Hold(Arc::new(Notify::new())), 2),
             7 => ("/v2/usercollection/daily", Fault::WrongShape(broken, Wrong::Text("score")), 4),
-            // A gateway's answer: the token server never saw the question.
+            // A gateway's response: the token server never received the request.
             _ => ("/oauth/token", Fault::Status(503), 1),
         };
         self.cloud.faults().next(prefix, 1 + dice.below(most), &fault);
@@ -152,7 +152,7 @@ fn keys() -> Keyring {
     Keyring { current: KeySource::Text(key.to_owned().into()), previous: None }
 }
 
-/// The day's looks without any trouble.
+/// The day's sync runs without any failure.
 async fn calm_day(store: &Store) -> Vec<String> {
     let world = World::new().await;
     let me = store.ensure_person(&"me".parse().unwrap(), "Europe/Berlin", world.at()).await.unwrap();
@@ -168,8 +168,8 @@ async fn calm_day(store: &Store) -> Vec<String> {
 async fn look(world: &World, store: &Store, me: &Person, timeout: Duration) -> bool {
     let crew = world.process(store, me, timeout);
     let stop = CancellationToken::new();
-    let nobody_watches: ingest::ProgressFn = Arc::new(|_, _| ());
-    let report = crew.read(me, SyncRun::Missing, &stop, &nobody_watches).await;
+    let without_progress: ingest::ProgressFn = Arc::new(|_, _| ());
+    let report = crew.read(me, SyncRun::Missing, &stop, &without_progress).await;
     report.is_ok_and(|report| report.is_some_and(|report| report.complete && report.failures.is_empty()))
 }
 
@@ -202,7 +202,7 @@ async fn everything(store: &Store, me: &Person) -> Vec<String> {
 /// A database that can be restarted.
 trait Database {
     async fn open(&self) -> Store;
-    /// Ends every connection in the middle of whatever it does.
+    /// Ends every connection in the middle of its work.
     async fn restart(&self, store: Store) -> Store;
 }
 
@@ -276,7 +276,7 @@ async fn a_bad_day_on(database: impl Database, seed: u64) {
         }
         match dice.below(4) {
             0 => {
-                // Killed in the middle, without a word to anybody.
+                // Killed in the middle, without a shutdown.
                 kills += 1;
                 killed(&world, &store, &me, dice.below(25)).await;
                 store = database.restart(store).await;
@@ -316,7 +316,7 @@ async fn a_bad_day_on(database: impl Database, seed: u64) {
     assert!(stormy.len() > 1_000, "{}", stormy.len());
 }
 
-/// Reads until so many windows are done, and is gone.
+/// Reads until this number of windows is done, then stops without a shutdown.
 async fn killed(world: &World, store: &Store, me: &Person, windows: usize) {
     let crew = world.process(store, me, Duration::from_millis(300));
     let (me, reached) = (me.clone(), Arc::new(Notify::new()));

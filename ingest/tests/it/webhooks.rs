@@ -1,7 +1,7 @@
-//! From an announcement to a stored document, against the simulated cloud: both ends, and what goes wrong between them.
+//! From a webhook event to a stored document, against the simulated cloud: both ends, and the failures between them.
 
-mod keeper;
 mod receiver;
+mod reconciler;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -31,16 +31,16 @@ const CALLBACK: &str = "https://health.example.org/oura/webhook";
 /// A life with a night on 10 March.
 const SEED: u64 = 3;
 
-/// Three kinds of news of fifteen collections.
+/// Three kinds of change of fifteen collections.
 const ALL: usize = 45;
 
-/// A cloud, a process that listens to it, and the clock both look at.
+/// A cloud, a process that receives its events, and their common clock.
 struct World {
     cloud: Arc<Cloud>,
     synthetic: Synthetic,
     /// Seconds since [`start`].
     clock: Arc<AtomicI64>,
-    /// Whether whatever stands between the cloud and us answers 410.
+    /// Whether a proxy between the cloud and the receiver answers 410.
     gone: Arc<AtomicBool>,
     webhooks: Webhooks,
     registry: Registry,
@@ -123,7 +123,7 @@ impl World {
         Self { cloud, synthetic, clock, gone, webhooks, registry, base, store, person }
     }
 
-    /// Subscribed, known, and everything so far seen.
+    /// With active subscriptions, the account known, and all earlier changes seen.
     async fn listening(store: Store) -> Self {
         Self::new(store).await.listen().await
     }
@@ -223,7 +223,7 @@ impl World {
         Some((document["id"].as_str()?.to_owned(), document["score"].as_f64()?))
     }
 
-    /// Lets the night of 10 March be announced; its id and score.
+    /// Lets the cloud send the event of the night of 10 March; returns its id and score.
     async fn a_night(&self) -> (String, f64) {
         assert_eq!(self.held("2026-03-10"), None, "the night is still to come");
         self.pass(15 * 3_600);

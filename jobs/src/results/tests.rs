@@ -1,4 +1,5 @@
-//! A folder and a bucket under the same rules; the bucket is moto's, which is nobody's client library of ours.
+//! A folder and a bucket under the same rules; the bucket is moto's, an implementation of S3 that
+//! shares no code with our client.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -7,12 +8,12 @@ use export::Output as _;
 
 use super::*;
 
-/// An implementation of S3 in a process of its own, which tells what it has in hand: uploads that were begun, and the
-/// names of objects.
+/// An implementation of S3 in a process of its own, which reports what it has: unfinished uploads, and the names of
+/// objects.
 struct Bucket {
     child: Child,
     ask: ChildStdin,
-    said: BufReader<ChildStdout>,
+    output: BufReader<ChildStdout>,
     port: u16,
 }
 
@@ -46,11 +47,11 @@ impl Bucket {
         let mut command = Command::new(python);
         command.args(["-c", MOTO]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stdout.take().unwrap());
+        let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut port = String::new();
-        said.read_line(&mut port).unwrap();
+        output.read_line(&mut port).unwrap();
         let port = port.trim().parse().expect("moto starts; try `python -m moto.server`");
-        Self { ask: child.stdin.take().unwrap(), child, said, port }
+        Self { ask: child.stdin.take().unwrap(), child, output, port }
     }
 
     fn results(&self) -> Results {
@@ -70,7 +71,7 @@ impl Bucket {
     fn has(&mut self) -> (usize, Vec<String>) {
         writeln!(self.ask).unwrap();
         let mut line = String::new();
-        self.said.read_line(&mut line).unwrap();
+        self.output.read_line(&mut line).unwrap();
         serde_json::from_str(&line).unwrap()
     }
 }
@@ -137,7 +138,11 @@ async fn results_are_stored_in_s3() {
     let mut bucket = Bucket::start();
     keeps_results(&bucket.results()).await;
     let objects = ["elsewhere/1/other.csv", "house/one/7/b-1.html"].map(str::to_owned);
-    assert_eq!(bucket.has(), (0, objects.into()), "no upload is left open, nothing of another's is touched");
+    assert_eq!(
+        bucket.has(),
+        (0, objects.into()),
+        "no upload is left open, nothing of other programs is touched"
+    );
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
-//! Jobs from asking to their end, on both databases, by a clock that is set by hand.
+//! Jobs from request to end, on both databases, by a clock that the test sets.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod gc;
 mod rederive;
-mod tidy;
 mod worker;
 mod world;

@@ -103,22 +103,22 @@ async fn lease_of_a_killed_worker_is_taken_over() {
     }
 }
 
-/// The embedded database has one connection that writes. A sign of life has to wait for it while the work has it, and
-/// the work has to go on meanwhile, or neither does.
+/// The embedded database has one connection that writes. A heartbeat has to wait for it while the work has it, and the
+/// work has to continue meanwhile, or both wait for each other.
 #[tokio::test]
 async fn heartbeat_does_not_block_work_that_writes() {
     let world = World::embedded().await;
     let queue = world.bare_queue();
     let id = world.ask(&queue, &backfill()).await;
     let (looks, looked) = watch::channel(());
-    let (store, told) = (world.store.clone(), id.clone());
+    let (store, cancelled) = (world.store.clone(), id.clone());
     let work: Backfill = Arc::new(move |_, _, progress, stop| {
-        let (store, id, mut looked) = (store.clone(), told.clone(), looked.clone());
+        let (store, id, mut looked) = (store.clone(), cancelled.clone(), looked.clone());
         Box::pin(async move {
             looked.borrow_and_update();
             let held = store::testing::writing(&store).await;
             progress.set(1, 2);
-            // The clock is read, and a sign of life begins to wait.
+            // The clock is read, and a heartbeat begins to wait.
             looked.changed().await.unwrap();
             drop(held);
             while store.job(&id).await.unwrap().is_some_and(|job| job.progress != (1, 2)) {
@@ -130,7 +130,7 @@ async fn heartbeat_does_not_block_work_that_writes() {
             BackfillEnd::Done
         })
     });
-    // A sign of life that fails costs the job, since so much time goes by between two of them.
+    // A heartbeat that fails loses the lease, because so much time passes between two of them.
     let clock = world.clock.clone();
     let worker = world.worker_by(&queue, work, move || {
         looks.send_replace(());
@@ -152,8 +152,8 @@ async fn cancelled_running_job_stops() {
         let withdraw = async {
             let begun = queue.wait_for_change(&id, 1).await.unwrap().unwrap();
             assert_eq!(begun.state, JobState::Running);
-            let told = queue.cancel(&id, world.time()).await.unwrap();
-            assert!(matches!(&told, Cancel::Requested(job) if job.cancelling), "{told:?}");
+            let cancelled = queue.cancel(&id, world.time()).await.unwrap();
+            assert!(matches!(&cancelled, Cancel::Requested(job) if job.cancelling), "{cancelled:?}");
         };
         let (stepped, ()) = tokio::join!(worker.step(&world.stop), withdraw);
         assert!(stepped.unwrap());
@@ -169,9 +169,9 @@ async fn cancelled_job_that_fails_is_cancelled() {
     let world = World::embedded().await;
     let queue = world.bare_queue();
     let id = world.ask(&queue, &backfill()).await;
-    let (taking, at, told) = (queue.clone(), world.time(), id.clone());
+    let (taking, at, job) = (queue.clone(), world.time(), id.clone());
     let work: Backfill = Arc::new(move |_, _, _, _| {
-        let (queue, id) = (taking.clone(), told.clone());
+        let (queue, id) = (taking.clone(), job.clone());
         Box::pin(async move {
             assert!(matches!(queue.cancel(&id, at).await.unwrap(), Cancel::Requested(_)));
             BackfillEnd::Oura
@@ -205,7 +205,7 @@ async fn attempts_write_results_under_different_names() {
     let id = world.ask(&queue, &export()).await;
     let until = world.time() + SignedDuration::from_secs(30);
     let first = world.store.claim_job(&["export"], "first", until, world.time()).await.unwrap().unwrap();
-    // Given back uncounted, as by a process that stops; what it had sent may arrive late.
+    // Released uncounted, as by a process that stops; a write that it had sent may arrive late.
     world.store.release_job(&first, "first", world.time(), false, RETENTION, world.time()).await.unwrap();
     world.write(&format!("{}/{id}-{}.csv", world.me.id, first.version));
     assert!(world.worker_at(&queue, endless()).step(&world.stop).await.unwrap());
@@ -221,7 +221,7 @@ async fn result_of_a_lost_lease_is_deleted() {
     let id = world.ask(&queue, &export()).await;
     let looks = AtomicU32::new(0);
     let (store, clock) = (world.store.clone(), world.clock.clone());
-    // Read when the job is claimed, when it is begun, and when it has been made: by then it is another's.
+    // Read when the job is claimed, when it is begun, and when it has been made: by then another worker has it.
     let worker = world.worker_by(&queue, endless(), move || {
         let now = *clock.lock().unwrap();
         if looks.fetch_add(1, Ordering::Relaxed) == 2 {

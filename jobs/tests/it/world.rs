@@ -1,9 +1,9 @@
-//! A queue, somebody who works it, and what the work is made of.
+//! A queue, a worker, and the data that jobs read.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use ::export::Words;
+use ::export::TableRequest;
 use domain::{Collection, Document};
 use jiff::{SignedDuration, Timestamp};
 use jobs::{Backfill, BackfillEnd, JobQueue, Kind, Metrics, Progress, ResultLocation, Results, Work, Worker};
@@ -135,7 +135,7 @@ impl World {
         std::fs::write(path, "a result").unwrap();
     }
 
-    /// Attempts that ended so.
+    /// The number of attempts with this outcome.
     pub(crate) fn counted(&self, kind: &str, result: &str) -> u64 {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
@@ -145,19 +145,19 @@ impl World {
 }
 
 pub(crate) fn export() -> Work {
-    Work::Export(Words { format: "csv".into(), ..Words::default() })
+    Work::Export(TableRequest { format: "csv".into(), ..TableRequest::default() })
 }
 
 pub(crate) fn backfill() -> Work {
     Work::Backfill { from: "2026-03-01".into(), to: "2026-03-02".into() }
 }
 
-/// Reads nothing and ends so.
+/// Reads nothing and ends with this outcome.
 pub(crate) fn ends(end: BackfillEnd) -> Backfill {
     Arc::new(move |_, _, _, _| Box::pin(async move { end }))
 }
 
-/// Goes on until it is told to stop.
+/// Runs until it is stopped.
 pub(crate) fn endless() -> Backfill {
     Arc::new(|_, _, progress: Progress, stop: CancellationToken| {
         Box::pin(async move {

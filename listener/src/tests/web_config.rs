@@ -92,9 +92,9 @@ fn web_config_mistakes_are_named_without_secrets() {
     let check = |text: &str, expected: &str| {
         let (_folder, path) = file(text);
         let error = rules::Rules::read(&path, None).err().unwrap_or_else(|| panic!("{text} is refused"));
-        let said = causes(&error);
-        assert!(said.contains(expected), "{text}: {said}");
-        assert!(!said.contains("hunter2"), "{said}");
+        let message = causes(&error);
+        assert!(message.contains(expected), "{text}: {message}");
+        assert!(!message.contains("hunter2"), "{message}");
     };
     check("tls_server_config: {}", "TLS needs a certificate");
     check("tls_server_config: {cert: hunter2}", "TLS needs a private key");

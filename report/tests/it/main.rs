@@ -83,7 +83,7 @@ async fn report_states_the_usual_range_of_the_28_days_before() {
         format!(r#"{{"id":"s{day}","day":"{day}","score":{score}}}"#)
     };
     // Seven of 70, fourteen of 80, seven of 90: quartiles 77.5 and 82.5, a spread of 5 / 1.349 = 3.7, so that the mean of a
-    // week is usual from 76.3 to 83.7. The day before these has no say.
+    // week is usual from 76.3 to 83.7. The day before these is not used.
     let mut scores: Vec<String> =
         (1..=28).zip([70, 80, 90, 80].into_iter().cycle()).map(|(n, value)| night(n, value)).collect();
     scores.push(night(29, 1));

@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
 use super::page::EMPTY;
-use super::{locked, problem};
+use super::problem::{locked, problem};
 
 /// One way to go wrong.
 #[derive(Clone, Debug)]

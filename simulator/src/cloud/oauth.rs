@@ -4,7 +4,8 @@
 //! registered at one of them, and the other refuses it. Codes live ten minutes and work once; refresh tokens rotate and
 //! work once, and using one again is counted. PKCE is not asked for, and checked when a challenge was sent.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+pub(super) mod tokens;
+
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -14,162 +15,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{self, post};
 use data_encoding::{BASE64, BASE64_NOPAD, BASE64URL_NOPAD};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Cloud, locked};
-
-/// An application registered at the developer portal.
-#[derive(Clone)]
-pub struct Application {
-    /// `client_id`.
-    pub id: String,
-    /// `client_secret`.
-    pub secret: String,
-    /// The one `redirect_uri` that is accepted, byte for byte.
-    pub redirect_uri: String,
-    /// Life of an access token, seconds; Oura says 24 h in one place and 30 days in another.
-    pub expires_in: i64,
-    /// Scopes the person unticks on the consent page, without prefix.
-    pub unticked: Vec<String>,
-}
-
-/// Scopes Oura enforces; unknown ones are dropped without a word.
-pub const SCOPES: &[&str] = &[
-    "email",
-    "personal",
-    "daily",
-    "heartrate",
-    "workout",
-    "tag",
-    "session",
-    "spo2",
-    "stress",
-    "heart_health",
-    "ring_configuration",
-];
-
-/// How long a code can be exchanged.
-const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
-
-/// Where an application is registered, and which addresses know it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FrontEnd {
-    /// `/oauth/…`, the documented one.
-    Legacy,
-    /// `/oauth/v2/ext/oauth-…`, of the new developer portal.
-    Portal,
-}
-
-/// A consent: whose data, and which.
-#[derive(Clone, Debug)]
-struct Grant {
-    id: u64,
-    person: usize,
-    scopes: BTreeSet<String>,
-}
-
-/// A consent on its way to the application.
-#[derive(Debug)]
-struct Code {
-    grant: Grant,
-    client: String,
-    expires: Timestamp,
-    challenge: Option<String>,
-}
-
-/// Everything handed out. A value that was spent is gone, so using it again is using an unknown one; only refresh tokens
-/// are remembered, to count who uses one again.
-#[derive(Debug, Default)]
-pub(super) struct Tokens {
-    access: HashMap<String, (Grant, Timestamp)>,
-    refresh: HashMap<String, (Grant, String)>,
-    codes: HashMap<String, Code>,
-    spent: HashSet<String>,
-    reuses: u64,
-    issued: u64,
-}
-
-impl Tokens {
-    /// A token that never expires.
-    pub(super) fn add(&mut self, token: &str, person: usize, scopes: &[&str]) {
-        let scopes = scopes.iter().map(ToString::to_string).collect();
-        self.issued += 1;
-        self.access.insert(token.to_owned(), (Grant { id: self.issued, person, scopes }, Timestamp::MAX));
-    }
-
-    /// Whose a token is and what it may read.
-    pub(super) fn access(&self, token: &str, now: Timestamp) -> Option<(usize, BTreeSet<String>)> {
-        let (grant, expires) = self.access.get(token)?;
-        (now < *expires).then(|| (grant.person, grant.scopes.clone()))
-    }
-
-    /// Whose a token is, expired or not.
-    pub(super) fn owner(&self, token: &str) -> Option<usize> {
-        self.access.get(token).map(|(grant, _)| grant.person)
-    }
-
-    /// Forgets everything of the person a token belongs to.
-    pub(super) fn revoke(&mut self, token: &str) {
-        let Some(person) = self.owner(token) else { return };
-        self.access.retain(|_, (grant, _)| grant.person != person);
-        self.refresh.retain(|_, (grant, _)| grant.person != person);
-        self.codes.retain(|_, code| code.grant.person != person);
-    }
-
-    /// How often a spent refresh token came again.
-    pub(super) fn reuses(&self) -> u64 {
-        self.reuses
-    }
-
-    /// How many refresh tokens are good.
-    pub(super) fn log_ins(&self) -> usize {
-        self.refresh.len()
-    }
-
-    /// Forgets the consent that a token of this client belongs to.
-    fn forget(&mut self, token: &str, client: &str) {
-        let of_access = self.access.get(token).map(|(grant, _)| grant.id);
-        let of_refresh =
-            self.refresh.get(token).filter(|(_, owner)| owner == client).map(|(grant, _)| grant.id);
-        let Some(id) = of_refresh.or(of_access) else { return };
-        self.access.retain(|_, (grant, _)| grant.id != id);
-        self.refresh.retain(|_, (grant, _)| grant.id != id);
-    }
-
-    /// Takes a refresh token out of circulation.
-    fn spend(&mut self, token: &str) -> Option<(Grant, String)> {
-        self.reuses += u64::from(self.spent.contains(token));
-        let found = self.refresh.remove(token)?;
-        self.spent.insert(token.to_owned());
-        Some(found)
-    }
-
-    /// A name never used before. Not a secret: nothing here is worth guessing.
-    fn issue(&mut self, kind: &str) -> String {
-        self.issued += 1;
-        format!("simulated-{kind}-{:06}", self.issued)
-    }
-
-    /// A fresh pair for a grant, as the token endpoint answers it.
-    fn pair(&mut self, grant: Grant, application: &Application, now: Timestamp) -> Response {
-        let (access, refresh) = (self.issue("access"), self.issue("refresh"));
-        let granted: Vec<_> = grant.scopes.iter().map(|scope| format!("extapi:{scope}")).collect();
-        let life = SignedDuration::from_secs(application.expires_in);
-        let expires = now.saturating_add(life).unwrap_or(Timestamp::MAX);
-        let answer = json!({
-            "token_type": "bearer",
-            "access_token": access,
-            "expires_in": application.expires_in,
-            "refresh_token": refresh,
-            "scope": granted.join(" "),
-        });
-        self.access.insert(access, (grant.clone(), expires));
-        self.refresh.insert(refresh, (grant, application.id.clone()));
-        axum::Json(answer).into_response()
-    }
-}
+use super::problem::locked;
+use super::state::Cloud;
+use tokens::{Application, CODE_LIFE, Code, FrontEnd, Grant, SCOPES};
 
 type Parameters = Vec<(String, String)>;
 
@@ -321,11 +173,4 @@ fn encode(text: &str) -> String {
 fn decode(text: &str) -> Option<String> {
     let bytes = BASE64.decode(text.as_bytes()).or_else(|_| BASE64_NOPAD.decode(text.as_bytes()));
     String::from_utf8(bytes.ok()?).ok()
-}
-
-/// Redacts the secret.
-impl std::fmt::Debug for Application {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Application").field("id", &self.id).finish_non_exhaustive()
-    }
 }

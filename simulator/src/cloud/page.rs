@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::problem::{Problem, problem};
 use super::query::Params;
-use super::{Problem, problem};
 use crate::life::Person;
 use crate::oura::{Collection, Document, latest_heart_rate};
 

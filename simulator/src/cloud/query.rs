@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::Problem;
+use super::problem::Problem;
 use crate::oura::Shape;
 
 /// What a request asks for, its defaults filled in.

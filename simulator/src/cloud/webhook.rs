@@ -20,7 +20,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{Application, Cloud, locked};
+use super::oauth::tokens::Application;
+use super::problem::locked;
+use super::state::Cloud;
 use crate::life::shift;
 use crate::oura::{COLLECTIONS, Shape};
 
@@ -84,7 +86,7 @@ pub(super) struct Webhooks {
     deliveries: Vec<Delivery>,
     /// What was there at the last look.
     held: Option<Held>,
-    /// What decides it: everybody's last sync, and how many documents were deleted.
+    /// What decides it: the last sync of each person, and how many documents were deleted.
     seen: (Vec<Option<Timestamp>>, usize),
     issued: u64,
 }
@@ -145,7 +147,7 @@ impl Cloud {
         self.post(&[event]);
     }
 
-    /// Notices what changed in everybody's documents since the last call and sends what is due. The first call only
+    /// Notices what changed in all persons' documents since the last call and sends what is due. The first call only
     /// looks.
     pub async fn deliver(&self) -> Deliveries {
         let events = self.changes();

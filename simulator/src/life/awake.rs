@@ -6,7 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::{Date, Weekday};
 
 use super::body::season;
-use super::{Person, shift};
+use super::calendar::shift;
+use super::person::Person;
 use crate::chance::{Chance, Channel};
 use crate::math::{byte, index, real, whole};
 

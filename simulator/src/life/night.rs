@@ -7,7 +7,9 @@ use jiff::civil::{Date, Weekday};
 use jiff::{SignedDuration, Timestamp};
 
 use super::body::season;
-use super::{Person, Wear, at, shift};
+use super::calendar::{at, shift};
+use super::person::Person;
+use super::wear::Wear;
 use crate::chance::{Chance, Channel};
 use crate::math::whole;
 

@@ -6,7 +6,9 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Person, Wear, at, shift};
+use super::calendar::{at, shift};
+use super::person::Person;
+use super::wear::Wear;
 use crate::chance::Channel;
 
 impl Person {

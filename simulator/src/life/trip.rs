@@ -6,7 +6,8 @@
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::{Person, at, day_number, number, zone};
+use super::calendar::{at, day_number, number, zone};
+use super::person::Person;
 use crate::chance::Channel;
 use crate::math::real;
 

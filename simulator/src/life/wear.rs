@@ -4,7 +4,8 @@
 
 use jiff::civil::Date;
 
-use super::{Person, number};
+use super::calendar::number;
+use super::person::Person;
 use crate::chance::Channel;
 
 /// What the ring saw of a day.

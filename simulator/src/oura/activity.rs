@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::document::{Document, seconds_after, seconds_between};
 use super::wire::{self, Sample};
-use super::{Document, seconds_after, seconds_between};
 use crate::chance::Channel;
 use crate::life::{Level, Person, Wear, at, level, shift};
 use crate::math::{contributor, count, index, length, mean, parts, real, weighted, whole};

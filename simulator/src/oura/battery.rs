@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Document, seconds_after, wire};
+use super::document::{Document, seconds_after};
+use super::wire;
 use crate::chance::Channel;
 use crate::life::{Person, Wear, number};
 use crate::math::{real, whole};

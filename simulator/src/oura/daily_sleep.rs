@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::document::{Document, seconds_after};
 use super::measure::{Measured, Stage};
 use super::sleep::{Slept, confirmed, slept};
-use super::{Document, wire};
+use super::wire;
 use crate::life::Person;
 use crate::math::{contributor, real, weighted};
 
@@ -66,7 +67,7 @@ fn contributors(person: &Person, day: Date, night: &Measured) -> Contributors {
     let asleep = hours(night.asleep());
     let latency = real(night.latency()) / 60.0;
     let restless = real(night.restless()) / real(night.in_bed()) * 3600.0;
-    let middle = super::seconds_after(night.start, night.in_bed() / 2);
+    let middle = seconds_after(night.start, night.in_bed() / 2);
     let clock = person.zone(day).to_datetime(middle).time();
     let middle_hour = f64::from(clock.hour()) + f64::from(clock.minute()) / 60.0;
     let off = (if middle_hour > 12.0 { middle_hour - 24.0 } else { middle_hour } - 3.0).abs();

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::document::{Document, seconds_after};
 use super::wire::{self, Sample};
-use super::{Document, seconds_after};
 use crate::chance::Channel;
 use crate::life::{NON_WEAR, Person, Wear, shift};
 use crate::math::{index, parts, real};

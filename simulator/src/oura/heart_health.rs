@@ -5,8 +5,9 @@ use jiff::Timestamp;
 use jiff::civil::{Date, date};
 use serde::Serialize;
 
+use super::document::Document;
 use super::sleep::slept;
-use super::{Document, wire};
+use super::wire;
 use crate::chance::Channel;
 use crate::life::{Person, number};
 use crate::math::{parts, real, whole};

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use super::document::{Document, seconds_after};
 use super::measure::{ITEM, measure};
-use super::{Collection, Document, seconds_after, wire};
+use super::{Collection, wire};
 use crate::chance::{Chance, Channel};
 use crate::life::{Kind, Level, NON_WEAR, Person, Waking, Wear, level};
 use crate::math::{index, whole};

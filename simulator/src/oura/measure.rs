@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{seconds_after, seconds_between};
+use super::document::{seconds_after, seconds_between};
 use crate::chance::{Chance, Channel};
 use crate::life::{Kind, Period, Person};
 use crate::math::{count, index, length, mean, ramp, real, whole};

@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::document::{Document, seconds_between};
 use super::measure::Measured;
 use super::sleep::{confirmed, slept};
-use super::{Document, daily_sleep, seconds_between, wire};
+use super::{daily_sleep, wire};
 use crate::chance::Channel;
 use crate::life::{Body, Person, shift};
 use crate::math::{contributor, mean, parts, real, weighted};

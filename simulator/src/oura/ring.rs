@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::{Document, wire};
+use super::document::Document;
+use super::wire;
 use crate::life::{Person, at, number, shift};
 
 #[derive(Debug, Serialize)]

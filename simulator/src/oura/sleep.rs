@@ -8,10 +8,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use super::daily_sleep;
+use super::document::{Document, seconds_after};
 use super::measure::{EPOCH, ITEM, Measured, Stage, measure};
 use super::readiness::{self, Readiness};
 use super::wire::{self, Sample};
-use super::{Document, daily_sleep, seconds_after};
 use crate::chance::Channel;
 use crate::life::{Fate, Kind, Period, Person};
 use crate::math::{parts, percent, real, whole};

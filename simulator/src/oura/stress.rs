@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use super::document::{Document, seconds_between};
 use super::sleep::slept;
-use super::{Document, seconds_between, wire};
+use super::wire;
 use crate::chance::Channel;
 use crate::life::{Person, Wear};
 use crate::math::{parts, real, whole};

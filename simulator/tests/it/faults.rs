@@ -1,4 +1,4 @@
-//! Things go wrong when told to, and only then.
+//! Faults occur when a test requests them, and only then.
 
 use std::sync::Arc;
 

@@ -17,7 +17,7 @@ use crate::support::{Answer, TOKEN, get, now, person, send};
 /// Requests as they came: headers and body.
 type Received = Arc<Mutex<Vec<(BTreeMap<String, String>, String)>>>;
 
-/// A cloud, its clock, and a callback that answers as told and remembers what it was sent.
+/// A cloud, its clock, and a callback that answers as configured and records what it was sent.
 struct Setup {
     cloud: Arc<Cloud>,
     /// Seconds since [`now`].

@@ -13,8 +13,8 @@ use crate::queue::sync_leases::far;
 use crate::sql::{Columns, change, read, row, run, select};
 use crate::time::{Time, stored};
 use crate::transaction::Tx;
-use crate::write::derive::Owner;
 use crate::write::origin::Origin;
+use crate::write::owner::Owner;
 use crate::write::rejected;
 
 /// A document that Oura reports as changed.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use domain::{Day, Document, Window, document};
 use jiff::{SignedDuration, Timestamp};
 
-use super::apply::Batch;
+use super::batch::Batch;
 use super::load::{Known, Stored};
 use crate::Store;
 use crate::error::Result;

@@ -12,8 +12,8 @@ use jiff_sqlx::{Date, ToSqlx};
 use sha2::{Digest, Sha256};
 use sqlx::QueryBuilder;
 
-use super::derive::{self, Owner};
-use super::{quarantine, rejected};
+use super::owner::Owner;
+use super::{derive, quarantine, rejected, retry};
 use crate::Store;
 use crate::backend::with_pool;
 use crate::error::Result;
@@ -253,7 +253,7 @@ async fn derivation(tx: &mut Tx, owner: Owner) -> Result<Option<DerivationRow>> 
 /// accepted.
 async fn reread(tx: &mut Tx, owner: Owner, now: Timestamp) -> Result<usize> {
     // Every day is derived after this, the days of accepted documents as well.
-    let (_, accepted) = rejected::retry(tx, owner, rejected::Which::All, now).await?;
+    let (_, accepted) = retry::retry(tx, owner, retry::Which::All, now).await?;
     let ahead = quarantine::stored_ahead(tx, owner, now).await?;
     let dated = date_rejected(tx, owner, now).await?;
     if accepted + dated > 0 || !ahead.is_empty() {

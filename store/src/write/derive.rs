@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use domain::derive::{Spacing, beside, derive_beside};
+use domain::derive::{Spacing, companion, derive_with};
 use domain::document::CLOCK_SKEW;
 use domain::{Collection, Day, Derived, Metric};
 use jiff::Timestamp;
@@ -10,20 +10,14 @@ use jiff_sqlx::{Date, ToSqlx};
 use serde_json::Value;
 use sqlx::QueryBuilder;
 
+use super::batch::ROWS;
 use super::derivation;
+use super::owner::Owner;
 use crate::error::{Error, Result};
 use crate::sql::{change, row, run, select};
 use crate::sync::{self, DateColumn};
 use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
-use crate::write::apply::ROWS;
-
-/// One collection of one person.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Owner {
-    pub(crate) person: i64,
-    pub(crate) collection: Collection,
-}
 
 /// How many days back the newest value of a metric may hide behind documents that lack it: a nap or a
 /// night in progress does not make last night disappear.
@@ -31,18 +25,6 @@ const LATEST_LOOKBACK_DAYS: i64 = 7;
 
 /// Days that are further apart are read by statements of their own.
 const MAX_GAP_DAYS: i64 = 30;
-
-impl Owner {
-    /// What writers of the collection lock. Collections that are derived from one another have one lock.
-    pub(crate) fn lock_name(self) -> &'static str {
-        beside(self.collection).unwrap_or(self.collection).name()
-    }
-
-    /// The same person's documents of another collection.
-    fn of(self, collection: Collection) -> Self {
-        Self { collection, ..self }
-    }
-}
 
 /// Derives `days` again, and of the collections that depend on this one the days that this changes; brings `latest` up
 /// to date. Returns the newest day that has a document.
@@ -143,14 +125,14 @@ pub(crate) async fn newest_day(tx: &mut Tx, owner: Owner) -> Result<Option<Day>>
 
 async fn derive_days(tx: &mut Tx, owner: Owner, first: Day, last: Day) -> Result<BTreeMap<Day, Derived>> {
     let bodies = bodies(tx, owner, first, last).await?;
-    let mut others = match beside(owner.collection).filter(|_| !bodies.is_empty()) {
+    let mut others = match companion(owner.collection).filter(|_| !bodies.is_empty()) {
         Some(collection) => self::bodies(tx, owner.of(collection), first, last).await?,
         None => BTreeMap::new(),
     };
     let derived = |(day, bodies): (Day, Vec<String>)| {
         let others = others.remove(&day).unwrap_or_default();
         let others = others.iter().map(String::as_str);
-        (day, derive_beside(owner.collection, day, bodies.iter().map(String::as_str), others))
+        (day, derive_with(owner.collection, day, bodies.iter().map(String::as_str), others))
     };
     Ok(bodies.into_iter().map(derived).collect())
 }

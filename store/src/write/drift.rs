@@ -7,12 +7,12 @@ use domain::drift::{Drift, DriftDetector};
 use jiff::Timestamp;
 use sqlx::QueryBuilder;
 
+use super::owner::Owner;
 use crate::Store;
 use crate::error::Result;
 use crate::sql::{read, row, run, select};
 use crate::time::Time;
 use crate::transaction::{Tx, with_conn};
-use crate::write::derive::Owner;
 
 /// One unknown field or word of one person's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]

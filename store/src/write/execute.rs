@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use sqlx::QueryBuilder;
 
-use super::apply::{Batch, ROWS};
-use super::derive::Owner;
+use super::batch::{Batch, ROWS};
 use super::fingerprint::fingerprint;
-use super::load::push_id_filter;
+use super::ids::{delete_documents, push_id_filter};
 use super::origin::Origin;
+use super::owner::Owner;
 use super::plan::{Changes, Write};
 use super::{drift, rejected};
 use crate::error::Result;
@@ -39,13 +39,7 @@ pub(crate) async fn execute(
 /// Removes documents; their bodies become revisions.
 pub(crate) async fn remove(tx: &mut Tx, owner: Owner, ids: &[&str], now: Timestamp) -> Result<()> {
     keep_revisions(tx, owner, ids, now).await?;
-    for ids in ids.chunks(ROWS) {
-        with_conn!(&mut *tx, conn, Db => {
-            let mut query = QueryBuilder::<Db>::new("delete from document");
-            push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
-        });
-    }
-    Ok(())
+    delete_documents(tx, owner, ids).await
 }
 
 async fn keep_revisions(tx: &mut Tx, owner: Owner, ids: &[&str], now: Timestamp) -> Result<()> {

@@ -6,12 +6,13 @@ use domain::{Day, Document, Window};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jiff_sqlx::{Date, ToSqlx};
-use sqlx::{Encode, QueryBuilder, Type};
+use sqlx::QueryBuilder;
 
-use super::apply::{Batch, ROWS};
-use super::derive::Owner;
+use super::batch::{Batch, ROWS};
 use super::fingerprint::fingerprint;
+use super::ids::push_id_filter;
 use super::origin::Origin;
+use super::owner::Owner;
 use super::rejected::{self, Rejection};
 use crate::error::Result;
 use crate::people;
@@ -222,22 +223,9 @@ where
     Ok(found)
 }
 
-/// Narrows a statement to documents by their ids.
-pub(crate) fn push_id_filter<'q, Db>(
-    query: &'q mut QueryBuilder<Db>,
-    owner: Owner,
-    ids: &[&str],
-) -> &'q mut QueryBuilder<Db>
-where
-    Db: sqlx::Database,
-    i64: for<'t> Encode<'t, Db> + Type<Db>,
-    for<'t> &'t str: Encode<'t, Db> + Type<Db>,
-{
-    query.push(" where person = ").push_bind(owner.person);
-    query.push(" and collection = ").push_bind(owner.collection.name()).push(" and id in (");
-    let mut list = query.separated(", ");
-    for id in ids {
-        list.push_bind(*id);
+impl Batch {
+    /// Whether a complete response must contain this stored document, or it is gone.
+    pub(crate) fn must_contain(&self, known: &Known) -> bool {
+        self.complete_days().is_some_and(|days| days.contains(known.day)) && known.origin.is_oura()
     }
-    query.push(")")
 }

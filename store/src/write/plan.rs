@@ -6,7 +6,7 @@ use domain::{Collection, Day, Document, Rejected, Window, compare};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::apply::{Applied, Batch};
+use super::batch::{Applied, Batch};
 use super::deletions::{self, Deletions};
 use super::load::{Known, Stored};
 use super::origin::Origin;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use domain::{Collection, Day, Document, Event, Window};
 use jiff::Timestamp;
 
-use super::apply::Batch;
+use super::batch::Batch;
 use super::load::Stored;
 
 /// Resolves documents about the same thing that have different ids. An archive's document gives way to any stored one, so

@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff_sqlx::{Date, ToSqlx};
 use sqlx::QueryBuilder;
 
-use super::apply::{Batch, ROWS};
-use super::derive::{self, Owner};
+use super::batch::{Batch, ROWS};
 use super::execute::remove;
-use super::load::push_id_filter;
+use super::ids::delete_documents;
 use super::origin::Origin;
-use super::rejected;
+use super::owner::Owner;
+use super::{derive, rejected};
 use crate::Store;
 use crate::error::Result;
 use crate::sql::{Columns, row};
@@ -106,10 +106,7 @@ pub(crate) async fn stored_ahead(tx: &mut Tx, owner: Owner, now: Timestamp) -> R
             let rejected: Vec<&Rejected> = rejected.iter().collect();
             rejected::upsert(tx, owner, origin, None, &rejected, now).await?;
         }
-        with_conn!(&mut *tx, conn, Db => {
-            let mut query = QueryBuilder::<Db>::new("delete from document");
-            push_id_filter(&mut query, owner, &ids).build().persistent(false).execute(conn).await?;
-        });
+        delete_documents(tx, owner, &ids).await?;
         for row in rows {
             days.insert(sync::day(row.day)?);
         }

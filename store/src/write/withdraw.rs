@@ -3,9 +3,9 @@
 use domain::Collection;
 use jiff::Timestamp;
 
-use super::derive::Owner;
 use super::execute::remove;
 use super::load::days_of;
+use super::owner::Owner;
 use crate::Store;
 use crate::error::Result;
 use crate::time::stored;

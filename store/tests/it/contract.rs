@@ -296,7 +296,7 @@ pub(crate) async fn people_are_kept_apart(store: Store) {
     assert_eq!(names, ["ann", "me"]);
     assert_eq!(store.person("ann").await.unwrap(), Some(ann.clone()));
     let again = store.ensure_person(&ann.name, "UTC", now()).await.unwrap();
-    assert_eq!(again.time_zone, "Asia/Tokyo", "a visit from another machine moves nobody");
+    assert_eq!(again.time_zone, "Asia/Tokyo", "a command on another machine does not change the time zone");
     store.set_time_zone(ann.id, "Asia/Seoul").await.unwrap();
     assert_eq!(store.person("ann").await.unwrap().unwrap().time_zone, "Asia/Seoul");
     assert!(store.latest_of(ann.id).await.unwrap().iter().all(|latest| latest.person == ann.id));
@@ -373,7 +373,7 @@ pub(crate) async fn latest_values_are_read_for_the_given_people_only(store: Stor
 
 pub(crate) async fn changed_people_are_those_written_since_the_mark(store: Store) {
     let ann = store.ensure_person(&"ann".parse().unwrap(), "UTC", now()).await.unwrap();
-    assert_eq!(store.changed_since(None).await.unwrap(), [], "nobody has a number yet");
+    assert_eq!(store.changed_since(None).await.unwrap(), [], "no person has a number yet");
     put(&store, Collection::DailySleep, vec![score("2026-03-01", 80)]).await;
     let later = at("2026-06-01T08:00:01Z");
     store.apply(&batch(&ann, Collection::DailySleep, vec![score("2026-03-01", 60)]), later).await.unwrap();

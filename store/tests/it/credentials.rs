@@ -78,7 +78,7 @@ pub(crate) async fn renewal_failure_tells_whether_the_token_may_be_spent(store: 
         store.oura_grant(person).await.unwrap().unwrap()
     };
     let unknown = note(false).await;
-    assert_eq!(unknown.attempted_at, Some(now()), "nobody knows what became of it");
+    assert_eq!(unknown.attempted_at, Some(now()), "the outcome is unknown");
     assert_eq!(unknown.failure, Some((Cause::RenewalFailed, later)));
     assert_eq!(note(true).await.attempted_at, None);
     store.save_oura_grant(person, &pair("again"), later).await.unwrap();

@@ -69,8 +69,8 @@ async fn failed_write_is_no_outage_for_a_process_that_only_reads() {
 async fn refused_statement_is_no_failed_write() {
     for store in [testing::sqlite().await.0, testing::postgres().await] {
         store.need_writes();
-        let nobody = store.set_time_zone(7, "UTC").await;
-        nobody.unwrap();
+        let unknown = store.set_time_zone(7, "UTC").await;
+        unknown.unwrap();
         let error = store.apply(&large(7), now()).await.unwrap_err();
         assert!(matches!(error, Error::Database(_)), "{error:?}");
         assert_eq!(store.write_failures(), 0);

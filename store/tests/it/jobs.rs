@@ -57,7 +57,7 @@ pub(crate) async fn job_is_completed_once_and_keeps_its_result(store: Store) {
     let seen = store.job("a").await.unwrap().unwrap();
     assert_eq!((seen.progress, seen.version), ((3, 10), 3));
     store.renew_job_lease(&mine, "w1", later(90), (3, 10)).await.unwrap();
-    assert_eq!(store.job("a").await.unwrap().unwrap().version, 3, "nothing has changed for whoever watches");
+    assert_eq!(store.job("a").await.unwrap().unwrap().version, 3, "nothing has changed for a watcher");
     assert!(finish(&store, &mine, "w1", JobOutcome::Done(Some(result("o")))).await);
     assert!(!finish(&store, &mine, "w1", JobOutcome::Failed("late")).await, "it has ended");
     let done = store.job("a").await.unwrap().unwrap();
@@ -75,7 +75,7 @@ pub(crate) async fn idempotency_key_identifies_one_job(store: Store) {
     assert_eq!(ask(new(me, "b", Some("k"))).await, Enqueued::Same(first));
     let other = NewJob { parameters: "{\"x\":1}".into(), ..new(me, "c", Some("k")) };
     assert_eq!(ask(other).await, Enqueued::KeyTaken);
-    assert_eq!(ask(new(ann, "d", Some("k"))).await, Enqueued::KeyTaken, "about somebody else");
+    assert_eq!(ask(new(ann, "d", Some("k"))).await, Enqueued::KeyTaken, "about another person");
     let stranger = NewJob { asker: "token 2".into(), ..new(me, "e", Some("k")) };
     assert!(matches!(ask(stranger).await, Enqueued::New(_)), "another asker's keys are his own");
     assert!(matches!(ask(new(me, "f", None)).await, Enqueued::New(_)), "no key is like no other");
@@ -166,7 +166,7 @@ pub(crate) async fn job_queue_is_fair_among_people(store: Store) {
     while let Some(job) = claimed(&store, &order.len().to_string(), 6).await {
         order.push(job.id);
     }
-    assert_eq!(order, ["a", "z", "b", "c"], "whoever has nothing running is next");
+    assert_eq!(order, ["a", "z", "b", "c"], "a person without a running job is next");
     let counts = store.job_counts(Some(me)).await.unwrap();
     let counts: Vec<_> = counts.iter().map(|one| (one.state.name(), one.count)).collect();
     assert_eq!(counts, [("running", 3)]);
@@ -198,7 +198,7 @@ pub(crate) async fn new_job_replaces_the_one_that_ended_first(store: Store) {
     assert_eq!(ids(ann).await, ["z"], "another's stay");
     let more = store.enqueue_job(&new(me(&store).await.id, "h", None), ROOM, now()).await.unwrap();
     assert_eq!(more, Enqueued::Full);
-    assert_eq!(ids(me(&store).await.id).await.len(), 5, "what is refused costs nobody a place");
+    assert_eq!(ids(me(&store).await.id).await.len(), 5, "a refused job takes no place");
 }
 
 pub(crate) async fn concurrent_workers_lease_different_jobs(store: Store) {

@@ -13,7 +13,7 @@ pub(crate) async fn lease_belongs_to_one_holder_until_it_ends(store: Store) {
     assert!(take("a", "2026-06-01T08:00:50Z", "2026-06-01T08:00:20Z").await, "the holder prolongs it");
     assert!(!take("b", "2026-06-01T08:01:10Z", "2026-06-01T08:00:40Z").await, "it was prolonged");
     assert!(take("b", "2026-06-01T08:01:20Z", "2026-06-01T08:00:50Z").await, "it has ended");
-    assert!(!take("a", "2026-06-01T08:02:00Z", "2026-06-01T08:01:00Z").await, "it is somebody else's now");
+    assert!(!take("a", "2026-06-01T08:02:00Z", "2026-06-01T08:01:00Z").await, "another holder has it now");
     assert!(
         store
             .take_lease(1, "another", "a", at("2026-06-01T09:00:00Z"), at("2026-06-01T08:00:00Z"))
@@ -28,7 +28,7 @@ pub(crate) async fn lease_belongs_to_one_holder_until_it_ends(store: Store) {
     );
 
     store.release_lease(1, "refresh", "a").await.unwrap();
-    assert!(!take("c", "2026-06-01T08:02:00Z", "2026-06-01T08:01:00Z").await, "nobody ends another's lease");
+    assert!(!take("c", "2026-06-01T08:02:00Z", "2026-06-01T08:01:00Z").await, "only its holder ends a lease");
     store.release_lease(1, "refresh", "b").await.unwrap();
     store.release_lease(1, "refresh", "b").await.unwrap();
     assert!(take("c", "2026-06-01T08:02:00.5Z", "2026-06-01T08:01:00Z").await);

@@ -20,7 +20,7 @@ async fn live(store: &Store, name: &str) -> i64 {
     }
     let night = sleep("n", "2026-03-01", "long_sleep", (1, 7), &[Some(50.0)]);
     store.apply(&batch(&person, Collection::Sleep, vec![night]), now()).await.unwrap();
-    assert!(store.take_sync_lease(person.id, "somebody", now(), now()).await.unwrap());
+    assert!(store.take_sync_lease(person.id, "worker", now(), now()).await.unwrap());
     person.id
 }
 
@@ -41,7 +41,7 @@ pub(crate) async fn removing_a_person_leaves_nothing_and_keeps_the_others(store:
     assert_eq!(of(&after, ann), BTreeMap::new());
     assert_eq!(of(&after, bob), of(&before, bob));
     assert!(store.person("ann").await.unwrap().is_none());
-    assert!(!store.remove_person(ann).await.unwrap(), "nobody is removed twice");
+    assert!(!store.remove_person(ann).await.unwrap(), "no person is removed twice");
 
     // A name that comes back is a new person with no past.
     let again = live(&store, "ann").await;

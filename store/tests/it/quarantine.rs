@@ -179,7 +179,7 @@ pub(crate) async fn documents_stored_by_a_clock_ahead_are_repaired(store: Store)
     assert_eq!(
         rejections(&store).await,
         [("daily_sleep".to_owned(), AHEAD.to_owned(), 2), ("heartrate".to_owned(), AHEAD.to_owned(), 1)],
-        "a profile that nobody could have seen yet is no document"
+        "a profile of a future day is no document"
     );
     let state = store.sync_states(person.id).await.unwrap().remove(0);
     assert_eq!(

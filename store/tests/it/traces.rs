@@ -115,7 +115,7 @@ pub(crate) async fn rejected_document_is_the_reason_of_its_own_day(store: Store)
     let both = [may.clone(), vec!["2026-06-01".into()]].concat();
     assert_eq!(reasons().await, (Some("2026-06-01".into()), Some(Reason::Rejected), both));
 
-    // Oura mends it.
+    // Oura corrects it.
     read.rejected.pop();
     let fixed = json!({"id": "new", "day": "2026-06-01", "score": 80});
     read.documents.push(document(Collection::DailySleep, &fixed));

@@ -36,14 +36,14 @@ pub(crate) async fn due_people_are_leased_once_longest_due_first(store: Store) {
     store.schedule_sync(ann.id, None).await.unwrap();
     assert_eq!(due(&store, "2026-06-01T08:01:00Z").await, ["ann", "cleo"]);
 
-    // A process that was killed leaves its turn; it is free when its time is over.
+    // A process that was killed keeps its lease; it is free when it has ended.
     assert!(store.take_sync_lease(cleo.id, "killed", until, now).await.unwrap());
     assert_eq!(due(&store, "2026-06-01T08:00:29.9Z").await, ["ann"]);
     assert_eq!(due(&store, "2026-06-01T08:00:30Z").await, ["ann", "cleo"]);
     assert!(store.take_sync_lease(cleo.id, "other", at("2026-06-01T08:01:00Z"), until).await.unwrap());
     assert!(
         !store.take_sync_lease(cleo.id, "killed", at("2026-06-01T08:01:30Z"), until).await.unwrap(),
-        "whoever comes back too late finds it lost"
+        "a holder that returns too late has lost it"
     );
 }
 
@@ -60,7 +60,7 @@ async fn embedded_leases_end_with_their_process() {
     let third = Store::open(&location).await.unwrap();
     assert!(
         !third.take_sync_lease(ann.id, "three", until, now).await.unwrap(),
-        "somebody lives, who knows who"
+        "another process still lives"
     );
     drop((second, third));
     let alone = Store::open(&location).await.unwrap();

@@ -24,7 +24,7 @@ pub(crate) async fn withdrawn_document_leaves_its_day_and_stays_as_a_revision(st
     let second = sleep("second", "2026-03-02", "long_sleep", (0, 8), &[]);
     put(&store, Collection::Sleep, vec![night, nap, second]).await;
     put(&store, Collection::DailySleep, vec![score("2026-03-02", 80)]).await;
-    assert_eq!(withdraw(&store, Collection::Sleep, &["nap", "nobody's"]).await, 1);
+    assert_eq!(withdraw(&store, Collection::Sleep, &["nap", "unknown"]).await, 1);
     assert_eq!(newest(&store, "sleep_naps").await, Some(("2026-03-02".into(), 0.0)), "no nap is a fact now");
     assert_eq!(withdraw(&store, Collection::Sleep, &["second"]).await, 1);
     assert_eq!(values(&store, "sleep_time_in_bed").await, [("2026-03-01".to_owned(), 25_200.0)]);

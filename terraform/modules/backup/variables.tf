@@ -20,7 +20,7 @@ variable "buckets" {
 }
 
 variable "resources" {
-  description = "ARNs that AWS Backup copies every day beside their own backups; empty: no vault is made."
+  description = "ARNs that AWS Backup copies every day in addition to their own backups; empty: no vault is made."
   type        = list(string)
   default     = []
 }

@@ -61,7 +61,7 @@ variable "backup_namespaces" {
 
   validation {
     condition     = length(var.backup_namespaces) > 0 && !contains(var.backup_namespaces, "*")
-    error_message = "Name them: a copy of everything cannot be restored beside a running cluster."
+    error_message = "Name them: a copy of everything cannot be restored into a running cluster."
   }
 }
 

@@ -8,7 +8,7 @@ locals {
   issuer    = "token.actions.githubusercontent.com"
   provider  = "arn:${local.partition}:iam::${local.account}:oidc-provider/${local.issuer}"
 
-  # Terraform's states: reading them, and the lock file beside each.
+  # Terraform's states: reading them, and the lock file next to each.
   state_read = [
     { Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.state_bucket_arn], Condition = { StringLike = { "s3:prefix" = ["${var.state_prefix}/*"] } } },
     { Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${var.state_bucket_arn}/${var.state_prefix}/*"] },

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use super::TAG;
 use super::container::Container;
 use super::engine::Engine;
+use super::platform::TAG;
 use crate::run;
 
 /// Everything that the Dockerfile puts in; Docker adds places to mount things on.

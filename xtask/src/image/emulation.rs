@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use super::Platform;
 use super::container::Container;
 use super::engine::Engine;
+use super::platform::Platform;
 use crate::process::{Running, get, until};
 use crate::{apt, programs};
 

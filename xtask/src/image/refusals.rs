@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use super::TAG;
 use super::container::{Container, Volume};
 use super::engine::Engine;
+use super::platform::TAG;
 use super::runs::{LIMITS, PORTS};
 use crate::postgres::{self, Server};
 use crate::run;

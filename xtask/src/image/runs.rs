@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::TAG;
 use super::container::{Container, Volume};
 use super::engine::Engine;
+use super::platform::TAG;
 use crate::process::until;
 
 /// As strict as the compose file, and with the limits of a small machine.

@@ -43,7 +43,7 @@ const EDITS: [(&str, &str, &str); 4] = [
 fn edited_copy(name: &str, edits: usize) -> PathBuf {
     let copy = run::root().join("target/invented").join(name);
     fs::remove_file(copy.join(EDITS[1].0)).ok();
-    for path in super::files("", &[]) {
+    for path in super::repository::files("", &[]) {
         let mut content = fs::read(run::root().join(&path)).unwrap();
         for (_, before, lines) in EDITS[..edits].iter().filter(|(edited, _, _)| *edited == path) {
             let text = String::from_utf8(content).unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::CommandFactory;
 
-use super::{files, text};
+use super::repository::{files, text};
 use crate::run;
 
 /// Everything that people read before they type.

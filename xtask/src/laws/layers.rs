@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::text;
+use super::repository::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
@@ -81,7 +81,8 @@ fn metadata() -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-fn members() -> Vec<String> {
+/// The names of the workspace's members.
+pub(super) fn members() -> Vec<String> {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
     packages.iter().map(|package| package["name"].as_str().unwrap().to_owned()).collect()

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{files, text};
+use super::repository::{files, text};
 
 /// Names of the functions in the sources and tests of the members that tests of quirks are in.
 fn functions() -> BTreeSet<String> {

@@ -14,7 +14,7 @@ fn promtool_parses_every_expression() {
     lint(&LintArgs { types: false }).unwrap();
 }
 
-/// Of today's Prometheus and Alertmanager, beside Debian's.
+/// Of today's Prometheus and Alertmanager, in addition to Debian's.
 fn current_program(variable: &str) -> String {
     let program = programs::variable(&format!("MYHEALTH_TEST_CURRENT_{variable}"));
     program.expect("`cargo xtask provision` builds it")
@@ -27,7 +27,7 @@ fn prove(promtool: &str, name: &str) {
     run::quietly(&mut promtool, "fix the alert or its proof").unwrap();
 }
 
-// Two tests, because they take half a minute and can run beside each other.
+// Two tests, because they take half a minute and can run at the same time.
 #[test]
 fn health_alerts_are_silent_before_and_fire_after() {
     prove(&promtool().unwrap(), "health");

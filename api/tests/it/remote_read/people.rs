@@ -106,5 +106,5 @@ async fn remote_read_selects_one_person_among_many() {
         assert_eq!(series.labels[1].value, name);
         assert_eq!(series.samples[0], Sample { value: 1.0, at: ms(zone) });
     }
-    assert!(one(&api, of("nobody")).await.series.is_empty());
+    assert!(one(&api, of("unknown")).await.series.is_empty());
 }

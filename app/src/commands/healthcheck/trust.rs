@@ -57,7 +57,7 @@ impl TrustedCertificates {
     }
 }
 
-/// Believes what was told; everything when nothing was.
+/// Accepts the configured certificates; every certificate when none is configured.
 #[derive(Debug)]
 struct Trust {
     told: Option<TrustedCertificates>,

@@ -124,7 +124,7 @@ fn question(dice: &mut Dice) -> (String, bool) {
         "oura_resilience_level,state!=\"solid\"",
         "oura_temperature_deviation_celsius",
         "oura_sleep_score,person=~\"m.*\"",
-        "oura_sleep_score,person=\"nobody\"",
+        "oura_sleep_score,person=\"unknown\"",
     ];
     let (name, other) = (dice.of(&names), dice.of(&names));
     let (days, hours) = (dice.below(40) + 1, dice.below(60) + 1);
@@ -276,7 +276,7 @@ async fn window_of_days_holds_a_sample_a_day_through_both_clock_changes(generati
     store.close().await;
     let (_api, address) = serve(folder.path(), &[]).await;
     let prometheus = Prometheus::start(generation, &[], &remote_read(&address)).await;
-    // Whole hours, which midnights are, and a minute beside them.
+    // Whole hours, which midnights are, and a minute next to them.
     for (start, end) in
         [("2025-02-05T00:00:00Z", "2026-02-25T00:00:00Z"), ("2025-02-05T00:01:00Z", "2026-02-25T00:01:00Z")]
     {

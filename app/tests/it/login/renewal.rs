@@ -26,7 +26,11 @@ async fn renewal_killed_after_the_token_is_spent_reports_login_required() {
         assert_eq!(output.status.code(), Some(1));
         assert!(printed(&output).contains("run `myhealth login`"), "{}", printed(&output));
     }
-    assert_eq!(oura.cloud.refresh_reuses(), 1, "tried once more, because nobody could know, and never again");
+    assert_eq!(
+        oura.cloud.refresh_reuses(),
+        1,
+        "tried once more, because the outcome was unknown, and never again"
+    );
     let report = printed(&finish(oura.command("doctor", folder.path())));
     assert!(report.contains("spent or revoked"), "{report}");
     assert!(log_in(oura.command("login", folder.path())).status.success());
@@ -84,7 +88,7 @@ async fn processes_on_one_postgres_renew_once() {
     assert!(printed(&finish(rotated)).contains("windows read"));
     // What cannot be known is not claimed.
     let mut away = oura.command_on("doctor");
-    away.args(["--database-url", "postgres://nobody@127.0.0.1:1/none", "--encryption-key", KEY]);
+    away.args(["--database-url", "postgres://unknown@127.0.0.1:1/none", "--encryption-key", KEY]);
     let report = printed(&finish(away));
     assert!(
         report.contains("cannot be opened") && !report.contains("there is no log-in at Oura"),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::super::{Derived, derive_beside};
+use super::super::{Derived, derive_with};
 use super::*;
 
 const DAY: &str = "2026-10-25";
@@ -29,7 +29,7 @@ fn with(mut document: Value, name: &str, value: impl Into<Value>) -> Value {
 
 fn derived(documents: &[Value], scored: bool) -> Derived {
     let bodies: Vec<String> = documents.iter().map(Value::to_string).collect();
-    derive_beside(Collection::Sleep, day(), bodies.iter().map(String::as_str), scored.then_some(SCORE))
+    derive_with(Collection::Sleep, day(), bodies.iter().map(String::as_str), scored.then_some(SCORE))
 }
 
 /// Time asleep in the night, how many naps, and time asleep in them; `None` where there is no value.
@@ -162,7 +162,7 @@ fn short_night_of_a_scored_day_is_a_night() {
 fn day_without_a_readable_score_has_no_short_night() {
     let short = with(period("sleep", 90, 260), "sleep_score_delta", Value::Null).to_string();
     for score in [r#"{"score":null}"#, r#"{"score":0}"#, "{}", "no json"] {
-        let derived = derive_beside(Collection::Sleep, day(), [short.as_str()], [score]);
+        let derived = derive_with(Collection::Sleep, day(), [short.as_str()], [score]);
         assert_eq!(counted(&derived), (None, None, None), "{score}");
     }
 }
@@ -193,7 +193,7 @@ fn clocks_do_not_tell_which_periods_share_their_time() {
 }
 
 proptest! {
-    /// Whatever periods a day has: the order in which they came and their ids change nothing, no two that count share
+    /// For any periods of a day: the order in which they came and their ids change nothing, no two that count share
     /// their time, and every one that could count is a version of one that does, at most over a third.
     #[test]
     fn outcome_depends_on_neither_order_nor_ids(

@@ -23,20 +23,20 @@ impl Collector for Reference {
                 continue;
             }
             open = metric.family();
-            let mut said: Vec<(&Record, &Latest)> = Vec::new();
+            let mut known: Vec<(&Record, &Latest)> = Vec::new();
             for row in rows[i..].iter().take_while(|other| other.family() == open) {
                 for record in &self.0 {
                     let of_row = record.latest.iter().filter(|latest| latest.metric == *row);
-                    said.extend(of_row.map(|latest| (record, latest)));
+                    known.extend(of_row.map(|latest| (record, latest)));
                 }
             }
-            if said.is_empty() {
+            if known.is_empty() {
                 continue;
             }
             let kind = ConstGauge::new(0.0).metric_type();
             let name = metric.name();
             let mut family = encoder.encode_descriptor(&name, &metric.help_text(), None, kind)?;
-            for (record, latest) in said {
+            for (record, latest) in known {
                 let person = ("person", record.person.name.as_str());
                 for (label, value) in samples(latest) {
                     let labels: Vec<(&str, &str)> = [person].into_iter().chain(label).collect();
@@ -77,7 +77,7 @@ fn meaning(text: &str) -> Vec<(String, BTreeSet<(String, u64)>)> {
             let (series, value) = line.rsplit_once(' ').unwrap();
             let value = value.parse::<f64>().unwrap() + 0.0;
             let new = families.last_mut().unwrap().1.insert((series.to_owned(), value.to_bits()));
-            assert!(new, "{series} stands twice");
+            assert!(new, "{series} is there twice");
         }
     }
     families
@@ -88,7 +88,7 @@ fn rows() -> Vec<&'static Metric> {
 }
 
 /// Some values of some persons; states are within their words.
-fn anybody() -> impl Strategy<Value = Vec<Record>> {
+fn records() -> impl Strategy<Value = Vec<Record>> {
     let number = prop_oneof![
         (-1_000_000..1_000_000_i64).prop_map(|n| {
             #[expect(clippy::cast_precision_loss, reason = "small")]
@@ -135,9 +135,9 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
-    /// What is written by hand is what the general library writes.
+    /// The hand-written encoder and the general library write the same text.
     #[test]
-    fn text_equals_that_of_prometheus_client(people in anybody()) {
+    fn text_equals_that_of_prometheus_client(people in records()) {
         let mut registry = Registry::default();
         registry.register_collector(Box::new(Reference(people.clone())));
         let mut expected = String::new();
@@ -147,7 +147,7 @@ proptest! {
         prop_assert_eq!(unzipped(&body), plain(&body));
     }
 
-    /// Whatever happened in between, the text is that of a fresh start.
+    /// After any sequence of changes the text is that of a fresh start.
     #[test]
     fn incremental_changes_equal_a_fresh_start(events in events()) {
         let mut now = at("2026-03-29T12:00:00Z");

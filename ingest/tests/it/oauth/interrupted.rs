@@ -9,7 +9,7 @@ use simulator::Fault;
 
 use super::{DAY, PORTAL, TOKEN, World, keys, read, survives, world};
 
-/// Where the plug is pulled, and what is left of the log-in when the access token has ended as well.
+/// Where the process is killed, and the state of the log-in once the access token has ended as well.
 #[tokio::test]
 async fn renewal_killed_anywhere_ends_logged_in_or_login_required() {
     use FaultPoint::{Answered, Leased, Marked, Released, Saved};
@@ -66,7 +66,7 @@ async fn refusal_lost_by_a_kill_is_recorded_by_the_next_process() {
         }
     });
     assert!(!survives(&world.process_of("legacy", keys(), Some(observer))).await);
-    // The lease of the dead has to end first.
+    // The lease of the killed process has to end first.
     world.later(1);
     assert_eq!(read(&world.process()).await, Err(Cause::LoginRequired));
     assert_eq!(world.credential().await.failure.unwrap().0, Cause::LoginRequired);

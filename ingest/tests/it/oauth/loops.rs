@@ -13,7 +13,7 @@ use simulator::Fault;
 use super::{DAY, TOKEN, World, keys, read, world};
 use crate::helpers::serve;
 
-/// A log-in server that gives the same answer to everybody, and remembers the refresh tokens it was sent.
+/// A log-in server that gives the same response to every request, and records the refresh tokens it was sent.
 #[derive(Clone, Default)]
 struct Issuer(Arc<Mutex<Vec<String>>>);
 
@@ -58,7 +58,7 @@ async fn repeated_access_token_that_is_refused_is_renewed_once_and_counted_as_a_
     for _ in 0..5 {
         assert_eq!(read(&client).await, Err(Cause::Unauthorized));
     }
-    // Neither another process nor an hour changes what Oura said.
+    // Neither another process nor an hour changes Oura's response.
     world.later(60);
     assert_eq!(read(&world.process()).await, Err(Cause::Unauthorized));
     assert_eq!(issuer.sent(), ["first"]);

@@ -1,4 +1,4 @@
-//! A log-in is renewed, and a failure of one costs no more than it must.
+//! A log-in is renewed, and a failed renewal has the least possible effect.
 
 use domain::{Cause, Collection, DayRange};
 use ingest::Failure;
@@ -24,7 +24,7 @@ async fn token_is_renewed_before_expiry_and_used_after_restart() {
         read(&world.process()).await.unwrap();
         read(&client).await.unwrap();
     }
-    assert_eq!(world.credential().await.generation, 42, "each renewal is for everybody");
+    assert_eq!(world.credential().await.generation, 42, "each renewal is shared by all processes");
     assert_eq!(world.cloud.refresh_reuses(), 0);
     let text = world.exposition();
     let expiry = world.credential().await.pair.expires_at.as_second();
@@ -48,7 +48,7 @@ async fn token_refused_early_is_renewed_once() {
     world.cloud.faults().next("/v2/usercollection", 1, &Fault::Revoked);
     read(&client).await.unwrap();
     assert_eq!(world.credential().await.generation, 3, "it helped, so it may help again");
-    // A refusal that renewing does not heal must not burn a rotation with every request.
+    // A refusal that a renewal does not end must not cost a renewal with every request.
     world.cloud.faults().always("/v2/usercollection", Fault::Revoked);
     for _ in 0..5 {
         assert_eq!(read(&client).await, Err(Cause::Unauthorized));
@@ -86,7 +86,7 @@ async fn token_is_used_until_expiry_while_renewal_fails() {
         world.later(30);
         let end = read(&client).await;
         match fault {
-            // The answer was lost, and the pair with it.
+            // The response was lost, and the new pair with it.
             Fault::CutBody => assert_eq!(end, Err(Cause::LoginRequired)),
             _ => assert!(end.is_ok(), "{fault:?}: {end:?}"),
         }

@@ -1,4 +1,4 @@
-//! What the database holds of it.
+//! How a log-in is stored.
 
 use domain::Cause;
 use domain::{Collection, DayRange};
@@ -21,7 +21,7 @@ async fn wrong_encryption_key_names_the_needed_one() {
     assert_eq!(failure.cause(), Cause::RenewalFailed);
     assert!(store::causes(&failure).contains("sealed with another key"), "{}", store::causes(&failure));
     assert_eq!(world.asked(TOKEN), 1, "nothing was sent");
-    // A replaced key opens what it sealed, and the next renewal moves the log-in to the new one.
+    // The previous key still opens what it sealed, and the next renewal seals the log-in with the new one.
     let rotated = Keyring { previous: Some(keys().current), ..other.clone() };
     read(&world.process_of("legacy", rotated.clone(), None)).await.unwrap();
     world.later(DAY);

@@ -59,7 +59,7 @@ async fn response_contradicting_a_webhook_event_is_confirmed_first() {
     let (id, score) = world.a_night().await;
     world.work().await;
     let before = world.fetched().len();
-    // Deleted, says the announcement; the document is still there.
+    // The event reports a deletion; the document is still there.
     world.cloud.announce("delete", "daily_sleep", &id);
     world.cloud.deliver().await;
     for _ in 0..4 {
@@ -85,7 +85,7 @@ async fn not_found_from_a_proxy_deletes_nothing() {
     assert_eq!((world.scores().await, world.queued().await), (vec![("2026-03-10".to_owned(), score)], 1));
 }
 
-/// Holds every document back until told.
+/// Holds every response back until released.
 fn hold(world: &World) -> Arc<Notify> {
     let release = Arc::new(Notify::new());
     world.cloud.faults().next("/v2/usercollection/", 1, &Fault::Hold(release.clone()));

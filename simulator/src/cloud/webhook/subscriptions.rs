@@ -11,8 +11,10 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::super::{Application, Cloud, Problem, locked, problem};
 use super::Subscription;
+use crate::cloud::oauth::tokens::Application;
+use crate::cloud::problem::{Problem, locked, problem};
+use crate::cloud::state::Cloud;
 use crate::oura::{COLLECTIONS, Shape};
 
 /// How long a subscription lasts. Not documented; seen in practice.

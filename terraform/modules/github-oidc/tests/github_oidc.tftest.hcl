@@ -80,7 +80,7 @@ run "pushing_writes_one_repository" {
   }
   assert {
     condition     = length(aws_iam_role_policy_attachment.main) == 2
-    error_message = "No managed policy beside it."
+    error_message = "No managed policy in addition."
   }
 }
 

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
-use super::{complain, in_parallel};
+use super::rendering::complain;
 use crate::helm::{self, Helm};
+use crate::parallel::in_parallel;
 use crate::run;
 
 /// Files of other charts next to those of this one.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::Rendering;
+use super::rendering::Rendering;
 use crate::helm::{NAMESPACE, Object, RELEASE};
 use crate::run;
 

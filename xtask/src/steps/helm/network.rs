@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::Rendering;
 use super::names::selects;
+use super::rendering::Rendering;
 use crate::helm::Object;
 
 /// With policies, a policy without rules selects every pod, and each pod has one of its own. No rule is without peers unless

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::Rendering;
+use super::rendering::Rendering;
 use crate::helm::Object;
 
 /// Mounts that no flag names: scratch, what the database's URL names, and what users add.

@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::schema::copy;
-use super::{Rendering, complain};
+use super::rendering::{Rendering, complain};
+use crate::folders::copy_folder;
 use crate::helm::{self, Helm, NAMESPACE};
 use crate::run;
 
@@ -111,7 +111,7 @@ const NOTES: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\nd
 fn notes() -> Result<Vec<(String, Vec<String>)>> {
     let work = tempfile::tempdir()?;
     let chart = work.path().join("myhealth");
-    copy(&helm::chart(), &chart)?;
+    copy_folder(&helm::chart(), &chart)?;
     fs::rename(chart.join("templates/NOTES.txt"), chart.join("files/NOTES.txt"))?;
     fs::write(chart.join("templates/notes.yaml"), NOTES)?;
     let mut lines = Vec::new();

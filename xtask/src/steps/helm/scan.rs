@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::Rendering;
 use super::cases::Case;
+use super::rendering::Rendering;
 use crate::steps::terraform::SCANNERS;
 use crate::{python, run};
 

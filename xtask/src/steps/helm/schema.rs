@@ -8,8 +8,10 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 
 use super::cases::Case;
-use super::{complain, in_parallel};
+use super::rendering::complain;
+use crate::folders::copy_folder;
 use crate::helm::{self, Helm, Leaf};
+use crate::parallel::in_parallel;
 
 /// Values that change nothing here.
 const WITHOUT_EFFECT: [(&str, &str); 2] =
@@ -164,7 +166,7 @@ fn check_unknown_keys(helm: &Helm, leaves: &[Leaf]) -> Result<()> {
 fn check_subchart(helm: &Helm) -> Result<()> {
     let parent = tempfile::tempdir()?;
     let source = helm::chart();
-    copy(&source, &parent.path().join("charts/myhealth"))?;
+    copy_folder(&source, &parent.path().join("charts/myhealth"))?;
     let chart = "apiVersion: v2\nname: parent\nversion: 1.0.0\ndependencies:\n- name: myhealth\n  version: \">=0.0.0\"\n  \
                  condition: myhealth.enabled\n";
     fs::write(parent.path().join("Chart.yaml"), chart)?;
@@ -185,21 +187,6 @@ fn check_subchart(helm: &Helm) -> Result<()> {
             rendered.map_err(|error| anyhow::anyhow!("{} as part of a chart: {error}", helm.name))?;
         if rendered.contains("mirror.test/myhealth/myhealth") != expected {
             bail!("{} as part of a chart with enabled: {enabled} renders:\n{rendered}", helm.name);
-        }
-    }
-    Ok(())
-}
-
-/// Copies a folder.
-pub(super) fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! Passes against the simulated cloud: what is stored is what it holds, whatever happens on the way.
+//! Sync runs against the simulated cloud: the stored data equals the cloud's, with any failure in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use crate::helpers::{client, day, serve};
 
 const TOKEN: &str = "simulated";
 
-/// A cloud, a store, and the clock both look at.
+/// A cloud, a store, and their common clock.
 pub(crate) struct World {
     cloud: Arc<Cloud>,
     pub(crate) synthetic: Synthetic,
@@ -103,7 +103,7 @@ pub(crate) async fn numbers(store: &Store, person: i64) -> Numbers {
 /// Metric, day or day and instant; the value's bits.
 pub(crate) type Numbers = BTreeMap<(&'static str, String), u64>;
 
-/// What stands in one and not, or otherwise, in the other.
+/// Entries that are missing or different on one side.
 pub(crate) fn difference(left: &Numbers, right: &Numbers) -> Vec<String> {
     let keys: BTreeSet<_> = left.keys().chain(right.keys()).collect();
     keys.into_iter()
@@ -127,7 +127,7 @@ async fn stored_documents_equal_those_of_the_cloud() {
     let range = DayRange::new(day("2025-12-01"), day("2026-03-29")).unwrap();
     let scores = Metric::by_key("readiness_score").unwrap();
     let stored = world.store.daily(world.person.id, scores, range).await.unwrap();
-    // Asked of the simulated life itself, not of anything that went through the wire.
+    // From the simulated life itself, not from any response.
     let held: Vec<(Day, f64)> = range
         .days()
         .flat_map(|day| {
@@ -248,11 +248,11 @@ async fn random_faults_do_not_change_the_final_rows() {
     for fault in [Fault::Status(503), Fault::CutBody, Fault::Garbage, Fault::Status(500)] {
         world.cloud.faults().next("/v2/usercollection", 7, &fault);
     }
-    // Some windows fail for good in one pass; the next one goes on from there.
-    let mut passes = 0;
+    // Some windows fail in one run; the next one continues from there.
+    let mut runs = 0;
     while !world.pass().await.failures.is_empty() {
-        passes += 1;
-        assert!(passes < 20, "the storm ends");
+        runs += 1;
+        assert!(runs < 20, "the storm ends");
     }
     assert_eq!(difference(&world.numbers().await, &calm.numbers().await), Vec::<String>::new());
     assert_eq!(world.totals().await, calm.totals().await);
@@ -337,7 +337,7 @@ async fn observed_collections_are_stored_once_a_day() {
         world.later(12);
     }
     let asked = |path: &str| world.cloud.log().iter().filter(|request| request.path.ends_with(path)).count();
-    assert_eq!(asked("/ring_configuration"), 3, "two passes a day");
+    assert_eq!(asked("/ring_configuration"), 3, "two sync runs a day");
     assert_eq!(asked("/personal_info"), 3 + 4, "and by each client once, for the account");
     let weight = Metric::by_key("body_weight").unwrap();
     let range = DayRange::new(day("2026-03-01"), day("2026-04-30")).unwrap();

@@ -54,7 +54,7 @@ async fn empty_cloud() -> String {
     serve(Router::new().fallback(|| async { r#"{"data":[],"next_token":null}"# })).await
 }
 
-/// An Oura that is asked and never answers.
+/// An Oura that never responds.
 async fn silent_cloud(asked: Arc<Notify>) -> String {
     let say_nothing = move || {
         asked.notify_one();
@@ -63,15 +63,15 @@ async fn silent_cloud(asked: Arc<Notify>) -> String {
     serve(Router::new().fallback(say_nothing)).await
 }
 
-fn nobody_watches() -> ProgressFn {
+fn without_progress() -> ProgressFn {
     Arc::new(|_, _| ())
 }
 
-/// Who is being read, by which process; told what happens.
+/// Records which person is read by which process, and sends an event for each read.
 #[derive(Clone)]
 struct Ledger {
     reading: Arc<Mutex<BTreeMap<i64, &'static str>>>,
-    told: mpsc::UnboundedSender<Event>,
+    events: mpsc::UnboundedSender<Event>,
     /// Set, the process `killed` gets no answers any more.
     dying: Arc<AtomicBool>,
 }
@@ -82,14 +82,14 @@ enum Event {
 }
 
 impl Ledger {
-    /// The crew as a process of this name that writes into the ledger.
+    /// The scheduler of a process of this name, which writes into the ledger.
     fn process(&self, mut crew: Scheduler, name: &'static str, silent: Client) -> (Scheduler, ProgressFn) {
         let (client, ledger) = (crew.client.clone(), self.clone());
         crew.client = Arc::new(move |person| {
             let before = ledger.reading.lock().unwrap().insert(person.id, name);
             assert_eq!(before, None, "{} is read twice at once", person.name);
             if name == "killed" && ledger.dying.load(Ordering::SeqCst) {
-                ledger.told.send(Event::Stuck(person.id)).unwrap();
+                ledger.events.send(Event::Stuck(person.id)).unwrap();
                 return Some(silent.clone());
             }
             client(person)
@@ -98,7 +98,7 @@ impl Ledger {
         let watch: ProgressFn = Arc::new(move |person, step| {
             if step.done == step.total {
                 ledger.reading.lock().unwrap().remove(&person.id);
-                ledger.told.send(Event::Read(person.id, name)).unwrap();
+                ledger.events.send(Event::Read(person.id, name)).unwrap();
             }
         });
         (crew, watch)
@@ -115,8 +115,8 @@ async fn replicas_share_people_and_take_over_from_a_killed_one() {
         people.insert(store.ensure_person(&name, "UTC", at(&time)).await.unwrap().id);
     }
     let (base, silent) = (empty_cloud().await, silent_cloud(Arc::default()).await);
-    let (told, mut events) = mpsc::unbounded_channel();
-    let ledger = Ledger { reading: Arc::default(), told, dying: Arc::default() };
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let ledger = Ledger { reading: Arc::default(), events: sender, dying: Arc::default() };
     let stop = CancellationToken::new();
     let start = |name| {
         let (crew, watch) =
@@ -184,7 +184,7 @@ async fn lease_of_a_stalled_process_is_lost() {
     let person = me.clone();
     let stalled = tokio::spawn(async move {
         let stop = CancellationToken::new();
-        stalled.read(&person, SyncRun::Missing, &stop, &nobody_watches()).await
+        stalled.read(&person, SyncRun::Missing, &stop, &without_progress()).await
     });
     asked.notified().await;
 
@@ -195,10 +195,10 @@ async fn lease_of_a_stalled_process_is_lost() {
     assert!(!stalled.await.unwrap().unwrap().unwrap().complete);
 }
 
-/// Reads a person with a crew's own client; says whether that was complete.
+/// Reads a person with the scheduler's own client; returns whether that was complete.
 async fn read(crew: &Scheduler, person: &Person) -> bool {
     let stop = CancellationToken::new();
-    crew.read(person, SyncRun::Missing, &stop, &nobody_watches()).await.unwrap().unwrap().complete
+    crew.read(person, SyncRun::Missing, &stop, &without_progress()).await.unwrap().unwrap().complete
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn request_budget_is_respected() {
     let mut crew = crew(&store, &empty_cloud().await, "one", &time);
     let mut registry = prometheus_client::registry::Registry::default();
     let metrics = Metrics::register(&mut registry);
-    // A burst of 600, and one more every ten milliseconds: this pass needs neither more nor waiting.
+    // A burst of 600, and one more every ten milliseconds: this sync run needs neither more nor waiting.
     let client = client_with(&empty_cloud().await, "t", metrics).with_budget(NonZeroU32::new(6_000).unwrap());
     crew.client = Arc::new(move |_| Some(client.clone()));
     assert!(read(&crew, &me).await);

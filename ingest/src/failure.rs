@@ -4,18 +4,14 @@ use std::time::Duration;
 
 use domain::{Cause, Pseudonym};
 use reqwest::StatusCode;
-use reqwest::header::{self, HeaderMap};
+use reqwest::header::HeaderMap;
 use serde_json::Value;
-use serde_json::value::RawValue;
 
-use crate::oauth::RenewalError;
+use crate::http::{is_foreign, retry_after};
+use crate::oauth::error::RenewalError;
 
 /// The longest `Retry-After` that a sync run waits for; beyond it the run ends and the next one starts after it.
-pub(super) const MAX_INLINE_RETRY_AFTER: Duration = Duration::from_mins(5);
-
-/// The longest pause that is accepted. Oura's limits open again within minutes; a peer that asks for days costs one
-/// request an hour, and not the days.
-pub(crate) const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+pub(crate) const MAX_INLINE_RETRY_AFTER: Duration = Duration::from_mins(5);
 
 /// Why a request failed. Never carries a token or a body.
 #[derive(Debug, thiserror::Error)]
@@ -161,7 +157,7 @@ impl Failure {
     }
 
     /// What a response other than 200 means.
-    pub(super) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(crate) fn of(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Self::RateLimited(retry_after(headers)),
             status if status.is_server_error() && status != StatusCode::NETWORK_AUTHENTICATION_REQUIRED => {
@@ -182,47 +178,16 @@ impl Failure {
     }
 }
 
-/// The pause that a response asks for, in seconds or as a date; never longer than [`LONGEST_PAUSE`]. A date is compared
-/// with the response's own: only the peer's clock is that of its dates.
-pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name| headers.get(name)?.to_str().ok().map(str::trim);
-    let asked = text(header::RETRY_AFTER)?;
-    let pause = if !asked.is_empty() && asked.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than a number holds are a long pause too.
-        asked.parse().map_or(LONGEST_PAUSE, Duration::from_secs)
-    } else {
-        let until = httpdate::parse_http_date(asked).ok()?;
-        let now = httpdate::parse_http_date(text(header::DATE)?).ok()?;
-        until.duration_since(now).unwrap_or_default()
-    };
-    Some(pause.min(LONGEST_PAUSE))
-}
-
-/// Whether a response other than success comes from something between this machine and Oura. Oura refuses with JSON or
-/// without a body; a firewall, a proxy or a network that wants a log-in sends a page, or sends the client elsewhere.
-pub(crate) fn is_foreign(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> bool {
-    let of_the_network = matches!(
-        status,
-        StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::NETWORK_AUTHENTICATION_REQUIRED
-    );
-    let is_json = || serde_json::from_slice::<&RawValue>(body).is_ok();
-    of_the_network || is_web_page(headers, body) || (!body.trim_ascii().is_empty() && !is_json())
-}
-
-/// Whether a response is markup, whatever its status.
-pub(crate) fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = media_type.and_then(|value| value.split(';').next()).unwrap_or_default().trim();
-    let markup = ["text/html", "application/xhtml+xml", "text/xml", "application/xml"];
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii_start();
-    !body.is_empty()
-        && (body.starts_with(b"<") || markup.iter().any(|it| media_type.eq_ignore_ascii_case(it)))
-}
-
 fn names_a_scope(body: &[u8]) -> bool {
     let value: Option<Value> = serde_json::from_slice(body).ok();
     let detail = value.as_ref().and_then(|value| value.get("detail")?.as_str());
     detail.is_some_and(|detail| detail.to_ascii_lowercase().contains("scope"))
+}
+
+impl From<RenewalError> for Failure {
+    fn from(error: RenewalError) -> Self {
+        Self::RenewalFailed(Box::new(error))
+    }
 }
 
 impl From<reqwest::Error> for Failure {
@@ -241,7 +206,10 @@ impl From<reqwest::Error> for Failure {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header;
+
     use super::*;
+    use crate::http::LONGEST_PAUSE;
 
     fn of(status: u16, headers: &[(header::HeaderName, &str)], body: &str) -> Failure {
         let headers = headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect();

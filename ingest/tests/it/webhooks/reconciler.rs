@@ -1,4 +1,4 @@
-//! Subscriptions are made, renewed and missed.
+//! Subscriptions are created, renewed, and counted while they are missing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

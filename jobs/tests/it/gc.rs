@@ -1,4 +1,4 @@
-//! What is forgotten, and when.
+//! Garbage collection: what is deleted, and when.
 
 use jobs::{BackfillEnd, RETENTION};
 use store::{Cancel, JobState};
@@ -48,9 +48,9 @@ async fn gc_deletes_results_without_a_job() {
         let whole = format!("{kept}-2.csv");
         assert_eq!(world.files(), [whole.as_str()], "at once");
 
-        // Of a removed person; of an attempt that was lost; of whoever else uses this folder.
-        let nobodys = "0123456789abcdef0123456789abcdef";
-        world.write(&format!("9/{nobodys}-1.csv"));
+        // Of a removed person; of an attempt whose lease was lost; of another program that uses this folder.
+        let unknown_job = "0123456789abcdef0123456789abcdef";
+        world.write(&format!("9/{unknown_job}-1.csv"));
         world.write(&format!("{}/{kept}-7.csv", world.me.id));
         world.write("9/notes.txt");
         world.write("9/0123-letter.txt");
