@@ -39,10 +39,11 @@ pub(crate) struct Args {
 
 /// Where the program that draws is.
 const SOURCES: &str = "dashboards/preview-perses";
-/// How long before now the gauges have a past: Perses aligns the end of a range down to its step, which is over an hour
-/// in a range of 90 days.
-const PAST: i64 = 3 * 3600;
-const STEP: usize = 60;
+/// How long before now the gauges have a past. Perses aligns the end of a range down to its step, and makes steps so long
+/// that each is a pixel of the panel: nine hours in a panel of 250 pixels over 90 days.
+const PAST: i64 = 12 * 3600;
+/// Below the lookback of five minutes.
+const STEP: usize = 240;
 
 /// What the browser reports of a dashboard.
 #[derive(Debug, Deserialize)]
@@ -220,7 +221,7 @@ mod tests {
         assert_eq!(past.matches("kube_b").count(), 2);
         assert_eq!(past.matches("# EOF").count(), 1);
         assert!(
-            past.contains("\na{x=\"1 2\"} 3 1699989200\n") && past.ends_with("c{} 5 1699999940\n# EOF\n")
+            past.contains("\na{x=\"1 2\"} 3 1699956800\n") && past.ends_with("c{} 5 1699999760\n# EOF\n")
         );
     }
 }
