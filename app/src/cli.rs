@@ -104,8 +104,9 @@ pub(crate) enum Command {
     Healthcheck(HealthcheckArgs),
     /// Print the API's OpenAPI document.
     Openapi,
-    /// Write the Grafana dashboards into a folder, with your own goal, thresholds and selectors.
-    #[command(after_help = "Example:\n  myhealth dashboards --to /var/lib/grafana/dashboards/myhealth")]
+    /// Write the dashboards for Grafana or Perses into a folder, with your own goal, thresholds and selectors.
+    #[command(after_help = "Example:\n  myhealth dashboards --to /var/lib/grafana/dashboards/myhealth\n  \
+                            myhealth dashboards --format perses --to perses")]
     Dashboards(DashboardsArgs),
     /// Write Prometheus' rules and Alertmanager's configuration, with your own goals, thresholds, times and receivers.
     #[command(

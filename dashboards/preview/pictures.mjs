@@ -1,4 +1,5 @@
-// Takes a picture of each dashboard: `node pictures.mjs --prometheus http://127.0.0.1:9090 --to FOLDER [--from now-1h] BOARD…`
+// Takes a picture of each dashboard:
+// `node pictures.mjs --prometheus http://127.0.0.1:9090 --to FOLDER [--from now-1h] [--width 390] BOARD…`
 // Needs `npm ci`, `npm run build`, a Chromium (--chromium or the one on the path).
 
 import { readFile } from 'node:fs/promises';
@@ -12,6 +13,7 @@ const { values, positionals } = parseArgs({
     prometheus: { type: 'string' },
     to: { type: 'string' },
     from: { type: 'string' },
+    width: { type: 'string', default: '1608' },
     theme: { type: 'string', default: 'dark' },
     scrape: { type: 'string', default: '15s' },
     chromium: { type: 'string', default: '/usr/bin/chromium' },
@@ -38,9 +40,10 @@ async function answer(route) {
   }
 }
 
+const WIDTH = Number(values.width);
 const browser = await chromium.launch({ executablePath: values.chromium, args: ['--no-sandbox', '--disable-gpu'] });
 try {
-  const page = await browser.newPage({ viewport: { width: 1608, height: 900 }, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin' });
+  const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 }, reducedMotion: 'reduce', timezoneId: 'Europe/Berlin' });
   await page.route(`${HOST}**`, answer);
   page.on('pageerror', (error) => console.error(`  page: ${error.message}`));
   for (const board of positionals) {
@@ -49,7 +52,7 @@ try {
       asked.set('from', values.from);
     }
     const started = performance.now();
-    await page.setViewportSize({ width: 1608, height: 900 });
+    await page.setViewportSize({ width: WIDTH, height: 900 });
     await page.goto(`${HOST}index.html?${asked}`);
     await page.waitForSelector('html[data-drawn], html[data-failed]', { state: 'attached', timeout: 120_000 });
     const { failed, empty } = await page.evaluate(() => ({ ...document.documentElement.dataset }));
@@ -59,9 +62,9 @@ try {
     await page.evaluate(() => document.fonts.ready);
     // Tables draw only what is in view, a moment after it is.
     const height = await page.evaluate(() => document.documentElement.scrollHeight);
-    await page.setViewportSize({ width: 1608, height });
+    await page.setViewportSize({ width: WIDTH, height });
     await page.waitForTimeout(500);
-    const name = values.theme === 'dark' ? board : `${board}-${values.theme}`;
+    const name = [board, ...(values.theme === 'dark' ? [] : [values.theme]), ...(WIDTH === 1608 ? [] : [WIDTH])].join('-');
     await page.screenshot({ path: join(values.to, `${name}.png`) });
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     console.log(`${name}.png in ${seconds} s${empty ? `; empty: ${empty}` : ''}`);

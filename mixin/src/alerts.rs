@@ -4,21 +4,23 @@ mod health;
 mod service;
 
 use super::config::Config;
-use super::rules::Group;
+use super::rules::{Group, RecordProof};
 
 /// A file of rules with its tests.
 pub(crate) struct File {
     /// Its name in `alerts/`, without the ending.
     pub(crate) name: &'static str,
     pub(crate) groups: Vec<Group>,
+    /// Values that its recording rules have in worlds made for it.
+    pub(crate) proofs: Vec<RecordProof>,
     /// The spacing of the series in its proofs: nights are days apart, services fail within minutes.
     pub(crate) step: &'static str,
 }
 
 pub(crate) fn all(config: &Config) -> Vec<File> {
     vec![
-        File { name: "health", groups: health::groups(config), step: "1h" },
-        File { name: "service", groups: service::groups(config), step: "1m" },
+        File { name: "health", groups: health::groups(config), proofs: health::proofs(config), step: "1h" },
+        File { name: "service", groups: service::groups(config), proofs: Vec::new(), step: "1m" },
     ]
 }
 

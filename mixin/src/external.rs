@@ -1,4 +1,4 @@
-//! Series of other programs that dashboards and rules use: of Prometheus, kube-state-metrics and the kubelet.
+//! Series of other programs that dashboards and rules use: of Prometheus, kube-state-metrics, the kubelet, node-exporter.
 
 use std::fmt::Write as _;
 
@@ -104,6 +104,43 @@ pub(crate) const EXTERNAL: &[External] = &[
         meaning: "Size of a volume.",
     },
     External {
+        name: "kubelet_volume_stats_inodes",
+        kind: "gauge",
+        labels: &["namespace", "persistentvolumeclaim"],
+        meaning: "Inodes of a volume.",
+    },
+    External {
+        name: "kubelet_volume_stats_inodes_used",
+        kind: "gauge",
+        labels: &["namespace", "persistentvolumeclaim"],
+        meaning: "Inodes in use on a volume.",
+    },
+    External {
+        name: "kube_persistentvolumeclaim_status_phase",
+        kind: "gauge",
+        labels: &["namespace", "persistentvolumeclaim", "phase"],
+        meaning: "1 for the phase of a volume claim.",
+    },
+    External {
+        name: "kube_node_status_condition",
+        kind: "gauge",
+        labels: &["node", "condition", "status"],
+        meaning: "1 for the status of each condition of a node.",
+    },
+    External {
+        name: "node_cpu_seconds_total",
+        kind: "counter",
+        labels: &["cpu", "mode"],
+        meaning: "CPU time of a node by mode.",
+    },
+    External {
+        name: "node_memory_MemAvailable_bytes",
+        kind: "gauge",
+        labels: &[],
+        meaning: "Memory of a node that is available to new work.",
+    },
+    External { name: "node_memory_MemTotal_bytes", kind: "gauge", labels: &[], meaning: "Memory of a node." },
+    External {
         name: "container_cpu_usage_seconds_total",
         kind: "counter",
         labels: &["namespace", "pod", "container"],
@@ -145,7 +182,7 @@ pub(crate) const EXTERNAL: &[External] = &[
 pub fn service_metrics_page() -> String {
     let mut page = service_metrics::page();
     page += "\n## From other programs\n\n";
-    page += "Series of Prometheus, kube-state-metrics and the kubelet that the dashboards and rules use.\n\n";
+    page += "Series of Prometheus, kube-state-metrics, the kubelet and node-exporter that the dashboards and rules use.\n\n";
     page += service_metrics::TABLE;
     for External { name, kind, labels, meaning } in EXTERNAL {
         let labels: Vec<_> = labels.iter().map(|label| format!("`{label}`")).collect();

@@ -13,6 +13,7 @@ mod kubernetes;
 mod lint;
 mod names;
 mod panel;
+mod perses;
 mod promql;
 mod query;
 mod rules;
@@ -77,7 +78,12 @@ pub fn files(config: &Config) -> Vec<File> {
     let under = |folder: &str, files: Vec<File>| {
         files.into_iter().map(|(path, text)| (format!("{folder}/{path}"), text)).collect::<Vec<_>>()
     };
-    [under("dashboards", dashboard_files(config)), under("alerts", rule_files(config))].concat()
+    [
+        under("dashboards", dashboard_files(config)),
+        under("dashboards/perses", perses_files(config)),
+        under("alerts", rule_files(config)),
+    ]
+    .concat()
 }
 
 /// What Grafana reads: the dashboards and how it finds them, and the same for Kubernetes.
@@ -90,6 +96,11 @@ pub fn dashboard_files(config: &Config) -> Vec<File> {
         files.push((format!("provisioning/{kind}/myhealth.yaml"), format!("{}{text}", rules::HEAD)));
     }
     files
+}
+
+/// What Perses reads: a `Dashboard` each, and `PersesDashboard` resources for its operator.
+pub fn perses_files(config: &Config) -> Vec<File> {
+    perses::files(&boards::all(config))
 }
 
 const PROVISIONING: [(&str, &str); 2] = [
@@ -108,7 +119,7 @@ pub fn rule_files(config: &Config) -> Vec<File> {
         if !config.proofs_hold() {
             continue;
         }
-        let tests = rules::tests(&file.groups, &format!("../{name}.yaml"), file.step);
+        let tests = rules::tests(&file.groups, &file.proofs, &format!("../{name}.yaml"), file.step);
         files.push((format!("tests/{name}.yaml"), tests));
     }
     let groups: Vec<_> = alerts.iter().flat_map(|file| &file.groups).collect();

@@ -41,16 +41,11 @@ fn expressions(boards: &[Board]) -> Vec<Found> {
                 legends: vec![query.legend],
             }));
         }
-        for variable in board.variables() {
-            let query =
-                variable["query"]["query"].as_str().and_then(|query| query.strip_prefix("label_values("));
-            let selector = query.and_then(|query| query.rsplit_once(", "));
-            found.extend(selector.map(|(selector, label)| Found {
-                place: format!("{} / variable {}", board.title, variable["name"]),
-                expr: selector.to_owned(),
-                legends: vec![format!("{{{{{}}}}}", label.trim_end_matches(')'))],
-            }));
-        }
+        found.extend(board.variables().into_iter().map(|variable| Found {
+            place: format!("{} / variable {}", board.title, variable.name),
+            expr: variable.expr,
+            legends: vec![format!("{{{{{}}}}}", variable.source)],
+        }));
         found.extend(board.annotations.iter().map(|annotation| Found {
             place: format!("{} / annotation {}", board.title, annotation.name),
             expr: annotation.expr.clone(),

@@ -17,6 +17,7 @@ pub(crate) use service_metrics::names::{
 // Rules of ours that dashboards read.
 pub(crate) const ILLNESS_SIGNS: &str = "person:oura_illness_signs:count";
 pub(crate) const SLEEP_GOAL: &str = "person:oura_sleep_goal_seconds:max";
+pub(crate) const SLEEP_NIGHTS: &str = "person:oura_sleep_nights:count_28d";
 pub(crate) const SLEEP_SLO: &str = "person:oura_sleep_goal_met:ratio_28d";
 pub(crate) const SLEEP_DEBT: &str = "person:oura_sleep_debt_seconds:sum_14d";
 pub(crate) const SLEEP_BUDGET: &str = "person:oura_sleep_budget_left:ratio_28d";

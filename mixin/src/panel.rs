@@ -1,32 +1,20 @@
-//! A panel: what it asks, how it looks. Only what Grafana's core draws.
+//! A panel: its queries and how it looks, as far as Grafana's core and Perses' own plugins can draw it.
 
+mod colors;
 mod json;
+mod kind;
+mod perses;
+mod units;
 
 use domain::Unit;
-use serde_json::{Value, json};
 
 use super::query::first_of;
+use colors::NEUTRAL;
+pub(crate) use colors::{BLUE, GREEN, GREY, LEVELS, NONE, ORANGE, RED, SCORE, SCORES, STAGES, UP};
 pub(crate) use json::datasource;
-
-/// Green is good, red asks for attention.
-pub(crate) const GREEN: &str = "green";
-pub(crate) const YELLOW: &str = "dark-yellow";
-pub(crate) const ORANGE: &str = "orange";
-pub(crate) const RED: &str = "red";
-pub(crate) const BLUE: &str = "blue";
-
-/// From which value on which colour; the first goes from the bottom.
-pub(crate) type Steps = &'static [(f64, &'static str)];
-
-const BOTTOM: f64 = f64::NEG_INFINITY;
-/// Oura's own words: 85 and up is optimal, 70 good, 60 fair.
-pub(crate) const SCORE: Steps = &[(BOTTOM, RED), (60.0, ORANGE), (70.0, YELLOW), (85.0, GREEN)];
-/// A number without a good or a bad side.
-pub(crate) const NEUTRAL: Steps = &[(BOTTOM, BLUE)];
-/// 1 is well, 0 is not.
-pub(crate) const UP: Steps = &[(BOTTOM, RED), (1.0, GREEN)];
-/// 0 is well, more is not.
-pub(crate) const NONE: Steps = &[(BOTTOM, GREEN), (1e-9, RED)];
+use kind::{Columns, Look, RowLink, Zero};
+pub(crate) use kind::{Kind, NUMBER, WHO};
+use units::{DATE, DURATION, HOURS_AND_MINUTES, grafana_unit};
 
 /// One expression.
 #[derive(Clone, Debug)]
@@ -34,57 +22,8 @@ pub(crate) struct Query {
     pub(crate) expr: String,
     pub(crate) legend: String,
     /// One value at the end of the range instead of a line through it.
-    instant: bool,
+    pub(crate) instant: bool,
     look: Look,
-}
-
-/// How one query's series are drawn among the others of a chart over time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Look {
-    /// As the panel says.
-    Own,
-    /// A smooth line over what it is the mean of.
-    Mean,
-    /// The edge of a band: thin, dashed, without a colour of its own.
-    Edge,
-    /// With an axis of its own on the right, in this unit.
-    Right(&'static str),
-}
-
-/// How a panel draws.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Big numbers.
-    Stat,
-    /// A dial for a number with a known range.
-    Gauge,
-    /// Bars beside each other, one per series.
-    BarGauge,
-    /// Lines over time.
-    Lines,
-    /// Bars over time.
-    Bars,
-    /// Bars on top of each other.
-    Stacked,
-    /// Points over time.
-    Points,
-    /// Words or codes over time.
-    States,
-    /// A cell per point of time.
-    Calendar,
-    /// Rows.
-    Table,
-    /// Shares of a whole.
-    Pie,
-    /// How often which value.
-    Histogram,
-}
-
-impl Kind {
-    /// Whether it shows one moment.
-    const fn is_instant(self) -> bool {
-        matches!(self, Self::Stat | Self::Gauge | Self::BarGauge | Self::Table | Self::Pie)
-    }
 }
 
 /// A panel under construction.
@@ -99,15 +38,24 @@ pub(crate) struct Panel {
     unit: &'static str,
     /// Base units in one unit of the panel: what is asked for, thresholds and ends of the range are divided by it.
     scale: f64,
-    steps: Steps,
+    steps: Vec<(f64, &'static str)>,
     range: (Option<f64>, Option<f64>),
     decimals: Option<u8>,
     interval: Option<&'static str>,
-    mappings: Vec<Value>,
-    transformations: Vec<Value>,
+    /// Words and colours for codes.
+    words: Vec<(i32, String, String)>,
+    columns: Option<Columns>,
     link: Option<&'static str>,
     time_from: Option<&'static str>,
-    no_value: &'static str,
+    /// What is shown when there is nothing, where nothing is good news or has one reason.
+    no_value: Option<&'static str>,
+    /// Shows the text of this label instead of the value, which decides the colour.
+    text_label: Option<&'static str>,
+    /// Rows of a table over the whole range, one a day, instead of at its end.
+    over_days: bool,
+    /// A column whose rows lead to a time range, and where.
+    row_link: Option<RowLink>,
+    zero: Zero,
     /// Fixed colours by the first word of the legend.
     colors: &'static [(&'static str, &'static str)],
     /// The axis reaches at least here.
@@ -122,7 +70,7 @@ impl Panel {
     pub(crate) fn new(kind: Kind, title: &str, about: &str) -> Self {
         let (width, height) = match kind {
             Kind::Stat | Kind::Gauge => (4, 4),
-            Kind::BarGauge | Kind::Pie => (6, 8),
+            Kind::BarGauge | Kind::Diverging | Kind::Pie => (6, 8),
             Kind::Calendar => (24, 8),
             _ => (12, 8),
         };
@@ -135,15 +83,19 @@ impl Panel {
             kind,
             unit: "none",
             scale: 1.0,
-            steps: NEUTRAL,
+            steps: NEUTRAL.to_vec(),
             range: (None, None),
             decimals: None,
             interval: None,
-            mappings: Vec::new(),
-            transformations: Vec::new(),
+            words: Vec::new(),
+            columns: None,
             link: None,
             time_from: None,
-            no_value: "no data",
+            no_value: None,
+            text_label: None,
+            over_days: false,
+            row_link: None,
+            zero: Zero::Anywhere,
             colors: &[],
             reaches: None,
             connected: false,
@@ -165,13 +117,26 @@ impl Panel {
         self.ask_as(Look::Edge, expr, legend)
     }
 
-    /// Something of another kind beside it, in a unit of its own.
+    /// In the unit of a number of the catalogue instead of the panel's.
+    pub(crate) fn ask_in_unit_of(self, key: &str, expr: impl Into<String>, legend: &str) -> Self {
+        let of_key = Self::new(self.kind, "", "").unit_of(key);
+        let (expr, scale) = (expr.into(), of_key.scale);
+        let expr = if scale > 1.0 { format!("({expr}) / {scale}") } else { expr };
+        self.ask_as(Look::In(of_key.unit), expr, legend)
+    }
+
+    /// When that was, in milliseconds since 1970.
+    pub(crate) fn ask_date(self, expr: impl Into<String>, legend: &str) -> Self {
+        self.ask_as(Look::In(DATE), expr, legend)
+    }
+
+    /// Something of another kind next to it, in a unit of its own.
     pub(crate) fn ask_beside(self, expr: impl Into<String>, legend: &str, unit: &'static str) -> Self {
         self.ask_as(Look::Right(unit), expr, legend)
     }
 
     fn ask_as(mut self, look: Look, expr: impl Into<String>, legend: &str) -> Self {
-        let instant = self.kind.is_instant();
+        let instant = self.kind.is_instant() && !self.over_days;
         self.queries.push(Query { expr: expr.into(), legend: legend.to_owned(), instant, look });
         self
     }
@@ -180,7 +145,7 @@ impl Panel {
     pub(crate) fn queries(&self) -> impl Iterator<Item = Query> {
         self.queries.iter().map(|query| {
             let mut query = query.clone();
-            if self.scale > 1.0 && !matches!(query.look, Look::Right(_)) {
+            if self.scale > 1.0 && !matches!(query.look, Look::Right(_) | Look::In(_)) {
                 query.expr = format!("({}) / {}", query.expr, self.scale);
             }
             query
@@ -192,13 +157,16 @@ impl Panel {
         self.unit_for(first_of(key).unit)
     }
 
-    /// As people read it: energy in kilocalories, and on an axis, whose marks are round numbers of its unit, hours
-    /// rather than multiples of 10,000 seconds.
+    /// As people read it: energy in kilocalories, durations in hours and minutes; on an axis, whose marks are round
+    /// numbers of its unit, hours rather than multiples of 10,000 seconds.
     pub(crate) fn unit_for(self, unit: Unit) -> Self {
         match unit {
             Unit::Kilocalories => self.unit("suffix: kcal").scaled(4184.0),
             Unit::MetMinutes => self.unit("suffix: MET min").scaled(60.0),
-            Unit::Seconds | Unit::WallClock if !self.kind.is_instant() => self.hours(),
+            Unit::Seconds if !self.kind.is_instant() => self.hours(),
+            // The evening before is negative.
+            Unit::WallClock if !self.kind.is_instant() => Self { zero: Zero::Within, ..self.hours() },
+            Unit::Seconds => self.hours_and_minutes(),
             // 12,345 beside a chart, 12.3 K on its axis.
             Unit::Count if self.kind.is_instant() => self.unit("locale"),
             unit => self.unit(grafana_unit(unit)),
@@ -208,6 +176,16 @@ impl Panel {
     /// Seconds as hours.
     pub(crate) fn hours(self) -> Self {
         self.unit("suffix: h").scaled(3600.0)
+    }
+
+    /// Seconds of less than four days as hours and minutes, of less than an hour as minutes and seconds.
+    pub(crate) fn hours_and_minutes(self) -> Self {
+        self.unit(HOURS_AND_MINUTES).decimals(1)
+    }
+
+    /// Seconds of any length, as the two largest units that they have.
+    pub(crate) fn duration(self) -> Self {
+        self.unit(DURATION).decimals(1)
     }
 
     /// Seconds as minutes.
@@ -231,6 +209,18 @@ impl Panel {
         self
     }
 
+    /// Zero in the middle of the axis: what is above and what is below it look alike.
+    pub(crate) const fn centred(mut self) -> Self {
+        self.zero = Zero::Centred;
+        self
+    }
+
+    /// Shows the text of a label instead of the value; the value decides the colour.
+    pub(crate) const fn shows_label(mut self, label: &'static str) -> Self {
+        self.text_label = Some(label);
+        self
+    }
+
     /// So that a line at nothing does not seem to tower.
     pub(crate) const fn reaches(mut self, value: f64) -> Self {
         self.reaches = Some(value);
@@ -248,8 +238,8 @@ impl Panel {
         self
     }
 
-    pub(crate) const fn steps(mut self, steps: Steps) -> Self {
-        self.steps = steps;
+    pub(crate) fn steps(mut self, steps: &[(f64, &'static str)]) -> Self {
+        self.steps = steps.to_vec();
         self
     }
 
@@ -297,64 +287,51 @@ impl Panel {
         self
     }
 
-    /// What stands there when there is nothing, where nothing is good news.
+    /// What is shown when there is nothing, where nothing is good news or has one reason.
     pub(crate) const fn nothing(mut self, text: &'static str) -> Self {
-        self.no_value = text;
+        self.no_value = Some(text);
+        self
+    }
+
+    /// A table with a row for each day of the range; before its queries.
+    pub(crate) const fn over_days(mut self) -> Self {
+        self.over_days = true;
+        self
+    }
+
+    /// A click on a row leads to a dashboard, with the range between these two columns of milliseconds.
+    pub(crate) const fn row_link(mut self, uid: &'static str, from: &'static str, to: &'static str) -> Self {
+        self.row_link = Some(RowLink { uid, from, to });
         self
     }
 
     /// Words and colours for codes.
     pub(crate) fn words(mut self, words: &[(i32, &str, &str)]) -> Self {
-        let options: serde_json::Map<_, _> = (0..)
-            .zip(words)
-            .map(|(index, (code, text, color))| {
-                (code.to_string(), json!({ "text": text, "color": color, "index": index }))
-            })
-            .collect();
-        self.mappings.push(json!({ "type": "value", "options": options }));
+        let owned = words.iter().map(|(code, word, color)| (*code, (*word).to_owned(), (*color).to_owned()));
+        self.words = owned.collect();
         self
     }
 
-    /// A table of one row per label set, without the columns that say nothing.
-    pub(crate) fn rows(mut self, drop: &[&str], names: &[(&str, &str)]) -> Self {
-        let excluded: serde_json::Map<_, _> = ["Time", "__name__", "job", "instance"]
-            .iter()
-            .chain(drop)
-            .map(|name| ((*name).to_owned(), json!(true)))
-            .collect();
-        let renamed: serde_json::Map<_, _> =
-            names.iter().map(|(from, to)| ((*from).to_owned(), json!(to))).collect();
-        if self.queries.len() > 1 {
-            self.transformations.push(json!({ "id": "merge", "options": {} }));
-        }
-        self.transformations.push(json!({
-            "id": "organize",
-            "options": { "excludeByName": excluded, "renameByName": renamed, "indexByName": {} },
-        }));
+    /// A table of one row per label set, without these labels; `names` are those of its columns.
+    pub(crate) fn rows(mut self, dropped: &[&'static str], names: &[(&'static str, &'static str)]) -> Self {
+        let columns = self.columns.get_or_insert_default();
+        columns.dropped = [&["Time", "__name__", "job", "instance"], dropped].concat();
+        columns.names = names.to_vec();
         self
     }
-}
 
-/// How Grafana writes a number of this kind.
-pub(crate) const fn grafana_unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Kilograms => "massg",
-        Unit::Score | Unit::Points | Unit::ScoreDelta | Unit::Index | Unit::State => "none",
-        Unit::Count => "short",
-        Unit::Flag => "bool_yes_no",
-        Unit::Seconds | Unit::Hrv => "s",
-        Unit::WallClock => "dthms",
-        Unit::Timestamp => "dateTimeAsIso",
-        Unit::Percent | Unit::Saturation => "percentunit",
-        Unit::BeatsPerMinute => "suffix: bpm",
-        Unit::BreathsPerMinute => "suffix: /min",
-        Unit::Celsius => "celsius",
-        Unit::Kilocalories => "joule",
-        Unit::Meters => "lengthm",
-        Unit::Met => "suffix: MET",
-        Unit::MetMinutes => "suffix: MET s",
-        Unit::Years => "suffix: years",
-        Unit::MetersPerSecond => "velocityms",
-        Unit::OxygenUptake => "suffix: mL/kg/min",
+    /// The unit of a column, by the name that is shown.
+    pub(crate) fn column_unit(mut self, column: &'static str, unit: &'static str) -> Self {
+        self.columns.get_or_insert_default().units.push((column, unit));
+        self
     }
+
+    /// The same, of a number of the catalogue.
+    pub(crate) fn column_unit_of(self, column: &'static str, key: &str) -> Self {
+        let unit = Self::new(Kind::Table, "", "").unit_of(key).unit;
+        self.column_unit(column, unit)
+    }
+
+    /// Milliseconds since 1970 as a date.
+    pub(crate) const DATE: &'static str = DATE;
 }

@@ -8,6 +8,8 @@ pub(crate) struct About {
     pub(crate) selectors: Vec<(String, Vec<(String, String)>)>,
     /// Labels of `by`, `without`, `on`, `ignoring`, `group_left`, `group_right`.
     pub(crate) labels: Vec<String>,
+    /// Labels that `label_replace`, `label_join` and `count_values` make.
+    pub(crate) made: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ enum Token {
     Sign(char),
 }
 
+/// Functions whose first text, next to their other arguments, is a label that they make.
+const MAKERS: [&str; 3] = ["label_replace", "label_join", "count_values"];
 /// What may stand before a list of labels.
 const LISTS: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 /// Words that are no metric.
@@ -37,6 +41,9 @@ pub(crate) fn about(expr: &str) -> About {
             continue;
         };
         let next = tokens.get(at);
+        if MAKERS.contains(&word.as_str()) {
+            about.made.extend(first_text(&tokens[at..]));
+        }
         if LISTS.contains(&word.as_str()) && next == Some(&Token::Sign('(')) {
             let end = after(&tokens, at, ')');
             about.labels.extend(tokens[at..end].iter().filter_map(|token| match token {
@@ -60,6 +67,21 @@ pub(crate) fn about(expr: &str) -> About {
         }
     }
     about
+}
+
+/// The first text among a call's own arguments, not inside of another call or selector. `tokens` begin at the call's
+/// parenthesis or its grouping.
+fn first_text(tokens: &[Token]) -> Option<String> {
+    let mut depth = 0_u32;
+    for token in tokens {
+        match token {
+            Token::Sign('(' | '{' | '[') => depth += 1,
+            Token::Sign(')' | '}' | ']') => depth = depth.saturating_sub(1),
+            Token::Text(text) if depth == 1 => return Some(text.clone()),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// `sum by (a) (…)`: the word is an aggregation when its grouping follows.
@@ -153,6 +175,16 @@ mod tests {
             &["le"],
         );
         check("(a and on () month() == 3) or vector(0) - Inf * 1.5", &[("a", &[])], &[]);
+    }
+
+    #[test]
+    fn promql_made_labels_are_found() {
+        let made = |expr: &str| about(expr).made;
+        assert_eq!(made(r#"label_replace(a{b="c"} or d, "new", "$1", "b", "(.*)")"#), ["new"]);
+        assert_eq!(
+            made(r#"label_join(count_values by (x) ("one", a), "two", " ", "one", "x")"#),
+            ["two", "one"]
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use statistics::QUARTILE_DISTANCE;
 
 use super::config::Config;
 
-/// Which persons and which sources a set of expressions is about.
+/// Persons and sources that a set of expressions selects.
 #[derive(Clone, Debug)]
 pub(crate) struct Scope {
     live: String,
@@ -24,8 +24,8 @@ impl Scope {
         }
     }
 
-    /// Everybody, for rules.
-    pub(crate) fn everybody(config: &Config) -> Self {
+    /// Every person, for rules.
+    pub(crate) fn everyone(config: &Config) -> Self {
         Self { live: config.live.clone(), history: config.history.clone(), person: "" }
     }
 
@@ -41,15 +41,15 @@ impl Scope {
         format!("max by (person) ({name}{{{}=\"{state}\",{}}})", Metric::STATE_LABEL, self.live)
     }
 
-    /// A series that stands beside the numbers, such as the freshness of a collection. What the services say about
-    /// reading has no history to be told from.
-    pub(crate) fn beside(&self, name: &str, by: &str) -> String {
+    /// A series about the numbers, such as the freshness of a collection. What the services report about synchronising
+    /// exists only now, so it has no label that tells it from history.
+    pub(crate) fn status(&self, name: &str, by: &str) -> String {
         let matchers = if name.starts_with("oura_") { &self.live } else { self.person };
         format!("max by ({by}) ({name}{{{matchers}}})")
     }
 
-    /// The same of the collections that have something to say on every day; tags and sessions have not.
-    pub(crate) fn beside_every_day(&self, name: &str) -> String {
+    /// The same of the collections that have a document for every day, unlike tags and sessions.
+    pub(crate) fn status_of_daily_collections(&self, name: &str) -> String {
         let matchers = if name.starts_with("oura_") { &self.live } else { self.person };
         format!("max by (person, collection) ({name}{{collection=~\"{EVERY_DAY}\",{matchers}}})")
     }
@@ -94,11 +94,33 @@ impl Scope {
         self.over("avg_over_time", key, window)
     }
 
-    /// The mean over the chosen range of the days that meet a condition on the date, such as `day_of_week() == 1`. Each
-    /// midnight UTC is asked for the sample within half a day of it: the day's own, from Hawaii to Auckland.
+    /// The value of the day whose midnight UTC the instant is: the sample within half a day of it, which is the day's
+    /// own from Hawaii to Auckland.
+    fn day_at_midnight(&self, key: &str) -> String {
+        self.over_until("last_over_time", key, "1d", "-12h")
+    }
+
+    /// The mean over the chosen range of the days that meet a condition on the date, such as `day_of_week() == 1`.
     pub(crate) fn mean_of_days(&self, key: &str, condition: &str) -> String {
-        let day = self.over_until("last_over_time", key, "1d", "-12h");
-        format!("avg_over_time(({day} and on () {condition})[$__range:1d])")
+        format!("avg_over_time(({} and on () {condition})[$__range:1d])", self.day_at_midnight(key))
+    }
+
+    /// The last day of the chosen range that has its extreme value: noon UTC of it, in milliseconds since 1970.
+    /// `function` is `max_over_time` or `min_over_time`.
+    pub(crate) fn date_of(&self, function: &str, key: &str) -> String {
+        let day = self.day_at_midnight(key);
+        let extreme = format!("{function}({}[$__range] @ end())", self.day(key));
+        format!("1000 * (43200 + max_over_time((0 * {day} + time() and {day} == {extreme})[$__range:1d]))")
+    }
+
+    /// The day of each instant of a chart with daily steps, in milliseconds since 1970, for days that have the number.
+    pub(crate) fn date(&self, key: &str) -> String {
+        format!("1000 * (43200 + time() + 0 * max by (person) ({}))", self.day(key))
+    }
+
+    /// The newest day at the end of the range, today or yesterday.
+    pub(crate) fn newest_day(&self, key: &str) -> String {
+        format!("max by ({}) ({})", by(key), self.over("last_over_time", key, "2d"))
     }
 
     /// The days that a day is compared with: up to yesterday, so that it is not compared with itself.
@@ -177,7 +199,7 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        Scope::everybody(&Config::default())
+        Scope::everyone(&Config::default())
     }
 
     #[test]

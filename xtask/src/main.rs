@@ -22,6 +22,7 @@ mod laws;
 mod node;
 mod package;
 mod parallel;
+mod perses;
 mod pictures;
 mod provision;
 mod python;
@@ -48,6 +49,7 @@ enum Command {
     Generate(generate::Args),
     LintQueries(queries::LintArgs),
     Package(package::Args),
+    Perses(perses::Args),
     Pictures(pictures::Args),
     Provision(provision::Args),
     GoTools(go_tools::Args),
@@ -63,6 +65,7 @@ fn main() -> ExitCode {
         Command::Generate(args) => generate::main(&args),
         Command::LintQueries(args) => queries::lint(&args),
         Command::Package(args) => package::main(&args),
+        Command::Perses(args) => perses::main(&args),
         Command::Pictures(args) => pictures::main(&args),
         Command::Provision(args) => provision::main(&args),
         Command::GoTools(args) => go_tools::main(&args),

@@ -3,7 +3,7 @@
 //!
 //! Not a test: a person has to look. It takes minutes, npm and a registry, so no other step depends on it.
 
-mod cluster;
+pub(crate) mod cluster;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -20,13 +20,17 @@ use crate::{programs, run};
 /// small enough to be committed.
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  cargo xtask pictures                      all dashboards, dark\n  \
-                        cargo xtask pictures --theme light --to /tmp/pictures myhealth-sleep")]
+                        cargo xtask pictures --theme light --to /tmp/pictures myhealth-sleep\n  \
+                        cargo xtask pictures --width 390 myhealth-today")]
 pub(crate) struct Args {
     /// Folder for the pictures; created when missing
     #[arg(long, value_name = "FOLDER", default_value = "docs/pictures")]
     to: PathBuf,
     #[arg(long, value_parser = ["dark", "light"], default_value = "dark")]
     theme: String,
+    /// Width of the page in pixels: 390 is a phone's
+    #[arg(long, value_name = "PIXELS", default_value_t = WIDTH)]
+    width: u16,
     /// How long Prometheus scrapes before the pictures are taken: what the charts of the services show
     #[arg(long, value_name = "SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=240))]
     scrape_for: u64,
@@ -35,8 +39,10 @@ pub(crate) struct Args {
     boards: Vec<String>,
 }
 
+/// Of a page on a computer.
+const WIDTH: u16 = 1608;
 /// How often Prometheus scrapes here.
-const SCRAPE: &str = "5s";
+pub(crate) const SCRAPE: &str = "5s";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let dashboards = mixin::dashboards(&mixin::Config::default());
@@ -56,7 +62,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 
     let folder = tempfile::tempdir()?;
     let demo = Demo::start(folder.path())?;
-    let prometheus = start_prometheus(folder.path(), &demo)?;
+    let prometheus =
+        start_prometheus(&folder.path().join("prometheus"), &demo, &cluster::past(unix_seconds()?))?;
     eprintln!("Prometheus scrapes for {} s", args.scrape_for);
     std::thread::sleep(Duration::from_secs(args.scrape_for));
 
@@ -70,7 +77,9 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         };
         let mut node = Command::new("node");
         node.current_dir(&preview).args(["pictures.mjs", "--prometheus", &prometheus.url]);
-        node.args(["--scrape", &scrape, "--theme", &args.theme]).arg("--to").arg(&to);
+        node.args(["--scrape", &scrape, "--theme", &args.theme, "--width", &args.width.to_string()])
+            .arg("--to")
+            .arg(&to);
         if let Some(chromium) = programs::variable("MYHEALTH_TEST_CHROMIUM") {
             node.args(["--chromium", &chromium]);
         }
@@ -78,7 +87,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         run::visibly(&mut node, "look at the dashboard and at the lines above")?;
         // As `pictures.mjs` calls them.
         let theme = if args.theme == "dark" { String::new() } else { format!("-{}", args.theme) };
-        pictures.push(to.join(format!("{uid}{theme}.png")));
+        let width = if args.width == WIDTH { String::new() } else { format!("-{}", args.width) };
+        pictures.push(to.join(format!("{uid}{theme}{width}.png")));
     }
     shrink(&pictures)
 }
@@ -109,14 +119,14 @@ fn shrink(pictures: &[PathBuf]) -> Result<()> {
 }
 
 /// The product with three simulated years.
-struct Demo {
+pub(crate) struct Demo {
     _running: Running,
     gauges: u16,
     api: u16,
 }
 
 impl Demo {
-    fn start(folder: &Path) -> Result<Self> {
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
         let mut command = Command::new(run::root().join("target/debug/myhealth"));
         command.args(["demo", "--seed", "5", "--since", &days_ago(3 * 366 + 60)?]);
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
@@ -131,13 +141,15 @@ impl Demo {
     }
 }
 
-struct Prometheus {
+pub(crate) struct Prometheus {
     _running: Running,
-    url: String,
+    pub(crate) port: u16,
+    pub(crate) url: String,
 }
 
-/// With the shipped rules, the demo's history, and the past of a cluster that never was.
-fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
+/// With the shipped rules, the demo's history, and a past in OpenMetrics.
+pub(crate) fn start_prometheus(folder: &Path, demo: &Demo, past: &str) -> Result<Prometheus> {
+    std::fs::create_dir_all(folder)?;
     let rules = run::root().join("alerts/*.yaml");
     let config = format!(
         "global: {{scrape_interval: {SCRAPE}, evaluation_interval: {SCRAPE}}}\nrule_files: ['{}']\n\
@@ -149,10 +161,10 @@ fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
     );
     let path = |name: &str| folder.join(name);
     std::fs::write(path("prometheus.yml"), config)?;
-    std::fs::write(path("cluster.om"), cluster::past(unix_seconds()?))?;
+    std::fs::write(path("past.om"), past)?;
     let mut blocks = Command::new(programs::named("MYHEALTH_TEST_PROMTOOL", "promtool")?);
-    blocks.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(path("cluster.om")).arg(path("blocks"));
-    run::quietly(&mut blocks, "fix xtask/src/pictures/cluster.rs")?;
+    blocks.args(["tsdb", "create-blocks-from", "openmetrics"]).arg(path("past.om")).arg(path("blocks"));
+    run::quietly(&mut blocks, "fix the past that this program wrote")?;
 
     let port = free_port()?;
     let mut command = Command::new(programs::named("MYHEALTH_TEST_PROMETHEUS", "prometheus")?);
@@ -161,7 +173,7 @@ fn start_prometheus(folder: &Path, demo: &Demo) -> Result<Prometheus> {
     command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let running = Running::start(&command)?;
     until("Prometheus to be ready", || get(port, "/-/ready", "").is_ok_and(|answer| answer.status == 200))?;
-    Ok(Prometheus { _running: running, url: format!("http://127.0.0.1:{port}") })
+    Ok(Prometheus { _running: running, port, url: format!("http://127.0.0.1:{port}") })
 }
 
 fn days_ago(days: u32) -> Result<String> {
@@ -171,7 +183,7 @@ fn days_ago(days: u32) -> Result<String> {
 }
 
 /// The charts end now: nothing else here depends on the time.
-fn unix_seconds() -> Result<i64> {
+pub(crate) fn unix_seconds() -> Result<i64> {
     let seconds = run::quietly(Command::new("date").arg("+%s"), "")?;
     seconds.trim().parse().context("`date +%s` says no number")
 }

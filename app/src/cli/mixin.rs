@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use domain::Pseudonym;
 use jiff::tz::TimeZone;
 use mixin::{QuietHours, Receiver};
@@ -12,10 +12,19 @@ use super::time_zone;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DashboardsArgs {
+    /// What will show them. perses: Dashboard resources for percli, and PersesDashboard resources for its operator.
+    #[arg(long, value_enum, default_value_t = DashboardFormat::Grafana)]
+    pub(crate) format: DashboardFormat,
     #[command(flatten)]
     pub(crate) settings: SettingsArgs,
     #[command(flatten)]
     pub(crate) to: FolderArgs,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DashboardFormat {
+    Grafana,
+    Perses,
 }
 
 #[derive(Debug, Args)]

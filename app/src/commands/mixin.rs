@@ -10,14 +10,19 @@ use mixin::{Config, Receivers};
 use serde_json::Value;
 
 use crate::cli::mixin::{
-    DashboardsArgs, FolderArgs, NotificationArgs, ReceiverOf, RulesArgs, RulesCommand, SettingsArgs, ZoneOf,
+    DashboardFormat, DashboardsArgs, FolderArgs, NotificationArgs, ReceiverOf, RulesArgs, RulesCommand,
+    SettingsArgs, ZoneOf,
 };
 use crate::config::Invalid;
 use crate::folder;
 
 pub(crate) fn dashboards(args: &DashboardsArgs) -> anyhow::Result<ExitCode> {
     let config = checked(config(&args.settings)?)?;
-    write(&config, &args.settings, &args.to, mixin::dashboard_files)
+    let files = match args.format {
+        DashboardFormat::Grafana => mixin::dashboard_files,
+        DashboardFormat::Perses => mixin::perses_files,
+    };
+    write(&config, &args.settings, &args.to, files)
 }
 
 pub(crate) fn rules(args: &RulesArgs) -> anyhow::Result<ExitCode> {

@@ -34,12 +34,22 @@ export interface Annotation {
   target: { expr: string; interval: string };
 }
 
+export interface Variable {
+  name: string;
+  label: string;
+  type: string;
+  /** 2: not shown. */
+  hide: number;
+  query: string | { query: string };
+  regex?: string;
+}
+
 export interface Board {
   uid: string;
   title: string;
   time: { from: string; to: string };
   annotations: { list: Annotation[] };
-  templating: { list: { name: string; label: string; type: string }[] };
+  templating: { list: Variable[] };
   panels: Panel[];
 }
 

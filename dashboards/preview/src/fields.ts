@@ -39,7 +39,11 @@ function options(panel: Panel): FieldConfigOptionsRegistry {
 }
 
 standardTransformersRegistry.setInit(() =>
-  [standardTransformers.organizeFieldsTransformer, standardTransformers.mergeTransformer].map(
+  [
+    standardTransformers.organizeFieldsTransformer,
+    standardTransformers.mergeTransformer,
+    standardTransformers.sortByTransformer,
+  ].map(
     (transformation) =>
       ({ id: transformation.id, name: transformation.name, transformation: async () => transformation }) as never,
   ),

@@ -17,12 +17,13 @@ const prometheus = new Prometheus(parameters.get('scrape') ?? '15s');
 
 const board = await read(parameters.get('board') ?? 'myhealth-overview');
 board.time.from = parameters.get('from') ?? board.time.from;
+await prometheus.compute(board);
 document.title = board.title;
 
 createRoot(document.getElementById('root')!).render(
   <ThemeContext.Provider value={theme}>
     <GlobalStyles />
     <PortalContainer />
-    <Page board={board} prometheus={prometheus} />
+    <Page board={board} prometheus={prometheus} width={innerWidth} />
   </ThemeContext.Provider>,
 );

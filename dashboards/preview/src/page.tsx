@@ -1,4 +1,5 @@
-// A dashboard: 24 columns of cells, 30 pixels high, 8 apart, as Grafana lays them out.
+// A dashboard: 24 columns of cells, 30 pixels high, 8 apart, as Grafana lays them out; on a narrow screen one panel below
+// the other, as high as it is otherwise.
 
 import { type DataFrame, type TimeRange, dateTime, rangeUtil } from '@grafana/data';
 import { Icon, PanelChrome, useTheme2 } from '@grafana/ui';
@@ -8,7 +9,9 @@ import { dress } from './fields';
 import { type Prometheus } from './query';
 import { type Mark, Visualization } from './visualizations';
 
-const WIDTH = 1584;
+/** Below this many pixels Grafana stacks the panels. */
+const NARROW = 768;
+const MARGIN = 8;
 const GAP = 8;
 const CELL = 30;
 
@@ -19,21 +22,34 @@ interface Drawn {
 }
 
 const cells = (n: number, size: number) => n * size + (n - 1) * GAP;
-const column = (WIDTH - 23 * GAP) / 24;
 
-function box({ x, y, w, h }: Panel['gridPos']) {
-  return {
+type Box = (place: Panel['gridPos']) => { left: number; top: number; width: number; height: number };
+
+function boxes(board: Board, width: number): Box {
+  if (width < NARROW) {
+    const tops = new Map<Panel['gridPos'], number>();
+    let top = 0;
+    for (const { gridPos } of board.panels) {
+      tops.set(gridPos, top);
+      top += gridPos.h * (CELL + GAP);
+    }
+    return (place) => ({ left: 0, top: tops.get(place) ?? 0, width, height: cells(place.h, CELL) });
+  }
+  const column = (width - 23 * GAP) / 24;
+  return ({ x, y, w, h }) => ({
     left: x * (column + GAP),
     top: y * (CELL + GAP),
     width: cells(w, column),
     height: cells(h, CELL),
-  };
+  });
 }
 
 const ago = (from: string, to: string): TimeRange => rangeUtil.convertRawToRange({ from, to });
 
-export function Page({ board, prometheus }: { board: Board; prometheus: Prometheus }) {
+export function Page({ board, prometheus, width: outside }: { board: Board; prometheus: Prometheus; width: number }) {
   const theme = useTheme2();
+  const width = outside - 2 * MARGIN - 8;
+  const box = boxes(board, width);
   const [drawn, setDrawn] = useState<Drawn[]>();
   const [marks, setMarks] = useState<Mark[]>([]);
 
@@ -58,7 +74,7 @@ export function Page({ board, prometheus }: { board: Board; prometheus: Promethe
         setDrawn(drawn);
       })
       .catch((error) => (document.documentElement.dataset.failed = String(error)));
-  }, [board, prometheus, theme]);
+  }, [board, prometheus, theme, width]);
 
   useEffect(() => {
     if (drawn) {
@@ -80,12 +96,12 @@ export function Page({ board, prometheus }: { board: Board; prometheus: Promethe
     }
   }, [drawn]);
 
-  const height = Math.max(...board.panels.map(({ gridPos }) => gridPos.y + gridPos.h)) * (CELL + GAP);
+  const height = Math.max(...board.panels.map(({ gridPos }) => box(gridPos).top + box(gridPos).height + GAP));
   return (
-    <main style={{ width: WIDTH, padding: 0, margin: 8 }}>
-      <header style={{ display: 'flex', gap: 16, alignItems: 'baseline', padding: '4px 0 12px' }}>
+    <main style={{ width, padding: 0, margin: MARGIN }}>
+      <header style={{ display: 'flex', flexWrap: 'wrap', gap: 16, alignItems: 'baseline', padding: '4px 0 12px' }}>
         <h4 style={{ margin: 0 }}>{board.title}</h4>
-        {board.templating.list.map(({ name, label, type }) => (
+        {board.templating.list.filter(({ hide }) => hide !== 2).map(({ name, label, type }) => (
           <span key={name} style={{ color: theme.colors.text.secondary }}>
             {label}: {type === 'datasource' ? 'Prometheus' : 'All'}
           </span>

@@ -1,7 +1,7 @@
 // Questions to Prometheus and its answers as data frames, as Grafana's Prometheus data source makes them.
 
 import { type DataFrame, type Field, FieldType, type TimeRange, createDataFrame, rangeUtil } from '@grafana/data';
-import { type Annotation, type Panel, type Target } from './board';
+import { type Annotation, type Board, type Panel, type Target } from './board';
 
 interface Series {
   metric: Record<string, string>;
@@ -10,8 +10,34 @@ interface Series {
 }
 
 export class Prometheus {
+  /** Values of the variables that Prometheus computes, such as what legends say about persons. */
+  private readonly computed = new Map<string, string>();
+
   /** `scrape`: how often it scrapes. */
   constructor(private readonly scrape: string) {}
+
+  /** Asks for the variables that are the result of a query. */
+  async compute({ templating, time }: Board): Promise<void> {
+    const range = rangeUtil.convertRawToRange(time);
+    for (const { name, query, regex } of templating.list) {
+      const expr = typeof query === 'object' ? /^query_result\((.+)\)$/.exec(query.query)?.[1] : undefined;
+      if (!expr) {
+        continue;
+      }
+      const series = await this.ask({ expr, instant: true } as Target, range, 1000);
+      // Grafana matches the line that Prometheus's own page shows of a result.
+      const lines = series.map(
+        ({ metric, value }) =>
+          `{${Object.entries(metric).map(([label, text]) => `${label}="${text}"`).join(',')}} ${value?.[1]} ${value?.[0]}`,
+      );
+      const pattern = new RegExp((regex ?? '').replace(/^\/|\/$/g, ''));
+      this.computed.set(name, lines.map((line) => pattern.exec(line)?.[1]).find((text) => text !== undefined) ?? '');
+    }
+  }
+
+  private legend(text: string): string {
+    return text.replaceAll(/\$(\w+)/g, (whole, name: string) => this.computed.get(name) ?? whole);
+  }
 
   /** The frames of a panel that is so many pixels wide. */
   async frames(panel: Panel, range: TimeRange, width: number): Promise<DataFrame[]> {
@@ -20,7 +46,7 @@ export class Prometheus {
       const series = await this.ask(target, range, intervalMs);
       return target.format === 'table'
         ? [table(target, series, panel.targets.length > 1)]
-        : series.map((one) => frame(target, one, intervalMs));
+        : series.map((one) => frame({ ...target, legendFormat: this.legend(target.legendFormat) }, one, intervalMs));
     });
     return (await Promise.all(answers)).flat();
   }
@@ -106,17 +132,20 @@ function frame(target: Target, { metric, values, value }: Series, intervalMs: nu
 
 function table(target: Target, series: Series[], several: boolean): DataFrame {
   const labels = [...new Set(series.flatMap(({ metric }) => Object.keys(metric)))].sort();
+  const rows = series.flatMap(({ metric, values, value }) =>
+    (values ?? (value ? [value] : [])).map(([at, text]) => ({ metric, at, text })),
+  );
   const fields: Partial<Field>[] = [
-    { name: 'Time', type: FieldType.time, values: series.map(({ value }) => (value?.[0] ?? 0) * 1000) },
+    { name: 'Time', type: FieldType.time, values: rows.map(({ at }) => at * 1000) },
     ...labels.map((label) => ({
       name: label,
       type: FieldType.string,
-      values: series.map(({ metric }) => metric[label] ?? ''),
+      values: rows.map(({ metric }) => metric[label] ?? ''),
     })),
     {
       name: several ? `Value #${target.refId}` : 'Value',
       type: FieldType.number,
-      values: series.map(({ value }) => number(value?.[1] ?? 'NaN')),
+      values: rows.map(({ text }) => number(text)),
     },
   ];
   return createDataFrame({ refId: target.refId, fields: fields.map((field) => ({ config: {}, ...field }) as Field) });

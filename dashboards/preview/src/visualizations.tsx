@@ -13,6 +13,7 @@ import { BarGauge, BigValue, TimeSeries, type UPlotConfigBuilder, VizRepeater, u
 import { TableNG } from '@grafana/ui/unstable';
 import { type ReactElement, useLayoutEffect } from 'react';
 import { type Panel } from './board';
+import { BarChart } from './redrawn/bars';
 import { Dial } from './redrawn/dial';
 import { Histogram } from './redrawn/histogram';
 import { Pie } from './redrawn/pie';
@@ -41,6 +42,9 @@ export function Visualization(props: Props): ReactElement {
   }
   if (panel.type === 'table') {
     return frames.some(({ length }) => length > 0) ? <Rows {...props} /> : <Nothing {...props} />;
+  }
+  if (panel.type === 'barchart') {
+    return frames.some(({ length }) => length > 0) ? <BarChart {...props} /> : <Nothing {...props} />;
   }
   if (panel.type === 'state-timeline' || panel.type === 'status-history') {
     return frames.length > 0 ? <States {...props} /> : <Nothing {...props} />;

@@ -9,7 +9,7 @@ use super::{days, month, steps};
 use crate::config::{Config, Health};
 use crate::names;
 use crate::query::{Scope, first_of};
-use crate::rules::{Group, Record};
+use crate::rules::{Group, Record, RecordProof};
 
 /// Health rules read years through remote read: often enough to live past the lookback of five minutes, no oftener.
 const INTERVAL: &str = "2m";
@@ -17,7 +17,7 @@ const INTERVAL: &str = "2m";
 const ME: &[(&str, &str)] = &[("person", "me")];
 
 pub(super) fn groups(config: &Config) -> Vec<Group> {
-    let s = &Scope::everybody(config);
+    let s = &Scope::everyone(config);
     let h = &config.health;
     vec![
         Group {
@@ -45,6 +45,11 @@ pub(super) fn groups(config: &Config) -> Vec<Group> {
             alerts: habits::alerts(s, h),
         },
     ]
+}
+
+/// Values of recording rules that no alert's proof shows.
+pub(super) fn proofs(config: &Config) -> Vec<RecordProof> {
+    objective::proofs(&config.health)
 }
 
 /// A number with a usual range (`domain::usual`): its key, and the names of its records.

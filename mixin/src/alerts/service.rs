@@ -17,7 +17,7 @@ const ERRORS: &str = "job:myhealth_http_errors:ratio_rate5m";
 const LATENCY: &str = "job:myhealth_http_request_duration_seconds:p95_5m";
 
 pub(super) fn groups(config: &Config) -> Vec<Group> {
-    let s = &Scope::everybody(config);
+    let s = &Scope::everyone(config);
     vec![
         Group {
             name: "myhealth-answers",

@@ -3,7 +3,7 @@
 use super::{baseline, newest, trend};
 use crate::board::{Board, Row, Subject, life_annotations};
 use crate::config::Config;
-use crate::panel::{GREEN, Kind, ORANGE, Panel, RED};
+use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED};
 use crate::query::Scope;
 
 pub(super) fn board(config: &Config) -> Board {
@@ -16,11 +16,11 @@ pub(super) fn board(config: &Config) -> Board {
         from: "now-30d",
         rows: vec![
             Row::new("Now", now(s)),
-            Row::new("Heart round the clock: zoom in on a day", clock(s)),
+            Row::new("Heart rate over the day: drag to zoom in", clock(s)),
             Row::new("Heart at night", night(s)),
             Row::new("Breath and oxygen", breath(s)),
             Row::new("Vessels and fitness", vessels(s)),
-            Row::new("Sessions, second by second", sessions(s)),
+            Row::new("Sessions: drag to zoom in", sessions(s)),
             Row::new("The ring", ring(s)),
         ],
         annotations: life_annotations(s),
@@ -38,12 +38,13 @@ fn now(s: &Scope) -> Vec<Panel> {
         newest(s, "spo2_average", "Blood oxygen", "Average oxygen saturation of last night.")
             .decimals(1)
             .steps(&[(f64::NEG_INFINITY, RED), (0.92, ORANGE), (0.95, GREEN)]),
-        newest(s, "sleep_breathing_rate", "Breathing", "Average breathing rate of last night.").decimals(1),
+        newest(s, "sleep_breathing_rate", "Breathing rate", "Average breathing rate of last night.")
+            .decimals(1),
         newest(s, "vascular_age", "Vascular age", "How old the blood vessels seem; comes every week or two."),
         newest(
             s,
             "pulse_wave_velocity",
-            "Pulse wave",
+            "Pulse wave velocity",
             "How fast the pulse travels along the vessels; stiffer vessels are faster.",
         )
         .decimals(1),
@@ -116,7 +117,7 @@ fn night(s: &Scope) -> Vec<Panel> {
         ),
         Panel::new(
             Kind::Lines,
-            "Dip",
+            "Nightly dip of the heart rate",
             "How far the lowest heart rate of the night is below its average: a deep dip is a calm night.",
         )
         .ask(
@@ -137,7 +138,7 @@ fn breath(s: &Scope) -> Vec<Panel> {
             "Average oxygen saturation of each night, and its mean over a week.",
         )
         .ask(s.day("spo2_average"), "{{person}}")
-        .ask_mean(s.mean("spo2_average", "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(s.mean("spo2_average", "7d"), "mean of 7 days {{person}}")
         .unit_of("spo2_average")
         .steps(&[(f64::NEG_INFINITY, RED), (0.92, ORANGE), (0.95, GREEN)])
         .decimals(1)
@@ -220,15 +221,15 @@ fn ring(s: &Scope) -> Vec<Panel> {
         .range(0.0, 1.0)
         .connected()
         .every("1h"),
-        Panel::new(Kind::States, "Charging", "When the ring was charging, and when it lay in its charger.")
+        Panel::new(Kind::States, "Charging", "When the ring was charging, and when it was in its charger.")
             .ask(s.points("ring_charging"), "charging {{person}}")
             .ask(s.points("ring_in_charger"), "in the charger {{person}}")
-            .words(&[(0, "no", "transparent"), (1, "yes", "green")])
+            .words(&[(0, "no", "transparent"), (1, "yes", BLUE)])
             .unit("bool_yes_no")
             .every("15m"),
         Panel::new(
             Kind::Lines,
-            "Least battery of each day",
+            "Lowest battery of each day",
             "The lowest battery level of the 24 hours up to each point.",
         )
         .ask(s.over("min_over_time", "ring_battery_level", "1d"), "{{person}}")

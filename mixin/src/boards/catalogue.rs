@@ -8,26 +8,32 @@ use crate::config::Config;
 use crate::panel::{Kind, Panel};
 use crate::query::{Scope, label_name};
 
+/// The collections whose rows are open: one value a day each, so they cost little.
+const OPEN: [Collection; 3] = [Collection::DailySleep, Collection::DailyReadiness, Collection::DailyActivity];
+
 pub(super) fn board(config: &Config) -> Board {
     let s = &Scope::chosen(config);
     let rows = Collection::ALL
         .iter()
         .map(|collection| Row {
             title: collection.name().to_owned(),
-            closed: true,
+            // Closed rows are not queried.
+            closed: !OPEN.contains(collection),
             panels: families()
                 .filter(|metric| metric.collection == *collection)
                 .map(|metric| panel(s, metric))
                 .collect(),
         })
         .filter(|row: &Row| !row.panels.is_empty());
+    let mut rows: Vec<_> = rows.collect();
+    rows.sort_by_key(|row| row.closed);
     Board {
         uid: "myhealth-every-number",
         title: "Every number",
-        about: "One chart for each number that myhealth knows, by Oura's collection. Open a row to query it.",
+        about: "One chart for each number that myhealth knows, a row for each of Oura's collections. A click on a row opens it.",
         subject: Subject::Health,
         from: "now-30d",
-        rows: rows.collect(),
+        rows,
         annotations: life_annotations(s),
     }
 }

@@ -1,8 +1,8 @@
-//! Kubernetes: the pods of myhealth, by kube-state-metrics and the kubelet.
+//! Kubernetes: the pods of myhealth, their nodes and volumes, by kube-state-metrics, the kubelet and node-exporter.
 
 use crate::board::{Board, Row, Subject};
 use crate::config::Config;
-use crate::panel::{GREEN, Kind, NONE, ORANGE, Panel, RED, UP};
+use crate::panel::{BLUE, GREEN, Kind, NONE, ORANGE, Panel, RED, UP};
 
 pub(super) fn board(config: &Config) -> Board {
     let of = |name: &str, more: &str| {
@@ -12,13 +12,15 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-kubernetes",
         title: "Kubernetes",
-        about: "Pods, resources, jobs and volumes, by kube-state-metrics and the kubelet.",
+        about: "Pods, resources, nodes, jobs and volumes, by kube-state-metrics, the kubelet and node-exporter.",
         subject: Subject::Kubernetes,
         from: "now-6h",
         rows: vec![
             Row::new("Workloads", workloads(&of)),
             Row::new("Resources", resources(&of)),
-            Row::new("Jobs and volumes", jobs(&of)),
+            Row::new("Nodes of the cluster", nodes()),
+            Row::new("Volumes", volumes(&of)),
+            Row::new("Jobs", jobs(&of)),
         ],
         annotations: Vec::new(),
     }
@@ -59,14 +61,14 @@ fn workloads(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
             .decimals(0)
             .steps(&[(f64::NEG_INFINITY, GREEN), (1.0, ORANGE), (5.0, RED)])
             .size(4, 5),
-        Panel::new(Kind::Table, "Why containers wait", "Containers that do not run, and the reason.")
+        Panel::new(Kind::Table, "Waiting containers", "Containers that do not run, and the reason.")
             .ask(format!("{} == 1", of("kube_pod_container_status_waiting_reason", OURS)), "{{reason}}")
             .rows(&["Value", "uid", "namespace", "container"], &[("pod", "Pod"), ("reason", "Reason")])
             .nothing("all run")
             .size(8, 5),
         Panel::new(Kind::States, "Pods by phase", "The phase of each pod over time.")
             .ask(format!("{} == 1", of("kube_pod_status_phase", POD)), "{{pod}} {{phase}}")
-            .words(&[(1, "yes", "blue")]),
+            .words(&[(1, "yes", BLUE)]),
         Panel::new(
             Kind::Table,
             "Last termination reason",
@@ -89,16 +91,16 @@ fn resources(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
         format!("sum by (pod) (rate({}[$__rate_interval]))", of("container_cpu_usage_seconds_total", OURS));
     let memory = format!("sum by (pod) ({})", of("container_memory_working_set_bytes", OURS));
     vec![
-        Panel::new(Kind::Lines, "CPU", "Cores in use by each pod, and what it asked for.")
+        Panel::new(Kind::Lines, "CPU", "Cores in use by each pod, and its request.")
             .ask(cpu, "{{pod}}")
-            .ask(limits("cpu", "requests"), "{{pod}} asked for")
+            .ask(limits("cpu", "requests"), "{{pod}} request")
             .unit("short")
             .decimals(3)
             .at_least_zero(),
         Panel::new(
             Kind::Lines,
             "Memory",
-            "Working set of each pod and its limit; at the limit the kernel ends it.",
+            "Working set of each pod and its limit, at which the kernel ends it.",
         )
         .ask(memory.clone(), "{{pod}}")
         .ask(limits("memory", "limits"), "{{pod}} limit")
@@ -112,7 +114,7 @@ fn resources(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
             .size(8, 7),
         Panel::new(
             Kind::Lines,
-            "Throttled",
+            "CPU throttling",
             "Share of scheduling periods in which a pod wanted more CPU than its limit.",
         )
         .ask(
@@ -153,46 +155,119 @@ fn jobs(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
             .ask(format!("sum({})", of("kube_job_status_failed", r#"job_name=~"myhealth.*""#)), "failed")
             .unit("short")
             .steps(NONE)
-            .size(6, 6),
-        Panel::new(Kind::Stat, "Since the last scheduled run", "How long ago each CronJob was last started.")
-            .ask(
-                format!(
-                    "time() - {}",
-                    of("kube_cronjob_status_last_schedule_time", r#"cronjob=~"myhealth.*""#)
-                ),
-                "{{cronjob}}",
-            )
-            .unit("s")
-            .size(6, 6),
+            .size(12, 5),
+        Panel::new(
+            Kind::Stat,
+            "Time since the last scheduled run",
+            "How long ago each CronJob was last started.",
+        )
+        .ask(
+            format!("time() - {}", of("kube_cronjob_status_last_schedule_time", r#"cronjob=~"myhealth.*""#)),
+            "{{cronjob}}",
+        )
+        .duration()
+        .size(12, 5),
+    ]
+}
+
+/// CPU and memory of every node: node-exporter knows no namespace.
+fn nodes() -> Vec<Panel> {
+    let share = |title: &str, about: &str, expr: &str| {
+        Panel::new(Kind::Lines, title, about)
+            .ask(expr, "{{instance}}")
+            .unit("percentunit")
+            .steps(&[(f64::NEG_INFINITY, GREEN), (0.9, RED)])
+            .range(0.0, 1.0)
+            .size(8, 7)
+    };
+    vec![
+        share(
+            "Node CPU",
+            "Share of each node's CPU time that is not idle.",
+            "1 - avg by (instance) (rate(node_cpu_seconds_total{mode=\"idle\"}[$__rate_interval]))",
+        ),
+        share(
+            "Node memory",
+            "Share of each node's memory that is not available to new work.",
+            "1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes",
+        ),
+        Panel::new(
+            Kind::Table,
+            "Node pressure",
+            "Nodes that are not ready, or short of memory, disk or process ids: they evict pods.",
+        )
+        .ask(
+            "max by (node, condition) (kube_node_status_condition{condition!=\"Ready\",status=\"true\"} == 1 or kube_node_status_condition{condition=\"Ready\",status!=\"true\"} == 1)",
+            "{{node}}",
+        )
+        .rows(&["Value"], &[("node", "Node"), ("condition", "Condition")])
+        .nothing("no node under pressure")
+        .size(8, 7),
+    ]
+}
+
+fn volumes(of: &dyn Fn(&str, &str) -> String) -> Vec<Panel> {
+    let claim = r#"persistentvolumeclaim=~"myhealth.*""#;
+    let ratio = |part: &str, whole: &str| {
+        format!(
+            "{} / {}",
+            of(&format!("kubelet_volume_stats_{part}"), claim),
+            of(&format!("kubelet_volume_stats_{whole}"), claim)
+        )
+    };
+    vec![
         Panel::new(Kind::Gauge, "Volume in use", "How full each volume is.")
-            .ask(
-                format!(
-                    "{} / {}",
-                    of("kubelet_volume_stats_used_bytes", r#"persistentvolumeclaim=~"myhealth.*""#),
-                    of("kubelet_volume_stats_capacity_bytes", r#"persistentvolumeclaim=~"myhealth.*""#)
-                ),
-                "{{persistentvolumeclaim}}",
-            )
+            .ask(ratio("used_bytes", "capacity_bytes"), "{{persistentvolumeclaim}}")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.8, ORANGE), (0.9, RED)])
             .range(0.0, 1.0)
-            .size(6, 6),
+            .size(12, 5),
         Panel::new(
             Kind::Stat,
-            "Volume full in",
+            "Time until the volume is full",
             "When each volume will be full if it goes on growing as in the last six hours.",
         )
         .ask(
             format!(
                 "{0} / (deriv({1}[6h]) > 0)",
-                of("kubelet_volume_stats_available_bytes", r#"persistentvolumeclaim=~"myhealth.*""#),
-                of("kubelet_volume_stats_used_bytes", r#"persistentvolumeclaim=~"myhealth.*""#)
+                of("kubelet_volume_stats_available_bytes", claim),
+                of("kubelet_volume_stats_used_bytes", claim)
             ),
             "{{persistentvolumeclaim}}",
         )
-        .unit("s")
+        .duration()
         .nothing("not growing")
         .steps(&[(f64::NEG_INFINITY, RED), (604_800.0, ORANGE), (2_592_000.0, GREEN)])
-        .size(6, 6),
+        .size(12, 5),
+        Panel::new(Kind::Lines, "Volume usage", "Bytes in use on each volume, and its size.")
+            .ask(of("kubelet_volume_stats_used_bytes", claim), "{{persistentvolumeclaim}} used")
+            .ask(of("kubelet_volume_stats_capacity_bytes", claim), "{{persistentvolumeclaim}} size")
+            .unit("bytes")
+            .at_least_zero()
+            .size(8, 6),
+        Panel::new(
+            Kind::Lines,
+            "Inodes in use",
+            "Share of each volume's inodes in use; a volume without free ones is full.",
+        )
+        .ask(ratio("inodes_used", "inodes"), "{{persistentvolumeclaim}}")
+        .unit("percentunit")
+        .range(0.0, 1.0)
+        .size(8, 6),
+        Panel::new(
+            Kind::Table,
+            "Volume claims",
+            "Each volume claim that is not bound, and its phase: its pod waits.",
+        )
+        .ask(
+            format!(
+                "{} == 1",
+                of("kube_persistentvolumeclaim_status_phase", &format!("{claim},phase!=\"Bound\""))
+            ),
+            "{{persistentvolumeclaim}}",
+        )
+        .rows(&["Value", "uid", "namespace"], &[("persistentvolumeclaim", "Claim"), ("phase", "Phase")])
+        .nothing("all bound")
+        .size(8, 6),
     ]
 }

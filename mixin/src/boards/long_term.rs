@@ -1,11 +1,12 @@
-//! Long term: years, seasons, records. Everything here comes from history alone.
+//! Long term: years, seasons, records. All of it comes from history.
 
+use super::{WEEKDAY_NUMBERS, WEEKDAYS, diverging};
 use crate::board::{Annotation, Board, Row, Subject, life_annotations};
 use crate::config::Config;
 use crate::panel::{Kind, Panel, SCORE};
 use crate::query::Scope;
 
-/// The numbers that a life is looked back on by: key, and its name in a sentence.
+/// The numbers of the long view: key, and name.
 const NUMBERS: [(&str, &str); 8] = [
     ("sleep_score", "Sleep score"),
     ("readiness_score", "Readiness score"),
@@ -22,18 +23,18 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-long-term",
         title: "Long term",
-        about: "Years, seasons, records and what goes with what. All of it is history: it needs `source=\"history\"`.",
+        about: "Years, seasons, records and correlations. All of it is history: Prometheus needs remote read.",
         subject: Subject::Health,
         from: "now-3y",
         rows: vec![
-            Row::new("In all", in_all(s)),
-            Row::new("Months", months(s)),
+            Row::new("Totals", in_all(s)),
+            Row::new("Trends of 7, 30 and 90 days", months(s)),
             Row::new("Year over year", years(s)),
             Row::new("Seasons", seasons(s)),
             Row::new("Spread", spread(s)),
             Row::new("Calendar: a column per week", calendar(s)),
-            Row::new("Best and worst", records(s)),
-            Row::new("What goes with what, over 90 days", together(s)),
+            Row::new("Records", records(s)),
+            Row::new("Correlations over 90 days", together(s)),
         ],
         annotations: life_annotations(s).into_iter().map(Annotation::switched_off).collect(),
     }
@@ -89,16 +90,13 @@ fn months(s: &Scope) -> Vec<Panel> {
     NUMBERS
         .iter()
         .map(|(key, name)| {
-            Panel::new(
-                Kind::Lines,
-                &format!("{name}, a month and a quarter"),
-                &format!("{name}: mean of the 30 and of the 91 days up to each point."),
-            )
-            .ask(s.mean(key, "30d"), "30 days {{person}}")
-            .ask(s.mean(key, "91d"), "91 days {{person}}")
-            .unit_of(key)
-            .size(6, 7)
-            .daily()
+            Panel::new(Kind::Lines, name, &format!("{name}: mean of the 7, 30 and 90 days up to each point."))
+                .ask(s.mean(key, "7d"), "7 days {{person}}")
+                .ask(s.mean(key, "30d"), "30 days {{person}}")
+                .ask(s.mean(key, "90d"), "90 days {{person}}")
+                .unit_of(key)
+                .size(6, 7)
+                .daily()
         })
         .collect()
 }
@@ -110,14 +108,14 @@ fn years(s: &Scope) -> Vec<Panel> {
             let mut panel = Panel::new(
                 Kind::Lines,
                 &format!("{name}, year over year"),
-                &format!("{name}: mean of 30 days, beside the same season of the years before."),
+                &format!("{name}: mean of 30 days, next to the same season of the years before."),
             )
             .ask(s.mean(key, "30d"), "this year {{person}}")
             .unit_of(key)
             .size(6, 7)
             .shows("1y")
             .daily();
-            // 364 days are 52 weeks: Mondays stay beside Mondays.
+            // 364 days are 52 weeks: Mondays stay next to Mondays.
             for (years, offset) in [(1, "364d"), (2, "728d")] {
                 panel = panel.ask(
                     s.over_until("avg_over_time", key, "30d", offset),
@@ -164,8 +162,7 @@ fn seasons(s: &Scope) -> Vec<Panel> {
             .decimals(0)
             .at_least_zero()
             .size(24, 7);
-    for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
-    {
+    for (number, name) in WEEKDAY_NUMBERS.into_iter().zip(WEEKDAYS) {
         weekend = weekend.ask(
             s.mean_of_days("activity_steps", &format!("day_of_week() == {number}")),
             &format!("{name} {{{{person}}}}"),
@@ -179,16 +176,16 @@ fn spread(s: &Scope) -> Vec<Panel> {
     let band = |key: &str, name: &str| {
         let mut panel = Panel::new(
             Kind::Lines,
-            &format!("{name}: usual and unusual"),
+            &format!("{name}: median and spread"),
             &format!("{name}: a tenth of the 90 days up to each point was above the upper line, a tenth below the lower, half above the middle."),
         )
         .unit_of(key)
         .size(8, 8)
         .daily();
         let at = |quantile: &str| format!("quantile_over_time({quantile}, {}[90d])", s.day(key));
-        panel = panel.ask_edge(at("0.9"), "upper {{person}}");
-        panel = panel.ask_mean(at("0.5"), "middle {{person}}");
-        panel.ask_edge(at("0.1"), "lower {{person}}")
+        panel = panel.ask_edge(at("0.9"), "90 % below {{person}}");
+        panel = panel.ask_mean(at("0.5"), "median {{person}}");
+        panel.ask_edge(at("0.1"), "10 % below {{person}}")
     };
     vec![
         band("sleep_duration", "Time asleep"),
@@ -199,15 +196,20 @@ fn spread(s: &Scope) -> Vec<Panel> {
             .minutes()
             .at_least_zero()
             .daily(),
-        Panel::new(Kind::BarGauge, "Change in a year", "Slope of the straight line through the 365 days up to now, per year, in standard deviations of the same days: what really changed.")
-            .ask(slope(s, "sleep_duration"), "time asleep {{person}}")
-            .ask(slope(s, "sleep_lowest_heart_rate"), "resting heart rate {{person}}")
-            .ask(slope(s, "sleep_average_hrv"), "HRV {{person}}")
-            .ask(slope(s, "activity_steps"), "steps {{person}}")
-            .unit("suffix: σ/year")
-            .decimals(2)
-            .range(-2.0, 2.0)
-            .size(12, 8),
+        diverging(
+            "Change in a year",
+            "Slope of the straight line through the 365 days up to now, per year, in standard deviations of the same days.",
+            &[
+                ("Time asleep", slope(s, "sleep_duration")),
+                ("Resting heart rate", slope(s, "sleep_lowest_heart_rate")),
+                ("HRV", slope(s, "sleep_average_hrv")),
+                ("Steps", slope(s, "activity_steps")),
+            ],
+        )
+        .unit("suffix: σ/year")
+        .decimals(2)
+        .reaches(1.0)
+        .size(12, 8),
     ]
 }
 
@@ -215,13 +217,13 @@ fn slope(s: &Scope, key: &str) -> String {
     format!("31557600 * {} / {}", s.over("deriv", key, "365d"), s.over("stddev_over_time", key, "365d"))
 }
 
-/// Seven rows of weeks. Steps of seven days begin on Thursdays, since 1970 did; each row looks that many days back from
-/// there, at noon UTC, which is the same day nearly everywhere.
+/// Seven rows, Monday first. Steps of seven days begin on Thursdays, since 1970 did, and a week of ISO 8601 is that of its
+/// Thursday: each row is so many days from there, at noon UTC, which is the same day nearly everywhere.
 fn calendar(s: &Scope) -> Vec<Panel> {
     let weeks = |key: &str, title: &str, about: &str| {
         let mut panel = Panel::new(Kind::Calendar, title, about).unit_of(key).every("7d").size(24, 7);
-        for (back, weekday) in (0..7).rev().zip(["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"]) {
-            let day = format!("{} offset {}h", s.day(key), 12 + 24 * back);
+        for (hours, weekday) in [60, 36, 12, -12, -36, -60, -84].into_iter().zip(WEEKDAYS) {
+            let day = format!("{} offset {hours}h", s.day(key));
             panel = panel.ask(day, &format!("{weekday} {{{{person}}}}"));
         }
         panel
@@ -238,44 +240,48 @@ fn calendar(s: &Scope) -> Vec<Panel> {
 
 fn records(s: &Scope) -> Vec<Panel> {
     let record = |function: &str, key: &str, title: &str, about: &str| {
-        Panel::new(Kind::Stat, title, about).ask(s.over(function, key, "$__range"), "{{person}}").unit_of(key)
+        Panel::new(Kind::Stat, title, &format!("{about}, and its date."))
+            .ask(s.over(function, key, "$__range"), "record {{person}}")
+            .ask_date(s.date_of(function, key), "on {{person}}")
+            .unit_of(key)
+            .size(8, 5)
     };
     vec![
         record(
             "max_over_time",
             "sleep_duration",
             "Longest night",
-            "Most time asleep in one night of the chosen range.",
+            "Most time asleep in one night of the chosen range",
         ),
         record(
             "min_over_time",
             "sleep_duration",
             "Shortest night",
-            "Least time asleep in one night of the chosen range.",
+            "Least time asleep in one night of the chosen range",
         ),
         record(
             "min_over_time",
             "sleep_lowest_heart_rate",
             "Lowest resting heart rate",
-            "Lowest resting heart rate of the chosen range.",
+            "Lowest resting heart rate of the chosen range",
         ),
         record(
             "max_over_time",
             "sleep_average_hrv",
             "Highest HRV",
-            "Highest nightly HRV of the chosen range.",
+            "Highest nightly HRV of the chosen range",
         ),
-        record("max_over_time", "activity_steps", "Most steps", "Most steps on one day of the chosen range."),
+        record("max_over_time", "activity_steps", "Most steps", "Most steps on one day of the chosen range"),
         record(
             "max_over_time",
             "temperature_deviation",
             "Warmest night",
-            "Largest temperature deviation of the chosen range.",
+            "Largest temperature deviation of the chosen range",
         ),
         Panel::new(
             Kind::Points,
-            "Personal bests",
-            "Days on which the steps, or the HRV, were the highest of the 365 days up to then.",
+            "Days with a yearly record of steps",
+            "Days on which the steps were the highest of the 365 days up to then.",
         )
         .ask(
             format!(
@@ -289,7 +295,7 @@ fn records(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Points,
-            "Worst nights",
+            "Lowest sleep scores",
             "Nights whose score was among the lowest fiftieth of the 365 up to then.",
         )
         .ask(

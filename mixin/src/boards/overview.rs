@@ -1,10 +1,10 @@
-//! Oura overview: how am I, and may I believe it.
+//! Oura overview: today, the last weeks, and whether the data are complete.
 
-use super::{newest, score, stacked, trend};
+use super::{against_usual, firing_alerts, illness_signs, newest, nights_at_goal, score, stacked, trend};
 use crate::board::{Board, Row, Subject, life_annotations};
 use crate::config::Config;
 use crate::names;
-use crate::panel::{GREEN, Kind, ORANGE, Panel, RED, YELLOW};
+use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED, SCORES, STAGES};
 use crate::query::Scope;
 
 pub(super) fn board(config: &Config) -> Board {
@@ -12,15 +12,15 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-overview",
         title: "Oura overview",
-        about: "Today at a glance, against your own last weeks. Not a medical device.",
+        about: "Today at a glance, compared with your own last weeks. Not a medical device.",
         subject: Subject::Health,
         from: "now-30d",
         rows: vec![
             Row::new("Today", today(s)),
-            Row::new("Against your own last four weeks", usual(s)),
+            Row::new("Compared with your last four weeks", usual(s, config)),
             Row::new("The last weeks", weeks(s)),
-            Row::new("This week and the week before", compared(s)),
-            Row::new("May I believe it", trust(s)),
+            Row::new("Means of 7, 30 and 90 days", means(s)),
+            Row::new("Data quality", quality(s)),
         ],
         annotations: life_annotations(s),
     }
@@ -49,9 +49,8 @@ fn today(s: &Scope) -> Vec<Panel> {
             "Oura's score of the day's movement so far.",
             "myhealth-activity",
         ),
-        newest(s, "sleep_duration", "Slept", "Time asleep last night, naps not counted.")
-            .steps(&[(f64::NEG_INFINITY, RED), (21_600.0, ORANGE), (25_200.0, GREEN)])
-            .link("myhealth-sleep"),
+        newest(s, "sleep_duration", "Time asleep", "Time asleep last night, naps not counted.")
+            .link("myhealth-night"),
         newest(
             s,
             "sleep_lowest_heart_rate",
@@ -73,18 +72,17 @@ fn today(s: &Scope) -> Vec<Panel> {
             "Skin temperature of last night against your own average.",
         )
         .decimals(2)
-        .steps(&[(f64::NEG_INFINITY, YELLOW), (-0.5, GREEN), (0.5, ORANGE), (1.0, RED)])
+        .steps(&[(f64::NEG_INFINITY, BLUE), (-0.5, GREEN), (0.5, ORANGE), (1.0, RED)])
         .link("myhealth-readiness"),
         newest(s, "activity_steps", "Steps", "Steps of the day so far.").link("myhealth-activity"),
         newest(
             s,
-            "activity_remaining_distance",
-            "Distance left to the goal",
-            "Distance left to the day's movement goal; negative once it is passed.",
+            "activity_active_energy",
+            "Active calories",
+            "Energy spent by moving today so far, in kilocalories; the Activity dashboard has the total and the goal.",
         )
-        .steps(&[(f64::NEG_INFINITY, GREEN), (0.1, YELLOW)])
         .link("myhealth-activity"),
-        newest(s, "stress_high_duration", "Under stress", "Time of the day so far under high stress.")
+        newest(s, "stress_high_duration", "High stress", "Time of the day so far under high stress.")
             .link("myhealth-readiness"),
         Panel::new(
             Kind::Stat,
@@ -105,7 +103,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         .words(&[
             (1, "limited", RED),
             (2, "adequate", ORANGE),
-            (3, "solid", YELLOW),
+            (3, "solid", BLUE),
             (4, "strong", GREEN),
             (5, "exceptional", GREEN),
         ])
@@ -126,51 +124,11 @@ fn state(s: &Scope, level: &str) -> String {
     format!("({} == 1)", s.now_in("resilience_level", level))
 }
 
-fn usual(s: &Scope) -> Vec<Panel> {
-    let mut bars = Panel::new(
-        Kind::BarGauge,
-        "Last night against your usual",
-        "How far last night was from the median of your own 28 nights before, in spreads (distance of the quartiles / 1.349). Within 2 is usual.",
-    )
-    .range(-4.0, 4.0)
-    .decimals(1)
-    .unit("none")
-    .steps(&[(f64::NEG_INFINITY, RED), (-3.0, ORANGE), (-2.0, GREEN), (2.0, ORANGE), (3.0, RED)])
-    .size(12, 7);
-    for (key, name) in [
-        ("sleep_lowest_heart_rate", "resting heart rate"),
-        ("sleep_average_hrv", "HRV"),
-        ("sleep_breathing_rate", "breathing rate"),
-        ("temperature_deviation", "temperature"),
-        ("sleep_duration", "time asleep"),
-        ("sleep_score", "sleep score"),
-        ("readiness_score", "readiness score"),
-    ] {
-        bars = bars.ask(s.deviations(key), &format!("{name} {{{{person}}}}"));
-    }
+fn usual(s: &Scope, config: &Config) -> Vec<Panel> {
     vec![
-        bars,
-        Panel::new(
-            Kind::Stat,
-            "Signs of illness",
-            "How many of four signs stand: warmer than usual, faster resting heart, lower HRV, faster breathing. From three on, the alert OuraIllnessSignal fires. Not a diagnosis.",
-        )
-        .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::ILLNESS_SIGNS), "{{person}}")
-        .steps(&[(f64::NEG_INFINITY, GREEN), (2.0, ORANGE), (3.0, RED)])
-        .size(4, 7)
-        .link("myhealth-readiness"),
-        Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the last 14 nights that were measured; negative is a surplus.")
-            .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_DEBT), "{{person}}")
-            .unit("s")
-            .steps(&[(f64::NEG_INFINITY, GREEN), (18_000.0, ORANGE), (43_200.0, RED)])
-            .size(4, 7)
-            .link("myhealth-sleep"),
-        Panel::new(Kind::Stat, "Sleep budget left", "What is left of the nights that may be short by the sleep objective, over 28 days. Below zero the objective is missed.")
-            .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_BUDGET), "{{person}}")
-            .unit("percentunit")
-            .steps(&[(f64::NEG_INFINITY, RED), (0.0, ORANGE), (0.3, GREEN)])
-            .size(4, 7)
-            .link("myhealth-data-quality"),
+        against_usual(s).size(12, 8),
+        nights_at_goal(config).size(6, 8).link("myhealth-sleep"),
+        illness_signs().size(6, 8),
     ]
 }
 
@@ -184,6 +142,7 @@ fn weeks(s: &Scope) -> Vec<Panel> {
         .ask(s.day("sleep_score"), "sleep {{person}}")
         .ask(s.day("readiness_score"), "readiness {{person}}")
         .ask(s.day("activity_score"), "activity {{person}}")
+        .colors(SCORES)
         .range(0.0, 100.0)
         .daily(),
         stacked(
@@ -192,14 +151,14 @@ fn weeks(s: &Scope) -> Vec<Panel> {
             "Nights",
             "Each night by sleep stage; the bar is the time in bed.",
         )
-        .colors(super::sleep::STAGES),
+        .colors(STAGES),
         Panel::new(
             Kind::Lines,
             "Resting heart rate",
             "Lowest heart rate of each night, and its mean over a week.",
         )
         .ask(s.day("sleep_lowest_heart_rate"), "{{person}}")
-        .ask_mean(s.mean("sleep_lowest_heart_rate", "7d"), "{{person}}, mean of 7 days")
+        .ask_mean(s.mean("sleep_lowest_heart_rate", "7d"), "mean of 7 days {{person}}")
         .unit_of("sleep_lowest_heart_rate")
         .size(8, 8)
         .daily(),
@@ -214,6 +173,7 @@ fn weeks(s: &Scope) -> Vec<Panel> {
             .ask(s.day("temperature_deviation"), "{{person}}")
             .unit_of("temperature_deviation")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.5, ORANGE), (1.0, RED)])
+            .centred()
             .size(8, 8)
             .daily(),
         Panel::new(Kind::Bars, "Steps", "Steps of each day; today's bar is still growing.")
@@ -235,55 +195,45 @@ fn weeks(s: &Scope) -> Vec<Panel> {
     ]
 }
 
-fn compared(s: &Scope) -> Vec<Panel> {
-    let week = |key: &str, title: &str, about: &str| {
-        Panel::new(Kind::Stat, title, about)
-            .ask(s.mean(key, "7d"), "this week {{person}}")
-            .ask(s.over_until("avg_over_time", key, "7d", "7d"), "before {{person}}")
-            .unit_of(key)
-            .decimals(1)
+/// Three windows, and the week before the last one.
+fn means(s: &Scope) -> Vec<Panel> {
+    let of = |key: &str, title: &str, what: &str| {
+        Panel::new(
+            Kind::Stat,
+            title,
+            &format!("Mean {what} of the last 7, 30 and 90 days, and of the 7 days before the last 7."),
+        )
+        .ask(s.mean(key, "7d"), "7 days {{person}}")
+        .ask(s.over_until("avg_over_time", key, "7d", "7d"), "7 before {{person}}")
+        .ask(s.mean(key, "30d"), "30 days {{person}}")
+        .ask(s.mean(key, "90d"), "90 days {{person}}")
+        .unit_of(key)
+        .size(8, 4)
     };
     vec![
-        week(
-            "sleep_score",
-            "Sleep score, a week",
-            "Mean sleep score of the last 7 days and of the 7 before.",
-        ),
-        week(
-            "readiness_score",
-            "Readiness, a week",
-            "Mean readiness score of the last 7 days and of the 7 before.",
-        ),
-        week(
-            "sleep_duration",
-            "Time asleep, a week",
-            "Mean time asleep of the last 7 nights and of the 7 before.",
-        ),
-        week("sleep_average_hrv", "HRV, a week", "Mean HRV of the last 7 nights and of the 7 before."),
-        week(
-            "sleep_lowest_heart_rate",
-            "Resting heart rate, a week",
-            "Mean resting heart rate of the last 7 nights and of the 7 before.",
-        ),
-        week("activity_steps", "Steps, a week", "Mean steps a day of the last 7 days and of the 7 before."),
+        of("sleep_score", "Sleep score", "sleep score").decimals(0),
+        of("readiness_score", "Readiness score", "readiness score").decimals(0),
+        of("activity_score", "Activity score", "activity score").decimals(0),
+        of("sleep_duration", "Time asleep", "time asleep"),
+        of("sleep_average_hrv", "HRV", "HRV").decimals(1),
+        of("sleep_lowest_heart_rate", "Resting heart rate", "resting heart rate").decimals(1),
+        of("activity_steps", "Steps", "steps a day").decimals(0),
+        of("activity_active_energy", "Active calories", "active calories a day").decimals(0),
+        of("stress_high_duration", "High stress", "time under high stress"),
     ]
 }
 
-fn trust(s: &Scope) -> Vec<Panel> {
+fn quality(s: &Scope) -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Table, "Firing alerts", "Alerts about these persons that fire now; the runbook says what each means.")
-            .ask(r#"ALERTS{alertstate="firing",person=~"$person"}"#, "{{alertname}}")
-            .rows(&["Value", "alertstate"], &[("alertname", "Alert"), ("severity", "Severity"), ("person", "Person"), ("area", "About")])
-            .nothing("no alert fires")
-            .size(8, 8),
+        firing_alerts().size(8, 8),
         Panel::new(Kind::BarGauge, "Age of the newest day", "How long ago the newest day of each kind began (at its midnight UTC). A night is about a day old until the next one.")
-            .ask(format!("time() - {}", s.beside_every_day(names::NEWEST_DAY)), "{{collection}} {{person}}")
-            .unit("s")
+            .ask(format!("time() - {}", s.status_of_daily_collections(names::NEWEST_DAY)), "{{collection}} {{person}}")
+            .duration()
             .steps(&[(f64::NEG_INFINITY, GREEN), (172_800.0, ORANGE), (259_200.0, RED)])
             .range(0.0, 345_600.0)
             .size(8, 8)
             .link("myhealth-data-quality"),
-        Panel::new(Kind::Table, "Why a number is missing", "For each kind of data without a current value: what is known about the reason.")
+        Panel::new(Kind::Table, "Missing data and reasons", "Each kind of data without a current value, and the reason as far as it is known.")
             .ask(format!("max by (person, collection, reason) ({}{{person=~\"$person\"}} == 1)", names::ABSENCE), "{{reason}}")
             .rows(&["Value"], &[("collection", "Collection"), ("reason", "Reason"), ("person", "Person")])
             .nothing("nothing is missing")

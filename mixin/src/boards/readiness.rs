@@ -1,10 +1,10 @@
-//! Readiness and recovery: what the body makes of the days.
+//! Readiness and recovery: how the body copes with the days.
 
 use super::{baseline, contributors, contributors_now, newest, score, states, trend};
 use crate::board::{Board, Row, Subject, life_annotations};
 use crate::config::Config;
 use crate::names;
-use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED, YELLOW};
+use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED};
 use crate::query::Scope;
 
 pub(super) fn board(config: &Config) -> Board {
@@ -12,7 +12,7 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-readiness",
         title: "Readiness and recovery",
-        about: "What the body makes of the days: readiness, temperature, stress, resilience. Not a medical device.",
+        about: "How the body copes with the days: readiness, temperature, stress, resilience. Not a medical device.",
         subject: Subject::Health,
         from: "now-60d",
         rows: vec![
@@ -20,7 +20,7 @@ pub(super) fn board(config: &Config) -> Board {
             Row::new("Warning signs", signs(s, config)),
             Row::new("Readiness", trends(s)),
             Row::new("Stress and resilience", stress(s)),
-            Row::new("What load does", load(s)),
+            Row::new("Training load and recovery", load(s)),
         ],
         annotations: life_annotations(s),
     }
@@ -42,7 +42,7 @@ fn today(s: &Scope) -> Vec<Panel> {
             "Skin temperature of last night against your own average.",
         )
         .decimals(2)
-        .steps(&[(f64::NEG_INFINITY, YELLOW), (-0.5, GREEN), (0.5, ORANGE), (1.0, RED)]),
+        .steps(&[(f64::NEG_INFINITY, BLUE), (-0.5, GREEN), (0.5, ORANGE), (1.0, RED)]),
         newest(
             s,
             "temperature_trend_deviation",
@@ -51,8 +51,8 @@ fn today(s: &Scope) -> Vec<Panel> {
         )
         .decimals(2),
         newest(s, "sleep_average_hrv", "HRV", "Average heart-rate variability (RMSSD) of last night."),
-        newest(s, "stress_high_duration", "Under stress", "Time of the day so far under high stress."),
-        newest(s, "recovery_high_duration", "Recovering", "Time of the day so far in high recovery."),
+        newest(s, "stress_high_duration", "High stress", "Time of the day so far under high stress."),
+        newest(s, "recovery_high_duration", "High recovery", "Time of the day so far in high recovery."),
         contributors_now(s, "readiness_contributor", "the readiness score").size(8, 8),
         Panel::new(
             Kind::BarGauge,
@@ -73,7 +73,7 @@ fn today(s: &Scope) -> Vec<Panel> {
         .decimals(0)
         .steps(super::SCORE)
         .size(4, 8),
-        Panel::new(Kind::Stat, "Bad days", "Days of the last 28 with a readiness below 60.")
+        Panel::new(Kind::Stat, "Days below 60", "Days of the last 28 with a readiness below 60.")
             .ask(format!("sum_over_time(({} < bool 60)[28d:1d])", s.day("readiness_score")), "{{person}}")
             .unit("suffix: days")
             .steps(&[(f64::NEG_INFINITY, GREEN), (3.0, ORANGE), (7.0, RED)])
@@ -84,7 +84,7 @@ fn today(s: &Scope) -> Vec<Panel> {
 fn signs(s: &Scope, config: &Config) -> Vec<Panel> {
     let limit = config.health.warm_celsius;
     vec![
-        Panel::new(Kind::Bars, "Signs of illness", "How many of four signs stood: warmer than usual, faster resting heart, lower HRV, faster breathing. Recorded since this Prometheus knows the rule. Not a diagnosis.")
+        Panel::new(Kind::Bars, "Signs of illness", "How many of four signs there were: warmer than usual, faster resting heart, lower HRV, faster breathing. Recorded since this Prometheus knows the rule. Not a diagnosis.")
             .ask(
                 format!("max by (person) (max_over_time({}{{person=~\"$person\"}}[$__interval]))", names::ILLNESS_SIGNS),
                 "{{person}}",
@@ -96,9 +96,10 @@ fn signs(s: &Scope, config: &Config) -> Vec<Panel> {
             .every("1h"),
         Panel::new(Kind::Bars, "Temperature", &format!("Skin temperature of each night against your own average, and Oura's smoothed line. From {limit} °C on it counts as a sign."))
             .ask(s.day("temperature_deviation"), "{{person}}")
-            .ask_mean(s.day("temperature_trend_deviation"), "{{person}}, smoothed")
+            .ask_mean(s.day("temperature_trend_deviation"), "smoothed {{person}}")
             .unit_of("temperature_deviation")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.5, ORANGE), (1.0, RED)])
+            .centred()
             .daily(),
         baseline(s, "sleep_lowest_heart_rate", "Resting heart rate", "Lowest heart rate of each night in the band of your own last four weeks. Above the band for days: illness, alcohol, heat, overload."),
         baseline(s, "sleep_average_hrv", "HRV", "Heart-rate variability of each night in the band of your own last four weeks. Below the band for days: the body is busy."),
@@ -160,7 +161,7 @@ fn stress(s: &Scope) -> Vec<Panel> {
         .daily(),
         Panel::new(
             Kind::Lines,
-            "Share of stress",
+            "Stress as a share of stress and recovery",
             "Stress as a share of stress and recovery, mean of a week.",
         )
         .ask(
@@ -189,9 +190,9 @@ fn stress(s: &Scope) -> Vec<Panel> {
             &[
                 ("limited", RED),
                 ("adequate", ORANGE),
-                ("solid", YELLOW),
+                ("solid", BLUE),
                 ("strong", GREEN),
-                ("exceptional", BLUE),
+                ("exceptional", "#0B6E6B"),
             ],
         ),
         Panel::new(
@@ -208,7 +209,7 @@ fn stress(s: &Scope) -> Vec<Panel> {
 
 fn load(s: &Scope) -> Vec<Panel> {
     vec![
-        Panel::new(Kind::Lines, "Readiness after the day before", "Readiness of each day beside the hard and medium load of the day before, in MET hours. A fall after a peak is the price; how fast it comes back is fitness.")
+        Panel::new(Kind::Lines, "Readiness after the day before", "Readiness of each day next to the hard and medium load of the day before, in MET hours. A fall after a peak is the price; how fast it comes back is fitness.")
             .ask(s.day("readiness_score"), "readiness {{person}}")
             .ask_beside(
                 format!("sum by (person) ({} offset 1d) / 3600", s.day_where("activity_load", r#"level=~"high|medium""#)),
@@ -217,7 +218,7 @@ fn load(s: &Scope) -> Vec<Panel> {
             )
             .unit("none")
             .daily(),
-        Panel::new(Kind::Lines, "Readiness after the night", "Readiness of each day beside the hours slept before it.")
+        Panel::new(Kind::Lines, "Readiness after the night", "Readiness of each day next to the hours slept before it.")
             .ask(s.day("readiness_score"), "readiness {{person}}")
             .ask_beside(format!("{} / 3600", s.day("sleep_duration")), "hours asleep {{person}}", "suffix: h")
             .unit("none")

@@ -19,8 +19,8 @@ pub(super) fn board(config: &Config) -> Board {
         from: "now-6h",
         rows: vec![
             Row::new("At a glance", glance()),
-            Row::new("Answers: rate, errors, duration", answers(config)),
-            Row::new("The API's edges", edges()),
+            Row::new("HTTP: rate, errors, duration", answers(config)),
+            Row::new("API cache and limits", edges()),
             Row::new("Oura", work::oura(config)),
             Row::new("Log-in", work::login()),
             Row::new("Webhooks", work::webhooks()),
@@ -57,14 +57,14 @@ fn glance() -> Vec<Panel> {
             .ask(of(names::BUILD_INFO), "{{version}}")
             .rows(&["Value"], &[("version", "Version"), ("revision", "Revision")])
             .size(8, 4),
-        Panel::new(Kind::Stat, "Running for", "Since the youngest process started.")
+        Panel::new(Kind::Stat, "Uptime", "Time since the youngest process started.")
             .ask(format!("time() - max(process_start_time_seconds{{{CHOSEN}}})"), "youngest")
-            .unit("s"),
-        Panel::new(Kind::Stat, "Errors", "Share of answers that are server errors, over five minutes.")
+            .duration(),
+        Panel::new(Kind::Stat, "Errors", "Share of responses that are server errors.")
             .ask(error_ratio(), "errors")
             .unit("percentunit")
             .steps(&[(f64::NEG_INFINITY, GREEN), (0.01, ORANGE), (0.05, RED)]),
-        Panel::new(Kind::Stat, "Failed reads", "Collections whose last read from Oura failed.")
+        Panel::new(Kind::Stat, "Failed collections", "Collections whose last read from Oura failed.")
             .ask(format!("sum({} == bool 0)", of(names::SYNC_UP)), "failed")
             .unit("short")
             .steps(NONE),
@@ -86,12 +86,12 @@ fn quantile(quantile: &str, by: &str) -> String {
 fn answers(config: &Config) -> Vec<Panel> {
     let limit = config.services.latency_seconds;
     vec![
-        Panel::new(Kind::Lines, "Requests", "Answers a second by route.")
+        Panel::new(Kind::Lines, "Requests", "Responses a second by route.")
             .ask(format!("sum by (route) ({})", rate(&count())), "{{route}}")
             .unit("reqps")
             .at_least_zero()
             .size(8, 8),
-        Panel::new(Kind::Lines, "Errors", "Share of answers that are server errors, by route.")
+        Panel::new(Kind::Lines, "Errors", "Share of responses that are server errors, by route.")
             .ask(
                 format!("(sum by (route) ({0}) or 0 * sum by (route) ({1})) / sum by (route) ({1})", rate_where(&count(), r#"code=~"5..""#), rate(&count())),
                 "{{route}}",
@@ -102,18 +102,18 @@ fn answers(config: &Config) -> Vec<Panel> {
             .reaches(0.1)
             .nothing("no errors")
             .size(8, 8),
-        Panel::new(Kind::Lines, "Duration", &format!("Half, 95 % and 99 % of answers were faster. An alert fires when the 95 % line stays above {limit} s."))
+        Panel::new(Kind::Lines, "Duration", &format!("Half, 95 % and 99 % of responses were faster. An alert fires when the 95 % line stays above {limit} s."))
             .ask(quantile("0.5", "le"), "50 %")
             .ask(quantile("0.95", "le"), "95 %")
             .ask(quantile("0.99", "le"), "99 %")
             .unit("s")
             .at_least_zero()
             .size(8, 8),
-        Panel::new(Kind::Lines, "Slowest routes", "95 % of answers of each route were faster.")
+        Panel::new(Kind::Lines, "Slowest routes", "95 % of responses of each route were faster.")
             .ask(quantile("0.95", "le, route"), "{{route}}")
             .unit("s")
             .at_least_zero(),
-        Panel::new(Kind::Stacked, "Answers by status", "Answers a second by status code.")
+        Panel::new(Kind::Stacked, "Responses by status", "Responses a second by status code.")
             .ask(format!("sum by (code) ({})", rate(&count())), "{{code}}")
             .unit("reqps")
             .at_least_zero(),
@@ -126,7 +126,7 @@ fn edges() -> Vec<Panel> {
         Panel::new(
             Kind::Lines,
             "Cached responses",
-            "Share of long answers that were still in memory. Low while people ask new questions or much is written.",
+            "Share of cacheable responses that were served from memory. Low while requests differ or much is written.",
         )
         .ask(
             format!(
@@ -139,7 +139,7 @@ fn edges() -> Vec<Panel> {
         .unit("percentunit")
         .range(0.0, 1.0)
         .size(6, 7),
-        Panel::new(Kind::Lines, "Memory of answers", "What the answers kept in memory weigh.")
+        Panel::new(Kind::Lines, "Response cache size", "Bytes of the responses in the cache.")
             .ask(of(names::CACHE_SIZE), "{{instance}}")
             .unit("bytes")
             .at_least_zero()
@@ -147,15 +147,15 @@ fn edges() -> Vec<Panel> {
         Panel::new(
             Kind::Lines,
             "Rejected requests",
-            "Requests a second that were refused: one address asked too much, too many ran, or the database was gone.",
+            "Requests a second that were rejected: one client over its limit, too many at once, or no database.",
         )
-        .ask(by("limit", names::LIMITED), "one address: {{limit}}")
-        .ask(by("reason", names::SHED), "everybody: {{reason}}")
+        .ask(by("limit", names::LIMITED), "rate limit: {{limit}}")
+        .ask(by("reason", names::SHED), "load shedding: {{reason}}")
         .unit("reqps")
         .at_least_zero()
         .reaches(1.0)
         .size(6, 7),
-        Panel::new(Kind::Bars, "Log-ins", "Attempts of people to log in, in the five minutes up to each point.")
+        Panel::new(Kind::Bars, "Log-ins", "Attempts to log in, in the five minutes up to each point.")
             .ask(format!("sum by (outcome) (increase({}[5m]))", of(names::LOG_INS)), "{{outcome}}")
             .unit("short")
             .at_least_zero()
@@ -186,7 +186,7 @@ fn database() -> Vec<Panel> {
         Panel::new(
             Kind::States,
             "Exporter reads succeed",
-            "Whether the exporter's last look at the database succeeded; while it is not, the gauges stay as they were.",
+            "Whether the exporter's last read of the database succeeded; while it fails, the gauges stay as they were.",
         )
         .ask(of(names::STORE_UP), "{{instance}}")
         .words(&[(0, "no", RED), (1, "yes", GREEN)])
@@ -207,12 +207,12 @@ fn exporter() -> Vec<Panel> {
     vec![
         line("Persons", "Persons whose gauges each exporter shows; shards add up.", names::EXPORTER_PEOPLE, "short"),
         line("Series about persons", "Size of a scrape, in series about persons.", names::EXPORTER_SERIES, "short"),
-        line("Making the body", "How long the last rebuild of the body of a scrape took.", names::EXPORTER_REBUILD, "s"),
-        line("Reading the newest values", "How long the last look at the database took.", names::EXPORTER_READ, "s"),
-        line("In flight", "Requests being answered.", names::HTTP_RUNNING, "short"),
+        line("Render duration", "How long the last rendering of the gauges took.", names::EXPORTER_REBUILD, "s"),
+        line("Database read duration", "How long the exporter's last read of the database took.", names::EXPORTER_READ, "s"),
+        line("Requests in flight", "Requests being processed.", names::HTTP_RUNNING, "short"),
         Panel::new(
             Kind::Lines,
-            "Refused",
+            "Refused connections and requests",
             "Connections and requests a second that were refused before they were answered: too many, a failed handshake, a wrong password.",
         )
         .ask(format!("sum by (reason) ({})", rate(names::REFUSED)), "{{reason}}")
@@ -237,12 +237,7 @@ fn process() -> Vec<Panel> {
             "percentunit",
         ),
         line("Threads", "Threads of each process.", of("process_threads"), "short"),
-        line(
-            "Scrape duration",
-            "How long Prometheus waited for the gauges.",
-            of("scrape_duration_seconds"),
-            "s",
-        ),
+        line("Scrape duration", "How long the last scrape took.", of("scrape_duration_seconds"), "s"),
         line(
             "Starts per hour",
             "How often each process was restarted in the hour up to each point.",

@@ -1,10 +1,13 @@
-//! Sleep: last night in detail, habits over weeks.
+//! Sleep: last night in numbers, trends and habits.
 
-use super::{baseline, contributors, contributors_now, newest, score, stacked, states, trend};
+use super::{
+    WEEKDAY_NUMBERS, WEEKDAYS, baseline, contributors, contributors_now, newest, nights_at_goal, recorded,
+    score, sleep_goal, stacked, states, trend,
+};
 use crate::board::{Board, Row, Subject, life_annotations};
 use crate::config::Config;
 use crate::names;
-use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED};
+use crate::panel::{BLUE, GREEN, Kind, ORANGE, Panel, RED, STAGES};
 use crate::query::Scope;
 
 pub(super) fn board(config: &Config) -> Board {
@@ -12,12 +15,11 @@ pub(super) fn board(config: &Config) -> Board {
     Board {
         uid: "myhealth-sleep",
         title: "Sleep",
-        about: "Last night in detail, and the habits behind it. A night belongs to the day it ends on.",
+        about: "Last night in numbers, and the habits behind it. A night belongs to the day it ends on; Night shows one minute by minute.",
         subject: Subject::Health,
         from: "now-30d",
         rows: vec![
-            Row::new("Last night", last_night(s)),
-            Row::new("Inside the nights: zoom in on one", inside(s)),
+            Row::new("Last night", last_night(s, config)),
             Row::new("Trends", trends(s)),
             Row::new("Habits", habits(s, config)),
             Row::new("Naps and interruptions", naps(s)),
@@ -26,23 +28,25 @@ pub(super) fn board(config: &Config) -> Board {
     }
 }
 
-fn last_night(s: &Scope) -> Vec<Panel> {
+fn last_night(s: &Scope, config: &Config) -> Vec<Panel> {
     vec![
         score(s, "sleep_score", "Sleep score", "Oura's score of last night.", "myhealth-overview"),
-        newest(s, "sleep_duration", "Asleep", "Time asleep last night."),
-        newest(s, "sleep_time_in_bed", "In bed", "From getting into bed to getting up."),
+        newest(s, "sleep_duration", "Time asleep", "Time asleep last night.").link("myhealth-night"),
+        newest(s, "sleep_time_in_bed", "Time in bed", "From getting into bed to getting up."),
         newest(s, "sleep_efficiency", "Efficiency", "Share of the time in bed spent asleep; 85 % and more is usual.")
             .steps(&[(f64::NEG_INFINITY, RED), (0.75, ORANGE), (0.85, GREEN)]),
-        newest(s, "sleep_latency", "Fell asleep in", "Time from getting into bed to falling asleep. Under five minutes can mean a lack of sleep.")
+        newest(s, "sleep_latency", "Time to fall asleep", "Time from getting into bed to falling asleep. Under five minutes can mean a lack of sleep.")
             .steps(&[(f64::NEG_INFINITY, ORANGE), (300.0, GREEN), (1800.0, ORANGE)]),
         newest(s, "sleep_restless_periods", "Restless periods", "How often the night was restless."),
-        clock(s, "sleep_bedtime_start_clock", "To bed", "When the night began on the sleeper's clock."),
-        clock(s, "sleep_bedtime_end_clock", "Up", "When the night ended on the sleeper's clock."),
-        Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the last 14 nights that were measured; negative is a surplus.")
-            .ask(format!("max by (person) ({}{{person=~\"$person\"}})", names::SLEEP_DEBT), "{{person}}")
-            .unit("s")
+        clock(s, "sleep_bedtime_start_clock", "Bedtime", "When the night began on the sleeper's clock."),
+        clock(s, "sleep_bedtime_end_clock", "Wake-up time", "When the night ended on the sleeper's clock."),
+        nights_at_goal(config).size(6, 4),
+        Panel::new(Kind::Stat, "Sleep debt", "Sleep missing against the goal over the measured nights of the last 14 days, ten at least. A surplus is no debt: 0.")
+            .ask(recorded(names::SLEEP_DEBT), "{{person}}")
+            .hours_and_minutes()
             .steps(&[(f64::NEG_INFINITY, GREEN), (18_000.0, ORANGE), (43_200.0, RED)])
-        .size(8, 4),
+            .nothing("no rules, or under 10 nights")
+            .size(6, 4),
         contributors_now(s, "sleep_contributor", "the sleep score").size(8, 8),
         Panel::new(Kind::Pie, "Stages of last night", "Share of each sleep stage in the time in bed.")
             .ask(s.now("sleep_stage_duration"), "{{stage}} {{person}}")
@@ -50,46 +54,28 @@ fn last_night(s: &Scope) -> Vec<Panel> {
             .colors(STAGES)
             .size(8, 8),
         Panel::new(Kind::Stat, "Oura's advice", "What Oura recommends about bedtime.")
-            .ask(format!("{} == 1", s.now("bedtime_recommendation")), "{{state}} {{person}}")
-            .words(&[(1, "now", "blue")])
+            .ask(format!("{} == 1", s.now("bedtime_recommendation")), "{{person}}")
+            .shows_label("state")
+            .unit("none")
             .size(8, 8)
-        .nothing("no advice today"),
+            .nothing("no advice today"),
     ]
 }
 
-/// A time of day: what is before midnight is counted from there, and negative.
+/// A time of day as `23:05`. A label holds it: Grafana formats times of day in the viewer's zone, not in the sleeper's.
 fn clock(s: &Scope, key: &str, title: &str, about: &str) -> Panel {
+    // With 10000 in front, so that every hour and minute has two digits.
+    let seconds = format!("(({} + 86400) % 86400)", s.now(key));
+    let digits = format!("10000 + 100 * floor({seconds} / 3600) + floor({seconds} % 3600 / 60)");
+    let counted = format!("count_values by (person) (\"clock\", {digits})");
     Panel::new(Kind::Stat, title, about)
-        .ask(format!("({} + 86400) % 86400", s.now(key)), "{{person}}")
-        .unit_of(key)
-        .size(8, 4)
-}
-
-/// As on the night's own chart.
-pub(super) const STAGES: &[(&str, &str)] =
-    &[("deep", "dark-blue"), ("light", "light-blue"), ("rem", "purple"), ("awake", "orange")];
-
-fn inside(s: &Scope) -> Vec<Panel> {
-    vec![
-        Panel::new(Kind::States, "Stages", "Sleep stage every five minutes. Choose a night by dragging over it.")
-            .ask(s.points("sleep_phase"), "{{person}}")
-            .words(&[(1, "deep", "dark-blue"), (2, "light", "light-blue"), (3, "REM", "purple"), (4, "awake", "orange")])
-            .every("5m")
-            .size(24, 5),
-        Panel::new(Kind::Lines, "Heart rate in the night", "Heart rate every five minutes of sleep. A good night's lowest point comes before its second half.")
-            .ask(s.points("sleep_heart_rate"), "{{person}}")
-            .unit_of("sleep_heart_rate")
-            .every("5m"),
-        Panel::new(Kind::Lines, "HRV in the night", "Heart-rate variability (RMSSD) every five minutes of sleep.")
-            .ask(s.points("sleep_hrv"), "{{person}}")
-            .unit_of("sleep_hrv")
-            .every("5m"),
-        Panel::new(Kind::States, "Movement", "Movement every thirty seconds of sleep.")
-            .ask(s.points("sleep_movement"), "{{person}}")
-            .words(&[(1, "none", "dark-blue"), (2, "restless", "dark-yellow"), (3, "tossing", "orange"), (4, "active", "red")])
-            .every("30s")
-            .size(24, 5),
-    ]
+        .ask(
+            format!("label_replace({counted}, \"clock\", \"$1:$2\", \"clock\", \"1(..)(..)\")"),
+            "{{person}}",
+        )
+        .shows_label("clock")
+        .unit("none")
+        .size(6, 4)
 }
 
 fn trends(s: &Scope) -> Vec<Panel> {
@@ -98,7 +84,7 @@ fn trends(s: &Scope) -> Vec<Panel> {
         contributors(s, "sleep_contributor", "the sleep score"),
         stacked(s, "sleep_stage_duration", "Stages", "Each night by sleep stage; the bar is the time in bed.")
             .colors(STAGES),
-        Panel::new(Kind::Lines, "Share of the stages", "Deep, light and REM sleep as shares of the time asleep. About a fifth deep and a fifth REM is usual for adults.")
+        Panel::new(Kind::Lines, "Share of each stage", "Deep, light and REM sleep as shares of the time asleep. About a fifth deep and a fifth REM is usual for adults.")
             .ask(
                 format!(
                     "{} / ignoring (stage) group_left () {}",
@@ -113,57 +99,55 @@ fn trends(s: &Scope) -> Vec<Panel> {
             .daily(),
         trend(s, "sleep_duration", "Time asleep", "Time asleep each night, and its mean over a week."),
         trend(s, "sleep_efficiency", "Efficiency", "Share of the time in bed spent asleep, and its mean over a week."),
-        trend(s, "sleep_latency", "Falling asleep", "Time to fall asleep each night, and its mean over a week.")
+        trend(s, "sleep_latency", "Time to fall asleep", "Time to fall asleep each night, and its mean over a week.")
             .minutes(),
         baseline(s, "sleep_breathing_rate", "Breathing rate", "Breaths per minute of each night, with the band of your own last four weeks. It hardly moves in health."),
     ]
 }
 
 fn habits(s: &Scope, config: &Config) -> Vec<Panel> {
-    let goal = config.health.sleep_hours;
     let mut weekdays = Panel::new(
         Kind::BarGauge,
         "Time asleep by weekday",
         "Mean time asleep of the nights that ended on each weekday, over the chosen range.",
     )
-    .unit("s")
+    .unit_of("sleep_duration")
     .at_least_zero();
-    for (number, name) in [(1, "Mon"), (2, "Tue"), (3, "Wed"), (4, "Thu"), (5, "Fri"), (6, "Sat"), (0, "Sun")]
-    {
+    for (number, name) in WEEKDAY_NUMBERS.into_iter().zip(WEEKDAYS) {
         weekdays = weekdays.ask(
             s.mean_of_days("sleep_duration", &format!("day_of_week() == {number}")),
             &format!("{name} {{{{person}}}}"),
         );
     }
     vec![
-        Panel::new(Kind::Points, "To bed and up", "When each night began and ended on the sleeper's clock, in hours from midnight: −1 is 23:00. The flatter the better.")
-            .ask(s.day("sleep_bedtime_start_clock"), "to bed {{person}}")
-            .ask(s.day("sleep_bedtime_end_clock"), "up {{person}}")
+        Panel::new(Kind::Points, "Bedtime and wake-up time", "When each night began and ended on the sleeper's clock, in hours from midnight: −1 is 23:00. The flatter the better.")
+            .ask(s.day("sleep_bedtime_start_clock"), "bedtime {{person}}")
+            .ask(s.day("sleep_bedtime_end_clock"), "wake-up {{person}}")
             .unit_of("sleep_bedtime_start_clock")
             .daily(),
         Panel::new(Kind::Lines, "Regularity", "Spread (standard deviation) of going to bed and getting up over 14 nights. Under half an hour is regular.")
-            .ask(s.over("stddev_over_time", "sleep_bedtime_start_clock", "14d"), "to bed {{person}}")
-            .ask(s.over("stddev_over_time", "sleep_bedtime_end_clock", "14d"), "up {{person}}")
+            .ask(s.over("stddev_over_time", "sleep_bedtime_start_clock", "14d"), "bedtime {{person}}")
+            .ask(s.over("stddev_over_time", "sleep_bedtime_end_clock", "14d"), "wake-up {{person}}")
             .minutes()
             .steps(&[(f64::NEG_INFINITY, GREEN), (1800.0, ORANGE), (5400.0, RED)])
             .at_least_zero()
             .daily(),
         Panel::new(Kind::Lines, "Bedtime and Oura's window", "When you went to bed, and the window in which Oura would have, in hours from midnight: −1 is 23:00.")
-            .ask(s.day("sleep_bedtime_start_clock"), "to bed {{person}}")
+            .ask(s.day("sleep_bedtime_start_clock"), "bedtime {{person}}")
             .ask(s.day("optimal_bedtime_start"), "window opens {{person}}")
             .ask(s.day("optimal_bedtime_end"), "window closes {{person}}")
             .unit_of("optimal_bedtime_start")
             .connected()
             .daily(),
         weekdays.size(12, 8),
-        Panel::new(Kind::Histogram, "How long nights are", "How often a night has how much sleep, over the chosen range.")
+        Panel::new(Kind::Histogram, "Distribution of time asleep", "How often a night has how much sleep, over the chosen range.")
             .ask(s.day("sleep_duration"), "{{person}}")
             .unit_of("sleep_duration")
             .daily(),
-        Panel::new(Kind::Bars, "Sleep debt, night by night", &format!("Sleep above (negative) or below {goal} hours each night."))
-            .ask(format!("{} - {}", goal * 3600.0, s.day("sleep_duration")), "{{person}}")
+        Panel::new(Kind::Bars, "Time asleep against the goal", "Sleep above or below the person's goal, night by night.")
+            .ask(format!("{} - on (person) group_left () {}", s.day("sleep_duration"), sleep_goal(s, config)), "{{person}}")
             .hours()
-            .steps(&[(f64::NEG_INFINITY, GREEN), (3600.0, ORANGE), (7200.0, RED)])
+            .centred()
             .daily(),
     ]
 }
@@ -185,8 +169,8 @@ fn naps(s: &Scope) -> Vec<Panel> {
         // Without the days that have none, the few bars would be as wide as the gaps between them.
         Panel::new(
             Kind::Stacked,
-            "What naps gave",
-            "Points the day's naps added to the scores of sleep and readiness.",
+            "Score gain from naps",
+            "Points that the day's naps added to the scores of sleep and readiness.",
         )
         .ask(
             format!("max by (person) ({} or 0 * {})", s.day("sleep_nap_score_delta"), s.day("sleep_naps")),
@@ -216,7 +200,7 @@ fn naps(s: &Scope) -> Vec<Panel> {
             "Nights that the ring could not measure to the end.",
         )
         .ask(s.day("sleep_low_battery"), "{{person}}")
-        .words(&[(0, "measured", "green"), (1, "battery low", "red")])
+        .words(&[(0, "measured", GREEN), (1, "battery low", RED)])
         .unit_of("sleep_low_battery")
         .size(8, 8)
         .daily(),

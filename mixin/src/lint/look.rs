@@ -14,18 +14,18 @@ pub(super) fn problems(boards: &[Board]) -> Vec<String> {
     let mut problems = Vec::new();
     for board in boards {
         let json: Value = serde_json::from_str(&board.json()).expect("BUG: we wrote it");
-        let mut say = |what: String| problems.push(format!("{}: {what}", board.title));
+        let mut report = |what: String| problems.push(format!("{}: {what}", board.title));
         if !uids.insert(board.uid) {
-            say(format!("uid {} is used twice", board.uid));
+            report(format!("uid {} is used twice", board.uid));
         }
         if json["editable"] != false {
-            say("can be edited in Grafana, where the change is lost".to_owned());
+            report("can be edited in Grafana, where the change is lost".to_owned());
         }
         for variable in json["templating"]["list"].as_array().into_iter().flatten() {
             let kind = variable["type"].as_str();
             // 2: again when the time range changes.
             if kind == Some("query") && variable["refresh"] != 2 {
-                say(format!("variable {} is not read again when the time changes", variable["name"]));
+                report(format!("variable {} is not read again when the time changes", variable["name"]));
             }
         }
         let titles: Vec<_> = board
@@ -34,14 +34,14 @@ pub(super) fn problems(boards: &[Board]) -> Vec<String> {
             .flat_map(|row| row.panels.iter().map(move |panel| (&row.title, &panel.title)))
             .collect();
         if titles.iter().collect::<BTreeSet<_>>().len() != titles.len() {
-            say("two panels of a row have one title".to_owned());
+            report("two panels of a row have one title".to_owned());
         }
         for panel in flat(&json) {
             for complaint in panel_problems(panel, board.subject) {
-                say(format!("{}: {complaint}", panel["title"]));
+                report(format!("{}: {complaint}", panel["title"]));
             }
         }
-        overlaps(&json, &mut say);
+        overlaps(&json, &mut report);
     }
     problems
 }
@@ -93,8 +93,10 @@ fn panel_problems(panel: &Value, subject: Subject) -> Vec<String> {
             // Fields that Oura adds, and documents by outcome, belong to a process and to no person.
             let of_process =
                 name.starts_with("myhealth_oura_") || name.starts_with("myhealth_sync_documents");
+            // A node belongs to no namespace.
+            let of_node = name.starts_with("node_") || name.starts_with("kube_node_");
             let missing = wanted.iter().filter(|label| !matchers.iter().any(|(name, _)| name == *label));
-            if !(subject == Subject::Health && of_process) {
+            if !(subject == Subject::Health && of_process || subject == Subject::Kubernetes && of_node) {
                 problems.extend(missing.map(|label| format!("{name} is asked for every {label}")));
             }
         }
@@ -102,17 +104,17 @@ fn panel_problems(panel: &Value, subject: Subject) -> Vec<String> {
     problems
 }
 
-fn overlaps(json: &Value, say: &mut impl FnMut(String)) {
+fn overlaps(json: &Value, report: &mut impl FnMut(String)) {
     let mut taken = BTreeSet::new();
     for panel in json["panels"].as_array().into_iter().flatten() {
         let side = |name: &str| panel["gridPos"][name].as_u64().unwrap_or_default();
         if side("x") + side("w") > 24 {
-            say(format!("{} is wider than the page", panel["title"]));
+            report(format!("{} is wider than the page", panel["title"]));
         }
         for x in side("x")..side("x") + side("w") {
             for y in side("y")..side("y") + side("h") {
                 if !taken.insert((x, y)) {
-                    return say(format!("{} lies on another panel", panel["title"]));
+                    return report(format!("{} lies on another panel", panel["title"]));
                 }
             }
         }

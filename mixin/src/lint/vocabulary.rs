@@ -74,9 +74,10 @@ impl Vocabulary {
 
     /// What is wrong with an expression, and with the labels that its legends name.
     pub fn complaints(&self, expr: &str, legends: &[String]) -> Vec<String> {
-        let About { selectors, labels } = promql::about(expr);
+        let About { selectors, labels, made } = promql::about(expr);
         let mut complaints = Vec::new();
         let mut known = BTreeSet::from(["le".to_owned()]);
+        known.extend(made);
         if selectors.is_empty() {
             complaints.push("selects no series".to_owned());
         }

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 /// Between two samples.
-pub(super) const STEP: usize = 30;
+pub(crate) const STEP: usize = 30;
 const LENGTH: i64 = 6 * 3600;
 const PODS: [&str; 3] = ["myhealth-ingest-0", "myhealth-exporter-0", "myhealth-api-0"];
 const OURS: &str = ",container=\"myhealth\"";
@@ -24,10 +24,11 @@ struct Past {
 }
 
 /// In OpenMetrics, for `promtool tsdb create-blocks-from openmetrics`.
-pub(super) fn past(now: i64) -> String {
+pub(crate) fn past(now: i64) -> String {
     let mut past = Past { text: String::new(), begins: now - LENGTH };
     past.workloads();
     past.resources();
+    past.nodes();
     past.jobs_and_volumes();
     past.text + "# EOF\n"
 }
@@ -101,12 +102,33 @@ impl Past {
         }
     }
 
+    /// Two nodes of two processors and 8 GiB, as node-exporter reports them.
+    fn nodes(&mut self) {
+        let idle: fn(f64, i64) -> f64 = |node, at| {
+            let busy = 0.2 + 0.25 * node;
+            seconds(at) * (1.0 - busy) + 60.0 * (seconds(at) / 1200.0 + node).sin() + 100.0
+        };
+        let of = |more: &str, value: Value| -> Vec<Series> {
+            let nodes = [("10.0.0.11:9100", 0.0), ("10.0.0.12:9100", 1.0)];
+            nodes.map(|(node, n)| (format!("instance=\"{node}\"{more}"), value, n)).to_vec()
+        };
+        self.counter("node_cpu_seconds_total", &of(",cpu=\"0\",mode=\"idle\"", idle));
+        self.gauge("node_memory_MemTotal_bytes", &of("", |_, _| 8192.0 * MIB));
+        let available = |node, at| MIB * (5200.0 - 1900.0 * node + 300.0 * (seconds(at) / 2500.0).sin());
+        self.gauge("node_memory_MemAvailable_bytes", &of("", available));
+    }
+
     fn jobs_and_volumes(&mut self) {
         self.gauge("kube_job_status_failed", &one("job_name=\"myhealth-migrate\"", |_, _| 0.0));
         let volume = |value| one("persistentvolumeclaim=\"myhealth-data\"", value);
         self.gauge("kubelet_volume_stats_capacity_bytes", &volume(|_, _| 2048.0 * MIB));
         self.gauge("kubelet_volume_stats_used_bytes", &volume(|_, at| used(at)));
         self.gauge("kubelet_volume_stats_available_bytes", &volume(|_, at| MIB * 2048.0 - used(at)));
+        self.gauge("kubelet_volume_stats_inodes", &volume(|_, _| 131_072.0));
+        self.gauge(
+            "kubelet_volume_stats_inodes_used",
+            &volume(|_, at| 96.0 + (seconds(at) / 3000.0).floor()),
+        );
         // Last night, a while before the six hours begin.
         let mut backup = one("cronjob=\"myhealth-backup\"", |last, _| last);
         backup[0].2 = f64::from(i32::try_from(self.begins - 7200).unwrap_or(i32::MAX));

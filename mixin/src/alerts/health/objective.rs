@@ -5,7 +5,7 @@ use crate::config::Health;
 use crate::names;
 use crate::query::Scope;
 use crate::rules::Severity::{Info, Warning};
-use crate::rules::{Alert, Area, Proof, Record};
+use crate::rules::{Alert, Area, Proof, Record, RecordProof};
 
 /// Sleep as a service: an objective, what it allows, and how fast that is used up.
 pub(super) fn records(s: &Scope, h: &Health) -> Vec<Record> {
@@ -15,25 +15,45 @@ pub(super) fn records(s: &Scope, h: &Health) -> Vec<Record> {
     let known = format!("max by (person) ({})", s.over("count_over_time", "sleep_duration", "28d"));
     let goal = format!("{own} or 0 * {known} + {}", h.sleep_hours * 3600.0);
     // All nights of a window are held to the goal of today.
+    let night = format!("max by (person) ({})", s.day("sleep_duration"));
     let met = |window: &str| {
-        let night = format!("max by (person) ({})", s.day("sleep_duration"));
         format!("avg_over_time(({night} >= bool on (person) ({} @ end()))[{window}:1d])", names::SLEEP_GOAL)
     };
     let over = |function: &str| format!("max by (person) ({})", s.over(function, "sleep_duration", "14d"));
-    // Ten nights of fourteen; a debt from three nights says nothing.
+    // Ten nights of fourteen: less is no base for a sum. Sleep above the goal is no credit for later: never negative.
     let debt = format!(
-        "{2} * on (person) {0} - on (person) {1} and on (person) {0} >= 10",
+        "clamp_min({2} * on (person) {0} - on (person) {1}, 0) and on (person) {0} >= 10",
         over("count_over_time"),
         over("sum_over_time"),
         names::SLEEP_GOAL
     );
     vec![
         record(names::SLEEP_GOAL, goal),
+        record(names::SLEEP_NIGHTS, format!("count_over_time(({night})[28d:1d])")),
         record(names::SLEEP_SLO, met("28d")),
         record(names::SLEEP_BUDGET, format!("1 - (1 - {}) / {allowed:.3}", names::SLEEP_SLO)),
         record(names::SLEEP_BURN_FAST, format!("(1 - {}) / {allowed:.3}", met("3d"))),
         record(names::SLEEP_BURN_SLOW, format!("(1 - {}) / {allowed:.3}", met("7d"))),
         record(names::SLEEP_DEBT, debt),
+    ]
+}
+
+/// Thirteen nights of two persons: one sleeps an hour more than the goal, the other half an hour less.
+pub(super) fn proofs(h: &Health) -> Vec<RecordProof> {
+    let goal = h.sleep_hours * 3600.0;
+    let more = past("sleep_duration", &[goal + 3600.0; 13]);
+    let less = past("sleep_duration", &[goal - 1800.0; 13]);
+    let less = (less.0.replace("\"me\"", "\"ann\""), less.1);
+    let proof = |record, ann: f64, me: f64| RecordProof {
+        record,
+        series: vec![more.clone(), less.clone()],
+        at: "12d1h",
+        samples: vec![("person=\"ann\"", ann), ("person=\"me\"", me)],
+    };
+    vec![
+        proof(names::SLEEP_DEBT, 13.0 * 1800.0, 0.0),
+        proof(names::SLEEP_NIGHTS, 13.0, 13.0),
+        proof(names::SLEEP_SLO, 0.0, 1.0),
     ]
 }
 

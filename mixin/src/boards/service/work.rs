@@ -26,7 +26,7 @@ pub(super) fn oura(config: &Config) -> Vec<Panel> {
             .at_least_zero()
             .nothing("no failures")
             .size(8, 8),
-        Panel::new(Kind::Lines, "Received from Oura", "Bytes a second of answers.")
+        Panel::new(Kind::Lines, "Received from Oura", "Bytes a second of responses.")
             .ask(format!("sum by (instance) ({})", rate(names::OURA_RECEIVED)), "{{instance}}")
             .unit("Bps")
             .at_least_zero()
@@ -36,7 +36,7 @@ pub(super) fn oura(config: &Config) -> Vec<Panel> {
             .unit("cps")
             .at_least_zero()
             .size(8, 8),
-        Panel::new(Kind::Lines, "Left to read", "Windows of days that the running pass still has to read; a first sync starts high and falls.")
+        Panel::new(Kind::Lines, "Sync backlog", "Windows of days that the running sync still has to read; a first sync starts high and falls.")
             .ask(of(names::BACKLOG), "{{instance}}")
             .unit("short")
             .at_least_zero()
@@ -48,15 +48,15 @@ pub(super) fn login() -> Vec<Panel> {
     vec![
         Panel::new(
             Kind::Stat,
-            "Token ends in",
+            "Token expiry",
             "How long the access token is still valid. It is renewed well before.",
         )
         .ask(format!("min by (person) ({}) - time()", of(names::TOKEN_EXPIRY)), "{{person}}")
-        .unit("s")
+        .duration()
         .steps(&[(f64::NEG_INFINITY, RED), (1800.0, ORANGE), (3600.0, GREEN)])
         .nothing("no log-in")
         .size(6, 7),
-        Panel::new(Kind::Bars, "Renewals", "Renewals of the token in each hour, by how they ended.")
+        Panel::new(Kind::Bars, "Token renewals", "Renewals of the token in each hour, by outcome.")
             .ask(format!("sum by (result) (increase({}[1h]))", of(names::REFRESHES)), "{{result}}")
             .unit("short")
             .at_least_zero()
@@ -66,7 +66,7 @@ pub(super) fn login() -> Vec<Panel> {
         Panel::new(
             Kind::Table,
             "Scopes not granted",
-            "What was asked for and not granted: the collections behind it stay empty until the next log-in.",
+            "Scopes that were requested and not granted: their collections stay empty until the next log-in.",
         )
         .ask(format!("max by (person, scope) ({}) == 0", of(names::SCOPE)), "{{scope}}")
         .rows(&["Value"], &[("person", "Person"), ("scope", "Scope")])
@@ -83,7 +83,7 @@ pub(super) fn webhooks() -> Vec<Panel> {
             .unit("eps")
             .at_least_zero()
             .size(8, 7),
-        Panel::new(Kind::Lines, "Queue", "Events that wait for their document to be fetched.")
+        Panel::new(Kind::Lines, "Queue", "Events whose document is still to be fetched.")
             .ask(format!("max({})", of(names::WEBHOOK_QUEUE)), "waiting")
             .unit("short")
             .at_least_zero()
@@ -106,19 +106,20 @@ pub(super) fn webhooks() -> Vec<Panel> {
             .unit("s")
             .at_least_zero()
             .size(8, 7),
-        Panel::new(Kind::Stat, "Oldest event waits", "How long the oldest waiting event has waited.")
+        Panel::new(Kind::Stat, "Age of the oldest event", "How long the oldest queued event has waited.")
             .ask(format!("max({})", of(names::WEBHOOK_OLDEST)), "oldest")
-            .unit("s")
+            .duration()
             .steps(&[(f64::NEG_INFINITY, GREEN), (300.0, ORANGE), (900.0, RED)])
-            .nothing("none waits")
+            .decimals(0)
+            .nothing("none queued")
             .size(8, 5),
         Panel::new(
             Kind::Stat,
-            "Subscriptions end in",
+            "Subscription expiry",
             "How long the first subscription to end is still valid. They are renewed a week before.",
         )
         .ask(format!("min({} > 0) - time()", of(names::WEBHOOK_EXPIRY)), "first")
-        .unit("s")
+        .duration()
         .steps(&[(f64::NEG_INFINITY, RED), (172_800.0, ORANGE), (604_800.0, GREEN)])
         .nothing("no webhooks")
         .size(8, 5),
@@ -136,9 +137,9 @@ pub(super) fn jobs() -> Vec<Panel> {
         format!("max by (kind) ({name}{{{CHOSEN},state=\"{state}\"}})")
     };
     vec![
-        Panel::new(Kind::Lines, "Waiting and running", "Exports, reports and backfills that run as jobs, of all processes.")
-            .ask(by_kind("queued"), "{{kind}} waits")
-            .ask(by_kind("running"), "{{kind}} runs")
+        Panel::new(Kind::Lines, "Queued and running jobs", "Exports, reports and backfills that run as jobs, of all processes.")
+            .ask(by_kind("queued"), "{{kind}} queued")
+            .ask(by_kind("running"), "{{kind}} running")
             .unit("short")
             .at_least_zero()
             .reaches(2.0)
@@ -146,7 +147,7 @@ pub(super) fn jobs() -> Vec<Panel> {
         Panel::new(
             Kind::Bars,
             "Attempts by outcome",
-            "Attempts in each hour, by how they ended. Postponed ones are tried again; lost ones were taken from a process that gave no sign of life.",
+            "Attempts in each hour, by outcome. Postponed ones are tried again; lost ones belonged to a worker whose lease expired.",
         )
         .ask(format!("sum by (result) (increase({}[1h]))", of(names::JOB_ATTEMPTS)), "{{result}}")
         .unit("short")
@@ -154,13 +155,13 @@ pub(super) fn jobs() -> Vec<Panel> {
         .reaches(4.0)
         .every("1h")
         .size(8, 7),
-        Panel::new(Kind::Stat, "Longest wait", "How long the job has waited that waits longest.")
+        Panel::new(Kind::Stat, "Longest wait", "How long the oldest queued job has waited.")
             .ask(format!("max({})", of(names::JOBS_OLDEST)), "longest")
-            .unit("s")
+            .duration()
             .steps(&[(f64::NEG_INFINITY, GREEN), (900.0, ORANGE), (3600.0, RED)])
             .nothing("no jobs")
             .size(4, 7),
-        Panel::new(Kind::Stat, "Remembered", "Jobs that have ended and are still remembered, by how.")
+        Panel::new(Kind::Stat, "Finished jobs", "Finished jobs whose rows are kept, by state.")
             .ask(
                 format!("sum by (state) (max by (kind, state) ({}{{{CHOSEN},state=~\"done|failed|cancelled\"}}))", names::JOBS),
                 "{{state}}",
