@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod config;
 mod declare;
 mod demo;
 mod doctor;
@@ -15,6 +16,7 @@ mod oura_account;
 mod person;
 mod report;
 mod rows;
+mod status;
 mod sync;
 mod token;
 mod webhook;
@@ -34,6 +36,7 @@ use crate::shutdown::Ending;
 
 pub(crate) use account::{account, account_number};
 pub(crate) use audit::audit;
+pub(crate) use config::config;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use export::export;
@@ -42,6 +45,7 @@ pub(crate) use import::import;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use report::report;
+pub(crate) use status::status;
 pub(crate) use sync::sync;
 pub(crate) use token::token;
 pub(crate) use webhook::webhook;
@@ -61,16 +65,16 @@ pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCo
 
 pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
-    let roles = if args.roles.is_empty() { all.to_vec() } else { args.roles };
+    let roles = if args.process.roles.is_empty() { all.to_vec() } else { args.process.roles };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
         Some(Oura {
             url: args.oura.oura_url.clone(),
             credentials: Credentials::of(&args.oura, &location)?,
             horizon: args.oura.horizon(),
-            interval: args.interval,
+            interval: args.schedule.interval,
             budget: args.oura.oura_requests_per_minute,
-            workers: args.workers,
+            workers: args.schedule.workers,
         })
     } else {
         None
@@ -80,8 +84,8 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         None => None,
     };
     let person = args.person.person();
-    let check = args.check;
-    let replica = match (args.database_replica_url, args.database_replica_url_file) {
+    let check = args.process.check;
+    let replica = match (args.replica.database_replica_url, args.replica.database_replica_url_file) {
         (Some(url), _) if !url.is_empty() => Some(url),
         (_, Some(path)) => Some(read_secret("--database-replica-url-file", &path)?),
         _ => None,
@@ -99,11 +103,11 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         oura,
         webhook,
         listen: args.listen,
-        shard: args.shard,
+        shard: args.exporter.shard,
         demo: false,
-        sleep_goals: args.sleep_goal,
-        results: args.results,
-        shutdown_delay: args.shutdown_delay,
+        sleep_goals: args.exporter.sleep_goal,
+        results: args.jobs.results,
+        shutdown_delay: args.process.shutdown_delay,
     };
     if check {
         serve::check(&service)?;

@@ -163,6 +163,9 @@ const FILE: &str = "myhealth.db";
 impl StoreArgs {
     /// Where the database is.
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
+        if self.demo {
+            return Ok(Location::Sqlite(self.demo_folder()?.join(FILE)));
+        }
         // Compose files and charts write an unset variable as an empty one.
         let url = match (self.database_url.as_ref().filter(|url| !url.is_empty()), &self.database_url_file) {
             (Some(url), _) => Some(url.clone()),
@@ -180,14 +183,32 @@ impl StoreArgs {
     }
 }
 
+/// The demo's folder in the default data folder.
+const DEMO_FOLDER: &str = "demo";
+
+impl StoreArgs {
+    fn demo_folder(&self) -> Result<PathBuf, Invalid> {
+        match &self.demo_dir {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.home.data_dir()?.join(DEMO_FOLDER)),
+        }
+    }
+}
+
 impl DemoArgs {
+    /// Folder of the demo's own database. Another synthetic person than the default one has a folder of their own.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Invalid> {
+        if let Some(folder) = &self.demo_dir {
+            return Ok(folder.clone());
+        }
+        let folder = self.home.data_dir()?.join(DEMO_FOLDER);
+        let default = self.seed == Self::SEED && self.since.to_string() == Self::SINCE;
+        Ok(if default { folder } else { folder.join(format!("seed-{}-since-{}", self.seed, self.since)) })
+    }
+
     /// The demo's own database.
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
-        let folder = match &self.data_dir {
-            Some(folder) => folder.clone(),
-            None => self.home.data_dir()?.join("demo"),
-        };
-        Ok(Location::Sqlite(folder.join(format!("seed-{}-since-{}.db", self.seed, self.since))))
+        Ok(Location::Sqlite(self.folder()?.join(FILE)))
     }
 }
 
@@ -362,6 +383,8 @@ mod tests {
             data_dir: None,
             database_url: None,
             database_url_file: None,
+            demo: false,
+            demo_dir: None,
             home: home(None, Some("/home/ann")),
         }
     }

@@ -32,7 +32,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::{Cli, Command};
+use crate::cli::settings::Mistake;
+use crate::cli::{Command, Invocation};
 use crate::config::Invalid;
 use crate::telemetry::Telemetry;
 
@@ -48,16 +49,20 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let cli = match Cli::from_environment() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let invocation = match Invocation::from_environment() {
+        Ok(invocation) => invocation,
+        Err(Mistake::Arguments(error)) => {
             // --help and --version arrive here too and are no mistakes.
             let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
             drop(error.print());
             return code;
         }
+        Err(mistake) => {
+            errln!("error: {mistake}");
+            return ExitCode::from(USAGE);
+        }
     };
-    let code = match run(cli) {
+    let code = match run(invocation) {
         Ok(code) => code,
         Err(error) if error.is::<file::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
@@ -75,7 +80,7 @@ fn main() -> ExitCode {
     code
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
     if let Command::Healthcheck(args) = &cli.command {
         // Before anything else is set up: an image without a shell runs this every few seconds.
         return commands::healthcheck(args);
@@ -88,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let clock: Clock = Arc::new(Timestamp::now);
     let _telemetry = Telemetry::start(&cli.log)?;
+    telemetry::warn_about_unknown_variables();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {
@@ -96,6 +102,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Login(args) => commands::login(args, clock).await,
             Command::Logout(args) => commands::logout(args).await,
             Command::Sync(args) => commands::sync(args, clock).await,
+            Command::Status(args) => commands::status(args, clock).await,
+            Command::Config(command) => commands::config(&command, &settings),
             Command::Person(command) => commands::person(command, clock).await,
             Command::Import(args) => commands::import(args, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,

@@ -10,8 +10,33 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::cli::{LogArgs, LogFormat};
+use crate::cli::{LogArgs, LogFormat, UnknownVariable, unknown_variables};
 use crate::config::Invalid;
+
+/// Libraries whose notes on each statement, connection or frame are of no use below these levels. A filter may name them.
+const NOISE: &str =
+    "sqlx=warn,opentelemetry=warn,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tower=info";
+
+/// The filter that -q, -v or --log.level asks for.
+fn level(args: &LogArgs) -> &str {
+    match (args.quiet, args.verbose) {
+        (true, _) => "warn",
+        (false, 0) => &args.log_level,
+        (false, 1) => "debug",
+        (false, _) => "trace",
+    }
+}
+
+/// Warns about variables that look like settings and that nothing reads.
+pub(crate) fn warn_about_unknown_variables() {
+    for UnknownVariable { name, meant } in unknown_variables() {
+        tracing::warn!(
+            variable = name,
+            did_you_mean = meant,
+            "unknown environment variable; it has no effect"
+        );
+    }
+}
 
 /// Flushes what has not been sent when it is dropped, on the way of errors too.
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
@@ -20,9 +45,8 @@ impl Telemetry {
     /// Must run outside the async runtime: the exporter owns a blocking HTTP client.
     pub(crate) fn start(args: &LogArgs) -> Result<Self, Invalid> {
         let wrong = |reason: String| Invalid::Logs(reason);
-        // The driver's notes on each statement are noise below warn.
         let filter = EnvFilter::builder()
-            .parse(format!("sqlx=warn,opentelemetry=warn,{}", args.log_level))
+            .parse(format!("{NOISE},{}", level(args)))
             .map_err(|error| wrong(format!("--log.level: {error}")))?;
         let colours = std::io::stderr().is_terminal();
         // A log that cannot be written must not end the process that writes it.

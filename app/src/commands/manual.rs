@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
 use crate::build;
-use crate::cli::Cli;
+use crate::cli::definition;
 use crate::cli::mixin::FolderArgs;
 
 pub(super) fn version() -> ExitCode {
@@ -16,14 +16,14 @@ pub(super) fn version() -> ExitCode {
 
 pub(super) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "myhealth", &mut script);
+    clap_complete::generate(shell, &mut definition(), "myhealth", &mut script);
     crate::output::print(format_args!("{}", String::from_utf8(script)?));
     Ok(ExitCode::SUCCESS)
 }
 
 /// One page a command: `myhealth.1`, `myhealth-serve.1`, `myhealth-person-add.1`.
 pub(super) fn man(args: &FolderArgs) -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = definition().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     pages_of(&command, "myhealth", &mut pages)?;
@@ -54,7 +54,7 @@ The option `--help` of each command prints the same.
 
 /// The Markdown of docs/configuration.md.
 pub(super) fn reference() -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = definition().disable_help_subcommand(true);
     command.build();
     let mut page = HEAD.to_owned();
     write!(page, "\n## Every command\n\n{TABLE}")?;

@@ -45,7 +45,7 @@ fn now() -> Timestamp {
 fn documented(scrape: &str) -> String {
     let words = |label: &str| -> &[&str] {
         match label {
-            "person" => &["demo"],
+            "person" => &["me"],
             "collection" => &["sleep"],
             "namespace" => &["health"],
             "container" | "deployment" => &["myhealth"],

@@ -256,7 +256,7 @@ async fn history_has_the_names_and_labels_of_gauges() {
     .await;
     let known: std::collections::BTreeSet<String> = Gauge::all()
         .map(|gauge| {
-            let labels = gauge.labels("demo");
+            let labels = gauge.labels("me");
             let own = labels.iter().filter(|(label, _)| !["__name__", "source"].contains(label));
             let mut own: Vec<String> = own.map(|(label, value)| format!("{label}=\"{value}\"")).collect();
             own.sort();

@@ -13,6 +13,7 @@ mod derivation;
 mod end_to_end;
 mod gateways;
 mod generation;
+mod help;
 mod history;
 mod illness;
 mod import;
