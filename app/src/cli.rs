@@ -66,15 +66,14 @@ pub(crate) struct Invocation {
 impl Invocation {
     /// The command line, environment and configuration file of this process, with the variables' former names.
     pub(crate) fn from_environment() -> Result<Self, Mistake> {
-        #[expect(clippy::disallowed_methods, reason = "the words of the command line")]
         let words: Vec<_> = std::env::args_os().collect();
-        Self::of(renamed::accept_former_variables(Cli::command()), words)
+        Self::of(renamed::accept_former_variables(Cli::command()), &words)
     }
 
-    fn of(command: clap::Command, words: Vec<std::ffi::OsString>) -> Result<Self, Mistake> {
+    fn of(command: clap::Command, words: &[std::ffi::OsString]) -> Result<Self, Mistake> {
         let command = help::arrange(command);
-        let file = ConfigFile::named_by(&command, &words)?;
-        let (command, matches) = settings::parse(command, &words, file.as_ref())?;
+        let file = ConfigFile::named_by(&command, words)?;
+        let (command, matches) = settings::parse(command, words, file.as_ref())?;
         let cli = Cli::from_arg_matches(&matches)?;
         Ok(Self { cli, settings: settings::of(&command, &matches, file.as_ref()) })
     }

@@ -28,8 +28,9 @@ use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{Command, PersonArgs, Role, ServeArgs, StoreArgs};
-use crate::config::{Invalid, Unknown, read_secret};
+use crate::config::{Invalid, is_there, read_secret};
 use crate::login::Credentials;
+use crate::people::Unknown;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
@@ -63,7 +64,7 @@ pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCo
     })
 }
 
-pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
     let roles = if args.process.roles.is_empty() { all.to_vec() } else { args.process.roles };
     let location = args.store.location()?;
@@ -105,6 +106,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         listen: args.listen,
         shard: args.exporter.shard,
         demo: false,
+        banner,
         sleep_goals: args.exporter.sleep_goal,
         results: args.jobs.results,
         shutdown_delay: args.process.shutdown_delay,
@@ -177,14 +179,6 @@ async fn open_at(location: &Location) -> anyhow::Result<Store> {
     let store = Store::open(location).await?;
     serve::check_schema(&store, location).await?;
     Ok(store)
-}
-
-/// Whether opening it makes nothing. What may not be looked at is there.
-fn is_there(location: &Location) -> bool {
-    match location {
-        Location::Sqlite(file) => file.try_exists().unwrap_or(true),
-        Location::Postgres(_) => true,
-    }
 }
 
 /// The person of this name, who must be known.

@@ -15,6 +15,7 @@ mod goals;
 mod health;
 mod hosts;
 mod login;
+mod people;
 mod probes;
 mod progress;
 mod requests;
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if error.is::<file::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            errln!("error: {error:#}");
+            report(&error);
             let invalid = error.downcast_ref::<Invalid>().is_some();
             let invalid = invalid || error.is::<folder::NotOurs>();
             let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
@@ -78,6 +79,16 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     code
+}
+
+/// Prints why a command failed; as the last line of the log where the log is JSON.
+fn report(error: &anyhow::Error) {
+    let causes = store::causes(&**error);
+    if telemetry::is_json() {
+        tracing::error!(error = causes, "stopped");
+    } else {
+        errln!("error: {causes}");
+    }
 }
 
 fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
@@ -93,12 +104,13 @@ fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let clock: Clock = Arc::new(Timestamp::now);
     let _telemetry = Telemetry::start(&cli.log)?;
+    let banner = cli.log.prints_banner();
     telemetry::warn_about_unknown_variables();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => commands::serve(*args, clock).await,
-            Command::Demo(args) => commands::demo(args, clock).await,
+            Command::Serve(args) => commands::serve(*args, banner, clock).await,
+            Command::Demo(args) => commands::demo(args, banner, clock).await,
             Command::Login(args) => commands::login(args, clock).await,
             Command::Logout(args) => commands::logout(args).await,
             Command::Sync(args) => commands::sync(args, clock).await,

@@ -1,6 +1,7 @@
 //! Logs and traces, set up once. Neither ever carries a health value, a token or a raw body.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -38,6 +39,13 @@ pub(crate) fn warn_about_unknown_variables() {
     }
 }
 
+static JSON: OnceLock<()> = OnceLock::new();
+
+/// Whether messages are lines of JSON.
+pub(crate) fn is_json() -> bool {
+    JSON.get().is_some()
+}
+
 /// Flushes what has not been sent when it is dropped, on the way of errors too.
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
 
@@ -56,7 +64,15 @@ impl Telemetry {
             .log_internal_errors(false);
         let logs = match args.log_format {
             LogFormat::Compact => logs.compact().with_target(false).boxed(),
-            LogFormat::Json => logs.json().flatten_event(true).boxed(),
+            LogFormat::Json => {
+                let _ = JSON.set(());
+                // A panic would otherwise be the one message that a collector cannot parse.
+                std::panic::set_hook(Box::new(|panic| {
+                    let place = panic.location().map(ToString::to_string);
+                    tracing::error!(place, "BUG: a task panicked");
+                }));
+                logs.json().flatten_event(true).boxed()
+            }
         };
         let provider = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).map(provider);
         let provider = provider.transpose().map_err(|reason| wrong(format!("--otlp.endpoint: {reason}")))?;

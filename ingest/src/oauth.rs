@@ -16,7 +16,9 @@ mod tokens;
 pub use application::{Application, ApplicationSettings, Reason, TokenError};
 pub use consent::{Consent, ConsentError};
 pub use metrics::Metrics;
-pub use pair::TokenPair;
+pub use pair::{ClientCredentials, TokenPair};
 pub use scopes::{collections_of, missing};
 pub use seal::{KeySource, Keyring, SealError};
-pub use tokens::{FaultPoint, GrantOwner, Observer, RenewalError, Tokens, log_out, store_login};
+pub use tokens::{
+    FaultPoint, GrantOwner, Observer, RenewalError, Tokens, log_out, store_login, stored_client,
+};

@@ -17,7 +17,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
 use reqwest::Url;
-use secrecy::SecretString;
 use store::Store;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +24,8 @@ use tokio_util::sync::CancellationToken;
 use crate::scheduler::Access;
 use crate::sync::Clock;
 
+/// The secret is also the key of every signature.
+pub use crate::oauth::ClientCredentials as Credentials;
 pub use event::{Event, InvalidEvent, parse_event};
 pub use metrics::Metrics;
 pub use receiver::Receiver;
@@ -32,15 +33,6 @@ pub use reconciler::{Action, SubscriptionReconciler, Summary, plan};
 pub use signature::{Refused, verify};
 pub use subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
 pub use worker::{StepOutcome, Worker};
-
-/// How an application proves to Oura that it is itself, and Oura to it.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// `client_id`.
-    pub id: String,
-    /// `client_secret`: also the key of every signature.
-    pub secret: SecretString,
-}
 
 /// Where Oura sends webhook events: an https address that is reachable from the internet.
 #[derive(Clone, Debug, PartialEq, Eq)]

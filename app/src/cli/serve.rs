@@ -20,6 +20,17 @@ pub(crate) enum Role {
     Api,
 }
 
+impl Role {
+    /// The word for it on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Ingest => "ingest",
+            Self::Exporter => "exporter",
+            Self::Api => "api",
+        }
+    }
+}
+
 /// A field is a heading of the help; [`crate::cli`] tells how a flag is added.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {

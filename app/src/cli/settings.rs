@@ -325,7 +325,8 @@ mod tests {
             .into_iter()
             .chain(words.iter().copied());
         let command = crate::cli::Cli::command();
-        Invocation::of(command, words.map(OsString::from).collect()).map(|invocation| invocation.settings)
+        let words: Vec<_> = words.map(OsString::from).collect();
+        Invocation::of(command, &words).map(|invocation| invocation.settings)
     }
 
     fn find<'a>(settings: &'a [Setting], key: &str) -> (Option<&'a str>, &'a Source) {

@@ -1,5 +1,6 @@
 //! Flags that many commands have: configuration file, logs, database, person.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
@@ -42,6 +43,13 @@ pub(crate) struct LogArgs {
     /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces.
     #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
     pub(crate) otlp_endpoint: Option<String>,
+}
+
+impl LogArgs {
+    /// Whether a service prints where to look: on a terminal, and not between lines of JSON.
+    pub(crate) fn prints_banner(&self) -> bool {
+        std::io::stdout().is_terminal() && !self.quiet && matches!(self.log_format, LogFormat::Compact)
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

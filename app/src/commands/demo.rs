@@ -13,8 +13,8 @@ use tokio::net::TcpListener;
 
 use crate::Clock;
 use crate::cli::{DemoArgs, PersonArgs, Role, StoreArgs};
-use crate::config::PersonSettings;
 use crate::login::Credentials;
+use crate::people::PersonSettings;
 use crate::serve::{self, Oura, Service};
 
 /// Opens the simulated cloud; no secret.
@@ -28,7 +28,7 @@ fn reached_by(args: &DemoArgs, location: &Location) -> String {
     let default = StoreArgs { demo: true, home: args.home.clone(), ..StoreArgs::default() };
     match location {
         Location::Sqlite(file)
-            if default.location().is_ok_and(|usual| usual.to_string() != location.to_string()) =>
+            if !default.location().is_ok_and(|usual| usual.to_string() == location.to_string()) =>
         {
             let folder = file.parent().unwrap_or(Path::new("."));
             format!("myhealth status --data-dir {}, as person me", folder.display())
@@ -37,7 +37,7 @@ fn reached_by(args: &DemoArgs, location: &Location) -> String {
     }
 }
 
-pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+pub(crate) async fn demo(args: DemoArgs, banner: bool, clock: Clock) -> anyhow::Result<ExitCode> {
     let location = args.location()?;
     let life = simulator::Life::new(args.seed, args.since.date());
     let zone = life.home.iana_name().unwrap_or("UTC").to_owned();
@@ -50,9 +50,14 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     // It ends with the process and stores nothing.
     let simulated = tokio::spawn(async move { axum::serve(listener, router).await });
 
-    outln!("myhealth demo: a simulated Oura cloud and a synthetic person, no real data");
-    outln!("  data      {location}");
-    outln!("  commands  {}", reached_by(&args, &location));
+    let command = reached_by(&args, &location);
+    if banner {
+        outln!("myhealth demo: a simulated Oura cloud and a synthetic person, no real data");
+        outln!("  data      {location}");
+        outln!("  commands  {command}");
+    } else {
+        tracing::info!(%location, command, "demo: a simulated Oura cloud and a synthetic person, no real data");
+    }
     let oura = Oura {
         url: format!("http://{address}"),
         credentials: Credentials::fixed(TOKEN.to_owned().into()),
@@ -76,6 +81,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         listen: args.listen,
         shard: exporter::Shard::WHOLE,
         demo: true,
+        banner,
         sleep_goals: Vec::new(),
         results: None,
         shutdown_delay: Duration::ZERO,

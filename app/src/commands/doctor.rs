@@ -14,8 +14,8 @@ use store::{Person, Store, causes};
 
 use crate::Clock;
 use crate::cli::DoctorArgs;
-use crate::config::{Invalid, Unknown};
 use crate::output;
+use crate::people::Unknown;
 
 mod log_in;
 mod truth;
@@ -141,7 +141,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
             return None;
         }
     };
-    if !super::is_there(&location) {
+    if !crate::config::is_there(&location) {
         findings.wrong(
             &format!("there is no database at {location}"),
             "--data-dir or --database-url names another place; `myhealth serve`, `login` or `sync` makes this one",
@@ -208,7 +208,7 @@ async fn oura(
         Ok(Some(client)) => client,
         Ok(None) => return,
         Err(error) => {
-            findings.wrong("Oura cannot be requested", &causes(&error));
+            findings.wrong("Oura cannot be read", &causes(&*error));
             return;
         }
     };
@@ -249,15 +249,19 @@ async fn client(
     person: Option<&Person>,
     clock: &Clock,
     findings: &mut Findings,
-) -> Result<Option<Client>, Invalid> {
+) -> anyhow::Result<Option<Client>> {
     let metrics = Metrics::register(&mut Registry::default());
     let (client, credentials) = super::client(&args.oura, &args.store.location()?, metrics.clone())?;
+    // Without a database nothing is known about log-ins.
+    let credentials = match store {
+        Some(store) => credentials.complete(store).await?,
+        None => credentials,
+    };
     let known = store.zip(person);
     let credential = match known {
         Some((store, person)) => store.oura_grant(person.id).await?,
         None => None,
     };
-    // Without a database nothing is known about log-ins.
     if let (Some(_), Some(application)) = (store, credentials.application())
         && (credential.is_some() || !credentials.is_typed())
     {

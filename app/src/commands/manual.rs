@@ -47,9 +47,12 @@ const HEAD: &str = "\
 
 # Configuration
 
-Every flag, its environment variable and its default. Where both are given, the flag wins. Several values are repeated flags,
-or one variable with commas. A command given wrong configuration exits with 64 before anything is opened or bound.
-The option `--help` of each command prints the same.
+Every flag, its environment variable and its default. A flag wins over its variable, a variable over the file of `--config.file`. In the
+file (TOML) a setting is named by its flag: `interval = \"15m\"`, `web.listen-address = [\":9872\"]`; flags without a variable are of one run and
+are no settings. `myhealth config show` prints each value and where it comes from. Several values are repeated flags, one variable
+with commas, or a list. A command given wrong configuration exits with 64 before anything is bound.
+The option `--help` of each command prints the same, `-h` the flags that matter most. To try a command, `myhealth demo`
+and `--demo` ([demo.md](demo.md)).
 ";
 
 /// The Markdown of docs/configuration.md.

@@ -49,9 +49,11 @@ struct Status {
 struct Line {
     metric: &'static str,
     unit: &'static str,
-    /// Today's, in the base unit.
+    /// The newest of these days, in the base unit.
     value: Option<f64>,
-    /// Why there is none, by the word of [`Reason`].
+    /// The day of the value.
+    day: Option<String>,
+    /// Why there is none of today, by the word of [`Reason`].
     reason: Option<&'static str>,
     /// The last fourteen days, the oldest first.
     days: Vec<Option<f64>>,
@@ -108,13 +110,15 @@ async fn of(store: &Store, person: &Person, now: Timestamp) -> anyhow::Result<St
         store::absence_reasons(person, &states, &latest, ring.as_ref(), now).into_iter().collect();
     let lines = metrics.into_iter().zip(columns).map(|(metric, column)| {
         let column: BTreeMap<Day, f64> = column.into_iter().collect();
-        let value = column.get(&today).copied();
+        let newest = column.last_key_value().map(|(day, value)| (*day, *value));
+        let missing = newest.is_none_or(|(day, _)| day < today);
+        let reason = missing.then(|| reasons.get(&metric.collection).map(|reason| reason.name())).flatten();
         Line {
             metric: metric.key,
             unit: metric.unit.name(),
-            value,
-            reason: value
-                .map_or_else(|| reasons.get(&metric.collection).map(|reason| reason.name()), |_| None),
+            value: newest.map(|(_, value)| value),
+            day: newest.map(|(day, _)| day.to_string()),
+            reason,
             days: range.days().map(|day| column.get(&day).copied()).collect(),
             of: metric,
         }
@@ -145,12 +149,19 @@ fn print(status: &Status, now: Timestamp) {
     });
     outln!("{}  {}, {}; {read}", status.person, status.day, status.time_zone);
     for line in &status.metrics {
-        let value = match (line.value, line.reason) {
-            (Some(value), _) => text::value(line.of, value),
-            (None, Some(reason)) => reason.to_owned(),
-            (None, None) => "-".to_owned(),
+        let value = line.value.map_or("-".to_owned(), |value| text::value(line.of, value));
+        let day = match &line.day {
+            Some(day) if *day == status.day => "today",
+            Some(day) => day,
+            None => "",
         };
-        outln!("  {:<26} {value:>18}  {}", line.metric, text::sparkline(&line.days));
+        let reason = line.reason.unwrap_or_default();
+        let text = format!(
+            "  {:<24} {value:>12}  {day:<10}  {}  {reason}",
+            line.metric,
+            text::sparkline(&line.days)
+        );
+        outln!("{}", text.trim_end());
     }
     for missing in &status.missing {
         outln!("missing ({}): {}\n  {}", missing.reason, missing.collections.join(", "), missing.advice);

@@ -34,6 +34,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         let mine = args.person.person().known_or_first(&store, clock()).await?;
         (store, vec![mine.clone()], Some(mine))
     };
+    let credentials = credentials.complete(&store).await?;
     let access = credentials.access(client, mine.as_ref().map(|mine| mine.id), &store, &metrics, &clock);
     if let Some(mine) = mine.filter(|_| args.replace_account) {
         replace_account(&store, &mine, &access, &clock).await?;

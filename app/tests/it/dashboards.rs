@@ -185,7 +185,7 @@ async fn every_dashboard_panel_has_data(generation: Generation) {
     let since = now().to_zoned(TimeZone::UTC).date().saturating_sub(3.years()).saturating_sub(60.days());
     let command = service(&["demo", "--seed", "5", "--since", &since.to_string()], folder.path());
     let demo = Running::start(command);
-    let (web, api) = (demo.address("gauges").await, demo.address("api docs").await);
+    let (web, api) = (demo.address("web").await, demo.address("api").await);
     let metrics = format!("http://{web}/metrics");
     let scrape = until("all of history to be read", async || {
         let scrape = get(&metrics).await?;

@@ -19,6 +19,7 @@ mod illness;
 mod import;
 mod killed;
 mod login;
+mod logs;
 mod mixin;
 mod monitoring;
 mod outage;
