@@ -168,9 +168,9 @@ fn span<B>(request: &axum::http::Request<B>) -> Span {
 }
 
 fn answered<B>(response: &axum::http::Response<B>, took: Duration, span: &Span) {
-    let (status, took_seconds) = (response.status().as_u16(), took.as_secs_f64());
+    let (status, duration_ms) = (response.status().as_u16(), took.as_secs_f64() * 1e3);
     span.record("http.response.status_code", status);
-    tracing::info!(status, took_seconds, "answered {status}");
+    tracing::debug!(status, duration_ms, "request served");
 }
 
 /// No path and no parameter can name anything with the character NUL, which PostgreSQL's text cannot hold. Headers have
@@ -195,7 +195,7 @@ async fn problems(request: Request, next: Next) -> Response {
         response = Error::bare(status).into_response();
     }
     if let Some(error) = response.extensions().get::<Arc<Error>>().filter(|error| !error.is_shed()) {
-        tracing::error!(error = store::causes(error), "a request failed with {}", response.status().as_u16());
+        tracing::error!(error = store::causes(error), status = response.status().as_u16(), "request failed");
     }
     response
 }

@@ -1,12 +1,14 @@
-//! What a service prints and warns about when it starts: where it listens, and who can read it there.
+//! What a service logs, prints and warns about when it starts: where it listens, and who can read it there.
 
 use std::net::SocketAddr;
 
 use listener::WebConfig;
 use tokio::net::TcpListener;
 
+use crate::build;
 use crate::cli::Role;
 use crate::serve::{ListenerRules, Service};
+use crate::webhook::Webhook;
 
 /// Warns about gauges, which are health data, that every client of a network address can read.
 pub(crate) fn warn_about_open_gauges(sockets: &[TcpListener], service: &Service, rules: &ListenerRules) {
@@ -26,37 +28,78 @@ pub(crate) fn warn_about_open_gauges(sockets: &[TcpListener], service: &Service,
     }
 }
 
-/// An address that a browser can open: a listener on every interface is reached here by the machine's own name.
-fn openable(address: SocketAddr) -> String {
-    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
+/// Where the listeners are, as addresses that a browser on this machine can open.
+pub(crate) struct Addresses {
+    web: Vec<String>,
+    /// Empty where the API has no listener of its own.
+    api: Vec<String>,
+    webhooks: Vec<String>,
 }
 
-/// Prints where to look; the only thing a service prints besides its log.
-pub(crate) fn print_addresses(
-    web: SocketAddr,
-    api: Option<SocketAddr>,
-    service: &Service,
-    rules: &ListenerRules,
-) {
-    let scheme = |web: &WebConfig| if web.rules().tls.is_some() { "https" } else { "http" };
-    let web = format!("{}://{}", scheme(&rules.web), openable(web));
-    let api = api.map(|api| format!("{}://{}", scheme(&rules.api), openable(api)));
-    let gauges = format!("{web}{}", service.listen.telemetry_path);
-    outln!("  page      {web}/");
-    outln!("  gauges    {gauges}");
-    outln!("  ready     {web}/-/ready");
-    if let Some(api) = &api {
-        outln!("  api       {api}/api/v1/health");
-        outln!("  api docs  {api}/api/docs");
+impl Addresses {
+    pub(crate) fn of(
+        web: &[TcpListener],
+        api: &[TcpListener],
+        webhooks: Option<&(Vec<TcpListener>, Webhook)>,
+        rules: &ListenerRules,
+    ) -> std::io::Result<Self> {
+        let of = |sockets: &[TcpListener], encrypted: bool| {
+            let scheme = if encrypted { "https" } else { "http" };
+            let address = |socket: &TcpListener| Ok(format!("{scheme}://{}", openable(socket.local_addr()?)));
+            sockets.iter().map(address).collect::<std::io::Result<Vec<_>>>()
+        };
+        let encrypted = |web: &WebConfig| web.rules().tls.is_some();
+        Ok(Self {
+            web: of(web, encrypted(&rules.web))?,
+            api: of(api, encrypted(&rules.api))?,
+            webhooks: webhooks.map_or(Ok(Vec::new()), |(sockets, _)| of(sockets, false))?,
+        })
     }
-    if service.demo {
-        outln!("Try:");
-        outln!("  curl -s {gauges} | grep oura_sleep_score");
-        if let Some(api) = &api {
-            outln!(
-                "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
-            );
+
+    /// The one line in the log about a start.
+    pub(crate) fn log(&self, service: &Service) {
+        let roles: Vec<&str> = service.roles.iter().map(|role| role.name()).collect();
+        let list = |addresses: &[String]| (!addresses.is_empty()).then(|| addresses.join(","));
+        tracing::info!(
+            version = build::VERSION,
+            revision = build::REVISION,
+            roles = %roles.join(","),
+            database = service.location.kind(),
+            web = list(&self.web).as_ref().map(tracing::field::display),
+            api = list(&self.api).as_ref().map(tracing::field::display),
+            webhooks = list(&self.webhooks).as_ref().map(tracing::field::display),
+            "started"
+        );
+    }
+
+    /// Prints where to look.
+    pub(crate) fn print(&self, service: &Service) {
+        let Some(web) = self.web.first() else { return };
+        let gauges = format!("{web}{}", service.listen.telemetry_path);
+        outln!("  page      {web}/");
+        outln!("  gauges    {gauges}");
+        outln!("  ready     {web}/-/ready");
+        if let Some(api) = self.api.first() {
+            outln!("  api       {api}/api/v1/health");
+            outln!("  api docs  {api}/api/docs");
         }
-        outln!("Stop with Ctrl-C. The next start goes on where this one ended.");
+        if let Some(webhooks) = self.webhooks.first() {
+            outln!("  webhooks  {webhooks}/");
+        }
+        if service.demo {
+            outln!("Try:");
+            outln!("  curl -s {gauges} | grep oura_sleep_score");
+            if let Some(api) = self.api.first() {
+                outln!(
+                    "  curl -s '{api}/api/v1/trends/sleep_average_hrv?from=2020-01-01&to=2026-01-01&bucket=month'"
+                );
+            }
+            outln!("Stop with Ctrl-C. The next start goes on where this one ended.");
+        }
     }
+}
+
+/// A listener on every interface is reached here by the machine's own name.
+fn openable(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() { format!("localhost:{}", address.port()) } else { address.to_string() }
 }

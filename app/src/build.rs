@@ -8,7 +8,7 @@ use service_metrics::{Labels, Revision, Version, table};
 /// Version of the workspace.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Commit, when the builder told it.
+/// Commit: as the builder named it, or of the git checkout (`build.rs`).
 pub(crate) const REVISION: &str = match option_env!("MYHEALTH_REVISION") {
     Some(revision) => revision,
     None => "unknown",

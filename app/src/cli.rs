@@ -1,31 +1,43 @@
 //! Flags, their environment variables and their manual: the only place that reads configuration. Everything is
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
+//!
+//! To add a flag, write it in the struct of its heading (`serve.rs`, `listen.rs`, `api.rs`, `oura.rs`, `webhook.rs`,
+//! `shared.rs`). With `env = "MYHEALTH_…"` it is a setting: it is then also a key of the configuration file and a line of
+//! `config show`. It is shown by `--help` and in docs/configuration.md; `-h` shows a setting only if `help::ESSENTIAL` names it.
+//! To add a command, write its variant in [`Command`] and its name in `help::GROUPS`.
 
 mod api;
 mod duration;
+mod environment;
+mod export;
+mod help;
+mod listen;
 pub(crate) mod mixin;
 mod operate;
 mod oura;
 mod renamed;
+mod serve;
+pub(crate) mod settings;
+mod shared;
 pub(crate) mod webhook;
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use domain::{Day, Pseudonym};
-use exporter::Shard;
-use jiff::tz::TimeZone;
-use listener::Address;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 use self::duration::{delay, interval};
+pub(crate) use self::environment::{UnknownVariable, unknown_variables};
+pub(crate) use self::export::{ExportArgs, ExportCommand, ReportArgs, RowsArgs};
+pub(crate) use self::listen::ListenArgs;
 use self::mixin::{DashboardsArgs, FolderArgs, RulesArgs};
 pub(crate) use self::operate::{
-    AuditArgs, AuditFormat, DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs,
-    PersonCommand, ReportArgs, RowsArgs, SyncArgs, TokenCommand,
+    AuditArgs, AuditFormat, ConfigCommand, ConfigShowArgs, DoctorArgs, HealthcheckArgs, ImportArgs, ListArgs,
+    LoginArgs, LogoutArgs, PersonCommand, StatusArgs, SyncArgs, TokenCommand,
 };
 pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
+pub(crate) use self::serve::{DemoArgs, Role, ServeArgs};
+use self::settings::{ConfigFile, Mistake, Setting};
+use self::shared::time_zone;
+pub(crate) use self::shared::{HomeArgs, JsonArgs, LogArgs, LogFormat, PersonArgs, StoreArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
 
 /// Runs an Oura ring as a service: gauges for Prometheus, history in SQL, a REST API.
@@ -44,33 +56,90 @@ pub(crate) struct Cli {
     pub(crate) log: LogArgs,
 }
 
-impl Cli {
-    /// The command line and environment of this process, with the variables' former names.
-    pub(crate) fn from_environment() -> Result<Self, clap::Error> {
-        Self::from_arg_matches(&renamed::accept_former_variables(Self::command()).try_get_matches()?)
+/// A command line that was understood.
+pub(crate) struct Invocation {
+    pub(crate) cli: Cli,
+    /// Every setting of the command with its value and source.
+    pub(crate) settings: Vec<Setting>,
+}
+
+impl Invocation {
+    /// The command line, environment and configuration file of this process, with the variables' former names.
+    pub(crate) fn from_environment() -> Result<Self, Mistake> {
+        let words: Vec<_> = std::env::args_os().collect();
+        Self::of(renamed::accept_former_variables(Cli::command()), &words)
     }
+
+    fn of(command: clap::Command, words: &[std::ffi::OsString]) -> Result<Self, Mistake> {
+        let command = help::arrange(command);
+        let file = ConfigFile::named_by(&command, words)?;
+        let (command, matches) = settings::parse(command, words, file.as_ref())?;
+        let cli = Cli::from_arg_matches(&matches)?;
+        Ok(Self { cli, settings: settings::of(&command, &matches, file.as_ref()) })
+    }
+}
+
+/// The command line as it is parsed: with arranged help.
+pub(crate) fn definition() -> clap::Command {
+    help::arrange(Cli::command())
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Read Oura, export gauges and serve the API, until stopped.
+    #[command(after_help = "Examples:\n  myhealth serve\n  \
+                      myhealth serve --config.file /etc/myhealth/config.toml\n  \
+                      myhealth serve --roles exporter,api --database-url-file /run/secrets/database-url\n  \
+                      myhealth serve --config.check")]
     Serve(Box<ServeArgs>),
-    /// The same against a simulated Oura cloud with years of a synthetic person: try everything without an account.
+    /// Run everything against a simulated Oura and a synthetic person.
+    #[command(after_help = "Examples:\n  myhealth demo\n  myhealth status --demo\n  \
+                      myhealth export csv march.csv --demo --from 2026-03-01 --to 2026-03-31")]
     Demo(DemoArgs),
-    /// Log in at Oura: give the consent in a browser, once; it is renewed from then on.
+    /// Log in at Oura: give the consent in a browser, once.
+    #[command(
+        long_about = "Log in at Oura: give the consent in a browser, once. The log-in is renewed from then on.",
+        after_help = "Examples:\n  myhealth login --oura-client-id ID --oura-client-secret-file client-secret\n  \
+                      myhealth login --paste\n  myhealth login --person ann"
+    )]
     Login(LoginArgs),
     /// Revoke the log-in at Oura and delete it here. What has been read stays.
+    #[command(after_help = "Example:\n  myhealth logout --person ann")]
     Logout(LogoutArgs),
-    /// Read what is missing once and exit: for a cron job, a backfill, or a look.
+    /// Read what is missing once and exit.
+    #[command(
+        long_about = "Read what is missing once and exit: for a cron job or a backfill.",
+        after_help = "Examples:\n  myhealth sync\n  myhealth sync --from 2019-01-01\n  \
+                      myhealth sync --from 2026-03-01 --to 2026-03-31 --json"
+    )]
     Sync(SyncArgs),
+    /// Show today on one screen, with the last two weeks and what is missing.
+    #[command(
+        after_help = "Examples:\n  myhealth status\n  myhealth status --demo\n  myhealth status --person ann --json"
+    )]
+    Status(StatusArgs),
     /// List people, add a person, or remove one with everything stored about them.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  myhealth person add ann --time-zone Europe/Berlin\n  myhealth person list --json"
+    )]
     Person(PersonCommand),
-    /// Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends.
+    /// Fill in history from Oura's account export.
+    #[command(
+        long_about = "Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends."
+    )]
     Import(ImportArgs),
-    /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
+    /// Bring the database's schema to this version and exit.
+    #[command(
+        long_about = "Bring the database's schema to this version and exit. Embedded databases do this by themselves.",
+        after_help = "Example:\n  myhealth migrate --database-url-file /run/secrets/database-url"
+    )]
     Migrate(StoreArgs),
-    /// Derive every number again from the stored documents, after an upgrade that changed a rule.
+    /// Derive every number again from the stored documents.
+    #[command(
+        long_about = "Derive every number again from the stored documents, after an upgrade that changed a rule.",
+        after_help = "Example:\n  myhealth rebuild"
+    )]
     Rebuild(StoreArgs),
     /// Manage the subscriptions by which Oura sends webhook events; `serve` does so by itself.
     #[command(
@@ -81,35 +150,69 @@ pub(crate) enum Command {
                       myhealth webhook list"
     )]
     Webhook(WebhookCommand),
-    /// Check configuration, database, clock and Oura, and print what to do about what is wrong.
+    /// Check configuration, database, clock and Oura, and print how to fix what is wrong.
+    #[command(
+        after_help = "Examples:\n  myhealth doctor\n  myhealth doctor --json | jq '.findings[] | select(.level == \"wrong\")'"
+    )]
     Doctor(DoctorArgs),
+    /// Show the settings in force and where each comes from.
+    #[command(
+        subcommand,
+        after_help = "Example:\n  myhealth config show --config.file /etc/myhealth/config.toml"
+    )]
+    Config(ConfigCommand),
     /// Make, list and revoke the tokens by which programs read the API.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  myhealth token create grafana\n  \
+                      myhealth token create phone --person ann --scope read:sleep --expires 2026-12-31\n  \
+                      myhealth token revoke 3"
+    )]
     Token(TokenCommand),
     /// Make, list and remove the accounts with which people log in at the API.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  myhealth account add ann --person ann\n  myhealth account add admin --everyone\n  \
+                      myhealth account list"
+    )]
     Account(AccountCommand),
-    /// Show the audit trail: log-ins, credentials, exports, people and refusals, the newest last.
+    /// Show the audit trail: log-ins, credentials, exports, people and refusals.
+    #[command(
+        long_about = "Show the audit trail: log-ins, credentials, exports, people and refusals, the newest last.",
+        after_help = "Example:\n  myhealth audit --from 2026-03-01 --action export --format json"
+    )]
     Audit(AuditArgs),
     /// Write a page about a week or month, to read and to print.
     #[command(
-        after_help = "The page needs nothing else: no scripts, no network. For a PDF print it from a browser, or\n  \
-                            chromium --headless --print-to-pdf=march.pdf march.html"
+        after_help = "Examples:\n  myhealth report march.html --day 2026-03-01\n  myhealth report week.html --period week\n\
+                      The page needs nothing else: no scripts, no network. For a PDF print it from a browser, or\n  \
+                      chromium --headless --print-to-pdf=march.pdf march.html"
     )]
     Report(ReportArgs),
-    /// Write history: rows for people and programs, or series for another time series database.
-    #[command(subcommand)]
+    /// Write history: rows for people and programs, or series for other databases.
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  myhealth export csv nights.csv --metric sleep_score,sleep_duration --from 2026-01-01\n  \
+                      myhealth export parquet points.parquet --what points --from 2026-03-01\n  \
+                      myhealth export remote-write http://127.0.0.1:9090/api/v1/write --cursor written"
+    )]
     Export(ExportCommand),
-    /// Probe a running process; for images that have no shell. Exits 0 when the response is 2xx.
+    /// Probe a running process; for images that have no shell.
+    #[command(
+        long_about = "Probe a running process; for images that have no shell. Exits 0 when the response is 2xx.",
+        after_help = "Example:\n  myhealth healthcheck http://127.0.0.1:9872/-/ready"
+    )]
     Healthcheck(HealthcheckArgs),
     /// Print the API's OpenAPI document.
+    #[command(after_help = "Example:\n  myhealth openapi > openapi.json")]
     Openapi,
-    /// Write the dashboards for Grafana or Perses into a folder, with your own goal, thresholds and selectors.
-    #[command(after_help = "Example:\n  myhealth dashboards --to /var/lib/grafana/dashboards/myhealth\n  \
+    /// Write the dashboards for Grafana or Perses into a folder, with your own goal and selectors.
+    #[command(after_help = "Examples:\n  myhealth dashboards --to /var/lib/grafana/dashboards/myhealth\n  \
                             myhealth dashboards --format perses --to perses")]
     Dashboards(DashboardsArgs),
-    /// Write Prometheus' rules and Alertmanager's configuration, with your own goals, thresholds, times and receivers.
+    /// Write Prometheus' rules and Alertmanager's configuration, with your own goals.
     #[command(
+        long_about = "Write Prometheus' rules and Alertmanager's configuration, with your own goals, thresholds, times and receivers.",
         after_help = "Example:\n  myhealth rules --to /etc/prometheus/myhealth --sleep-goal 7h30m --time-zone Europe/Paris \\\n    \
                       --receiver operator=email:admin@example.org --receiver person=webhook:https://ntfy.example.org/me\n  \
                       myhealth rules check /etc/prometheus/myhealth"
@@ -127,343 +230,15 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  myhealth man --to ~/.local/share/man/man1")]
     Man(FolderArgs),
     /// Print version, revision, target and how the program was built.
+    #[command(after_help = "Example:\n  myhealth version")]
     Version,
     /// Print the reference of commands, flags and variables as Markdown: docs/configuration.md.
     #[command(hide = true)]
     Reference,
 }
 
-#[derive(Clone, Debug, Args)]
-pub(crate) struct HealthcheckArgs {
-    /// An address, for example <http://127.0.0.1:9872/-/ready> or <https://127.0.0.1:9872/-/ready>.
-    pub(crate) url: String,
-    /// With https: the listener's certificate, or the authority's that signed it, in PEM.
-    #[arg(long, value_name = "FILE", env = "MYHEALTH_HEALTHCHECK_CA")]
-    pub(crate) ca: Option<PathBuf>,
-    /// With https: the name in a certificate that an authority signed. Default: the host of the address.
-    #[arg(long, value_name = "NAME", requires = "ca")]
-    pub(crate) server_name: Option<String>,
-    /// With https: accept any certificate, as probes of Kubernetes do.
-    #[arg(long, conflicts_with = "ca")]
-    pub(crate) insecure: bool,
-}
-
-/// Logs and traces.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Logs and traces")]
-pub(crate) struct LogArgs {
-    /// Which messages: error, warn, info, debug, trace, or a filter such as `info,ingest=debug`.
-    #[arg(long = "log.level", env = "MYHEALTH_LOG_LEVEL", default_value = "info", global = true)]
-    pub(crate) log_level: String,
-    /// How messages look.
-    #[arg(long = "log.format", env = "MYHEALTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Compact, global = true)]
-    pub(crate) log_format: LogFormat,
-    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces.
-    #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
-    pub(crate) otlp_endpoint: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub(crate) enum LogFormat {
-    /// A line for people.
-    Compact,
-    /// A line of JSON for collectors.
-    Json,
-}
-
-/// Where the user keeps data; only to find the default folder.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct HomeArgs {
-    /// The user's data folder by the XDG rules.
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    pub(crate) xdg_data_home: Option<PathBuf>,
-    /// The user's home.
-    #[arg(long, env = "HOME", hide = true)]
-    pub(crate) home: Option<PathBuf>,
-}
-
-/// Where data is kept.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Database")]
-pub(crate) struct StoreArgs {
-    /// Folder of the embedded database; created when missing, readable by its owner only.
-    /// Default: myhealth in the user's data folder.
-    #[arg(long, env = "MYHEALTH_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Use this database instead of the embedded one: `postgres://user:password@host/name`.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL", hide_env_values = true, conflicts_with = "database_url_file")]
-    pub(crate) database_url: Option<String>,
-    /// A file that holds the database URL, as secrets are mounted.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
-    pub(crate) database_url_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) home: HomeArgs,
-}
-
-/// The person whose ring is read.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Person")]
-pub(crate) struct PersonArgs {
-    /// A pseudonym; it becomes a label, so no e-mail and no real name. A name given here must be known: `person add` and
-    /// `login` add people. Default: me.
-    #[arg(long, env = "MYHEALTH_PERSON")]
-    pub(crate) person: Option<Pseudonym>,
-    /// IANA time zone that decides which day is "today", for example Europe/Berlin. Default: this machine's.
-    #[arg(long, env = "MYHEALTH_TIME_ZONE", value_parser = time_zone)]
-    pub(crate) time_zone: Option<TimeZone>,
-}
-
-/// Where the process listens.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Listeners")]
-pub(crate) struct ListenArgs {
-    /// Gauges, probes and the page; may be repeated; `:9872` means every interface. Loopback by default:
-    /// these are health data.
-    #[arg(
-        long = "web.listen-address",
-        env = "MYHEALTH_WEB_LISTEN_ADDRESS",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:9872"
-    )]
-    pub(crate) web: Vec<Address>,
-    /// Take the sockets of gauges, probes and the page from systemd instead.
-    #[arg(long = "web.systemd-socket", env = "MYHEALTH_WEB_SYSTEMD_SOCKET")]
-    pub(crate) web_systemd: bool,
-    /// Path of the gauges.
-    #[arg(
-        long = "web.telemetry-path",
-        env = "MYHEALTH_WEB_TELEMETRY_PATH",
-        default_value = "/metrics",
-        value_parser = telemetry_path
-    )]
-    pub(crate) telemetry_path: String,
-    /// TLS, passwords and headers of gauges, probes and the page: the file that Prometheus exporters share. It is read
-    /// again when it changes, on SIGHUP and on POST /-/reload.
-    #[arg(long = "web.config.file", env = "MYHEALTH_WEB_CONFIG_FILE", value_name = "FILE")]
-    pub(crate) web_config: Option<PathBuf>,
-    /// The API and its documentation; may be repeated.
-    #[arg(
-        long = "api.listen-address",
-        env = "MYHEALTH_API_LISTEN_ADDRESS",
-        value_delimiter = ',',
-        default_value = "127.0.0.1:8872"
-    )]
-    pub(crate) api: Vec<Address>,
-    /// TLS, passwords and headers of the API, in the same format; also people, accounts and tokens that are declared
-    /// instead of made by hand (docs/api.md). Read again like the other one.
-    #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
-    pub(crate) api_config: Option<PathBuf>,
-    /// Serve the API without a token on any address: where a proxy or a network guards it.
-    #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
-    pub(crate) allow_anonymous: bool,
-    /// A public host name that clients may use, for example the one of a proxy in front; may be repeated. Addresses and
-    /// private names (localhost, *.local, *.svc …) are always allowed.
-    #[arg(
-        long = "web.allowed-hosts",
-        alias = "web.host",
-        env = "MYHEALTH_WEB_ALLOWED_HOSTS",
-        value_delimiter = ',',
-        value_name = "NAME"
-    )]
-    pub(crate) allowed_hosts: Vec<String>,
-    #[command(flatten)]
-    pub(crate) guards: GuardArgs,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Role {
-    /// Reads Oura into the database.
-    Ingest,
-    /// Serves gauges.
-    Exporter,
-    /// Serves the REST API.
-    Api,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ServeArgs {
-    /// Run only these roles in this process; the others run elsewhere on the same PostgreSQL.
-    #[arg(
-        long,
-        alias = "only",
-        env = "MYHEALTH_ROLES",
-        value_enum,
-        value_delimiter = ',',
-        value_name = "ROLE"
-    )]
-    pub(crate) roles: Vec<Role>,
-    #[command(flatten)]
-    pub(crate) person: PersonArgs,
-    #[command(flatten)]
-    pub(crate) oura: OuraArgs,
-    #[command(flatten)]
-    pub(crate) webhook: WebhookArgs,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
-    /// primary. What was written shows when the replica has it.
-    #[arg(
-        long,
-        env = "MYHEALTH_DATABASE_REPLICA_URL",
-        hide_env_values = true,
-        conflicts_with = "database_replica_url_file"
-    )]
-    pub(crate) database_replica_url: Option<String>,
-    /// A file that holds the replica's URL.
-    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
-    pub(crate) database_replica_url_file: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
-    #[arg(long, env = "MYHEALTH_SHARD", default_value_t = Shard::WHOLE)]
-    pub(crate) shard: Shard,
-    /// A person's own goal of sleep, for example me=7h30m; may be repeated. The exporter shows it as a gauge, by which the
-    /// rules replace their default.
-    #[arg(long, env = "MYHEALTH_SLEEP_GOAL", value_delimiter = ',', value_name = "PERSON=DURATION")]
-    pub(crate) sleep_goal: Vec<mixin::SleepGoalOf>,
-    /// Where jobs put their results: a folder, or `s3://bucket/prefix` with the usual AWS_… variables. Default: `results`
-    /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
-    #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
-    pub(crate) results: Option<jobs::ResultLocation>,
-    /// Check flags and the files they name, print what is wrong, and exit: nothing is opened or bound.
-    #[arg(long = "config.check")]
-    pub(crate) check: bool,
-    /// From SIGTERM to the end of serving, for example 5s: `/-/ready` answers 503 at once, everything else goes on, so that a
-    /// load balancer can take the process out before it closes its listeners.
-    #[arg(
-        long = "shutdown.delay",
-        env = "MYHEALTH_SHUTDOWN_DELAY",
-        default_value = "0s",
-        value_name = "DURATION",
-        value_parser = delay
-    )]
-    pub(crate) shutdown_delay: Duration,
-    /// From the start of one sync run to the start of the next, for example 10m.
-    #[arg(long, env = "MYHEALTH_INTERVAL", default_value = "10m", value_name = "DURATION", value_parser = interval)]
-    pub(crate) interval: Duration,
-    /// People read at the same time by this process; processes on one PostgreSQL share the people.
-    #[arg(long, env = "MYHEALTH_WORKERS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=64))]
-    pub(crate) workers: u32,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct DemoArgs {
-    /// Folder of the demo's database, apart from real data. Default: demo below the default data folder.
-    #[arg(long, env = "MYHEALTH_DEMO_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Which synthetic person: the same seed is the same life.
-    #[arg(long, default_value_t = 7)]
-    pub(crate) seed: u64,
-    /// The first day of the simulated ring.
-    #[arg(long, default_value = "2020-01-01")]
-    pub(crate) since: Day,
-    #[command(flatten)]
-    pub(crate) listen: ListenArgs,
-    #[command(flatten)]
-    pub(crate) home: HomeArgs,
-}
-
-fn time_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| "no such time zone; use an IANA name such as Europe/Berlin".to_owned())
-}
-
-/// Paths that other routes have are refused, rather than one of the two hidden.
-fn telemetry_path(path: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
-    let taken = path.starts_with("/-/")
-        || path.starts_with("/api/")
-        || path.starts_with("/.well-known/")
-        || listener::PROBES.contains(&path)
-        || ["/probe", crate::runbook::PATH].contains(&path)
-        || path.len() < 2;
-    if path.starts_with('/') && !taken && !path.contains("//") && path.bytes().all(plain) {
-        Ok(path.to_owned())
-    } else {
-        Err("write a path such as /metrics that nothing else here has".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod pages;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn command_line_definition_is_valid() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn oura_portals_are_both_known_by_default() {
-        let Ok(Cli { command: Command::Login(login), .. }) = Cli::try_parse_from(["myhealth", "login"])
-        else {
-            panic!("login needs no flag");
-        };
-        assert_eq!((login.login.oura_token_url.len(), login.login.oura_revoke_url.len()), (2, 2));
-        assert!(!login.login.oura_scopes.contains("email"));
-    }
-
-    #[test]
-    fn former_flags_do_what_todays_flags_do() {
-        for (former, today) in [
-            ("serve --only api,exporter", "serve --roles api,exporter"),
-            ("serve --web.host health.example.org", "serve --web.allowed-hosts health.example.org"),
-            ("serve --trailing-days 14", "serve --resync-days 14"),
-            ("serve --interval 900", "serve --interval 15m"),
-            ("serve --webhook.replay-window 600", "serve --webhook.replay-window 10m"),
-            ("serve --webhook.poll-interval 21600", "serve --webhook.poll-interval 6h"),
-            ("login --timeout 60", "login --timeout 1m"),
-            ("login --secret-key-file key", "login --encryption-key-file key"),
-            ("login --secret-key k", "login --encryption-key k"),
-            ("login --previous-secret-key-file key", "login --previous-encryption-key-file key"),
-        ] {
-            let parsed = |line: &str| {
-                let words = std::iter::once("myhealth").chain(line.split(' '));
-                format!("{:?}", Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}")))
-            };
-            assert_eq!(parsed(former), parsed(today));
-            assert_ne!(parsed(today), parsed(today.split(' ').next().unwrap()), "{today}");
-        }
-    }
-
-    #[test]
-    fn command_line_mistakes_are_refused() {
-        for line in [
-            "serve --history-from 0024-01-01",
-            "serve --history-from tomorrow",
-            "serve --person a@b.c",
-            "serve --time-zone Mars/Olympus",
-            "serve --interval 1",
-            "serve --shutdown.delay 2h",
-            "serve --roles kitchen",
-            "serve --web.listen-address 9872",
-            "serve --oura-token x --oura-token-file y",
-            "sync --to 2026-01-01",
-            "import",
-            "serve --web.telemetry-path metrics",
-            "serve --web.telemetry-path /-/ready",
-            "serve --web.telemetry-path /runbook",
-            "serve --web.telemetry-path /healthz",
-            "serve --web.telemetry-path /{x}",
-            "serve --shard 3/3",
-            "demo --since 1",
-            "serve --webhook.listen-address 9874",
-            "serve --webhook.replay-window 1",
-            "serve --oura-client-secret x --oura-client-secret-file y",
-            "webhook",
-            "webhook sync",
-            "serve --api.trusted-proxies everyone",
-            "serve --api.cors-origins *",
-            "account add ann",
-            "account add ann --person ann --everyone",
-            "token create x --scope read:everything",
-            "token create x --expires yesterday",
-            "fly",
-        ] {
-            let words = std::iter::once("myhealth").chain(line.split(' '));
-            assert!(Cli::try_parse_from(words).is_err(), "{line}");
-        }
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod config;
 mod declare;
 mod demo;
 mod doctor;
@@ -15,6 +16,7 @@ mod oura_account;
 mod person;
 mod report;
 mod rows;
+mod status;
 mod sync;
 mod token;
 mod webhook;
@@ -26,14 +28,16 @@ use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{Command, PersonArgs, Role, ServeArgs, StoreArgs};
-use crate::config::{Invalid, Unknown, read_secret};
+use crate::config::{Invalid, is_there, read_secret};
 use crate::login::Credentials;
+use crate::people::Unknown;
 use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
 
 pub(crate) use account::{account, account_number};
 pub(crate) use audit::audit;
+pub(crate) use config::config;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
 pub(crate) use export::export;
@@ -42,6 +46,7 @@ pub(crate) use import::import;
 pub(crate) use login::{login, logout};
 pub(crate) use person::person;
 pub(crate) use report::report;
+pub(crate) use status::status;
 pub(crate) use sync::sync;
 pub(crate) use token::token;
 pub(crate) use webhook::webhook;
@@ -59,18 +64,18 @@ pub(crate) fn without_service(command: &Command) -> Option<anyhow::Result<ExitCo
     })
 }
 
-pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitCode> {
+pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow::Result<ExitCode> {
     let all = [Role::Ingest, Role::Exporter, Role::Api];
-    let roles = if args.roles.is_empty() { all.to_vec() } else { args.roles };
+    let roles = if args.process.roles.is_empty() { all.to_vec() } else { args.process.roles };
     let location = args.store.location()?;
     let oura = if roles.contains(&Role::Ingest) {
         Some(Oura {
             url: args.oura.oura_url.clone(),
             credentials: Credentials::of(&args.oura, &location)?,
             horizon: args.oura.horizon(),
-            interval: args.interval,
+            interval: args.schedule.interval,
             budget: args.oura.oura_requests_per_minute,
-            workers: args.workers,
+            workers: args.schedule.workers,
         })
     } else {
         None
@@ -80,8 +85,8 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         None => None,
     };
     let person = args.person.person();
-    let check = args.check;
-    let replica = match (args.database_replica_url, args.database_replica_url_file) {
+    let check = args.process.check;
+    let replica = match (args.replica.database_replica_url, args.replica.database_replica_url_file) {
         (Some(url), _) if !url.is_empty() => Some(url),
         (_, Some(path)) => Some(read_secret("--database-replica-url-file", &path)?),
         _ => None,
@@ -99,11 +104,12 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         oura,
         webhook,
         listen: args.listen,
-        shard: args.shard,
+        shard: args.exporter.shard,
         demo: false,
-        sleep_goals: args.sleep_goal,
-        results: args.results,
-        shutdown_delay: args.shutdown_delay,
+        banner,
+        sleep_goals: args.exporter.sleep_goal,
+        results: args.jobs.results,
+        shutdown_delay: args.process.shutdown_delay,
     };
     if check {
         serve::check(&service)?;
@@ -173,14 +179,6 @@ async fn open_at(location: &Location) -> anyhow::Result<Store> {
     let store = Store::open(location).await?;
     serve::check_schema(&store, location).await?;
     Ok(store)
-}
-
-/// Whether opening it makes nothing. What may not be looked at is there.
-fn is_there(location: &Location) -> bool {
-    match location {
-        Location::Sqlite(file) => file.try_exists().unwrap_or(true),
-        Location::Postgres(_) => true,
-    }
 }
 
 /// The person of this name, who must be known.

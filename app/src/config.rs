@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use domain::{Day, DayRange, Pseudonym};
+use domain::{Day, DayRange};
 use ingest::plan::Horizon;
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::Timestamp;
 use secrecy::SecretString;
+use store::Location;
 use store::denied::remedy;
-use store::{Location, Person, Store};
 
-use crate::cli::{DemoArgs, HomeArgs, OuraArgs, PersonArgs, StoreArgs};
+use crate::cli::{DemoArgs, HomeArgs, OuraArgs, StoreArgs};
 
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
@@ -38,8 +38,16 @@ pub(crate) enum Invalid {
         "webhooks need the application that is registered at Oura: --oura-client-id and --oura-client-secret-file"
     )]
     NoApplication,
-    #[error("--oura-client-id and --oura-client-secret-file belong together; one of them is missing")]
-    HalfAnApplication,
+    #[error(
+        "{} is set, but {missing} is not; both are of the application that is registered at Oura",
+        if *missing == CLIENT_ID { CLIENT_SECRET } else { CLIENT_ID }
+    )]
+    HalfAnApplication { missing: &'static str },
+    #[error(
+        "logged in, but {CLIENT_ID} and {CLIENT_SECRET} are not set, and this log-in was made by a version that did not keep \
+         them; set both, or run `myhealth login` with both once more"
+    )]
+    LoggedInWithoutApplication,
     #[error("say which callback with --webhook.callback-url, or --all to delete")]
     NoCallback,
     #[error("--webhook.callback-url: {0}")]
@@ -105,6 +113,10 @@ pub(crate) enum Invalid {
     Mixin(String),
 }
 
+/// The settings of the application that is registered at Oura.
+pub(crate) const CLIENT_ID: &str = "--oura-client-id";
+pub(crate) const CLIENT_SECRET: &str = "--oura-client-secret-file";
+
 impl From<ingest::InvalidClient> for Invalid {
     fn from(invalid: ingest::InvalidClient) -> Self {
         match invalid {
@@ -118,7 +130,7 @@ impl From<ingest::InvalidClient> for Invalid {
 /// What to do about a file that a configuration of a listener is, or names, and that cannot be read.
 fn web_remedy(error: &listener::Invalid) -> String {
     match error {
-        listener::Invalid::Unreadable { path, source } => {
+        listener::Invalid::Unreadable { path, source, .. } => {
             format!("; {}", remedy(path, source, "check the path"))
         }
         _ => String::new(),
@@ -160,9 +172,20 @@ impl HomeArgs {
 
 const FILE: &str = "myhealth.db";
 
+/// Whether opening a database makes nothing. What may not be read is there.
+pub(crate) fn is_there(location: &Location) -> bool {
+    match location {
+        Location::Sqlite(file) => file.try_exists().unwrap_or(true),
+        Location::Postgres(_) => true,
+    }
+}
+
 impl StoreArgs {
     /// Where the database is.
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
+        if self.demo {
+            return Ok(Location::Sqlite(self.demo_folder()?.join(FILE)));
+        }
         // Compose files and charts write an unset variable as an empty one.
         let url = match (self.database_url.as_ref().filter(|url| !url.is_empty()), &self.database_url_file) {
             (Some(url), _) => Some(url.clone()),
@@ -180,128 +203,33 @@ impl StoreArgs {
     }
 }
 
+/// The demo's folder in the default data folder.
+const DEMO_FOLDER: &str = "demo";
+
+impl StoreArgs {
+    fn demo_folder(&self) -> Result<PathBuf, Invalid> {
+        match &self.demo_dir {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.home.data_dir()?.join(DEMO_FOLDER)),
+        }
+    }
+}
+
 impl DemoArgs {
+    /// Folder of the demo's own database. Another synthetic person than the default one has a folder of their own.
+    pub(crate) fn folder(&self) -> Result<PathBuf, Invalid> {
+        if let Some(folder) = &self.demo_dir {
+            return Ok(folder.clone());
+        }
+        let folder = self.home.data_dir()?.join(DEMO_FOLDER);
+        let default = self.seed == Self::SEED && self.since.to_string() == Self::SINCE;
+        Ok(if default { folder } else { folder.join(format!("seed-{}-since-{}", self.seed, self.since)) })
+    }
+
     /// The demo's own database.
     pub(crate) fn location(&self) -> Result<Location, Invalid> {
-        let folder = match &self.data_dir {
-            Some(folder) => folder.clone(),
-            None => self.home.data_dir()?.join("demo"),
-        };
-        Ok(Location::Sqlite(folder.join(format!("seed-{}-since-{}.db", self.seed, self.since))))
+        Ok(Location::Sqlite(self.folder()?.join(FILE)))
     }
-}
-
-/// The person when no name is given.
-const DEFAULT_PERSON: &str = "me";
-
-/// The person whose ring is read.
-#[derive(Clone, Debug)]
-pub(crate) struct PersonSettings {
-    pub(crate) name: Pseudonym,
-    /// Whether the name was given, so that it may be mistyped.
-    pub(crate) named: bool,
-    /// IANA name.
-    pub(crate) zone: String,
-    /// Whether the zone is configured, rather than the machine's: only then a stored person is moved to it.
-    pub(crate) zone_configured: bool,
-}
-
-impl PersonArgs {
-    /// The person, in the configured zone or this machine's (UTC where it has no name).
-    pub(crate) fn person(&self) -> PersonSettings {
-        let zone = self.time_zone.clone().unwrap_or_else(TimeZone::system);
-        let zone = zone.iana_name().unwrap_or("UTC").to_owned();
-        let (name, named) = (self.name(), self.person.is_some());
-        PersonSettings { name, named, zone, zone_configured: self.time_zone.is_some() }
-    }
-
-    /// The name given, or the default.
-    pub(crate) fn name(&self) -> Pseudonym {
-        let default = || DEFAULT_PERSON.parse().expect("BUG: a plain word is a pseudonym");
-        self.person.clone().unwrap_or_else(default)
-    }
-}
-
-impl PersonSettings {
-    /// The stored person, created if new.
-    pub(crate) async fn ensure(&self, store: &Store, now: Timestamp) -> Result<Person, store::Error> {
-        let person = store.ensure_person(&self.name, &self.zone, now).await?;
-        self.moved(store, person).await
-    }
-
-    /// The stored person. The first start on an empty database makes the person of the default name; a name that was
-    /// given and is not known is a mistake.
-    pub(crate) async fn known_or_first(&self, store: &Store, now: Timestamp) -> anyhow::Result<Person> {
-        if let Some(person) = store.person(self.name.as_str()).await? {
-            return Ok(self.moved(store, person).await?);
-        }
-        let people = store.people().await?;
-        if !self.named && people.is_empty() {
-            return Ok(self.ensure(store, now).await?);
-        }
-        Err(Unknown::new(&self.name, &people).into())
-    }
-
-    /// The same for a service, whose name is configuration: on an empty database it is added. Without a name, on a
-    /// database of others, there is none.
-    pub(crate) async fn of_service(&self, store: &Store, now: Timestamp) -> anyhow::Result<Option<Person>> {
-        if let Some(person) = store.person(self.name.as_str()).await? {
-            return Ok(Some(self.moved(store, person).await?));
-        }
-        let people = store.people().await?;
-        match (people.is_empty(), self.named) {
-            (true, _) => Ok(Some(self.ensure(store, now).await?)),
-            (false, true) => Err(Unknown::new(&self.name, &people).into()),
-            (false, false) => Ok(None),
-        }
-    }
-
-    async fn moved(&self, store: &Store, person: Person) -> Result<Person, store::Error> {
-        if self.zone_configured && person.time_zone != self.zone {
-            store.set_time_zone(person.id, &self.zone).await?;
-            return Ok(Person { time_zone: self.zone.clone(), ..person });
-        }
-        Ok(person)
-    }
-}
-
-/// A name that no stored person has.
-#[derive(Debug, thiserror::Error)]
-#[error("no person here is called {name}; {hint}")]
-pub(crate) struct Unknown {
-    name: Pseudonym,
-    hint: String,
-}
-
-/// The most names listed in a message.
-const NAMES: usize = 5;
-
-impl Unknown {
-    pub(crate) fn new(name: &Pseudonym, people: &[Person]) -> Self {
-        let hint = match similar(name, people) {
-            Some(meant) => format!("did you mean {meant}?"),
-            None => format!("known: {}", listed(people)),
-        };
-        Self { name: name.clone(), hint: format!("{hint} `myhealth person add {name}` adds this person") }
-    }
-}
-
-/// The stored name that may have been meant.
-pub(crate) fn similar<'a>(name: &Pseudonym, people: &'a [Person]) -> Option<&'a Pseudonym> {
-    let likeness = |person: &Person| strsim::jaro_winkler(name.as_str(), person.name.as_str());
-    let best = people.iter().max_by(|one, other| likeness(one).total_cmp(&likeness(other)))?;
-    (likeness(best) > 0.7).then_some(&best.name)
-}
-
-/// Some names, as a message lists them.
-pub(crate) fn listed(people: &[Person]) -> String {
-    if people.is_empty() {
-        return "no persons yet;".to_owned();
-    }
-    let names: Vec<&str> = people.iter().take(NAMES).map(|person| person.name.as_str()).collect();
-    let more = people.len().saturating_sub(NAMES);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more};", names.join(", "))
 }
 
 impl OuraArgs {
@@ -335,24 +263,6 @@ pub(crate) fn exact_range(
 mod tests {
     use super::*;
 
-    fn person(name: &str) -> Person {
-        Person { id: 1, name: name.parse().unwrap(), time_zone: "UTC".to_owned() }
-    }
-
-    #[test]
-    fn unknown_name_like_a_known_one_is_suggested() {
-        let people = ["karl", "ann", "me"].map(person);
-        let message = |name: &str| Unknown::new(&name.parse().unwrap(), &people).to_string();
-        for (typed, meant) in [("carl", "karl"), ("kral", "karl"), ("anna", "ann"), ("an", "ann")] {
-            assert!(message(typed).contains(&format!("did you mean {meant}?")), "{}", message(typed));
-        }
-        assert_eq!(
-            message("zoe"),
-            "no person here is called zoe; known: karl, ann, me; `myhealth person add zoe` adds this person"
-        );
-        assert!(Unknown::new(&"me".parse().unwrap(), &[]).to_string().contains("known: no persons yet;"));
-    }
-
     fn home(xdg: Option<&str>, home: Option<&str>) -> HomeArgs {
         HomeArgs { xdg_data_home: xdg.map(Into::into), home: home.map(Into::into) }
     }
@@ -362,6 +272,8 @@ mod tests {
             data_dir: None,
             database_url: None,
             database_url_file: None,
+            demo: false,
+            demo_dir: None,
             home: home(None, Some("/home/ann")),
         }
     }
@@ -374,8 +286,8 @@ mod tests {
         assert_eq!(place(xdg), "sqlite:/data/myhealth/myhealth.db");
         let relative = StoreArgs { home: home(Some("data"), Some("/home/ann")), ..store_args() };
         assert_eq!(place(relative), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
-        let told = StoreArgs { data_dir: Some("here".into()), ..store_args() };
-        assert_eq!(place(told), "sqlite:here/myhealth.db");
+        let given = StoreArgs { data_dir: Some("here".into()), ..store_args() };
+        assert_eq!(place(given), "sqlite:here/myhealth.db");
         let nowhere = StoreArgs { home: home(None, None), ..store_args() };
         assert!(matches!(nowhere.location(), Err(Invalid::NoHome)));
     }

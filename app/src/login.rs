@@ -1,4 +1,5 @@
-//! From flags to log-ins: the application, the key, and where access tokens come from.
+//! From flags to log-ins: the application, the key, and where access tokens come from. An application that is not configured
+//! is the one that is kept with the log-in, so that a service needs no settings of Oura's.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -7,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use api::login::keys;
 use api::login::session::{Issuer, SessionKeys};
-use ingest::oauth::{Application, ApplicationSettings, GrantOwner, KeySource, Keyring};
-use ingest::{Access, Client, Metrics, Tokens, webhook};
+use ingest::oauth::{Application, ApplicationSettings, ClientCredentials, GrantOwner, KeySource, Keyring};
+use ingest::{Access, Client, Metrics, Tokens};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{GuardArgs, LoginSettings, OuraArgs};
-use crate::config::{Invalid, read_secret};
+use crate::config::{Invalid, is_there, read_secret};
 
 /// The file of the key that signs log-ins at the API, next to the embedded database.
 const SIGNING_KEY_FILE: &str = "api-key.pem";
@@ -32,23 +33,42 @@ pub(crate) struct Credentials {
     application: Option<(Application, Keyring)>,
     /// The configured token.
     token: Option<SecretString>,
+    /// Where an application that is not configured may be kept.
+    kept: Option<(LoginSettings, Location)>,
 }
 
 impl LoginSettings {
-    /// The application; `None` when none is named.
+    /// The configured application; `None` when none is.
     pub(crate) fn application(&self) -> Result<Option<Application>, Invalid> {
-        let Some(webhook::Credentials { id, secret }) = self.application.credentials()? else {
-            return Ok(None);
-        };
-        Ok(Some(Application::new(ApplicationSettings {
-            client_id: id,
-            client_secret: secret,
+        self.application.credentials()?.map(|client| self.application_of(client)).transpose()
+    }
+
+    fn application_of(&self, client: ClientCredentials) -> Result<Application, Invalid> {
+        Ok(Application::new(ApplicationSettings {
+            client_id: client.id,
+            client_secret: client.secret,
             redirect_uri: self.oura_redirect_uri.clone(),
             scopes: self.oura_scopes.clone(),
             authorize_url: self.oura_authorize_url.clone(),
             token_urls: self.oura_token_url.clone(),
             revoke_urls: self.oura_revoke_url.clone(),
-        })?))
+        })?)
+    }
+
+    /// The application that is kept with a log-in of this database; `None` where there is no log-in.
+    pub(crate) async fn kept_application(
+        &self,
+        store: &Store,
+        location: &Location,
+    ) -> anyhow::Result<Option<Application>> {
+        if store.oura_grants().await?.is_empty() {
+            return Ok(None);
+        }
+        match ingest::oauth::stored_client(store, &self.keyring(location)?).await? {
+            Some(client) => Ok(Some(self.application_of(client)?)),
+            // Logged in by a version that kept none.
+            None => Err(Invalid::LoggedInWithoutApplication.into()),
+        }
     }
 
     /// The keys. The embedded database has one next to it, which the first log-in makes; for a server it has to be given.
@@ -142,22 +162,38 @@ fn create_signing_key(path: &Path) -> Result<(), Invalid> {
 }
 
 impl Credentials {
-    /// What these flags name; at least one of both.
+    /// What these flags name. Where they name nothing, a database that is there may have a log-in.
     pub(crate) fn of(args: &OuraArgs, location: &Location) -> Result<Self, Invalid> {
         let token = args.token()?;
         let application = match args.login.application()? {
             Some(application) => Some((application, args.login.keyring(location)?)),
             None => None,
         };
-        match (&application, &token) {
-            (None, None) => Err(Invalid::NoLogin),
-            _ => Ok(Self { application, token }),
+        let kept =
+            (application.is_none() && is_there(location)).then(|| (args.login.clone(), location.clone()));
+        match (&application, &token, &kept) {
+            (None, None, None) => Err(Invalid::NoLogin),
+            _ => Ok(Self { application, token, kept }),
         }
     }
 
     /// A fixed token without an application.
     pub(crate) fn fixed(token: SecretString) -> Self {
-        Self { application: None, token: Some(token) }
+        Self { application: None, token: Some(token), kept: None }
+    }
+
+    /// With the application that is kept in the database, where none is configured. A configured token does without.
+    pub(crate) async fn complete(mut self, store: &Store) -> anyhow::Result<Self> {
+        let Some((settings, location)) = self.kept.take() else { return Ok(self) };
+        match settings.kept_application(store, &location).await {
+            Ok(Some(application)) => {
+                self.application = Some((application, settings.keyring(&location)?));
+                Ok(self)
+            }
+            Err(error) if self.token.is_none() => Err(error),
+            Ok(None) if self.token.is_none() => Err(Invalid::NoLogin.into()),
+            Ok(None) | Err(_) => Ok(self),
+        }
     }
 
     /// The access tokens of a person: of the log-in when there is one, else the configured token for `mine` only. `None`

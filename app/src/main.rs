@@ -15,6 +15,7 @@ mod goals;
 mod health;
 mod hosts;
 mod login;
+mod people;
 mod probes;
 mod progress;
 mod requests;
@@ -32,7 +33,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::cli::{Cli, Command};
+use crate::cli::settings::Mistake;
+use crate::cli::{Command, Invocation};
 use crate::config::Invalid;
 use crate::telemetry::Telemetry;
 
@@ -48,20 +50,24 @@ type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {
-    let cli = match Cli::from_environment() {
-        Ok(cli) => cli,
-        Err(error) => {
+    let invocation = match Invocation::from_environment() {
+        Ok(invocation) => invocation,
+        Err(Mistake::Arguments(error)) => {
             // --help and --version arrive here too and are no mistakes.
             let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
             drop(error.print());
             return code;
         }
+        Err(mistake) => {
+            errln!("error: {mistake}");
+            return ExitCode::from(USAGE);
+        }
     };
-    let code = match run(cli) {
+    let code = match run(invocation) {
         Ok(code) => code,
         Err(error) if error.is::<file::ReaderGone>() => ExitCode::SUCCESS,
         Err(error) => {
-            errln!("error: {error:#}");
+            report(&error);
             let invalid = error.downcast_ref::<Invalid>().is_some();
             let invalid = invalid || error.is::<folder::NotOurs>();
             let folder = matches!(error.downcast_ref(), Some(store::Error::Directory { .. }));
@@ -75,7 +81,17 @@ fn main() -> ExitCode {
     code
 }
 
-fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+/// Prints why a command failed; as the last line of the log where the log is JSON.
+fn report(error: &anyhow::Error) {
+    let causes = store::causes(&**error);
+    if telemetry::is_json() {
+        tracing::error!(error = causes, "stopped");
+    } else {
+        errln!("error: {causes}");
+    }
+}
+
+fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
     if let Command::Healthcheck(args) = &cli.command {
         // Before anything else is set up: an image without a shell runs this every few seconds.
         return commands::healthcheck(args);
@@ -88,14 +104,18 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     let clock: Clock = Arc::new(Timestamp::now);
     let _telemetry = Telemetry::start(&cli.log)?;
+    let banner = cli.log.prints_banner();
+    telemetry::warn_about_unknown_variables();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => commands::serve(*args, clock).await,
-            Command::Demo(args) => commands::demo(args, clock).await,
+            Command::Serve(args) => commands::serve(*args, banner, clock).await,
+            Command::Demo(args) => commands::demo(args, banner, clock).await,
             Command::Login(args) => commands::login(args, clock).await,
             Command::Logout(args) => commands::logout(args).await,
             Command::Sync(args) => commands::sync(args, clock).await,
+            Command::Status(args) => commands::status(args, clock).await,
+            Command::Config(command) => commands::config(&command, &settings),
             Command::Person(command) => commands::person(command, clock).await,
             Command::Import(args) => commands::import(args, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,

@@ -33,6 +33,12 @@ pub(crate) fn print(text: fmt::Arguments<'_>) {
     }
 }
 
+/// Prints one JSON document.
+pub(crate) fn print_json(document: &impl serde::Serialize) -> serde_json::Result<()> {
+    print(format_args!("{}\n", serde_json::to_string_pretty(document)?));
+    Ok(())
+}
+
 /// Prints on standard error; a failure cannot be reported anywhere.
 pub(crate) fn complain(text: fmt::Arguments<'_>) {
     let _ = io::stderr().lock().write_fmt(text);

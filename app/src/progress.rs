@@ -12,10 +12,15 @@ use store::Applied;
 /// Between two lines in a log.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A pass with fewer windows is over before anyone looks.
+/// A sync run with fewer windows is over before a bar can be read.
 const WORTH_A_BAR: usize = 20;
 
-/// The progress of passes over Oura.
+/// Whether bars are drawn: on a terminal, unless --quiet.
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal() && tracing::enabled!(tracing::Level::INFO)
+}
+
+/// The progress of sync runs.
 struct Progress {
     person: String,
     bar: ProgressBar,
@@ -25,8 +30,7 @@ struct Progress {
 
 impl Progress {
     fn of(person: &str) -> Self {
-        let bar =
-            if std::io::stderr().is_terminal() { ProgressBar::no_length() } else { ProgressBar::hidden() };
+        let bar = if is_watched() { ProgressBar::no_length() } else { ProgressBar::hidden() };
         bar.set_style(style("{prefix} {bar:30} {percent:>3} %  {msg}, {eta} left"));
         bar.set_prefix(format!("reading Oura for {person}"));
         Self { person: person.to_owned(), bar, said: None, came: Applied::default() }
@@ -57,7 +61,7 @@ impl Progress {
     }
 }
 
-/// Shows how far each person's pass is. Several bars would fight for one line, so the newest pass has it.
+/// Shows how far each person's sync run is. Several bars would share one line, so the newest run has it.
 pub(crate) fn watch() -> ingest::ProgressFn {
     let progress: Mutex<HashMap<i64, Progress>> = Mutex::default();
     Arc::new(move |person, step| {
@@ -72,7 +76,7 @@ pub(crate) fn watch() -> ingest::ProgressFn {
 
 /// A bar over days.
 pub(crate) fn days(what: &str) -> ProgressBar {
-    let bar = ProgressBar::no_length();
+    let bar = if is_watched() { ProgressBar::no_length() } else { ProgressBar::hidden() };
     bar.set_style(style("{prefix:<28} {bar:30} {percent:>3} %"));
     bar.set_prefix(what.to_owned());
     bar
@@ -80,8 +84,7 @@ pub(crate) fn days(what: &str) -> ProgressBar {
 
 /// A bar over the bytes of a file; hidden where there is no terminal.
 pub(crate) fn bytes(what: &str, all: u64) -> ProgressBar {
-    let watched = std::io::stderr().is_terminal();
-    let bar = if watched { ProgressBar::new(all) } else { ProgressBar::hidden() };
+    let bar = if is_watched() { ProgressBar::new(all) } else { ProgressBar::hidden() };
     bar.set_style(style("{prefix} {bar:30} {percent:>3} %  {bytes} of {total_bytes}, {eta} left"));
     bar.set_prefix(what.to_owned());
     bar

@@ -1,32 +1,31 @@
 //! Puts the roles together: opens the store, binds every listener, then starts. Nothing runs before all is bound.
 
-use std::num::NonZeroU32;
-use std::path::PathBuf;
+mod listeners;
+mod oura;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use api::Anonymous;
 use exporter::Shard;
-use ingest::plan::Horizon;
+use ingest::Scheduler;
 use ingest::webhook::Webhooks;
-use ingest::{Scheduler, Settings};
 use jobs::{JobQueue, ResultLocation};
-use listener::{Extension, FastPath, Limits, Listener, Proxies, Sockets, WebConfig};
 use prometheus_client::registry::Registry;
 use service_metrics::Task;
 use store::{Location, Store};
 use tokio::net::TcpListener;
 
+use crate::Clock;
+use crate::banner::{self, Addresses};
 use crate::build::{self, BuildInfo};
 use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
-use crate::config::{Invalid, PersonSettings};
-use crate::declared::{Declared, DeclaredElsewhere};
+use crate::config::Invalid;
 use crate::goals;
 use crate::health::{Databases, Pools};
 use crate::hosts::HostAllowList;
-use crate::login::Credentials;
+use crate::people::PersonSettings;
 use crate::probes::Probes;
 use crate::progress;
 use crate::requests::Requests;
@@ -34,7 +33,11 @@ use crate::shutdown::{Ending, Latch, Lifecycle, Readiness};
 use crate::web;
 use crate::webhook::Webhook;
 use crate::work;
-use crate::{Clock, banner};
+
+pub(crate) use self::listeners::ListenerRules;
+use self::listeners::{Listeners, anonymous_access, listen};
+pub(crate) use self::oura::{Oura, lease_holder};
+use self::oura::{oura_client, scheduler};
 
 /// What to run.
 pub(crate) struct Service {
@@ -52,24 +55,14 @@ pub(crate) struct Service {
     /// Whose gauges are exported here.
     pub(crate) shard: Shard,
     pub(crate) demo: bool,
+    /// Whether a person reads standard output: where to look is printed then.
+    pub(crate) banner: bool,
     /// Goals that the exporter shows.
     pub(crate) sleep_goals: Vec<SleepGoalOf>,
     /// Where jobs store their results, if it is configured.
     pub(crate) results: Option<ResultLocation>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
-}
-
-/// How to read Oura.
-pub(crate) struct Oura {
-    pub(crate) url: String,
-    pub(crate) credentials: Credentials,
-    pub(crate) horizon: Horizon,
-    pub(crate) interval: Duration,
-    /// Requests a minute.
-    pub(crate) budget: NonZeroU32,
-    /// People read at the same time.
-    pub(crate) workers: u32,
 }
 
 /// How long connections may take to close.
@@ -94,6 +87,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         if runs(Role::Api) { Some(Api::open(&service, &store, (&rules, &clock), own).await?) } else { None };
     let Listeners { web: web_sockets, api: api_sockets, webhook } =
         Listeners::open(&service, webhook).await?;
+    let addresses = Addresses::of(&web_sockets, &api_sockets, webhook.as_ref(), &rules)?;
     let anonymous = anonymous_access(&service, &store, &api_sockets, &rules).await?;
     banner::warn_about_open_gauges(&web_sockets, &service, &rules);
 
@@ -113,7 +107,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let mut scheduler = scheduler(reader, &service.person, &store, &clock).await?;
         if let Some(webhook) = webhook {
             let router = probes.clone().router_without_healthy();
-            serve_webhooks(webhook, &mut scheduler, router, own, &lifecycle, &requests, &rules)?;
+            serve_webhooks(webhook, &mut scheduler, router, own, &lifecycle, &requests, &rules);
         }
         backfill = Some(work::backfill(&scheduler));
         work::keep_numbers_current(&lifecycle, &store, own, &clock)?;
@@ -136,8 +130,6 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         let (jobs, audit) = (jobs.clone(), api.audit.clone());
         Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs, audit }))
     };
-    let web = web_sockets[0].local_addr()?;
-    let docs = api_sockets.first().map(TcpListener::local_addr).transpose()?;
     let names = HostAllowList::new(&service.listen.allowed_hosts);
     if let Some(api) = api(&api_sockets) {
         let router = names.guard(requests.count(api.merge(probes.clone().router())));
@@ -155,7 +147,10 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     let fast_path = web::scrape_fast_path(path.clone(), telemetry, names, requests.at(path));
     listen(&lifecycle, Task::Web, web_sockets, &router, Some(&fast_path), (&rules.web, &rules.proxies));
     rules.keep(&lifecycle, &clock);
-    banner::print_addresses(web, docs, &service, &rules);
+    addresses.log(&service);
+    if service.banner {
+        addresses.print(&service);
+    }
     drop(latch);
 
     let ending = lifecycle.run(service.shutdown_delay).await?;
@@ -175,9 +170,8 @@ fn serve_webhooks(
     lifecycle: &Lifecycle,
     requests: &Requests,
     rules: &ListenerRules,
-) -> anyhow::Result<()> {
+) {
     let Webhook { settings, subscriptions, poll_interval, .. } = webhook;
-    outln!("  webhooks  http://{}/ for {}", sockets[0].local_addr()?, settings.callback);
     let metrics = ingest::webhook::Metrics::register(registry);
     let (store, clock) = (scheduler.store.clone(), scheduler.clock.clone());
     let webhooks = Webhooks::new(store, scheduler.client.clone(), settings, subscriptions, metrics, clock);
@@ -190,18 +184,6 @@ fn serve_webhooks(
         let (webhooks, stop) = (webhooks.clone(), stop.clone());
         async move { webhooks.run(stop).await }
     });
-    Ok(())
-}
-
-/// A client of Oura without a person yet.
-fn oura_client<'a>(
-    oura: &'a Oura,
-    registry: &mut Registry,
-) -> anyhow::Result<(ingest::Client, &'a Oura, ingest::Metrics, Settings)> {
-    let metrics = ingest::Metrics::register(registry);
-    let client = ingest::Client::new(&oura.url, oura.credentials.typed(), metrics.clone());
-    let client = client.map_err(Invalid::from)?.with_budget(oura.budget);
-    Ok((client, oura, metrics, Settings { horizon: oura.horizon, interval: oura.interval }))
 }
 
 /// Keeps the gauges current. The latch is dropped by the first attempt that has read everything, whichever that is.
@@ -235,39 +217,6 @@ fn supervise_audit(
     });
 }
 
-/// The sockets of one process, opened before anything is started.
-struct Listeners {
-    web: Vec<TcpListener>,
-    /// Empty where the API does not run.
-    api: Vec<TcpListener>,
-    webhook: Option<(Vec<TcpListener>, Webhook)>,
-}
-
-impl Listeners {
-    async fn open(service: &Service, webhook: Option<Webhook>) -> anyhow::Result<Self> {
-        let listen = &service.listen;
-        let web = if listen.web_systemd {
-            Sockets::Systemd
-        } else {
-            Sockets::Bind(listen.web.clone(), "--web.listen-address")
-        };
-        let web = web.open().await?;
-        let api = if service.roles.contains(&Role::Api) {
-            Sockets::Bind(listen.api.clone(), "--api.listen-address").open().await?
-        } else {
-            Vec::new()
-        };
-        let webhook = match webhook {
-            Some(webhook) => {
-                let sockets = Sockets::Bind(vec![webhook.listen.clone()], "--webhook.listen-address");
-                Some((sockets.open().await?, webhook))
-            }
-            None => None,
-        };
-        Ok(Self { web, api, webhook })
-    }
-}
-
 /// What the API has besides its router.
 struct Api {
     /// Where history is read instead of in the database itself.
@@ -297,44 +246,6 @@ impl Api {
     }
 }
 
-/// The scheduler of sync runs for all persons, the person of this process's flags among them.
-async fn scheduler(
-    (client, oura, metrics, settings): (ingest::Client, &Oura, ingest::Metrics, Settings),
-    who: &PersonSettings,
-    store: &Store,
-    clock: &Clock,
-) -> anyhow::Result<Scheduler> {
-    let mine = who.of_service(store, clock()).await?.map(|person| person.id);
-    match mine {
-        // A restart syncs at once, so that its effect can be seen.
-        Some(mine) => store.schedule_sync(mine, None).await?,
-        None if oura.credentials.is_typed() => bail!(
-            "the access token is given for a person, and no person here is called {}; name one with --person: {}",
-            who.name,
-            crate::config::listed(&store.people().await?).trim_end_matches(';')
-        ),
-        None => {}
-    }
-    Ok(Scheduler {
-        store: store.clone(),
-        client: oura.credentials.access(client, mine, store, &metrics, clock),
-        settings,
-        metrics,
-        clock: clock.clone(),
-        workers: oura.workers,
-        holder: lease_holder()?,
-        lease_duration: Scheduler::LEASE,
-        relaxed: None,
-    })
-}
-
-/// A name for this process's leases that no other process has.
-pub(crate) fn lease_holder() -> anyhow::Result<String> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(|_| anyhow::anyhow!("the system has no random numbers"))?;
-    Ok(format!("{}-{:016x}", std::process::id(), u64::from_ne_bytes(random)))
-}
-
 /// Refuses a server whose schema is older than the program, where many statements would fail.
 pub(crate) async fn check_schema(store: &Store, location: &Location) -> anyhow::Result<()> {
     let pending = store.pending().await?;
@@ -353,105 +264,4 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
     service.listen.guards.session_keys(None)?;
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
-}
-
-/// Which requests need no token, by the sockets they come through. Loopback is open until the first token is made. The
-/// operators' listener often listens on every address for its gauges; there the API requires a token, and the start is not
-/// refused. A user whom a listener has authenticated needs no token.
-async fn anonymous_access(
-    service: &Service,
-    store: &Store,
-    api: &[TcpListener],
-    rules: &ListenerRules,
-) -> anyhow::Result<impl Fn(&[TcpListener]) -> Anonymous + use<>> {
-    let here_only = |sockets: &[TcpListener]| {
-        sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
-    };
-    let allowed = service.demo || service.listen.allow_anonymous;
-    let guarded = here_only(api) || allowed || rules.api.rules().requires_password();
-    // Queried last: the exporter's database role may not read tokens, and has no API.
-    if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
-        bail!(
-            "the API would listen where others can reach it, and there is no token, account or user: declare some in the \
-             file of --api.config.file (`myhealth token hash` and `myhealth account hash` print entries), make one with \
-             `myhealth token create` or `myhealth account add`, listen on loopback, or set --api.allow-anonymous where \
-             something else guards it"
-        );
-    }
-    Ok(move |sockets: &[TcpListener]| match (allowed, here_only(sockets)) {
-        (true, _) => Anonymous::Allowed,
-        (false, true) => Anonymous::WithoutTokens,
-        (false, false) => Anonymous::Refused,
-    })
-}
-
-/// The rules of both listeners.
-#[derive(Clone)]
-pub(crate) struct ListenerRules {
-    pub(crate) web: Arc<WebConfig>,
-    pub(crate) api: Arc<WebConfig>,
-    declared: Declared,
-    /// Without a file: requests are signed, and a proxy brings the TLS that Oura requires.
-    webhooks: Arc<WebConfig>,
-    /// Proxies in front of all of them.
-    proxies: Arc<Proxies>,
-}
-
-impl ListenerRules {
-    fn read(service: &Service, registry: &mut Registry, clock: &Clock) -> Result<Self, Invalid> {
-        let metrics = listener::Metrics::register(registry, clock());
-        let read = |flag, path: &Option<PathBuf>, extension: Arc<dyn Extension>| {
-            let wrong = |source| Invalid::Web { flag, path: path.clone().unwrap_or_default(), source };
-            WebConfig::new(path.clone(), Some(extension), metrics.clone()).map(Arc::new).map_err(wrong)
-        };
-        let args = &service.listen;
-        let (declared, elsewhere) = (Declared::default(), Arc::new(DeclaredElsewhere));
-        Ok(Self {
-            web: read("--web.config.file", &args.web_config, elsewhere.clone())?,
-            api: read("--api.config.file", &args.api_config, Arc::new(declared.clone()))?,
-            declared,
-            webhooks: read("--webhook.listen-address", &None, elsewhere)?,
-            proxies: Arc::new(args.guards.settings().proxies),
-        })
-    }
-
-    /// Reads both files again; returns the first mistake, and a wrong file leaves its previous rules in force.
-    pub(crate) async fn reload(&self, now: jiff::Timestamp) -> Result<(), listener::Invalid> {
-        let (web, api) = (self.web.reload(now).await, self.api.reload(now).await);
-        web.and(api)
-    }
-
-    /// Reads the files again when they change, and on SIGHUP.
-    fn keep(&self, lifecycle: &Lifecycle, clock: &Clock) {
-        for web in [self.web.clone(), self.api.clone()] {
-            let (stop, clock) = (lifecycle.stop.clone(), clock.clone());
-            lifecycle.supervise(Task::WebConfiguration, move || {
-                let (web, stop, clock) = (web.clone(), stop.clone(), clock.clone());
-                async move { web.watch(clock, stop).await }
-            });
-        }
-        let (rules, clock) = (self.clone(), clock.clone());
-        lifecycle.on_hangup(move || {
-            let (rules, now) = (rules.clone(), clock());
-            // Logged and counted where it happens.
-            async move { drop(rules.reload(now).await) }
-        });
-    }
-}
-
-fn listen(
-    lifecycle: &Lifecycle,
-    name: Task,
-    sockets: Vec<TcpListener>,
-    router: &axum::Router,
-    fast_path: Option<&FastPath>,
-    (web, proxies): (&Arc<WebConfig>, &Arc<Proxies>),
-) {
-    for socket in sockets {
-        let (router, fast_path, web) = (router.clone(), fast_path.cloned(), web.clone());
-        let (limits, proxies) = (Limits::default(), proxies.clone());
-        let listener = Listener { router, fast_path, web, limits, proxies };
-        let (socket, stop) = (Arc::new(socket), lifecycle.stop.clone());
-        lifecycle.supervise(name, move || listener.clone().serve(socket.clone(), stop.clone()));
-    }
 }

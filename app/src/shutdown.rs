@@ -103,13 +103,13 @@ impl Lifecycle {
                 if began.elapsed() >= RECOVERED {
                     pause = FIRST_PAUSE;
                 }
-                let pause_seconds = pause.as_secs_f64();
+                let pause_ms = pause.as_millis();
                 match ended {
                     Ok(()) => {
-                        tracing::error!(task, pause_seconds, "BUG: a task ended by itself; restarting it");
+                        tracing::error!(task, pause_ms, "BUG: a task ended by itself; restarting it");
                     }
                     Err(error) => {
-                        tracing::error!(task, %error, pause_seconds, "BUG: a task failed; restarting it");
+                        tracing::error!(task, %error, pause_ms, "BUG: a task failed; restarting it");
                     }
                 }
                 tokio::select! {
@@ -158,7 +158,7 @@ impl Lifecycle {
             _ = terminate.recv() => delay,
         };
         self.draining.cancel();
-        tracing::info!(delay_seconds = delay.as_secs_f64(), "stopping; a second signal stops at once");
+        tracing::info!(delay_ms = delay.as_millis(), "stopping; a second signal stops at once");
         let finish = async {
             tokio::time::sleep(delay).await;
             self.stop.cancel();

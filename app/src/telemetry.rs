@@ -1,6 +1,7 @@
 //! Logs and traces, set up once. Neither ever carries a health value, a token or a raw body.
 
 use std::io::IsTerminal;
+use std::sync::OnceLock;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
@@ -10,8 +11,40 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use crate::cli::{LogArgs, LogFormat};
+use crate::cli::{LogArgs, LogFormat, UnknownVariable, unknown_variables};
 use crate::config::Invalid;
+
+/// Libraries whose notes on each statement, connection or frame are of no use below these levels. A filter may name them.
+const NOISE: &str =
+    "sqlx=warn,opentelemetry=warn,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tower=info";
+
+/// The filter that -q, -v or --log.level asks for.
+fn level(args: &LogArgs) -> &str {
+    match (args.quiet, args.verbose) {
+        (true, _) => "warn",
+        (false, 0) => &args.log_level,
+        (false, 1) => "debug",
+        (false, _) => "trace",
+    }
+}
+
+/// Warns about variables that look like settings and that nothing reads.
+pub(crate) fn warn_about_unknown_variables() {
+    for UnknownVariable { name, meant } in unknown_variables() {
+        tracing::warn!(
+            variable = name,
+            did_you_mean = meant,
+            "unknown environment variable; it has no effect"
+        );
+    }
+}
+
+static JSON: OnceLock<()> = OnceLock::new();
+
+/// Whether messages are lines of JSON.
+pub(crate) fn is_json() -> bool {
+    JSON.get().is_some()
+}
 
 /// Flushes what has not been sent when it is dropped, on the way of errors too.
 pub(crate) struct Telemetry(Option<SdkTracerProvider>);
@@ -20,9 +53,8 @@ impl Telemetry {
     /// Must run outside the async runtime: the exporter owns a blocking HTTP client.
     pub(crate) fn start(args: &LogArgs) -> Result<Self, Invalid> {
         let wrong = |reason: String| Invalid::Logs(reason);
-        // The driver's notes on each statement are noise below warn.
         let filter = EnvFilter::builder()
-            .parse(format!("sqlx=warn,opentelemetry=warn,{}", args.log_level))
+            .parse(format!("{NOISE},{}", level(args)))
             .map_err(|error| wrong(format!("--log.level: {error}")))?;
         let colours = std::io::stderr().is_terminal();
         // A log that cannot be written must not end the process that writes it.
@@ -32,7 +64,15 @@ impl Telemetry {
             .log_internal_errors(false);
         let logs = match args.log_format {
             LogFormat::Compact => logs.compact().with_target(false).boxed(),
-            LogFormat::Json => logs.json().flatten_event(true).boxed(),
+            LogFormat::Json => {
+                let _ = JSON.set(());
+                // A panic would otherwise be the one message that a collector cannot parse.
+                std::panic::set_hook(Box::new(|panic| {
+                    let place = panic.location().map(ToString::to_string);
+                    tracing::error!(place, "BUG: a task panicked");
+                }));
+                logs.json().flatten_event(true).boxed()
+            }
         };
         let provider = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()).map(provider);
         let provider = provider.transpose().map_err(|reason| wrong(format!("--otlp.endpoint: {reason}")))?;

@@ -8,33 +8,34 @@ use listener::Address;
 
 use crate::cli::ApplicationArgs;
 use crate::cli::webhook::{SubscriptionArgs, WebhookArgs};
-use crate::config::{Invalid, read_secret};
+use crate::config::{CLIENT_ID, CLIENT_SECRET, Invalid, read_secret};
 
-/// What a process needs to be told news.
+/// What a process needs to receive webhook events.
 pub(crate) struct Webhook {
     pub(crate) settings: Settings,
     pub(crate) subscriptions: Subscriptions,
     pub(crate) listen: Address,
-    /// Pause between passes while all is well, where it differs from the usual one.
+    /// From one sync run to the next while all is well, where it differs from the usual interval.
     pub(crate) poll_interval: Option<Duration>,
 }
 
 impl ApplicationArgs {
-    /// Who the application is; `None` when it is not told. Compose files and charts write an unset variable as an
+    /// Who the application is; `None` when it is not configured. Compose files and charts write an unset variable as an
     /// empty one.
     pub(crate) fn credentials(&self) -> Result<Option<Credentials>, Invalid> {
-        let told = |text: &Option<String>| {
+        let given = |text: &Option<String>| {
             text.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned)
         };
-        let secret = match (told(&self.secret), &self.secret_file) {
+        let secret = match (given(&self.secret), &self.secret_file) {
             (Some(secret), _) => Some(secret),
             (None, Some(path)) => Some(read_secret("--oura-client-secret-file", path)?),
             (None, None) => None,
         };
-        match (told(&self.id), secret) {
+        match (given(&self.id), secret) {
             (Some(id), Some(secret)) => Ok(Some(Credentials { id, secret: secret.into() })),
             (None, None) => Ok(None),
-            _ => Err(Invalid::HalfAnApplication),
+            (Some(_), None) => Err(Invalid::HalfAnApplication { missing: CLIENT_SECRET }),
+            (None, Some(_)) => Err(Invalid::HalfAnApplication { missing: CLIENT_ID }),
         }
     }
 }

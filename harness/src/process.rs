@@ -53,7 +53,7 @@ impl Running {
         self.log.as_ref().and_then(|log| fs::read_to_string(log).ok()).unwrap_or_default()
     }
 
-    /// Waits for the address that it prints after `name`; the port of it.
+    /// Waits for the address that it prints after `name`, or logs as the field `name`; the port of it.
     pub fn port(&mut self, name: &str) -> Result<u16> {
         let mut port = None;
         self.until(&format!("the address of {name}"), |printed| {
@@ -157,9 +157,12 @@ impl Drop for Running {
 fn port_in(printed: &str, name: &str) -> Option<u16> {
     // A line that is being written may end within the number.
     let lines = printed.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
-    let mut addresses =
-        lines.filter_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("http://"));
-    addresses.find_map(|address| address.split('/').next()?.rsplit_once(':')?.1.parse().ok())
+    let field = format!(" {name}=http://");
+    let mut addresses = lines.filter_map(|line| {
+        let printed = line.trim().strip_prefix(name).and_then(|rest| rest.trim().strip_prefix("http://"));
+        printed.or_else(|| Some(line.split_once(&field)?.1))
+    });
+    addresses.find_map(|address| address.split(['/', ' ', ',']).next()?.rsplit_once(':')?.1.parse().ok())
 }
 
 /// Polls a condition until it holds: at once in the beginning, then after a tenth of the time waited so far.
@@ -219,6 +222,9 @@ mod tests {
         assert_eq!(port_in(printed, "page"), Some(41));
         assert_eq!(port_in(printed, "api docs"), Some(43));
         assert_eq!(port_in(printed, "api ready"), None);
+        let logged =
+            "INFO started revision=unknown web=http://127.0.0.1:41,http://[::1]:42 api=http://127.0.0.1:43\n";
+        assert_eq!((port_in(logged, "web"), port_in(logged, "api")), (Some(41), Some(43)));
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub use event::{Event, InvalidEvent, parse_event};
 pub use metrics::Metrics;
 pub use receiver::Receiver;
 pub use reconciler::{Action, SubscriptionReconciler, Summary, plan};
-pub use settings::{Callback, Credentials, InvalidCallback, Settings, WebhookHealth};
+/// The secret is also the key of every signature.
+pub use crate::oauth::ClientCredentials as Credentials;
+pub use settings::{Callback, InvalidCallback, Settings, WebhookHealth};
 pub use signature::{Refused, verify};
 pub use subscriptions::{Subscription, SubscriptionFailure, Subscriptions};
 pub use worker::{StepOutcome, Worker};

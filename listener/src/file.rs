@@ -66,8 +66,10 @@ pub(crate) struct Rate {
 #[derive(Debug, thiserror::Error)]
 pub enum Invalid {
     /// A file cannot be read.
-    #[error("cannot read {}", path.display())]
+    #[error("{}cannot read {}", field.as_ref().map_or(String::new(), |field| format!("{field}: ")), path.display())]
     Unreadable {
+        /// The key that names it; `None` for the file itself.
+        field: Option<String>,
         /// Which.
         path: PathBuf,
         /// Why.
@@ -111,7 +113,7 @@ impl Invalid {
 }
 
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Invalid> {
-    std::fs::read(path).map_err(|source| Invalid::Unreadable { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| Invalid::Unreadable { field: None, path: path.to_owned(), source })
 }
 
 impl File {

@@ -111,7 +111,14 @@ fn pem(name: &str, text: &str, path: Option<&Path>, folder: &Path) -> Result<Opt
             Err(Invalid::field(format!("tls_server_config.{name}"), reason))
         }
         (false, None) => Ok(Some(text.as_bytes().to_vec())),
-        (true, Some(path)) => file::read(&folder.join(path)).map(Some),
+        (true, Some(path)) => match file::read(&folder.join(path)) {
+            Err(Invalid::Unreadable { path, source, .. }) => Err(Invalid::Unreadable {
+                field: Some(format!("tls_server_config.{name}_file")),
+                path,
+                source,
+            }),
+            read => read.map(Some),
+        },
         (true, None) => Ok(None),
     }
 }

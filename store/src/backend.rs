@@ -13,7 +13,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{Connection, PgConnection};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, is_other_file};
 use crate::health::Health;
 use crate::process_lock::ProcessLock;
 
@@ -29,6 +29,16 @@ pub enum Location {
 impl std::fmt::Debug for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, f)
+    }
+}
+
+impl Location {
+    /// The kind of database, as a log names it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        }
     }
 }
 
@@ -110,7 +120,7 @@ impl Backend {
         }
         // SQLite reports "unable to open database file" for every reason; the operating system reports which.
         create_file(path).map_err(directory)?;
-        let alive = Arc::new(ProcessLock::acquire(path).map_err(directory)?);
+        let alive = Arc::new(ProcessLock::acquire(path).await.map_err(directory)?);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
@@ -118,7 +128,13 @@ impl Backend {
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(ACQUIRE_TIMEOUT)
             .foreign_keys(true);
-        let unavailable = |source| Error::Unavailable { source };
+        let unavailable = |source| {
+            if is_other_file(&source) {
+                Error::NotOurs { place: Location::Sqlite(path.to_owned()).to_string() }
+            } else {
+                Error::Unavailable { source }
+            }
+        };
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -85,6 +85,14 @@ pub enum Error {
         /// The newest migration of this program.
         known: i64,
     },
+    /// A file or database of another program.
+    #[error(
+        "{place} is no database of myhealth, and was not changed; name another place with --data-dir or --database-url"
+    )]
+    NotOurs {
+        /// Where it is, without credentials.
+        place: String,
+    },
     /// The embedded database's volume has no room.
     #[error("cannot write the database {path}; {}", crate::denied::FULL)]
     Full {
@@ -147,6 +155,15 @@ pub(crate) fn is_full(error: &sqlx::Error) -> bool {
 
 const SQLITE_FULL: i32 = 13;
 
+/// Whether an embedded database's file is of another kind.
+pub(crate) fn is_other_file(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    let code = error.try_downcast_ref::<SqliteError>().and_then(DatabaseError::code);
+    code.and_then(|code| code.parse().ok()).is_some_and(|code: i32| code & 0xff == SQLITE_NOT_A_DATABASE)
+}
+
+const SQLITE_NOT_A_DATABASE: i32 = 26;
+
 /// Primary codes: busy, locked, out of memory, read-only, I/O error, corrupt, full, cannot open, protocol, no database.
 const SQLITE_OUTAGES: [i32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];
 
@@ -154,8 +171,40 @@ const SQLITE_OUTAGES: [i32; 10] = [5, 6, 7, 8, 10, 11, 13, 14, 15, 26];
 /// intervention, system error, configuration file, internal error.
 const POSTGRES_OUTAGES: [&str; 9] = ["08", "25006", "28", "3D", "53", "57", "58", "F0", "XX"];
 
-/// An error and what it came from, on one line.
+/// An error and what it came from, on one line. A cause that the text has already is not repeated.
 pub fn causes(error: &dyn std::error::Error) -> String {
-    let chain = std::iter::successors(Some(error), |error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut text = error.to_string();
+    for cause in std::iter::successors(error.source(), |error| error.source()) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text.extend([": ", &cause]);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Failure {
+        text: &'static str,
+        source: Option<Box<Failure>>,
+    }
+
+    #[test]
+    fn cause_is_written_once() {
+        let chain = |texts: &[&'static str]| {
+            let mut failure: Option<Box<Failure>> = None;
+            for text in texts.iter().rev().copied() {
+                failure = Some(Box::new(Failure { text, source: failure }));
+            }
+            causes(&*failure.unwrap())
+        };
+        assert_eq!(chain(&["cannot read", "no such file"]), "cannot read: no such file");
+        assert_eq!(chain(&["cannot read: no such file", "no such file"]), "cannot read: no such file");
+        assert_eq!(chain(&["refused", "refused", "by the server"]), "refused: by the server");
+    }
 }

@@ -43,13 +43,17 @@ fn migrator(embedded: bool) -> Migrator {
 impl Store {
     /// Brings the schema to this version. Safe to run again, and by several processes at once.
     pub async fn migrate(&self) -> Result<()> {
+        self.refuse_other_programs().await?;
         let migrator = migrator(self.is_embedded());
         let migrated = match &self.backend {
             Backend::Postgres(pool) => migrator.run(pool).await,
             Backend::Sqlite { write, .. } => migrator.run(write).await,
         };
         migrated.map_err(|error| match (error, &self.backend) {
-            (MigrateError::VersionMissing(found), _) => self.newer(found),
+            (MigrateError::VersionMissing(found), _) if found > newest() => self.newer(found),
+            (MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_), _) => {
+                Error::NotOurs { place: self.location().to_string() }
+            }
             (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), backend) => {
                 match backend {
                     Backend::Sqlite { path, .. } if is_full(&error) => {
@@ -62,12 +66,27 @@ impl Store {
         })
     }
 
-    fn newer(&self, found: i64) -> Error {
-        let location = match &self.backend {
+    /// A file of SQLite that has tables and none of ours belongs to another program. In PostgreSQL they may share a database.
+    async fn refuse_other_programs(&self) -> Result<()> {
+        let Backend::Sqlite { read, .. } = &self.backend else { return Ok(()) };
+        let foreign: bool = sqlx::query_scalar(
+            "select count(*) > 0 and sum(name = $1) = 0 from sqlite_master where type = 'table'",
+        )
+        .bind(TABLE)
+        .fetch_one(read)
+        .await?;
+        if foreign { Err(Error::NotOurs { place: self.location().to_string() }) } else { Ok(()) }
+    }
+
+    fn location(&self) -> Location {
+        match &self.backend {
             Backend::Postgres(pool) => Location::Postgres(Box::new((*pool.connect_options()).clone())),
             Backend::Sqlite { path, .. } => Location::Sqlite(path.to_path_buf()),
-        };
-        Error::Newer { place: location.to_string(), found, known: newest() }
+        }
+    }
+
+    fn newer(&self, found: i64) -> Error {
+        Error::Newer { place: self.location().to_string(), found, known: newest() }
     }
 
     /// Names of the migrations that have not been applied. A server with pending migrations must not start.

@@ -55,6 +55,14 @@ pub async fn administer(url: &str, sql: &str) {
     admin.close().await.expect("the connection closes");
 }
 
+/// Runs a statement in a file of SQLite, which is made when it is missing.
+pub async fn administer_sqlite(path: &std::path::Path, sql: &str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let mut file = sqlx::SqliteConnection::connect_with(&options).await.expect("the file opens");
+    sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut file).await.expect("the statement runs");
+    file.close().await.expect("the file closes");
+}
+
 /// Whether the role of this URL may read a table.
 pub async fn may_read(url: &str, table: &str) -> bool {
     let mut connection = PgConnection::connect(url).await.expect("the test server answers");

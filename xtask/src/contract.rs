@@ -69,7 +69,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     // A limit that refuses everything would pass every check.
     serve.args(["--api.requests-per-second", "0", "--api.log-ins-per-minute", "0"]);
     let mut service = service(&mut serve, &folder.join("serve.log"))?;
-    let address = format!("http://127.0.0.1:{}", service.port("api docs")?);
+    let address = format!("http://127.0.0.1:{}", service.port("api")?);
 
     let advice = "look at the lines above; it needs python3-venv and PyPI.";
     let schemathesis = python::with("schemathesis", &[SCHEMATHESIS], advice)?.with_file_name("schemathesis");

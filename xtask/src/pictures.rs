@@ -132,7 +132,7 @@ impl Demo {
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
         command.arg("--data-dir").arg(folder.join("demo"));
         let mut running = Running::logged(&command, &folder.join("demo.log"))?;
-        let (gauges, api) = (running.port("gauges")?, running.port("api docs")?);
+        let (gauges, api) = (running.port("web")?, running.port("api")?);
         running.until("all of history to be read", |_| {
             let scrape = get(gauges, "/metrics", "").map(|answer| answer.text()).unwrap_or_default();
             scrape.contains("oura_sleep_score") && scrape.contains("\nmyhealth_sync_backlog_windows 0\n")

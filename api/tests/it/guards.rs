@@ -53,7 +53,12 @@ async fn log_names_the_route_without_person_day_or_value() {
     api.get("/api/v1/trends/sleep_score?person=somebody&from=2026-03-29").await;
     let log = log::text();
     assert!(log.contains(r#"http.route="/api/v1/trends/{metric}""#), "{log}");
-    assert!(log.contains(r#"http.route="unmatched""#) && log.contains("answered 404"), "{log}");
+    assert!(
+        log.contains(r#"http.route="unmatched""#)
+            && log.contains("request served")
+            && log.contains("status=404"),
+        "{log}"
+    );
     for secret in ["somebody", "2026-03", "82.0", "nonsense", "nowhere"] {
         assert!(!log.contains(secret), "{secret}: {log}");
     }

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 use listener::Forwarded;
 use store::Scope;
 
-use super::StoreArgs;
+use super::{ListArgs, StoreArgs};
 
 /// Guards of the API.
 #[derive(Clone, Debug, Args)]
@@ -227,7 +227,7 @@ pub(crate) enum AccountCommand {
         store: StoreArgs,
     },
     /// Show every account: name, whose numbers, last log-in.
-    List(StoreArgs),
+    List(ListArgs),
     /// Remove an account; its log-ins end.
     Remove {
         /// The account's name.

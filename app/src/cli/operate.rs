@@ -5,14 +5,62 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
-use domain::{Collection, Day, Pseudonym};
-use export::RowKind;
+use domain::{Day, Pseudonym};
 use jiff::tz::TimeZone;
-use report::Period;
 use store::{AuditAction, Scope};
 
 use super::webhook::WebhookArgs;
-use super::{LoginSettings, OuraArgs, PersonArgs, StoreArgs, interval, time_zone};
+use super::{JsonArgs, LoginSettings, OuraArgs, PersonArgs, ServeArgs, StoreArgs, interval, time_zone};
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct HealthcheckArgs {
+    /// An address, for example <http://127.0.0.1:9872/-/ready> or <https://127.0.0.1:9872/-/ready>.
+    pub(crate) url: String,
+    /// With https: the listener's certificate, or the authority's that signed it, in PEM.
+    #[arg(long, value_name = "FILE", env = "MYHEALTH_HEALTHCHECK_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// With https: the name in a certificate that an authority signed. Default: the host of the address.
+    #[arg(long, value_name = "NAME", requires = "ca")]
+    pub(crate) server_name: Option<String>,
+    /// With https: accept any certificate, as probes of Kubernetes do.
+    #[arg(long, conflicts_with = "ca")]
+    pub(crate) insecure: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print each setting of `serve` with its value and source: flag, environment, file or default. Secrets are not
+    /// printed, only whether they are set.
+    Show(Box<ConfigShowArgs>),
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigShowArgs {
+    #[command(flatten)]
+    pub(crate) output: JsonArgs,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// This person only. Default: everyone.
+    #[arg(long, env = "MYHEALTH_PERSON")]
+    pub(crate) person: Option<Pseudonym>,
+    #[command(flatten)]
+    pub(crate) output: JsonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
+
+/// A list of what is stored.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) output: JsonArgs,
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+}
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct SyncArgs {
@@ -29,6 +77,8 @@ pub(crate) struct SyncArgs {
     /// previous account.
     #[arg(long, conflicts_with = "everyone")]
     pub(crate) replace_account: bool,
+    #[command(flatten)]
+    pub(crate) output: JsonArgs,
     #[command(flatten)]
     pub(crate) person: PersonArgs,
     #[command(flatten)]
@@ -80,7 +130,7 @@ pub(crate) enum TokenCommand {
         hash_file: Option<PathBuf>,
     },
     /// Show every token: number, name, person, scopes, last use. Never the token itself.
-    List(StoreArgs),
+    List(ListArgs),
     /// Revoke a token permanently.
     Revoke {
         /// Its number, as `list` shows it: the one between the underscores of the token.
@@ -93,115 +143,6 @@ pub(crate) enum TokenCommand {
 /// The scopes by their words, so that the manual lists them.
 pub(super) fn scopes() -> impl TypedValueParser<Value = Scope> {
     PossibleValuesParser::new(Scope::all().map(|scope| scope.to_string())).try_map(|word| word.parse())
-}
-
-/// Which part of history to write.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "What")]
-pub(crate) struct ExportArgs {
-    /// The first day. Default: the first there is.
-    #[arg(long)]
-    pub(crate) from: Option<Day>,
-    /// The last day. Default: today.
-    #[arg(long)]
-    pub(crate) to: Option<Day>,
-    /// Only this person. Default: everyone.
-    #[arg(long)]
-    pub(crate) person: Option<Pseudonym>,
-    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
-    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
-    pub(crate) metrics: Vec<String>,
-    /// Numbers of days only, without the points within them.
-    #[arg(long)]
-    pub(crate) daily_only: bool,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct ReportArgs {
-    /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
-    pub(crate) file: PathBuf,
-    /// A week from Monday to Sunday, or a month of the calendar.
-    #[arg(long, value_name = "week|month", default_value_t = Period::Month)]
-    pub(crate) period: Period,
-    /// A day in it. Default: the last week or month that is over.
-    #[arg(long)]
-    pub(crate) day: Option<Day>,
-    /// Whose.
-    #[arg(long, env = "MYHEALTH_PERSON", default_value = "me")]
-    pub(crate) person: Pseudonym,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-/// Which rows to write, and where to.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "What")]
-pub(crate) struct RowsArgs {
-    /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
-    pub(crate) file: PathBuf,
-    /// Which rows: one number a day, points within the day, or documents as Oura sent them.
-    #[arg(long, default_value_t = RowKind::Days, value_name = "days|points|documents")]
-    pub(crate) what: RowKind,
-    /// The first day. Default: the first there is.
-    #[arg(long)]
-    pub(crate) from: Option<Day>,
-    /// The last day. Default: today.
-    #[arg(long)]
-    pub(crate) to: Option<Day>,
-    /// Only this person. Default: everyone.
-    #[arg(long)]
-    pub(crate) person: Option<Pseudonym>,
-    /// Only these metrics, by id (see the API's /api/v1/metrics); may be repeated. Default: all.
-    #[arg(long = "metric", value_name = "ID", value_delimiter = ',')]
-    pub(crate) metrics: Vec<String>,
-    /// Only these collections, by Oura's name; may be repeated. Default: all.
-    #[arg(long = "collection", value_name = "NAME", value_delimiter = ',')]
-    pub(crate) collections: Vec<Collection>,
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum ExportCommand {
-    /// Rows with a header (RFC 4180), for spreadsheets and statistics.
-    Csv(RowsArgs),
-    /// One JSON object a line, for programs.
-    Ndjson(RowsArgs),
-    /// One JSON array of the same objects.
-    Json(RowsArgs),
-    /// Apache Parquet, for pandas, `DuckDB`, Spark.
-    Parquet(RowsArgs),
-    /// A FHIR R5 Bundle of Observations, for clinical software; numbers only.
-    Fhir(RowsArgs),
-    /// A file for `promtool tsdb create-blocks-from openmetrics`, with advice on its blocks.
-    Openmetrics {
-        /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
-        file: PathBuf,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
-    /// JSON lines for VictoriaMetrics' /api/v1/import.
-    Victoriametrics {
-        /// The file, which is there whole or not at all; `-` is standard output. Devices and pipes are written in place.
-        file: PathBuf,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
-    /// Push by Prometheus remote write (1.0), oldest first; goes on where it stopped.
-    RemoteWrite {
-        /// Where to, for example <http://127.0.0.1:9090/api/v1/write>.
-        url: String,
-        /// A file that records how far the receiver has everything. Without one every run begins at the first day.
-        #[arg(long)]
-        cursor: Option<PathBuf>,
-        /// A file that holds a bearer token for the receiver.
-        #[arg(long)]
-        bearer_token_file: Option<PathBuf>,
-        #[command(flatten)]
-        what: ExportArgs,
-    },
 }
 
 #[derive(Clone, Debug, Args)]
@@ -241,14 +182,13 @@ pub(crate) struct LogoutArgs {
 }
 
 #[derive(Clone, Debug, Args)]
-#[command(
-    after_help = "Documents of the API stay: an export fills in days and events that are missing, and gives way when \
+#[command(after_help = "Example:\n  myhealth import export.zip\n\n\
+                        Documents of the API stay: an export fills in days and events that are missing, and gives way when \
                         the API has them later. It can be stopped and repeated at any time. Rows that cannot be read \
                         are rejected one by one, with file, line and reason. Names with dates, numbers or words around \
                         them, folders at any depth, and cells separated by ; or , or tab are all read. Where you were \
                         (rawlocation) and billing are not opened.\n\
-                        Exit codes: 0 every table was read to its end, 1 one was damaged or none was found."
-)]
+                        Exit codes: 0 every table was read to its end, 1 one was damaged or none was found.")]
 pub(crate) struct ImportArgs {
     /// The ZIP file, or a folder with its CSV files.
     #[arg(value_name = "FILE")]
@@ -298,6 +238,8 @@ fn actions() -> impl TypedValueParser<Value = AuditAction> {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
+    pub(crate) output: JsonArgs,
+    #[command(flatten)]
     pub(crate) person: PersonArgs,
     #[command(flatten)]
     pub(crate) oura: OuraArgs,
@@ -320,10 +262,7 @@ pub(crate) enum PersonCommand {
         store: StoreArgs,
     },
     /// List all persons, with what is stored about them and what fails.
-    List {
-        #[command(flatten)]
-        store: StoreArgs,
-    },
+    List(ListArgs),
     /// Remove a person and everything stored about them, permanently.
     Remove {
         /// The person.

@@ -77,7 +77,10 @@ fn unknown(words: &[String]) -> Option<String> {
             let (flag, value) =
                 flag.split_once('=').map_or((flag, None), |(flag, value)| (flag, Some(value)));
             let mut known = command.get_arguments().chain(cli.get_arguments());
-            match known.find(|argument| argument.get_long() == Some(flag)) {
+            match known.find(|argument| {
+                argument.get_long() == Some(flag)
+                    || argument.get_visible_aliases().unwrap_or_default().contains(&flag)
+            }) {
                 Some(argument) if value.is_none() && argument.get_action().takes_values() => {
                     words.next();
                 }

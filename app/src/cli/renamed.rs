@@ -22,6 +22,11 @@ pub(super) fn accept_former_variables(command: Command) -> Command {
     accept(command, &|name| std::env::var_os(name).is_some())
 }
 
+/// The names that are still read.
+pub(super) fn former_names() -> impl Iterator<Item = &'static str> {
+    RENAMED.iter().map(|(_, former)| *former)
+}
+
 fn accept(command: Command, is_set: &dyn Fn(&str) -> bool) -> Command {
     let former = |name: &OsStr| {
         let (name, former) = RENAMED.iter().find(|(renamed, _)| name == *renamed)?;

@@ -5,9 +5,9 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use listener::Address;
 
-use super::ApplicationArgs;
+use super::{ApplicationArgs, JsonArgs};
 
-/// News from Oura within a minute.
+/// Changes from Oura within a minute.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Webhooks")]
 pub(crate) struct WebhookArgs {
@@ -15,7 +15,7 @@ pub(crate) struct WebhookArgs {
     /// <https://health.example.org/oura>. Without it there are no webhooks and nothing listens.
     #[arg(long = "webhook.callback-url", env = "MYHEALTH_WEBHOOK_CALLBACK_URL", value_name = "URL")]
     pub(crate) callback_url: Option<String>,
-    /// Where announcements are received; a proxy or tunnel brings them here. Nothing else answers at this address.
+    /// Where webhook events are received; a proxy or tunnel brings them here. Nothing else answers at this address.
     #[arg(
         long = "webhook.listen-address",
         env = "MYHEALTH_WEBHOOK_LISTEN_ADDRESS",
@@ -42,14 +42,19 @@ pub(crate) struct WebhookArgs {
     pub(crate) poll_interval: Option<Duration>,
 }
 
-/// Look after the subscriptions by which Oura announces new data. `serve` does this by itself; these are for looking,
-/// repairing and turning off.
+/// Manage the subscriptions by which Oura sends webhook events. `serve` does this by itself; these commands are for
+/// looking, repairing and turning off.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WebhookCommand {
-    /// List the application's subscriptions: what is announced, where, and until when.
-    List(SubscriptionArgs),
+    /// List the application's subscriptions: which event, where, and until when.
+    List {
+        #[command(flatten)]
+        output: JsonArgs,
+        #[command(flatten)]
+        target: SubscriptionArgs,
+    },
     /// Make what is missing, renew what ends within a week, remove what is double. The receiver must be running: Oura
-    /// asks the callback before it believes in it.
+    /// sends the callback a request before it accepts it.
     Sync {
         #[command(flatten)]
         target: SubscriptionArgs,

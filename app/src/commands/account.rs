@@ -12,8 +12,9 @@ use store::{AuditAction, NewUserAccount, Scopes, Store};
 use super::audit;
 use super::declare::Entry;
 use crate::Clock;
-use crate::cli::{AccountCommand, PasswordArgs, StoreArgs};
+use crate::cli::{AccountCommand, ListArgs, PasswordArgs};
 use crate::config::{Invalid, expiry, read_secret};
+use crate::output;
 
 pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
@@ -96,9 +97,27 @@ fn check_name(name: &str) -> Result<(), Invalid> {
     if usable { Ok(()) } else { Err(Invalid::AccountName) }
 }
 
-async fn list(args: &StoreArgs) -> anyhow::Result<()> {
-    let store = super::open(args).await?;
+async fn list(args: &ListArgs) -> anyhow::Result<()> {
+    let store = super::open(&args.store).await?;
     let people = store.people().await?;
+    if args.output.json {
+        let accounts = store.accounts().await?;
+        store.close().await;
+        let listed = accounts.iter().map(|account| {
+            let person = people.iter().find(|person| account.person == Some(person.id));
+            serde_json::json!({
+                "name": account.name,
+                "person": person.map(|person| person.name.as_str()),
+                "scopes": account.scopes.to_string(),
+                "created_at": account.created_at,
+                "password_changed_at": account.password_changed_at,
+                "last_login_at": account.last_login_at,
+                "expires_at": account.expires_at,
+                "declared": account.declared,
+            })
+        });
+        return Ok(output::print_json(&listed.collect::<Vec<_>>())?);
+    }
     let time = |at: Timestamp| at.strftime("%F %H:%M UTC").to_string();
     for account in store.accounts().await? {
         let person = account.person.and_then(|id| people.iter().find(|person| person.id == id));

@@ -1,4 +1,4 @@
-//! Looks at everything that can be wrong and says what to do about it.
+//! Checks everything that can be wrong, and reports how to fix it.
 
 mod webhooks;
 mod work;
@@ -9,42 +9,91 @@ use domain::{Cause, Collection, Day, DayRange};
 use ingest::{Client, Metrics};
 use jiff::tz::TimeZone;
 use prometheus_client::registry::Registry;
+use serde::Serialize;
 use store::{Person, Store, causes};
 
 use crate::Clock;
 use crate::cli::DoctorArgs;
-use crate::config::{Invalid, Unknown};
+use crate::output;
+use crate::people::Unknown;
 
 mod log_in;
 mod truth;
 
-fn print_ok(text: &str) {
-    outln!("  ok    {text}");
-}
-
 /// No build of this program is older.
 const BUILT_AFTER: &str = "2026-11-01";
 
-/// What has been found so far.
+/// How serious a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    /// Good to know, and no fault of this machine.
+    Note,
+    Wrong,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    level: Level,
+    text: String,
+    advice: Option<String>,
+}
+
+/// What has been found so far; printed at once unless as JSON.
 #[derive(Default)]
 struct Findings {
-    wrong: usize,
+    json: bool,
+    all: Vec<Finding>,
 }
 
 impl Findings {
+    fn ok(&mut self, text: &str) {
+        self.add(Level::Ok, text, None);
+    }
+
+    fn note(&mut self, text: &str, advice: Option<&str>) {
+        self.add(Level::Note, text, advice);
+    }
+
     fn wrong(&mut self, text: &str, advice: &str) {
-        self.wrong += 1;
-        outln!("  WRONG {text}\n        {advice}");
+        self.add(Level::Wrong, text, Some(advice));
+    }
+
+    fn add(&mut self, level: Level, text: &str, advice: Option<&str>) {
+        if !self.json {
+            let word = match level {
+                Level::Ok => "ok",
+                Level::Note => "--",
+                Level::Wrong => "WRONG",
+            };
+            outln!("  {word:<5} {text}");
+            if let Some(advice) = advice {
+                outln!("        {advice}");
+            }
+        }
+        self.all.push(Finding { level, text: text.to_owned(), advice: advice.map(str::to_owned) });
+    }
+
+    /// Prints the end; whether anything is wrong.
+    fn finish(self) -> anyhow::Result<bool> {
+        let wrong = self.all.iter().filter(|finding| finding.level == Level::Wrong).count();
+        match (self.json, wrong) {
+            (true, _) => output::print_json(&serde_json::json!({ "wrong": wrong, "findings": self.all }))?,
+            (false, 0) => outln!("nothing wrong found"),
+            (false, n) => outln!("{n} to fix"),
+        }
+        Ok(wrong > 0)
     }
 }
 
 pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<ExitCode> {
-    let mut findings = Findings::default();
+    let mut findings = Findings { json: args.output.json, ..Findings::default() };
     let today = Day::at(clock(), &TimeZone::UTC);
     if today < BUILT_AFTER.parse()? {
         findings.wrong(&format!("the clock says {today}"), "set it; days, expiry and TLS depend on it");
     } else {
-        print_ok(&format!("the clock says {today} (UTC); your zone is {}", args.person.person().zone));
+        findings.ok(&format!("the clock says {today} (UTC); your zone is {}", args.person.person().zone));
     }
     let store = database(&args, &mut findings).await;
     let person = match &store {
@@ -54,15 +103,16 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
     match (&store, &person) {
         (Some(store), Some(person)) => {
             stored(store, person, &mut findings).await?;
-            truth::report(store, person, clock()).await?;
+            truth::report(store, person, clock(), &mut findings).await?;
             webhooks::queue(store, person, clock(), &mut findings).await?;
             work::report(store, person, clock(), &mut findings).await?;
         }
         (Some(store), None) => {
             let (name, people) = (args.person.name(), store.people().await?);
             if people.is_empty() {
-                outln!(
-                    "  --    there are no persons yet; `myhealth login` or `myhealth person add` adds a person"
+                findings.note(
+                    "there are no persons yet",
+                    Some("`myhealth login` or `myhealth person add` adds a person"),
                 );
             } else {
                 let advice = "--person names another one; `myhealth person list` shows all";
@@ -71,16 +121,16 @@ pub(crate) async fn doctor(args: DoctorArgs, clock: Clock) -> anyhow::Result<Exi
         }
         (None, _) => {}
     }
-    oura(&args, store.as_ref(), person.as_ref(), &clock, &mut findings).await;
+    if args.store.demo {
+        findings.note("Oura is not checked: the simulated one runs inside `myhealth demo`", None);
+    } else {
+        oura(&args, store.as_ref(), person.as_ref(), &clock, &mut findings).await;
+        webhooks::subscriptions(&args, clock(), &mut findings).await;
+    }
     if let Some(store) = store {
         store.close().await;
     }
-    webhooks::subscriptions(&args, clock(), &mut findings).await;
-    match findings.wrong {
-        0 => outln!("nothing wrong found"),
-        n => outln!("{n} to mend"),
-    }
-    Ok(if findings.wrong == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if findings.finish()? { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
@@ -91,7 +141,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
             return None;
         }
     };
-    if !super::is_there(&location) {
+    if !crate::config::is_there(&location) {
         findings.wrong(
             &format!("there is no database at {location}"),
             "--data-dir or --database-url names another place; `myhealth serve`, `login` or `sync` makes this one",
@@ -106,7 +156,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
         }
     };
     match store.pending().await.as_deref() {
-        Ok([]) => print_ok(&format!("{location} is open and its schema is current")),
+        Ok([]) => findings.ok(&format!("{location} is open and its schema is current")),
         Ok(pending) => {
             findings.wrong(&format!("{location} lacks {}", pending.join(", ")), "run `myhealth migrate`");
             return None;
@@ -121,7 +171,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
 
 async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyhow::Result<()> {
     let totals = store.totals(person.id).await?;
-    print_ok(&format!(
+    findings.ok(&format!(
         "{} documents of {}, {} superseded versions, {} daily numbers",
         totals.documents, person.name, totals.revisions, totals.daily
     ));
@@ -133,7 +183,7 @@ async fn stored(store: &Store, person: &Person, findings: &mut Findings) -> anyh
             state.newest_day.map_or("no document".to_owned(), |day| format!("newest document {day}"));
         let line = format!("{:<16} {read}; {newest}", state.collection.name());
         match state.failure {
-            None => print_ok(&line),
+            None => findings.ok(&line),
             Some(cause) => {
                 findings.wrong(&format!("{line}; last attempt failed: {cause}"), cause.advice());
             }
@@ -158,7 +208,7 @@ async fn oura(
         Ok(Some(client)) => client,
         Ok(None) => return,
         Err(error) => {
-            findings.wrong("Oura cannot be asked", &causes(&error));
+            findings.wrong("Oura cannot be read", &causes(&*error));
             return;
         }
     };
@@ -167,7 +217,7 @@ async fn oura(
     }
     let today = Day::at(clock(), &TimeZone::UTC);
     match client.window(Collection::DailySleep, DayRange::ending(today, 7)).await {
-        Ok(window) => print_ok(&format!(
+        Ok(window) => findings.ok(&format!(
             "{} answers and accepts the token; {} of the last 7 nights have a score",
             args.oura.oura_url,
             window.documents.len()
@@ -179,7 +229,7 @@ async fn oura(
 
 /// Whether the access token is the person's: another account's reads nothing.
 async fn account(client: &Client, store: &Store, person: &Person, findings: &mut Findings) {
-    // What fails here is reported where documents are asked for.
+    // What fails here is reported where documents are requested.
     let (Ok(Some(known)), Ok(account)) = (store.oura_account(person.id).await, client.oura_user_id().await)
     else {
         return;
@@ -192,22 +242,26 @@ async fn account(client: &Client, store: &Store, person: &Person, findings: &mut
     }
 }
 
-/// A client with whatever opens Oura; `None` when nothing does, which has been said.
+/// A client with the log-in or token that opens Oura; `None` when there is neither, which is a finding.
 async fn client(
     args: &DoctorArgs,
     store: Option<&Store>,
     person: Option<&Person>,
     clock: &Clock,
     findings: &mut Findings,
-) -> Result<Option<Client>, Invalid> {
+) -> anyhow::Result<Option<Client>> {
     let metrics = Metrics::register(&mut Registry::default());
     let (client, credentials) = super::client(&args.oura, &args.store.location()?, metrics.clone())?;
+    // Without a database nothing is known about log-ins.
+    let credentials = match store {
+        Some(store) => credentials.complete(store).await?,
+        None => credentials,
+    };
     let known = store.zip(person);
     let credential = match known {
         Some((store, person)) => store.oura_grant(person.id).await?,
         None => None,
     };
-    // A database that does not open says nothing about log-ins.
     if let (Some(_), Some(application)) = (store, credentials.application())
         && (credential.is_some() || !credentials.is_typed())
     {

@@ -1,5 +1,5 @@
-//! Consent in a browser: the link, the answer, the exchange. Nothing is asked of a person before the database and the
-//! key are proven to be there, because a code works once.
+//! Consent in a browser: the link, the response, the exchange. A person is sent to Oura only when the database and the
+//! key are known to be there, because a code works once.
 
 use std::io::BufRead;
 use std::process::ExitCode;
@@ -17,13 +17,13 @@ use ingest::oauth::{Application, Consent, ConsentError, collections_of, log_out,
 use ingest::{Client, Metrics};
 use prometheus_client::registry::Registry;
 use secrecy::SecretString;
-use store::Store;
+use store::{Location, Store};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::Clock;
-use crate::cli::{LoginArgs, LogoutArgs};
+use crate::cli::{LoginArgs, LoginSettings, LogoutArgs};
 use crate::commands::oura_account;
 use crate::config::{self, Invalid};
 
@@ -32,7 +32,10 @@ const LAST_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitCode> {
     let location = args.store.location()?;
-    let application = args.login.application()?.ok_or(Invalid::NoLogin)?;
+    let application = match args.login.application()? {
+        Some(application) => application,
+        None => kept_application(&args.login, &location).await?,
+    };
     let callback = if args.paste { None } else { Some(Callback::of(application.redirect_uri())?) };
     // Checked before the database is opened; the embedded one's key is made after, in the folder that then exists.
     args.login.keyring(&location)?;
@@ -76,15 +79,23 @@ pub(crate) async fn login(args: LoginArgs, clock: Clock) -> anyhow::Result<ExitC
     store.close().await;
     outln!("{} is logged in; the log-in is renewed from now on.", person.name);
     warn_of_missing(&application, &pair.scopes);
-    outln!("A running `myhealth serve` takes it up by itself; otherwise start one.");
+    outln!(
+        "The application's id and secret are kept with it, sealed: `myhealth serve` needs neither from now on."
+    );
+    outln!("A running `myhealth serve` uses it by itself; otherwise start one.");
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) async fn logout(args: LogoutArgs) -> anyhow::Result<ExitCode> {
     let location = args.store.location()?;
-    let application = args.login.application()?;
-    let keys = if application.is_some() { Some(args.login.keyring(&location)?) } else { None };
+    let configured = args.login.application()?;
     let store = super::open(&args.store).await?;
+    let application = match configured {
+        // What is not known of the application must not keep a log-in from being deleted here.
+        None => args.login.kept_application(&store, &location).await.unwrap_or_default(),
+        configured => configured,
+    };
+    let keys = if application.is_some() { Some(args.login.keyring(&location)?) } else { None };
     let person = super::known(&store, &args.person.name()).await?;
     let known = application.as_ref().zip(keys.as_ref());
     let (revoked, was_logged_in) = log_out(&store, person.id, known).await?;
@@ -97,19 +108,30 @@ pub(crate) async fn logout(args: LogoutArgs) -> anyhow::Result<ExitCode> {
     let advice = "remove the application's access in your Oura account as well";
     match (known, revoked) {
         (Some(_), Ok(())) => {}
-        (Some(_), Err(error)) => outln!("Oura was not told: {}; {advice}", store::causes(&error)),
-        (None, _) => outln!("Oura was not told, because no --oura-client-id is given; {advice}"),
+        (Some(_), Err(error)) => outln!("not revoked at Oura: {}; {advice}", store::causes(&error)),
+        (None, _) => outln!("not revoked at Oura, because --oura-client-id is not set; {advice}"),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says that the log-in will add a person: the name may be mistyped.
+/// The application of an earlier log-in in this database.
+async fn kept_application(settings: &LoginSettings, location: &Location) -> anyhow::Result<Application> {
+    if !config::is_there(location) {
+        return Err(Invalid::NoLogin.into());
+    }
+    let store = super::open_at(location).await?;
+    let kept = settings.kept_application(&store, location).await;
+    store.close().await;
+    Ok(kept?.ok_or(Invalid::NoLogin)?)
+}
+
+/// Announces that the log-in will add a person: the name may be mistyped.
 async fn announce_new(store: &Store, name: &Pseudonym) -> anyhow::Result<()> {
     let people = store.people().await?;
     if people.is_empty() || people.iter().any(|person| person.name == *name) {
         return Ok(());
     }
-    match config::similar(name, &people) {
+    match crate::people::similar(name, &people) {
         Some(meant) => outln!("{name} is new here and is added by this log-in; did you mean {meant}?"),
         None => outln!("{name} is new here and is added by this log-in"),
     }

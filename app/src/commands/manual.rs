@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::{Arg, Command};
 
 use crate::build;
-use crate::cli::Cli;
+use crate::cli::definition;
 use crate::cli::mixin::FolderArgs;
 
 pub(super) fn version() -> ExitCode {
@@ -16,14 +16,14 @@ pub(super) fn version() -> ExitCode {
 
 pub(super) fn completions(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "myhealth", &mut script);
+    clap_complete::generate(shell, &mut definition(), "myhealth", &mut script);
     crate::output::print(format_args!("{}", String::from_utf8(script)?));
     Ok(ExitCode::SUCCESS)
 }
 
 /// One page a command: `myhealth.1`, `myhealth-serve.1`, `myhealth-person-add.1`.
 pub(super) fn man(args: &FolderArgs) -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = definition().disable_help_subcommand(true);
     command.build();
     let mut pages = Vec::new();
     pages_of(&command, "myhealth", &mut pages)?;
@@ -47,14 +47,17 @@ const HEAD: &str = "\
 
 # Configuration
 
-Every flag, its environment variable and its default. Where both are given, the flag wins. Several values are repeated flags,
-or one variable with commas. A command given wrong configuration exits with 64 before anything is opened or bound.
-The option `--help` of each command prints the same.
+Every flag, its environment variable and its default. A flag wins over its variable, a variable over the file of `--config.file`. In the
+file (TOML) a setting is named by its flag: `interval = \"15m\"`, `web.listen-address = [\":9872\"]`; flags without a variable are of one run and
+are no settings. `myhealth config show` prints each value and where it comes from. Several values are repeated flags, one variable
+with commas, or a list. A command given wrong configuration exits with 64 before anything is bound.
+The option `--help` of each command prints the same, `-h` the flags that matter most. To try a command, `myhealth demo`
+and `--demo` ([demo.md](demo.md)).
 ";
 
 /// The Markdown of docs/configuration.md.
 pub(super) fn reference() -> anyhow::Result<ExitCode> {
-    let mut command = Cli::command().disable_help_subcommand(true);
+    let mut command = definition().disable_help_subcommand(true);
     command.build();
     let mut page = HEAD.to_owned();
     write!(page, "\n## Every command\n\n{TABLE}")?;

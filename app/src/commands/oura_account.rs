@@ -8,7 +8,7 @@ use ingest::Failure;
 use jiff::SignedDuration;
 use store::{AccountClaim, Person, Store, causes};
 
-use crate::config::PersonSettings;
+use crate::people::PersonSettings;
 use crate::{Clock, serve};
 
 /// Longer than replacing an account takes; a process that is killed meanwhile delays others by no more.

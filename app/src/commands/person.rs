@@ -1,4 +1,4 @@
-//! Who lives here: add, list, remove.
+//! People: add, list, remove.
 
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 use domain::{Day, Pseudonym, Window};
 use jiff::Timestamp;
+use serde::Serialize;
 use store::{AuditAction, Person, Store};
 
 use super::audit;
@@ -34,9 +35,9 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
             store.close().await;
             Ok(ExitCode::SUCCESS)
         }
-        PersonCommand::List { store } => {
-            let store = super::open(&store).await?;
-            list(&store).await?;
+        PersonCommand::List(args) => {
+            let store = super::open(&args.store).await?;
+            list(&store, args.output.json).await?;
             store.close().await;
             Ok(ExitCode::SUCCESS)
         }
@@ -44,37 +45,62 @@ pub(crate) async fn person(command: PersonCommand, clock: Clock) -> anyhow::Resu
     }
 }
 
-async fn list(store: &Store) -> anyhow::Result<()> {
-    let people = store.people().await?;
+/// A line of the list.
+#[derive(Serialize)]
+struct Listed {
+    name: String,
+    time_zone: String,
+    documents: i64,
+    newest_day: Option<String>,
+    failing: Vec<Failing>,
+}
+
+/// A collection whose last attempt failed.
+#[derive(Serialize)]
+struct Failing {
+    collection: &'static str,
+    cause: &'static str,
+}
+
+async fn list(store: &Store, json: bool) -> anyhow::Result<()> {
+    let mut people = Vec::new();
+    for person in store.people().await? {
+        people.push(listed(store, &person).await?);
+    }
+    if json {
+        return Ok(output::print_json(&people)?);
+    }
     if people.is_empty() {
         outln!("no persons yet; `myhealth person add NAME` or `myhealth login` adds a person");
         return Ok(());
     }
     outln!("{:<20} {:<24} {:>10} {:>11}  failing", "name", "zone", "documents", "newest day");
-    for person in people {
-        outln!("{}", line(store, &person).await?);
+    for Listed { name, time_zone, documents, newest_day, failing } in people {
+        let failing: Vec<_> =
+            failing.iter().map(|Failing { collection, cause }| format!("{collection} ({cause})")).collect();
+        let failing = if failing.is_empty() { "nothing".to_owned() } else { failing.join(", ") };
+        let newest = newest_day.as_deref().unwrap_or("-");
+        outln!("{name:<20} {time_zone:<24} {documents:>10} {newest:>11}  {failing}");
     }
     Ok(())
 }
 
-async fn line(store: &Store, person: &Person) -> anyhow::Result<String> {
+async fn listed(store: &Store, person: &Person) -> anyhow::Result<Listed> {
     let totals = store.totals(person.id).await?;
     let states = store.sync_states(person.id).await?;
-    // Profile and ring are of the day on which they were asked for.
+    // Profile and ring are of the day on which they were requested.
     let dated = states.iter().filter(|state| state.collection.window() != Window::Whole);
     let newest = dated.filter_map(|state| state.newest_day).max();
-    let failing: Vec<String> = states
-        .iter()
-        .filter_map(|state| Some(format!("{} ({})", state.collection, state.failure?)))
-        .collect();
-    let failing = if failing.is_empty() { "nothing".to_owned() } else { failing.join(", ") };
-    let newest = newest.map_or("-".to_owned(), |day: Day| day.to_string());
-    Ok(format!(
-        "{:<20} {:<24} {:>10} {newest:>11}  {failing}",
-        person.name.as_str(),
-        person.time_zone,
-        totals.documents
-    ))
+    let failing = states.iter().filter_map(|state| {
+        Some(Failing { collection: state.collection.name(), cause: state.failure?.word() })
+    });
+    Ok(Listed {
+        name: person.name.to_string(),
+        time_zone: person.time_zone.clone(),
+        documents: totals.documents,
+        newest_day: newest.map(|day: Day| day.to_string()),
+        failing: failing.collect(),
+    })
 }
 
 async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs, now: Timestamp) -> anyhow::Result<ExitCode> {

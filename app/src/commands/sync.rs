@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Clock;
 use crate::cli::SyncArgs;
 use crate::commands::oura_account;
-use crate::{config, progress, serve};
+use crate::{config, output, progress, serve};
 
 /// When `serve` on the same database reads the person next; afterwards its own interval counts.
 const INTERVAL: std::time::Duration = std::time::Duration::from_mins(10);
@@ -34,6 +34,7 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         let mine = args.person.person().known_or_first(&store, clock()).await?;
         (store, vec![mine.clone()], Some(mine))
     };
+    let credentials = credentials.complete(&store).await?;
     let access = credentials.access(client, mine.as_ref().map(|mine| mine.id), &store, &metrics, &clock);
     if let Some(mine) = mine.filter(|_| args.replace_account) {
         replace_account(&store, &mine, &access, &clock).await?;
@@ -61,19 +62,26 @@ pub(crate) async fn sync(args: SyncArgs, clock: Clock) -> anyhow::Result<ExitCod
         }
     });
     let watch = progress::watch();
-    let mut complete = true;
+    let json = args.output.json;
+    let (mut complete, mut results) = (true, Vec::new());
     for person in people {
-        match Box::pin(scheduler.read(&person, run, &stop, &watch)).await? {
-            Some(report) => complete &= print_report(&person, &report),
+        let report = Box::pin(scheduler.read(&person, run, &stop, &watch)).await?;
+        complete &= report.as_ref().is_none_or(|report| report.complete && report.failures.is_empty());
+        match report {
+            report if json => results.push(result(&person, report.as_ref())),
+            Some(report) => print_report(&person, &report),
             None => outln!("{}: there is no log-in; run `myhealth login --person {0}`", person.name),
         }
         if stop.is_cancelled() {
-            outln!("stopped before the end; the next sync goes on from here");
+            errln!("stopped before the end; the next sync goes on from here");
             complete = false;
             break;
         }
     }
     store.close().await;
+    if json {
+        output::print_json(&results)?;
+    }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -85,16 +93,42 @@ async fn replace_account(
     clock: &Clock,
 ) -> anyhow::Result<()> {
     let Some(client) = access(person) else { return Ok(()) };
-    let account = client.oura_user_id().await.context("cannot ask Oura whose access token it is")?;
+    let account = client.oura_user_id().await.context("cannot read from Oura whose access token it is")?;
     client.tokens().finish().await;
     oura_account::replace(store, person, &account, clock).await
 }
 
-/// Prints the result of a sync run; returns whether it was complete.
-fn print_report(person: &Person, report: &SyncReport) -> bool {
+/// The result of a sync run; `null` in place of counts where there is no log-in.
+fn result(person: &Person, report: Option<&SyncReport>) -> serde_json::Value {
+    let Some(SyncReport { applied, windows, failures, complete }) = report else {
+        return serde_json::json!({ "person": person.name.as_str(), "logged_in": false });
+    };
+    let failures = failures.iter().map(|(collection, failure)| {
+        serde_json::json!({
+            "collection": collection.name(),
+            "cause": failure.cause().word(),
+            "error": store::causes(failure),
+        })
+    });
+    serde_json::json!({
+        "person": person.name.as_str(),
+        "logged_in": true,
+        "complete": complete,
+        "windows": windows,
+        "new": applied.new,
+        "changed": applied.changed,
+        "unchanged": applied.unchanged,
+        "rejected": applied.rejected,
+        "deleted": applied.withdrawn,
+        "failures": failures.collect::<Vec<_>>(),
+    })
+}
+
+/// Prints the result of a sync run.
+fn print_report(person: &Person, report: &SyncReport) {
     let applied = report.applied;
     outln!(
-        "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} gone",
+        "{}: {} windows read: {} new documents, {} changed, {} unchanged, {} rejected, {} deleted",
         person.name,
         report.windows,
         applied.new,
@@ -106,5 +140,4 @@ fn print_report(person: &Person, report: &SyncReport) -> bool {
     for (collection, failure) in &report.failures {
         outln!("{collection}: {}", store::causes(failure));
     }
-    report.complete && report.failures.is_empty()
 }

@@ -74,8 +74,8 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
                 .map_err(|source| Invalid::Unwritable { path: file.clone(), source })?;
         }
         TokenCommand::List(args) => {
-            let store = super::open(&args).await?;
-            list(&store, clock()).await?;
+            let store = super::open(&args.store).await?;
+            list(&store, args.output.json, clock()).await?;
             store.close().await;
         }
         TokenCommand::Revoke { id, store } => {
@@ -133,8 +133,26 @@ fn number(token: &str) -> anyhow::Result<i64> {
     number.context("BUG: a token has its number between its underscores")
 }
 
-async fn list(store: &Store, now: Timestamp) -> anyhow::Result<()> {
+async fn list(store: &Store, json: bool, now: Timestamp) -> anyhow::Result<()> {
     let people = store.people().await?;
+    if json {
+        let tokens = store.tokens().await?;
+        let listed = tokens.iter().map(|token| {
+            let person = people.iter().find(|person| token.person == Some(person.id));
+            serde_json::json!({
+                "id": token.id,
+                "name": token.name,
+                "person": person.map(|person| person.name.as_str()),
+                "scopes": token.scopes.to_string(),
+                "created_at": token.created_at,
+                "last_used_at": token.last_used_at,
+                "revoked_at": token.revoked_at,
+                "expires_at": token.expires_at,
+                "declared": token.declared,
+            })
+        });
+        return Ok(output::print_json(&listed.collect::<Vec<_>>())?);
+    }
     let day = |at: Option<Timestamp>, never| {
         at.map_or(String::from(never), |at| at.strftime("%F %H:%M UTC").to_string())
     };

@@ -12,9 +12,23 @@ use crate::webhook::callback;
 
 pub(crate) async fn webhook(command: WebhookCommand, clock: Clock) -> anyhow::Result<ExitCode> {
     match command {
-        WebhookCommand::List(target) => {
+        WebhookCommand::List { output, target } => {
             let mut all = target.subscriptions()?.list().await?;
             all.sort_by(|a, b| key(a).cmp(&key(b)));
+            if output.json {
+                let listed =
+                    all.iter().map(|Subscription { id, callback_url, event_type, data_type, expires }| {
+                        serde_json::json!({
+                            "id": id,
+                            "callback_url": callback_url,
+                            "event_type": event_type,
+                            "data_type": data_type,
+                            "expires_at": expires,
+                        })
+                    });
+                crate::output::print_json(&listed.collect::<Vec<_>>())?;
+                return Ok(ExitCode::SUCCESS);
+            }
             for Subscription { callback_url, event_type, data_type, expires, .. } in &all {
                 let expires = expires.map_or("?".to_owned(), |at| at.to_string());
                 outln!("{data_type:<26} {event_type:<8} {expires:<28} {callback_url}");

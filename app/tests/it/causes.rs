@@ -96,6 +96,7 @@ async fn log_in(store: &Store, person: &Person, base: &str, metrics: &Metrics, c
             token_url: address("token"),
             obtained_at: now() - SignedDuration::from_hours(48),
             expires_at: now() - SignedDuration::from_hours(24),
+            client: None,
         };
         store_login(store, person.id, &keys, &pair, now()).await.unwrap();
     }
@@ -160,8 +161,8 @@ async fn cause_of_a_failure_is_the_same_in_gauge_api_doctor_and_report() {
     store.close().await;
 
     let running = Running::start(service(&["serve", "--roles", "exporter,api"], path));
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
-    let api = format!("http://{}/api/v1/dashboard", running.address("api docs").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
+    let api = format!("http://{}/api/v1/dashboard", running.address("api").await);
     let gauges = until("every person", async || {
         get(&metrics).await.filter(|text| Cause::ALL.iter().all(|cause| text.contains(cause.word())))
     })

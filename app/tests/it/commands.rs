@@ -5,7 +5,7 @@ use std::process::Stdio;
 use store::Store;
 
 use crate::killed::Cloud;
-use crate::process::{Running, finish, get, myhealth, printed, until};
+use crate::process::{Running, finish, get, myhealth, printed, started, until};
 
 #[tokio::test]
 async fn sync_runs_once_and_doctor_reports_the_state() {
@@ -35,6 +35,42 @@ async fn sync_runs_once_and_doctor_reports_the_state() {
 
     let output = finish(myhealth(&["rebuild", "--data-dir", folder.path().to_str().unwrap()]));
     assert!(printed(&output).contains("me: every number derived again"), "{}", printed(&output));
+}
+
+#[tokio::test]
+async fn json_output_is_one_document() {
+    let cloud = Cloud::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    let json = |mut command: std::process::Command| -> serde_json::Value {
+        command.arg("--json");
+        let output = finish(command);
+        assert!(output.status.success(), "{}", printed(&output));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", printed(&output)))
+    };
+    let of = |words: &[&str]| myhealth(&[words, &["--data-dir", data]].concat());
+    let synced = json(cloud.command("sync", folder.path()));
+    assert_eq!((&synced[0]["person"], &synced[0]["complete"]), (&"me".into(), &true.into()), "{synced}");
+    assert!(synced[0]["new"].as_u64().unwrap() > 0 && synced[0]["failures"].as_array().unwrap().is_empty());
+    let report = json(cloud.command("doctor", folder.path()));
+    let levels: Vec<&str> = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| finding["level"].as_str().unwrap())
+        .collect();
+    assert!(report["wrong"] == 0 && levels.contains(&"ok") && levels.contains(&"note"), "{report}");
+    let people = json(of(&["person", "list"]));
+    assert!(people[0]["name"] == "me" && people[0]["documents"].as_i64().unwrap() > 0, "{people}");
+    assert!(finish(of(&["token", "create", "grafana", "--person", "me"])).status.success());
+    let tokens = json(of(&["token", "list"]));
+    assert!(tokens[0]["name"] == "grafana" && tokens[0]["person"] == "me", "{tokens}");
+    assert_eq!(json(of(&["account", "list"])), serde_json::json!([]));
+    let status = json(of(&["status"]));
+    assert_eq!(status[0]["metrics"].as_array().unwrap().len(), 10, "{status}");
+    // The synthetic ring's last day is long ago.
+    let night = &status[0]["metrics"][0];
+    assert!(night["days"].as_array().unwrap().len() == 14 && night["reason"].is_string(), "{night}");
 }
 
 #[tokio::test]
@@ -84,13 +120,13 @@ async fn roles_run_apart_on_one_postgres() {
         Running::start(myhealth(&[own.as_slice(), &loopback, words].concat()))
     };
     let exporter = serve("exporter", &[]);
-    let metrics = format!("http://{}/metrics", exporter.address("gauges").await);
+    let metrics = format!("http://{}/metrics", exporter.address("web").await);
     until("a body without people", async || {
         get(&metrics).await.filter(|body| body.contains("exporter_up 1"))
     })
     .await;
     let api = serve("api", &[]);
-    assert!(!exporter.output().contains("api docs"));
+    assert_eq!(started(&exporter.output(), "api"), None);
 
     // What another process stores shows in this one without a restart.
     let cloud = Cloud::start().await;
@@ -105,7 +141,7 @@ async fn roles_run_apart_on_one_postgres() {
     .await;
     let api = format!("http://{}/api/v1/people", api.address("api").await);
     assert!(get(&api).await.unwrap().contains("\"me\""));
-    let own = get(&format!("http://{}/metrics", ingest.address("gauges").await)).await.unwrap();
+    let own = get(&format!("http://{}/metrics", ingest.address("web").await)).await.unwrap();
     assert!(own.contains("myhealth_oura_requests_total") && !own.contains("\noura_"), "{own}");
 }
 

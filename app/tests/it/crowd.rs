@@ -30,7 +30,7 @@ async fn ten_thousand_idle_connections_do_not_block_scrapes_or_use_much_memory()
     let mut command = myhealth(&["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0"]);
     command.arg("--data-dir").arg(folder.path());
     let running = Running::start(command);
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     let url = format!("http://{web}/metrics");
     // One who was here before keeps his connection; one who comes later is let in.
     let regular = http();

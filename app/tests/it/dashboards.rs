@@ -46,7 +46,7 @@ fn now() -> Timestamp {
 fn documented(scrape: &str) -> String {
     let words = |label: &str| -> &[&str] {
         match label {
-            "person" => &["demo"],
+            "person" => &["me"],
             "collection" => &["sleep"],
             "namespace" => &["health"],
             "container" | "deployment" => &["myhealth"],
@@ -207,7 +207,7 @@ async fn every_dashboard_panel_has_data(generation: Generation) {
     let since = now().to_zoned(TimeZone::UTC).date().saturating_sub(3.years()).saturating_sub(60.days());
     let command = service(&["demo", "--seed", "5", "--since", &since.to_string()], folder.path());
     let demo = Running::start(command);
-    let (web, api) = (demo.address("gauges").await, demo.address("api docs").await);
+    let (web, api) = (demo.address("web").await, demo.address("api").await);
     let metrics = format!("http://{web}/metrics");
     let scrape = until("all of history to be read", async || {
         let scrape = get(&metrics).await?;

@@ -67,7 +67,7 @@ async fn declared_access_is_in_force_on_every_replica_until_it_leaves_the_file(s
 
     let text = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, text.replace("hash: sha256:", "hsah: sha256:")).unwrap();
-    let web = replicas[0].address("gauges").await;
+    let web = replicas[0].address("web").await;
     let reload = async || {
         let answer = http().post(format!("http://{web}/-/reload")).send().await.unwrap();
         (answer.status().as_u16(), answer.text().await.unwrap())
@@ -158,19 +158,19 @@ async fn open_gauges_on_a_network_address_are_warned_about_and_the_banner_can_be
     };
     for everywhere in ["0.0.0.0:0", ":0"] {
         let open = serve(everywhere, &[]);
-        let page = open.address("page").await;
+        let page = open.address("web").await;
         assert!(page.starts_with("localhost:"), "{page}");
         assert!(crate::process::get(&format!("http://{page}/-/healthy")).await.is_some());
         assert_eq!(open.output().matches(WARNING).count(), 1, "{}", open.output());
     }
     let local = serve("127.0.0.1:0", &[]);
-    assert!(local.address("page").await.starts_with("127.0.0.1:"));
+    assert!(local.address("web").await.starts_with("127.0.0.1:"));
     assert!(!local.output().contains(WARNING), "{}", local.output());
     let file = folder.path().join("web.yml");
     std::fs::write(&file, format!("basic_auth_users: {{ann: '{}'}}\n", bcrypt::hash("secret", 4).unwrap()))
         .unwrap();
     let guarded = serve("0.0.0.0:0", &["--web.config.file", file.to_str().unwrap()]);
-    guarded.address("page").await;
+    guarded.address("web").await;
     assert!(!guarded.output().contains(WARNING), "{}", guarded.output());
 }
 
@@ -198,7 +198,7 @@ async fn every_listener_answers_the_probes_of_prometheus_and_kubernetes() {
     let mut command = crate::process::service(&["serve", "--roles", "exporter,api"], folder.path());
     command.args(["--web.config.file", file, "--api.config.file", file]);
     let running = Running::start(command);
-    for listener in ["page", "api"] {
+    for listener in ["web", "api"] {
         let address = running.address(listener).await;
         for (path, word) in [
             ("/-/healthy", "healthy"),

@@ -59,7 +59,7 @@ async fn serve_killed_while_deriving_again_continues_until_all_is_current() {
     if stale(folder.path()).await > 0 {
         let running = start();
         reports(&running, "stale numbers have been derived again").await;
-        let metrics = get(&format!("http://{}/metrics", running.address("gauges").await)).await.unwrap();
+        let metrics = get(&format!("http://{}/metrics", running.address("web").await)).await.unwrap();
         assert!(metrics.contains("\nmyhealth_derivation_pending_collections 0\n"), "{metrics}");
         running.kill();
     }

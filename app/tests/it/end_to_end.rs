@@ -40,7 +40,7 @@ impl Demo {
         let command = service(&["demo", "--seed", SEED, "--since", &since.to_string()], folder.path());
         let started = now();
         let running = Running::start(command);
-        let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+        let (web, api) = (running.address("web").await, running.address("api").await);
         let person = Person::new(Life::new(SEED.parse().unwrap(), since));
         Self { running, web, api, person, started, _folder: folder }
     }

@@ -33,7 +33,7 @@ async fn serve(folder: &Path, more: &[&str]) -> (Running, String) {
     let mut command = service(&["serve", "--roles", "api"], folder);
     command.args(more);
     let running = Running::start(command);
-    let api = running.address("api docs").await;
+    let api = running.address("api").await;
     (running, api)
 }
 
@@ -208,7 +208,7 @@ async fn remote_read_token_is_limited_to_its_scope(generation: Generation) {
         (make(&["grafana"]), make(&["prometheus", "--scope", "remote-read", "--person", "ann"]));
     assert!(all.starts_with("mh_1_") && reader.starts_with("mh_2_"), "shown once");
     let running = Running::start(outside(&[]));
-    let api = running.address("api docs").await.replace("0.0.0.0", "127.0.0.1");
+    let api = running.address("api").await.replace("0.0.0.0", "127.0.0.1");
     let ask = async |path: &str, token: Option<&str>| {
         let request = http().get(format!("http://{api}/api/v1/{path}"));
         let request = match token {
@@ -249,14 +249,14 @@ async fn history_has_the_names_and_labels_of_gauges() {
     let folder = tempfile::tempdir().unwrap();
     let since = Day::at(now(), &TimeZone::UTC).plus(-30).to_string();
     let running = Running::start(service(&["demo", "--seed", "5", "--since", &since], folder.path()));
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     let body = until("gauges", async || {
         crate::process::get(&metrics).await.filter(|body| body.contains("oura_activity_steps{"))
     })
     .await;
     let known: std::collections::BTreeSet<String> = Gauge::all()
         .map(|gauge| {
-            let labels = gauge.labels("demo");
+            let labels = gauge.labels("me");
             let own = labels.iter().filter(|(label, _)| !["__name__", "source"].contains(label));
             let mut own: Vec<String> = own.map(|(label, value)| format!("{label}=\"{value}\"")).collect();
             own.sort();

@@ -66,7 +66,7 @@ async fn illness_alert_is_delivered_and_inhibited_while_data_is_stale(generation
         service(&["serve", "--oura-url", &format!("http://{oura}"), "--oura-token", TOKEN], folder.path());
     command.args(["--history-from", &since, "--time-zone", "Europe/Berlin", "--interval", "10"]);
     let running = Running::start(command);
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
 
     let receiver = Receiver::start(SECRET).await;
     let alertmanager = Alertmanager::start(generation, &receiver.url, SECRET);

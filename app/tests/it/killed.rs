@@ -142,7 +142,7 @@ async fn signal_stops_cleanly_and_the_next_start_continues() {
     };
     for signal in ["-TERM", "-INT"] {
         let mut running = start();
-        let web = running.address("gauges").await;
+        let web = running.address("web").await;
         let ready = format!("http://{web}/-/ready");
         until("readiness", async || get(&ready).await).await;
         assert!(finish(myhealth(&["healthcheck", &ready])).status.success());
@@ -160,7 +160,7 @@ async fn second_signal_stops_without_waiting_for_slow_clients() {
     let mut command = cloud.command("serve", folder.path());
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let mut running = Running::start(command);
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     // A request that never ends keeps its connection open through the first signal.
     let mut slow = std::net::TcpStream::connect(&web).unwrap();
     std::io::Write::write_all(&mut slow, b"GET /metrics HTTP/1.1\r\nHost: x\r\n").unwrap();

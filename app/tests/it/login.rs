@@ -158,6 +158,45 @@ async fn link_of(running: &Running) -> String {
     until("the link", async || find()).await
 }
 
+/// The command of a unit that has no settings of the application.
+fn without_application(mut command: Command) -> Command {
+    command.env_remove("MYHEALTH_OURA_CLIENT_ID").env_remove("MYHEALTH_OURA_CLIENT_SECRET");
+    command
+}
+
+#[tokio::test]
+async fn application_of_the_log_in_is_used_where_none_is_configured() {
+    let oura = Oura::start("legacy").await;
+    let folder = tempfile::tempdir().unwrap();
+    let sync = || without_application(oura.command("sync", folder.path()));
+    let output = finish(sync());
+    assert_eq!(output.status.code(), Some(64), "{}", printed(&output));
+    assert!(log_in(oura.command("login", folder.path())).status.success());
+    // One scope was not given, so some collections fail.
+    assert!(printed(&finish(sync())).contains("windows read"));
+    oura.a_day_passes();
+    let before = oura.exchanges();
+    let output = finish(sync());
+    assert!(printed(&output).contains("windows read"), "{}", printed(&output));
+    assert_eq!(oura.exchanges(), before + 1, "the application renews the log-in");
+    let report = printed(&finish(without_application(oura.command("doctor", folder.path()))));
+    assert!(report.contains("accepts the token"), "{report}");
+    let half = finish({
+        let mut sync = sync();
+        sync.env("MYHEALTH_OURA_CLIENT_ID", "legacy");
+        sync
+    });
+    assert_eq!(half.status.code(), Some(64));
+    assert!(
+        printed(&half).contains("--oura-client-id is set, but --oura-client-secret-file is not"),
+        "{}",
+        printed(&half)
+    );
+    let output = finish(without_application(oura.command("logout", folder.path())));
+    assert!(!printed(&output).contains("not revoked at Oura"), "{}", printed(&output));
+    assert_eq!(oura.cloud.log_ins(), 0, "the application revokes it");
+}
+
 #[tokio::test]
 async fn browser_consent_is_used_by_every_role() {
     let oura = Oura::start("legacy").await;
@@ -192,7 +231,7 @@ async fn browser_consent_is_used_by_every_role() {
 
     let output = finish(oura.command("logout", folder.path()));
     assert!(output.status.success() && printed(&output).contains("me is logged out"), "{}", printed(&output));
-    assert!(!printed(&output).contains("Oura was not told"), "{}", printed(&output));
+    assert!(!printed(&output).contains("not revoked at Oura"), "{}", printed(&output));
     assert_eq!(oura.cloud.log_ins(), 0);
     let output = finish(oura.command("sync", folder.path()));
     assert_eq!(output.status.code(), Some(1));
@@ -226,7 +265,7 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
     assert_eq!(list(), before, "nobody was added, and nothing was removed");
     let synced = printed(&finish(mine.command("sync", folder.path())));
     assert!(
-        synced.contains(" 0 new documents") && synced.contains(" 0 gone"),
+        synced.contains(" 0 new documents") && synced.contains(" 0 deleted"),
         "the log-in of before: {synced}"
     );
 
@@ -238,7 +277,7 @@ async fn log_in_of_another_account_is_refused_and_changes_nothing() {
     let (code, text) = as_person(&other, &["--replace-account"]);
     assert!(code == Some(0) && text.contains("me has another Oura account from now on"), "{text}");
     let synced = printed(&finish(other.command("sync", folder.path())));
-    assert!(synced.contains(" 0 gone") && !synced.contains(" 0 new documents"), "{synced}");
+    assert!(synced.contains(" 0 deleted") && !synced.contains(" 0 new documents"), "{synced}");
     let (code, text) = as_person(&mine, &["--person", "ann"]);
     assert_eq!(code, Some(0), "the account of before may be a person again: {text}");
 }
@@ -298,7 +337,7 @@ async fn serve_without_a_log_in_waits_for_one() {
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     command.args(["--interval", "10"]);
     let service = Running::start(command);
-    let web = service.address("gauges").await;
+    let web = service.address("web").await;
     let metrics = format!("http://{web}/metrics");
     let shows = async |line: &str| {
         until(line, async || get(&metrics).await.filter(|body| body.contains(line))).await;
@@ -350,7 +389,7 @@ async fn incomplete_oauth_configuration_is_refused_before_opening_the_database()
     };
     check(plain("login"), &[], "--oura-client-id");
     check(plain("serve"), &["--oura-client-id", "x"], "--oura-client-secret-file");
-    check(plain("serve"), &["--oura-client-secret", "x"], "belong together");
+    check(plain("serve"), &["--oura-client-secret", "x"], "--oura-client-id is not");
     let server = ["--database-url", "postgres://nobody@127.0.0.1:1/none"];
     check(oura.command_on("login"), &server, "--encryption-key-file");
     check(oura.command_on("serve"), &server, "--encryption-key-file");

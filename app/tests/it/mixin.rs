@@ -192,7 +192,7 @@ async fn sleep_goal_of_a_person_is_a_gauge() {
         myhealth(&[&serve[..], &loopback].concat())
     };
     let service = Running::start(command("ann=7h30m,bob=8.25"));
-    let metrics = format!("http://{}/metrics", service.address("gauges").await);
+    let metrics = format!("http://{}/metrics", service.address("web").await);
     let scrape = until("gauges", async || get(&metrics).await).await;
     for line in [
         "myhealth_sleep_goal_seconds{person=\"ann\"} 27000",

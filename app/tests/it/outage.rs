@@ -124,7 +124,7 @@ async fn hanging_database_is_reported_and_last_values_stay() {
     let words =
         ["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &url];
     let running = Running::start(myhealth(&words));
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     // Who waits for the database here waits for ever.
     let ask = async |path: &str| {
         let answer = tokio::time::timeout(WAIT_TIMEOUT, get(&format!("http://{web}{path}"))).await;
@@ -170,7 +170,7 @@ async fn refusing_server_shows_without_a_request_and_every_replica_stays_in_rota
     let mut command = myhealth(&["serve", "--roles", "exporter,api", "--database-url", &url]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     let ready = format!("http://{web}/-/ready");
     until("readiness", async || get(&ready).await).await;
     assert_eq!(status(&format!("http://{api}/api/v1/people")).await, (200, None));
@@ -200,7 +200,7 @@ async fn health_is_answered_while_the_server_hangs() {
     let mut command = myhealth(&["serve", "--roles", "api", "--database-url", &url]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
-    let api = running.address("api docs").await;
+    let api = running.address("api").await;
     proxy.flow.send_replace(Flow::Held);
     let health = format!("http://{api}/api/v1/health");
     let lost =
@@ -218,7 +218,7 @@ async fn server_that_takes_no_writes_is_unavailable_to_ingest_and_not_to_the_api
     let mut command = myhealth(&["serve", "--roles", "api", "--database-url", &read_only]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     assert_eq!(status(&format!("http://{api}/api/v1/health")).await, (200, None));
     shows(&web, "myhealth_store_up 1\n").await;
 }
@@ -246,7 +246,7 @@ async fn embedded_database_that_cannot_write_is_not_ready_serves_reads_and_write
     command.env_clear().args(["-c", "trap '' XFSZ; exec \"$@\"", "sh"]);
     command.arg(served.get_program()).args(served.get_args());
     let running = Running::start(command);
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     let ready = format!("http://{web}/-/ready");
     until("readiness", async || get(&ready).await).await;
     let push = async |bytes: usize| {

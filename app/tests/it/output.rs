@@ -54,8 +54,9 @@ fn commands(above: &[String]) -> Vec<String> {
     let mut words: Vec<&str> = above.iter().map(String::as_str).collect();
     words.push("-h");
     let manual = printed(&finish(myhealth(&words)));
-    let listed =
-        manual.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // The program's own help has its commands in groups before the options, a command's those below it under a heading.
+    let first = if above.is_empty() { "Start:" } else { "Commands:" };
+    let listed = manual.lines().skip_while(|line| *line != first).take_while(|line| *line != "Options:");
     let listed: Vec<String> = listed
         .filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')))
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
@@ -87,6 +88,8 @@ fn example(command: &str) -> (&'static str, i32) {
         ),
         "webhook delete" => ("webhook delete --all --oura-client-id a --oura-client-secret b", 1),
         "doctor" => ("doctor", 0),
+        "status" => ("status", 0),
+        "config show" => ("config show", 0),
         "token create" => ("token create x", 0),
         "token hash" => ("token hash x", 0),
         "token list" => ("token list", 0),

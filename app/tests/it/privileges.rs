@@ -57,7 +57,7 @@ async fn exporter_database_role_serves_gauges_and_reads_nothing_else() {
     let mut command = myhealth(&["serve", "--roles", "exporter", "--database-url", own.as_str()]);
     command.args(["--web.listen-address", "127.0.0.1:0"]);
     let exporter = Running::start(command);
-    let address = exporter.address("gauges").await;
+    let address = exporter.address("web").await;
     let metrics = until("the gauges", async || {
         let metrics = get(&format!("http://{address}/metrics")).await?;
         metrics.contains("oura_sleep_score{").then_some(metrics)

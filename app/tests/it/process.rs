@@ -59,16 +59,13 @@ impl Running {
         self.output.lock().unwrap().clone()
     }
 
-    /// The address printed after `name`, as soon as it is.
-    pub(crate) async fn address(&self, name: &str) -> String {
+    /// Host and port of a listener (`web`, `api` or `webhooks`), as soon as the log's line about the start has it.
+    pub(crate) async fn address(&self, listener: &str) -> String {
         let find = || {
-            let output = self.output();
-            let line = output
-                .lines()
-                .find_map(|line| line.trim().strip_prefix(name)?.trim().strip_prefix("http://"))?;
-            Some(line.split('/').next()?.to_owned())
+            let url = started(&self.output(), listener)?;
+            Some(url.split_once("://")?.1.to_owned())
         };
-        until(&format!("the address of {name}"), async || find()).await
+        until(&format!("the address of {listener}"), async || find()).await
     }
 
     pub(crate) fn id(&self) -> String {
@@ -101,6 +98,14 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A field of the log's line about the start, as text or as JSON; the first of several addresses.
+pub(crate) fn started(output: &str, field: &str) -> Option<String> {
+    let line = output.lines().find(|line| line.contains("started") && line.contains("revision"))?;
+    let (text, json) = (format!(" {field}="), format!("\"{field}\":\""));
+    let value = line.split_once(&text).or_else(|| line.split_once(&json))?.1;
+    Some(value.trim_start_matches('"').split([' ', ',', '"']).next()?.to_owned())
 }
 
 fn collect(from: impl Read + Send + 'static, to: Arc<Mutex<String>>) -> JoinHandle<()> {

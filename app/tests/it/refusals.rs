@@ -49,7 +49,7 @@ fn invalid_configuration_is_refused_before_opening_the_database() {
     check(
         &format!("serve --data-dir {{}} --oura-token t --oura-client-id a {webhook}"),
         64,
-        "one of them is missing",
+        "--oura-client-secret-file is not",
     );
     check(
         &format!("serve --data-dir {{}} --oura-token t --oura-client-secret-file {{}}/none {webhook}"),
@@ -175,7 +175,7 @@ async fn only_the_allowed_host_is_answered(allow: fn(&mut Command) -> &mut Comma
         command
     });
     let urls = [
-        format!("http://{}/metrics", running.address("gauges").await),
+        format!("http://{}/metrics", running.address("web").await),
         format!("http://{}/api/v1/people", running.address("api").await),
     ];
     for url in urls {

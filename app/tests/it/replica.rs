@@ -32,7 +32,7 @@ async fn replica_serves_history_only() {
     command.args(["--database-replica-url", &replica]);
     command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(command);
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     let gauges = until("the primary's gauge", async || {
         get(&format!("http://{web}/metrics")).await.filter(|body| body.contains("oura_sleep_score{"))
     })

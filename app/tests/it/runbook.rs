@@ -7,7 +7,7 @@ use crate::process::{Running, get, service};
 async fn served_runbook_has_a_heading_for_every_alert() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(service(&["serve", "--roles", "exporter"], folder.path()));
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     let mut links = 0;
     for rules in ["health", "service"].map(|name| shipped(&format!("alerts/{name}.yaml"))) {
         for line in rules.lines().filter_map(|line| line.trim().strip_prefix("runbook_url: ")) {

@@ -71,7 +71,7 @@ fn compare(scrape: &str) -> BTreeSet<&'static str> {
 }
 
 async fn scrape(running: &Running, wanted: &str) -> String {
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     until(wanted, async || get(&metrics).await.filter(|body| body.contains(wanted))).await
 }
 

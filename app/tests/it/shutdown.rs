@@ -10,7 +10,7 @@ use crate::process::{Running, http, service, until};
 async fn start(delay: &str, folder: &std::path::Path) -> (Running, [String; 3]) {
     let running =
         Running::start(service(&["serve", "--roles", "exporter,api", "--shutdown.delay", delay], folder));
-    let (web, api) = (running.address("gauges").await, running.address("api").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     let urls = [
         format!("http://{web}/-/ready"),
         format!("http://{web}/metrics"),

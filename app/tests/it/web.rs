@@ -15,7 +15,7 @@ use rcgen::{
 use crate::end_to_end::{ask, now, prometheus_with};
 use crate::generation::{Generation, on_each_generation};
 use crate::killed::Cloud;
-use crate::process::{Running, finish, get, http, myhealth, printed, provided, service, until};
+use crate::process::{Running, finish, get, http, myhealth, printed, provided, service, started, until};
 
 /// An exporter over what is stored in a folder.
 fn exporter(folder: &Path, words: &[&str]) -> Command {
@@ -76,10 +76,7 @@ async fn prometheus_scrapes_over_tls_with_basic_auth(generation: Generation) {
 /// Where an encrypted listener answers.
 async fn encrypted_address(running: &Running) -> String {
     until("an encrypted address", async || {
-        let output = running.output();
-        let mut lines = output.lines();
-        let line = lines.find_map(|line| line.trim().strip_prefix("gauges")?.trim().strip_prefix("https://"));
-        Some(line?.strip_suffix("/metrics")?.to_owned())
+        Some(started(&running.output(), "web")?.strip_prefix("https://")?.to_owned())
     })
     .await
 }
@@ -134,7 +131,7 @@ async fn strict_parsers_accept_the_exposition(generation: Generation) {
     let folder = tempfile::tempdir().unwrap();
     let collector = crate::telemetry::collector();
     let demo = young_demo(folder.path(), &["--otlp.endpoint", &collector.0]);
-    let (web, api) = (demo.address("gauges").await, demo.address("api docs").await);
+    let (web, api) = (demo.address("web").await, demo.address("api").await);
     until("gauges", async || {
         let body = get(&format!("http://{web}/metrics")).await;
         body.filter(|body| body.contains("oura_activity_steps{person="))
@@ -201,7 +198,7 @@ async fn scrape_filters_select_persons_collections_and_shards() {
         assert!(output.status.success(), "{}", printed(&output));
     }
     let running = Running::start(exporter(folder.path(), &["--web.telemetry-path", "/numbers"]));
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     let all = until("both persons", async || {
         let body = get(&format!("http://{web}/numbers")).await;
         body.filter(|body| body.contains("person=\"ann\"") && body.contains("person=\"bob\""))
@@ -239,7 +236,7 @@ async fn scrape_filters_select_persons_collections_and_shards() {
     let mut seen = Vec::new();
     for shard in ["0/2", "1/2"] {
         let running = Running::start(exporter(folder.path(), &["--shard", shard]));
-        let web = running.address("gauges").await;
+        let web = running.address("web").await;
         until("readiness", async || get(&format!("http://{web}/-/ready")).await).await;
         let body = get(&format!("http://{web}/metrics")).await.unwrap();
         seen.extend(["ann", "bob"].into_iter().filter(|name| body.contains(&format!("person=\"{name}\""))));
@@ -254,7 +251,7 @@ async fn web_config_is_reloaded_and_a_broken_file_changes_nothing() {
     let file = folder.path().join("web.yml");
     std::fs::write(&file, "# open\n").unwrap();
     let running = Running::start(exporter(folder.path(), &["--web.config.file", file.to_str().unwrap()]));
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     let metrics = format!("http://{web}/metrics");
     let reload = async || http().post(format!("http://{web}/-/reload")).send().await.unwrap();
     assert_eq!(reload().await.status(), 200);
@@ -299,7 +296,7 @@ async fn web_config_is_reloaded_and_a_broken_file_changes_nothing() {
 async fn pages_of_other_origins_make_it_do_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let running = Running::start(service(&["serve", "--roles", "exporter,api"], folder.path()));
-    let (web, api) = (running.address("gauges").await, running.address("api docs").await);
+    let (web, api) = (running.address("web").await, running.address("api").await);
     for (address, path) in [
         (&web, "/-/reload"),
         (&web, "/api/v1/ingest"),
@@ -343,7 +340,7 @@ async fn systemd_socket_activation_works() {
     command.args(["serve", "--roles", "exporter", "--web.systemd-socket", "--data-dir"]).arg(folder.path());
     command.stdin(Stdio::from(OwnedFd::from(socket)));
     let running = Running::start(command);
-    assert_eq!(running.address("gauges").await, address.to_string());
+    assert_eq!(running.address("web").await, address.to_string());
     assert!(get(&format!("http://{address}/metrics")).await.unwrap().contains("myhealth_build_info"));
 
     let output = finish(exporter(folder.path(), &["--web.systemd-socket"]));
@@ -356,7 +353,7 @@ async fn several_listen_addresses_serve_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let other = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let running = Running::start(exporter(folder.path(), &["--web.listen-address", &other]));
-    let first = running.address("gauges").await;
+    let first = running.address("web").await;
     for address in [first, other] {
         assert!(get(&format!("http://{address}/-/healthy")).await.is_some(), "{address}");
     }
@@ -395,7 +392,7 @@ async fn exporter_works_with_a_read_only_role() {
     let words =
         ["serve", "--roles", "exporter", "--web.listen-address", "127.0.0.1:0", "--database-url", &read_only];
     let running = Running::start(myhealth(&words));
-    let web = running.address("gauges").await;
+    let web = running.address("web").await;
     until("readiness", async || get(&format!("http://{web}/-/ready")).await).await;
     assert!(get(&format!("http://{web}/metrics")).await.unwrap().contains("myhealth_store_up 1"));
 }

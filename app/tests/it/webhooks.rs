@@ -179,7 +179,7 @@ async fn webhook_updates_and_deletes_a_gauge_without_polling() {
     let cloud = Cloud::start();
     let folder = tempfile::tempdir().unwrap();
     let running = cloud.serve(folder.path());
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     cloud.ready(&metrics).await;
     let newest = "oura_newest_day_timestamp_seconds{person=\"me\",collection=\"daily_sleep\"}";
     let midnight = TimeZone::UTC.to_timestamp(cloud.night.at(0, 0, 0, 0)).unwrap().as_second();
@@ -219,7 +219,7 @@ async fn webhook_event_acknowledged_before_a_kill_is_fetched_after_restart() {
     let cloud = Cloud::start();
     let folder = tempfile::tempdir().unwrap();
     let running = cloud.serve(folder.path());
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     cloud.ready(&metrics).await;
     // Documents by their id are held back for ever; the receiver answers all the same.
     let hold = Fault::Hold(Arc::new(Notify::new()));
@@ -233,7 +233,7 @@ async fn webhook_event_acknowledged_before_a_kill_is_fetched_after_restart() {
 
     let before = cloud.oura.log().len();
     let running = cloud.serve(folder.path());
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     shows(&metrics, cloud.score).await;
     let path = format!("/v2/usercollection/daily_sleep/{}", cloud.id);
     until("the fetch that was lost", async || {
@@ -263,7 +263,7 @@ async fn webhook_commands_list_repair_and_end_subscriptions() {
     assert!(code == Some(1) && report.contains("--webhook.listen-address"), "nobody listens: {report}");
 
     let running = cloud.serve(folder.path());
-    let metrics = format!("http://{}/metrics", running.address("gauges").await);
+    let metrics = format!("http://{}/metrics", running.address("web").await);
     cloud.ready(&metrics).await;
     let (code, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
     assert!(code == Some(0) && report.contains("0 made, 0 renewed, 0 removed"), "{report}");

@@ -28,7 +28,7 @@ impl Service {
         set(&mut command);
         command.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
         let running = Running::start(command);
-        let api = running.address("api docs").await;
+        let api = running.address("api").await;
         Self { running, api, token }
     }
 

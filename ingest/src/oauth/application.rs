@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::consent::Consent;
-use super::pair::TokenPair;
+use super::pair::{ClientCredentials, TokenPair};
 use super::scopes;
 use crate::http::{InvalidClient, address, is_foreign};
 
@@ -341,6 +341,10 @@ impl Application {
             token_url: token_url.to_string(),
             obtained_at: now,
             expires_at: now.saturating_add(life).unwrap_or(Timestamp::MAX),
+            client: Some(ClientCredentials {
+                id: self.client_id.clone(),
+                secret: self.client_secret.clone(),
+            }),
         })
     }
 }

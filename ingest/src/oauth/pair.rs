@@ -1,4 +1,4 @@
-//! Two tokens and what is known of them.
+//! Two tokens, the application they were given to, and what is known of them.
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -26,19 +26,35 @@ pub struct TokenPair {
     pub obtained_at: Timestamp,
     /// End of the access token.
     pub expires_at: Timestamp,
+    /// The application it was given to; `None` for pairs that earlier versions stored.
+    pub client: Option<ClientCredentials>,
 }
 
+/// Id and secret of an application registered at Oura.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ClientCredentials {
+    /// `client_id`.
+    pub id: String,
+    /// `client_secret`.
+    pub secret: SecretString,
+}
+
+/// What is sealed. Earlier versions pass over keys that they do not know.
 #[derive(Deserialize)]
 struct Secrets {
     access: SecretString,
     refresh: SecretString,
+    client: Option<ClientCredentials>,
 }
 
 impl TokenPair {
-    /// Seals the tokens; the rest may be known.
+    /// Seals the tokens and the application; the rest may be known.
     pub(super) fn seal(&self, keys: &Keys, person: i64) -> Result<SealedTokens, SealError> {
-        let tokens =
-            json!({ "access": self.access.expose_secret(), "refresh": self.refresh.expose_secret() });
+        let client = self.client.as_ref();
+        let client = client.map(|client| json!({ "id": client.id, "secret": client.secret.expose_secret() }));
+        let tokens = json!({
+            "access": self.access.expose_secret(), "refresh": self.refresh.expose_secret(), "client": client,
+        });
         Ok(SealedTokens {
             sealed: keys.seal(person, tokens.to_string().as_bytes())?,
             scopes: self.scopes.clone(),
@@ -58,6 +74,7 @@ impl TokenPair {
         Ok(Self {
             access: secrets.access,
             refresh: secrets.refresh,
+            client: secrets.client,
             scopes: pair.scopes.clone(),
             token_url: pair.token_url.clone(),
             obtained_at: pair.obtained_at,

@@ -13,7 +13,7 @@ use store::{OuraGrant, Store};
 use super::application::Application;
 use super::error::RenewalError;
 use super::owner::{GrantOwner, Observer};
-use super::pair::TokenPair;
+use super::pair::{ClientCredentials, TokenPair};
 use super::seal::{Keyring, SealError};
 use super::stored_grant::StoredGrant;
 use crate::failure::Failure;
@@ -142,6 +142,23 @@ pub async fn store_login(
     // So that the result of a log-in shows at once.
     store.schedule_sync(person, None).await?;
     Ok(())
+}
+
+/// The application that the newest log-in was given to; `None` where there is no log-in, or none that an application was
+/// stored with. Renewals keep it with each pair, so a changed secret replaces the previous one.
+pub async fn stored_client(store: &Store, keys: &Keyring) -> Result<Option<ClientCredentials>, RenewalError> {
+    let mut grants = store.oura_grants().await?;
+    if grants.is_empty() {
+        return Ok(None);
+    }
+    grants.sort_by_key(|(_, grant)| std::cmp::Reverse(grant.logged_in_at));
+    let keys = keys.load()?;
+    for (person, grant) in grants {
+        if let Some(client) = TokenPair::open(&keys, person, &grant.pair)?.client {
+            return Ok(Some(client));
+        }
+    }
+    Ok(None)
 }
 
 /// Tells Oura to forget a person's log-in, where there are means to, and forgets it here. The first result is Oura's, the

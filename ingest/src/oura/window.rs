@@ -116,7 +116,7 @@ impl Client {
             })
             .adjust(|failure, planned| planned.map(|planned| failure.retry_after().map_or(planned, |p| p.max(planned))))
             .notify(|failure, pause| {
-                tracing::debug!(%collection, kind = %failure.cause(), pause_seconds = pause.as_secs_f64(), "trying Oura again");
+                tracing::debug!(%collection, kind = %failure.cause(), pause_ms = pause.as_millis(), "trying Oura again");
             })
             .await
     }

@@ -5,17 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
 use reqwest::Url;
-use secrecy::SecretString;
 use tokio::sync::Notify;
 
-/// The credentials by which an application and Oura authenticate each other.
-#[derive(Clone, Debug)]
-pub struct Credentials {
-    /// `client_id`.
-    pub id: String,
-    /// `client_secret`: also the key of every signature.
-    pub secret: SecretString,
-}
+use crate::oauth::ClientCredentials as Credentials;
 
 /// Where Oura sends webhook events: an https address that is reachable from the internet.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::event::instant;
-use super::settings::{Callback, Credentials};
+use super::{Callback, Credentials};
 use super::signature::verification_token;
 use crate::http::{InvalidClient, address, http_client, retry_after, url_below};
 

@@ -44,8 +44,11 @@ impl Extension for Greeting {
         let Keys { mut greeting, greeting_file } = source.parse()?;
         if let Some(file) = greeting_file {
             let path = source.folder().join(file);
-            greeting =
-                std::fs::read_to_string(&path).map_err(|source| Invalid::Unreadable { path, source })?;
+            greeting = std::fs::read_to_string(&path).map_err(|source| Invalid::Unreadable {
+                field: None,
+                path,
+                source,
+            })?;
         }
         if greeting == "boo" {
             let (line, key) = (1, "greeting".to_owned());

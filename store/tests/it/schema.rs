@@ -40,10 +40,36 @@ async fn unwritable_folder_is_named() {
 async fn file_that_is_not_a_database_is_refused_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("health.db");
-    let text = "not a database, but somebody's only copy of something; ".repeat(40);
+    let text = "not a database, but the only copy of a text; ".repeat(40);
     std::fs::write(&path, &text).unwrap();
-    Store::open(&Location::Sqlite(path.clone())).await.unwrap_err();
+    let error = Store::open(&Location::Sqlite(path.clone())).await.unwrap_err();
+    assert!(matches!(error, Error::NotOurs { .. }) && error.to_string().contains("--data-dir"), "{error}");
     assert_eq!(std::fs::read_to_string(path).unwrap(), text);
+}
+
+#[tokio::test]
+async fn database_of_another_program_is_refused_unchanged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("health.db");
+    testing::administer_sqlite(&path, "create table bookmark (url text)").await;
+    let error = Store::open(&Location::Sqlite(path.clone())).await.unwrap_err();
+    assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+    testing::administer_sqlite(&path, "drop table bookmark").await;
+    Store::open(&Location::Sqlite(path)).await.unwrap();
+}
+
+#[tokio::test]
+async fn new_database_opened_by_several_at_once_is_migrated_once() {
+    for _ in 0..5 {
+        let folder = tempfile::tempdir().unwrap();
+        let location = Location::Sqlite(folder.path().join("health.db"));
+        let opened = futures_util::future::join_all((0..6).map(|_| Store::open(&location))).await;
+        for store in opened {
+            let store = store.unwrap();
+            assert_eq!(store.pending().await.unwrap(), Vec::<&str>::new());
+            store.close().await;
+        }
+    }
 }
 
 #[tokio::test]

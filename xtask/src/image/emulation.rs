@@ -27,7 +27,7 @@ pub(super) fn check(engine: &Engine, platform: Platform) -> Result<()> {
     demo.arg("--data-dir").arg(folder.path().join("data"));
     let started = Instant::now();
     let mut running = Running::logged(&demo, &folder.path().join("log"))?;
-    let port = running.port("gauges")?;
+    let port = running.port("web")?;
     until("a gauge", || {
         get(port, "/metrics", "").is_ok_and(|answer| answer.text().contains("oura_sleep_score{"))
     })?;

@@ -1,11 +1,11 @@
-//! What doctor says about a log-in.
+//! The findings about a log-in.
 
 use domain::Cause;
 use ingest::oauth::{Application, missing};
 use jiff::{SignedDuration, Timestamp};
 use store::OuraGrant;
 
-use super::{Findings, print_ok};
+use super::Findings;
 use crate::commands::login::cost;
 
 /// A renewal that began this recently may be under way.
@@ -40,7 +40,7 @@ pub(super) fn report(
             &format!("a renewal at {at} had no answer, so the log-in may be spent; the access token {left}"),
             "it is tried once more when the access token ends; `myhealth login` now makes it certain",
         ),
-        _ => print_ok(&format!(
+        _ => findings.ok(&format!(
             "logged in since {:.0}; the access token {left} and is renewed before",
             credential.logged_in_at
         )),

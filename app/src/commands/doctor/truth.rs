@@ -1,4 +1,5 @@
-//! What is absent and why, what is doubted, and what is new in Oura's answers: nothing of it is a fault of this machine.
+//! What is absent and why, which deletions are unconfirmed, and what is new in Oura's responses: none of it is a fault of this
+//! machine.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +7,15 @@ use domain::{Collection, Reason};
 use jiff::Timestamp;
 use store::{Person, Store, SyncState};
 
-fn note(text: &str, advice: &str) {
-    outln!("  --    {text}\n        {advice}");
-}
+use super::Findings;
 
-pub(super) async fn report(store: &Store, person: &Person, now: Timestamp) -> anyhow::Result<()> {
+pub(super) async fn report(
+    store: &Store,
+    person: &Person,
+    now: Timestamp,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let mut note = |text: &str, advice: &str| findings.note(text, Some(advice));
     let states = store.sync_states(person.id).await?;
     let latest = store.latest_of(person.id).await?;
     let ring = store.ring(person.id).await?;
@@ -36,13 +41,13 @@ pub(super) async fn report(store: &Store, person: &Person, now: Timestamp) -> an
             "`myhealth serve` with the role ingest derives them again in the background; `myhealth rebuild` does it now",
         );
     }
-    for doubt in store.unconfirmed_deletions(person.id).await? {
-        let (collection, documents, since) = (&doubt.collection, doubt.documents, doubt.since);
+    for deletion in store.unconfirmed_deletions(person.id).await? {
+        let (collection, documents, since) = (&deletion.collection, deletion.documents, deletion.since);
         note(
             &format!(
-                "{collection:<16} {documents} documents are missing from Oura's answers since {since:.0}"
+                "{collection:<16} {documents} documents are missing from Oura's responses since {since:.0}"
             ),
-            "they stay until Oura has left them out for an hour; `myhealth sync` asks for recent days again, \
+            "they stay until Oura has left them out for an hour; `myhealth sync` reads recent days again, \
              `--from` and `--to` for older ones",
         );
     }

@@ -1,10 +1,10 @@
-//! Whether Oura's announcements arrive and are worked off.
+//! Whether Oura's webhook events arrive and their documents are fetched.
 
 use ingest::webhook::{Action, Callback, Subscription, Subscriptions, plan};
 use jiff::{SignedDuration, Timestamp};
 use store::{Person, Store, causes};
 
-use super::{Findings, print_ok};
+use super::Findings;
 use crate::cli::DoctorArgs;
 
 /// A document that has waited longer is not merely being fetched.
@@ -20,22 +20,23 @@ pub(super) async fn queue(
     let queue = store.event_queue(Some(person.id)).await?;
     match queue.oldest {
         Some(oldest) if now.duration_since(oldest) > STUCK => findings.wrong(
-            &format!("{} announced documents wait to be fetched, the first since {oldest}", queue.length),
+            &format!("{} documents of webhook events wait to be fetched, the first since {oldest}", queue.length),
             "is a process with the ingest role and --webhook.callback-url running? its log says why a fetch fails",
         ),
-        Some(_) => print_ok(&format!("{} announced documents are being fetched", queue.length)),
+        Some(_) => findings.ok(&format!("{} documents of webhook events are being fetched", queue.length)),
         None => {}
     }
     Ok(())
 }
 
-/// What Oura has been told.
+/// What is subscribed at Oura.
 pub(super) async fn subscriptions(args: &DoctorArgs, now: Timestamp, findings: &mut Findings) {
     let callback = match args.webhook.callback() {
         Ok(Some(callback)) => callback,
         Ok(None) => {
-            outln!(
-                "  --    no webhooks: new data come with the next pass; docs/webhooks.md says how to be told"
+            findings.note(
+                "no webhooks: new data come with the next sync run",
+                Some("docs/webhooks.md explains how to get them within a minute"),
             );
             return;
         }
@@ -54,13 +55,13 @@ pub(super) async fn subscriptions(args: &DoctorArgs, now: Timestamp, findings: &
     let subscriptions = match subscriptions {
         Ok(subscriptions) => subscriptions,
         Err(error) => {
-            findings.wrong("the subscriptions cannot be looked at", &causes(&error));
+            findings.wrong("the subscriptions cannot be read", &causes(&error));
             return;
         }
     };
     match subscriptions.list().await {
         Ok(list) => judge(&list, &callback, now, findings),
-        Err(failure) => findings.wrong("the subscriptions cannot be looked at", &causes(&failure)),
+        Err(failure) => findings.wrong("the subscriptions cannot be read", &causes(&failure)),
     }
 }
 
@@ -81,10 +82,13 @@ fn judge(list: &[Subscription], callback: &Callback, now: Timestamp, findings: &
         );
     }
     if missing == 0 && expiring == 0 {
-        print_ok(&format!("Oura announces every kind of news to {callback}"));
+        findings.ok(&format!("Oura sends every kind of event to {callback}"));
     }
     let elsewhere = list.iter().filter(|subscription| !callback.is(&subscription.callback_url)).count();
     if elsewhere > 0 {
-        outln!("  --    {elsewhere} subscriptions go to other callbacks; `myhealth webhook list` shows them");
+        findings.note(
+            &format!("{elsewhere} subscriptions go to other callbacks"),
+            Some("`myhealth webhook list` shows them"),
+        );
     }
 }

@@ -1,9 +1,9 @@
-//! Whether long work is done, or waits for a process that is not there.
+//! Whether jobs are done, or wait for a process that does not run.
 
 use jiff::{SignedDuration, Timestamp};
 use store::{JobState, Person, Store};
 
-use super::{Findings, print_ok};
+use super::Findings;
 
 /// A job that has waited longer is not merely next in the queue.
 const STUCK: SignedDuration = SignedDuration::from_mins(15);
@@ -31,7 +31,7 @@ pub(super) async fn report(
                 "GET /api/v1/jobs says why; ask again for what is still wanted",
             ),
             JobState::Queued | JobState::Running => {
-                print_ok(&format!("{count} jobs of kind {kind} are {}", counted.state.name()));
+                findings.ok(&format!("{count} jobs of kind {kind} are {}", counted.state.name()));
             }
             JobState::Done | JobState::Cancelled => {}
         }

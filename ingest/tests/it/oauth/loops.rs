@@ -44,6 +44,7 @@ async fn log_in(world: &World, access: &str, refresh: &str) {
         token_url: format!("{}{TOKEN}", world.token_base.lock().unwrap()),
         obtained_at: world.at(),
         expires_at: world.at() + SignedDuration::from_hours(24),
+        client: None,
     };
     store_login(&world.store, world.person.id, &keys(), &pair, world.at()).await.unwrap();
 }

@@ -2,7 +2,7 @@
 
 use domain::Cause;
 use domain::{Collection, DayRange};
-use ingest::oauth::{KeySource, Keyring, store_login};
+use ingest::oauth::{KeySource, Keyring, store_login, stored_client};
 use secrecy::ExposeSecret;
 
 use crate::helpers::day;
@@ -27,6 +27,26 @@ async fn wrong_encryption_key_names_the_needed_one() {
     world.later(DAY);
     read(&world.process_of("legacy", rotated, None)).await.unwrap();
     read(&world.process_of("legacy", other, None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn application_is_kept_with_the_log_in_and_its_renewals() {
+    let (store, _folder) = store::testing::sqlite().await;
+    let world = World::new(store).await;
+    assert!(stored_client(&world.store, &keys()).await.unwrap().is_none(), "there is no log-in");
+    world.log_in("legacy").await;
+    for _ in 0..2 {
+        let client = stored_client(&world.store, &keys()).await.unwrap().unwrap();
+        assert_eq!(client.id, "legacy");
+        assert!(
+            !client.secret.expose_secret().is_empty()
+                && !format!("{client:?}").contains(client.secret.expose_secret())
+        );
+        world.later(DAY);
+        read(&world.process()).await.unwrap();
+    }
+    let other = Keyring { current: KeySource::Text("11".repeat(32).into()), previous: None };
+    assert!(stored_client(&world.store, &other).await.is_err(), "another key opens nothing");
 }
 
 #[tokio::test]
