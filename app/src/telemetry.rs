@@ -14,16 +14,18 @@ use tracing_subscriber::{EnvFilter, Layer};
 use crate::cli::{LogArgs, LogFormat, UnknownVariable, unknown_variables};
 use crate::config::Invalid;
 
-/// Libraries whose notes on each statement, connection or frame are of no use below these levels. A filter may name them.
-const NOISE: &str =
-    "sqlx=warn,opentelemetry=warn,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tower=info";
+/// Libraries whose notes on each statement are of no use below these levels. A filter may name them.
+const NOISE: &str = "sqlx=warn,opentelemetry=warn";
+
+/// The filter of -v: what is ours, without each connection and frame.
+const VERBOSE: &str = "debug,h2=info,hyper=info,hyper_util=info,reqwest=info,rustls=info,tower=info";
 
 /// The filter that -q, -v or --log.level asks for.
 fn level(args: &LogArgs) -> &str {
     match (args.quiet, args.verbose) {
         (true, _) => "warn",
         (false, 0) => &args.log_level,
-        (false, 1) => "debug",
+        (false, 1) => VERBOSE,
         (false, _) => "trace",
     }
 }

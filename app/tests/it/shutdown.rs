@@ -68,7 +68,7 @@ async fn process_ends_by_itself_after_the_shutdown_delay() {
     let (mut running, _) = start("500ms", folder.path()).await;
     running.signal("-TERM");
     assert_eq!(running.ended().await.code(), Some(0), "{}", running.output());
-    assert!(running.output().contains("delay_seconds=0.5"), "{}", running.output());
+    assert!(running.output().contains("delay_ms=500"), "{}", running.output());
 }
 
 #[tokio::test]

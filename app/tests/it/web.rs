@@ -139,7 +139,7 @@ async fn strict_parsers_accept_the_exposition(generation: Generation) {
     .await;
     get(&format!("http://{api}/api/v1/people")).await.unwrap();
     let mut exemplars = 0;
-    for path in ["/metrics", "/metrics?collection[]=daily_activity", "/probe?target=demo"] {
+    for path in ["/metrics", "/metrics?collection[]=daily_activity", "/probe?target=me"] {
         let url = format!("http://{web}{path}");
         let accept = "application/openmetrics-text;version=1.0.0";
         let answer = http().get(&url).header("accept", accept).send().await.unwrap();
@@ -148,7 +148,7 @@ async fn strict_parsers_accept_the_exposition(generation: Generation) {
         );
         let text = answer.text().await.unwrap();
         exemplars += text.matches("# {trace_id=").count();
-        assert!(text.contains("oura_activity_steps{person=\"demo\"}"), "{path}: {text}");
+        assert!(text.contains("oura_activity_steps{person=\"me\"}"), "{path}: {text}");
         strictly(&text);
         let classic = get(&url).await.unwrap();
         assert!(!classic.contains("# {") && !classic.contains("# EOF"), "{path}");

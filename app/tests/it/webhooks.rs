@@ -268,7 +268,7 @@ async fn webhook_commands_list_repair_and_end_subscriptions() {
     let (code, report) = run(&["webhook", "sync", THERE[0], THERE[1]]);
     assert!(code == Some(0) && report.contains("0 made, 0 renewed, 0 removed"), "{report}");
     let (_, report) = run(&doctor);
-    assert!(report.contains("Oura announces every kind of news to"), "{report}");
+    assert!(report.contains("Oura sends every kind of event to"), "{report}");
     let (_, report) = run(&["webhook", "list"]);
     assert!(report.contains("45 subscriptions") && report.contains("vo2_max"), "{report}");
     let delete = || {
