@@ -17,6 +17,7 @@ use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 use listener::Address;
+use store::Privileges;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
 use self::duration::{delay, interval};
@@ -69,7 +70,12 @@ pub(crate) enum Command {
     /// Fill in history from Oura's account export: the ZIP that membership.ouraring.com/data-export sends.
     Import(ImportArgs),
     /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
-    Migrate(StoreArgs),
+    #[command(
+        after_help = "With PostgreSQL, the role that migrates owns the tables; the services need less. Run it by the owner, again\n\
+                      after each upgrade:\n  \
+                      myhealth migrate --grant writer=myhealth_writer --grant reader=myhealth_reader"
+    )]
+    Migrate(MigrateArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
     /// Manage the subscriptions by which Oura sends webhook events; `serve` does so by itself.
@@ -192,11 +198,89 @@ pub(crate) struct StoreArgs {
     /// Use this database instead of the embedded one: `postgres://user:password@host/name`.
     #[arg(long, env = "MYHEALTH_DATABASE_URL", hide_env_values = true, conflicts_with = "database_url_file")]
     pub(crate) database_url: Option<String>,
-    /// A file that holds the database URL, as secrets are mounted.
+    /// A file that holds the database URL, as secrets are mounted. Read again every minute, and when the server refuses the
+    /// log-in.
     #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
     pub(crate) database_url_file: Option<PathBuf>,
+    /// A file that holds the role's password, instead of the one in the URL. Read again like the other.
+    #[arg(long, env = "MYHEALTH_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    pub(crate) database_password_file: Option<PathBuf>,
+    /// How to log in at PostgreSQL.
+    #[arg(
+        long,
+        env = "MYHEALTH_DATABASE_AUTH",
+        value_enum,
+        default_value_t = DatabaseAuth::Password,
+        value_name = "METHOD",
+    )]
+    pub(crate) database_auth: DatabaseAuth,
     #[command(flatten)]
     pub(crate) home: HomeArgs,
+}
+
+/// How to log in at PostgreSQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DatabaseAuth {
+    /// By the password of the URL or of --database-password-file.
+    Password,
+    /// By a token that is signed with the AWS credentials of this process: variables, web identity, container endpoint or
+    /// instance metadata. The URL needs sslmode=require or better.
+    RdsIam,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct MigrateArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Give a role of PostgreSQL what services need, after the migration; may be repeated. `writer` reads and writes rows (ingest,
+    /// api), `reader` reads what gauges are made of (exporter). A role that is missing is made, without a password.
+    #[arg(long, env = "MYHEALTH_GRANT", value_delimiter = ',', value_name = "PRIVILEGES=ROLE")]
+    pub(crate) grant: Vec<Grant>,
+}
+
+/// Which role gets which privileges.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) privileges: Privileges,
+    pub(crate) role: String,
+}
+
+impl std::str::FromStr for Grant {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let privileges = |name: &str| match name {
+            "writer" => Some(Privileges::Writer),
+            "reader" => Some(Privileges::Reader),
+            _ => None,
+        };
+        let (name, role) = text.split_once('=').unwrap_or_default();
+        match privileges(name) {
+            // PostgreSQL cuts longer names.
+            Some(privileges) if (1..=63).contains(&role.len()) => {
+                Ok(Self { privileges, role: role.to_owned() })
+            }
+            _ => Err("write writer=ROLE or reader=ROLE, with a name of 1 to 63 bytes".to_owned()),
+        }
+    }
+}
+
+/// A replica of the database.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Database")]
+pub(crate) struct ReplicaArgs {
+    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
+    /// primary. What was written shows when the replica has it. The log-in is the primary's.
+    #[arg(
+        long,
+        env = "MYHEALTH_DATABASE_REPLICA_URL",
+        hide_env_values = true,
+        conflicts_with = "database_replica_url_file"
+    )]
+    pub(crate) database_replica_url: Option<String>,
+    /// A file that holds the replica's URL. Read again like the other one.
+    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
+    pub(crate) database_replica_url_file: Option<PathBuf>,
 }
 
 /// The person whose ring is read.
@@ -299,18 +383,8 @@ pub(crate) struct ServeArgs {
     pub(crate) webhook: WebhookArgs,
     #[command(flatten)]
     pub(crate) store: StoreArgs,
-    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
-    /// primary. What was written shows when the replica has it.
-    #[arg(
-        long,
-        env = "MYHEALTH_DATABASE_REPLICA_URL",
-        hide_env_values = true,
-        conflicts_with = "database_replica_url_file"
-    )]
-    pub(crate) database_replica_url: Option<String>,
-    /// A file that holds the replica's URL.
-    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
-    pub(crate) database_replica_url_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) replica: ReplicaArgs,
     #[command(flatten)]
     pub(crate) listen: ListenArgs,
     /// Export only this share of all persons, INDEX/COUNT: each of COUNT exporters gets another INDEX from 0 on.
@@ -437,6 +511,10 @@ mod tests {
             "serve --interval 1",
             "serve --shutdown.delay 2h",
             "serve --roles kitchen",
+            "serve --database-auth kerberos",
+            "migrate --grant owner=a",
+            "migrate --grant writer",
+            "migrate --grant reader=",
             "serve --web.listen-address 9872",
             "serve --oura-token x --oura-token-file y",
             "sync --to 2026-01-01",

@@ -15,6 +15,7 @@ use store::{Location, Person, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
+use crate::database::aws_settings;
 use crate::shutdown::Lifecycle;
 use crate::{Clock, serve};
 
@@ -28,13 +29,7 @@ pub(crate) fn results(
         Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
-    #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
-    let variables = std::env::vars_os();
-    // A variable that is no text is none of them.
-    let texts =
-        variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = texts.filter(|(name, _)| name.starts_with("AWS_"));
-    configured.or(default.as_ref()).map(|place| Results::open(place, settings)).transpose()
+    configured.or(default.as_ref()).map(|place| Results::open(place, aws_settings())).transpose()
 }
 
 /// Which jobs a process with these roles does.

@@ -354,6 +354,8 @@ open! {
     Pointer(String) as "pointer"
     /// A pool of database connections.
     Pool(&'static str) as "pool"
+    /// What a statement does to which table: a closed set that the store defines.
+    Statement(String) as "statement"
     /// The version of this build.
     Version(&'static str) as "version"
     /// The commit of this build.
