@@ -2,6 +2,7 @@
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
 mod api;
+mod database;
 mod duration;
 pub(crate) mod mixin;
 mod operate;
@@ -17,10 +18,10 @@ use domain::{Day, Pseudonym};
 use exporter::Shard;
 use jiff::tz::TimeZone;
 use listener::Address;
-use store::Privileges;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
-use self::duration::{delay, interval};
+pub(crate) use self::database::{DatabaseAuth, Grant, HomeArgs, MigrateArgs, ReplicaArgs, StoreArgs};
+use self::duration::{delay, interval, link_lifetime};
 use self::mixin::{DashboardsArgs, FolderArgs, RulesArgs};
 pub(crate) use self::operate::{
     AuditArgs, AuditFormat, DoctorArgs, ExportArgs, ExportCommand, ImportArgs, LoginArgs, LogoutArgs,
@@ -163,7 +164,9 @@ pub(crate) struct LogArgs {
     /// How messages look.
     #[arg(long = "log.format", env = "MYHEALTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Compact, global = true)]
     pub(crate) log_format: LogFormat,
-    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces.
+    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces. What is sampled,
+    /// headers and attributes of the resource are set by the standard variables OTEL_TRACES_SAMPLER,
+    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
     #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
     pub(crate) otlp_endpoint: Option<String>,
 }
@@ -174,113 +177,6 @@ pub(crate) enum LogFormat {
     Compact,
     /// A line of JSON for collectors.
     Json,
-}
-
-/// Where the user keeps data; only to find the default folder.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct HomeArgs {
-    /// The user's data folder by the XDG rules.
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    pub(crate) xdg_data_home: Option<PathBuf>,
-    /// The user's home.
-    #[arg(long, env = "HOME", hide = true)]
-    pub(crate) home: Option<PathBuf>,
-}
-
-/// Where data is kept.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Database")]
-pub(crate) struct StoreArgs {
-    /// Folder of the embedded database; created when missing, readable by its owner only.
-    /// Default: myhealth in the user's data folder.
-    #[arg(long, env = "MYHEALTH_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Use this database instead of the embedded one: `postgres://user:password@host/name`.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL", hide_env_values = true, conflicts_with = "database_url_file")]
-    pub(crate) database_url: Option<String>,
-    /// A file that holds the database URL, as secrets are mounted. Read again every minute, and when the server refuses the
-    /// log-in.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
-    pub(crate) database_url_file: Option<PathBuf>,
-    /// A file that holds the role's password, instead of the one in the URL. Read again like the other.
-    #[arg(long, env = "MYHEALTH_DATABASE_PASSWORD_FILE", value_name = "FILE")]
-    pub(crate) database_password_file: Option<PathBuf>,
-    /// How to log in at PostgreSQL.
-    #[arg(
-        long,
-        env = "MYHEALTH_DATABASE_AUTH",
-        value_enum,
-        default_value_t = DatabaseAuth::Password,
-        value_name = "METHOD",
-    )]
-    pub(crate) database_auth: DatabaseAuth,
-    #[command(flatten)]
-    pub(crate) home: HomeArgs,
-}
-
-/// How to log in at PostgreSQL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DatabaseAuth {
-    /// By the password of the URL or of --database-password-file.
-    Password,
-    /// By a token that is signed with the AWS credentials of this process: variables, web identity, container endpoint or
-    /// instance metadata. The URL needs sslmode=require or better.
-    RdsIam,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct MigrateArgs {
-    #[command(flatten)]
-    pub(crate) store: StoreArgs,
-    /// Give a role of PostgreSQL what services need, after the migration; may be repeated. `writer` reads and writes rows (ingest,
-    /// api), `reader` reads what gauges are made of (exporter). A role that is missing is made, without a password.
-    #[arg(long, env = "MYHEALTH_GRANT", value_delimiter = ',', value_name = "PRIVILEGES=ROLE")]
-    pub(crate) grant: Vec<Grant>,
-}
-
-/// Which role gets which privileges.
-#[derive(Clone, Debug)]
-pub(crate) struct Grant {
-    pub(crate) privileges: Privileges,
-    pub(crate) role: String,
-}
-
-impl std::str::FromStr for Grant {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let privileges = |name: &str| match name {
-            "writer" => Some(Privileges::Writer),
-            "reader" => Some(Privileges::Reader),
-            _ => None,
-        };
-        let (name, role) = text.split_once('=').unwrap_or_default();
-        match privileges(name) {
-            // PostgreSQL cuts longer names.
-            Some(privileges) if (1..=63).contains(&role.len()) => {
-                Ok(Self { privileges, role: role.to_owned() })
-            }
-            _ => Err("write writer=ROLE or reader=ROLE, with a name of 1 to 63 bytes".to_owned()),
-        }
-    }
-}
-
-/// A replica of the database.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Database")]
-pub(crate) struct ReplicaArgs {
-    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
-    /// primary. What was written shows when the replica has it. The log-in is the primary's.
-    #[arg(
-        long,
-        env = "MYHEALTH_DATABASE_REPLICA_URL",
-        hide_env_values = true,
-        conflicts_with = "database_replica_url_file"
-    )]
-    pub(crate) database_replica_url: Option<String>,
-    /// A file that holds the replica's URL. Read again like the other one.
-    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
-    pub(crate) database_replica_url_file: Option<PathBuf>,
 }
 
 /// The person whose ring is read.
@@ -336,6 +232,10 @@ pub(crate) struct ListenArgs {
     /// instead of made by hand (docs/api.md). Read again like the other one.
     #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
     pub(crate) api_config: Option<PathBuf>,
+    /// Serve this process's own metrics at /metrics of the API's address too, to credentials that open any data; the gauges stay
+    /// with the other address.
+    #[arg(long = "api.metrics", env = "MYHEALTH_API_METRICS")]
+    pub(crate) api_metrics: bool,
     /// Serve the API without a token on any address: where a proxy or a network guards it.
     #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
     pub(crate) allow_anonymous: bool,
@@ -398,6 +298,10 @@ pub(crate) struct ServeArgs {
     /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
     pub(crate) results: Option<jobs::ResultLocation>,
+    /// Let results in S3 be fetched at S3: `GET …/result` answers with a link that opens the file without a credential for
+    /// this long, up to 1h. Gateways cut long downloads. Default: results pass through this process.
+    #[arg(long = "jobs.result-links", env = "MYHEALTH_JOBS_RESULT_LINKS", value_name = "DURATION", value_parser = link_lifetime)]
+    pub(crate) result_links: Option<Duration>,
     /// Check flags and the files they name, print what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,
@@ -511,6 +415,8 @@ mod tests {
             "serve --interval 1",
             "serve --shutdown.delay 2h",
             "serve --roles kitchen",
+            "serve --jobs.result-links 2h",
+            "serve --jobs.result-links 0s",
             "serve --database-auth kerberos",
             "migrate --grant owner=a",
             "migrate --grant writer",

@@ -99,6 +99,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         demo: false,
         sleep_goals: args.sleep_goal,
         results: args.results,
+        result_links: args.result_links,
         shutdown_delay: args.shutdown_delay,
     };
     if check {

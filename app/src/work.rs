@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use domain::{Cause, DayRange};
 use ingest::{Scheduler, SyncReport, SyncRun};
@@ -23,13 +24,20 @@ use crate::{Clock, serve};
 /// configured place that they share.
 pub(crate) fn results(
     configured: Option<&ResultLocation>,
+    links: Option<Duration>,
     location: &Location,
 ) -> Result<Option<Results>, InvalidResultLocation> {
     let default = match location {
         Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
-    configured.or(default.as_ref()).map(|place| Results::open(place, aws_settings())).transpose()
+    let results =
+        configured.or(default.as_ref()).map(|place| Results::open(place, aws_settings())).transpose()?;
+    match (results, links) {
+        (Some(results), Some(lifetime)) => results.with_links(lifetime).map(Some),
+        (None, Some(_)) => Err(InvalidResultLocation::NoLinks),
+        (results, None) => Ok(results),
+    }
 }
 
 /// Which jobs a process with these roles does.

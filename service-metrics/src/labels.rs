@@ -216,10 +216,12 @@ closed! {
 
     /// Which limit of a client's address was reached.
     RequestLimit as "limit", "kebab-case" {
-        /// Requests.
+        /// Requests of one address.
         Requests,
-        /// Attempts to log in.
+        /// Attempts of one address to log in.
         LogIns,
+        /// Requests of one token or account.
+        Principal,
     }
 
     /// Why the API refused a request of any client.

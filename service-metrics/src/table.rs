@@ -138,7 +138,7 @@ table! {
         Gauge CACHE_SIZE: () = "myhealth_api_cache_size_bytes",
             "Size of the responses in the cache; --api.cache-mebibytes limits it";
         Counter LIMITED_REQUESTS: (RequestLimit,) = "myhealth_api_limited_requests_total",
-            "Requests refused because their address sent too many";
+            "Requests refused because their address, token or account sent too many";
         Gauge LIMITED_ADDRESSES: () = "myhealth_api_limited_addresses",
             "Addresses remembered when one was last refused";
         Counter SHED_REQUESTS: (ShedReason,) = "myhealth_api_refused_requests_total",

@@ -47,6 +47,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
     let service = Service {
         location,
         replica: None,
+        result_links: None,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
         person: PersonSettings {
             name: "demo".parse().expect("BUG: a plain word is a pseudonym"),
