@@ -121,6 +121,11 @@ impl Access {
         }
     }
 
+    /// Whether a token or an account sends the request.
+    fn is_identified(&self) -> bool {
+        !matches!(self.holder, Principal::Anybody)
+    }
+
     /// The principal as the audit trail names it.
     pub(crate) fn principal_name(&self) -> String {
         match &self.holder {
@@ -346,6 +351,9 @@ pub(crate) async fn authenticate(
     let origin = Origin::of(request.extensions());
     let access = authenticator.access(client, header, vouched, &origin).await?;
     let principal = access.principal_name();
+    if access.is_identified() {
+        authenticator.state.guards.rate_limiters.check_principal(&access.principal_key())?;
+    }
     let response = match access.meets(required) {
         Ok(()) => {
             request.extensions_mut().insert(Granted { access, required });
@@ -354,7 +362,8 @@ pub(crate) async fn authenticate(
         Err(refusal) => Err(refusal),
     };
     let what = match &response {
-        Ok(response) if response.status() == StatusCode::OK => {
+        // A link to a file opens it.
+        Ok(response) if [StatusCode::OK, StatusCode::TEMPORARY_REDIRECT].contains(&response.status()) => {
             audited.map(|action| (action, AuditOutcome::Accepted))
         }
         Ok(response) if response.status() == StatusCode::FORBIDDEN => {

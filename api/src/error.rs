@@ -85,8 +85,8 @@ pub(crate) enum Error {
     /// 414.
     #[error("the query is longer than {0} bytes")]
     QueryTooLong(usize),
-    /// 429: more than one address may ask.
-    #[error("this address asks too often; ask again in {0} seconds")]
+    /// 429: more than one address, or one token or account, may send.
+    #[error("too many requests; send the next in {0} seconds")]
     TooMany(u64),
     /// 404: no such job, or one about a person that the caller may not access.
     #[error("no job is called {0:?}; jobs are forgotten a week after they ended, or when they are deleted")]
@@ -343,7 +343,7 @@ pub(crate) enum Failures {
     /// The query is longer than 2,048 bytes.
     #[response(status = 414, content_type = "application/problem+json")]
     Query(Problem),
-    /// The address asks too often; ask again after `Retry-After` seconds.
+    /// The address, token or account sends too many requests; send the next after `Retry-After` seconds.
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(Problem),
     /// Something failed on this side; the log has the cause.

@@ -34,6 +34,9 @@ use metrics::Metrics;
 pub struct Settings {
     /// Requests per second that one address may send on average; four seconds' worth at once. `None`: no limit.
     pub requests_per_second: Option<NonZeroU32>,
+    /// Requests per minute that one token or account may send, from all addresses together; as many at once. `None`: no
+    /// limit.
+    pub requests_per_minute_of_principal: Option<NonZeroU32>,
     /// Log-ins per minute that one address may try; as many at once. `None`: no limit.
     pub log_ins_per_minute: Option<NonZeroU32>,
     /// Proxies that are trusted to state the client's address.
@@ -58,6 +61,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             requests_per_second: NonZeroU32::new(100),
+            requests_per_minute_of_principal: None,
             log_ins_per_minute: NonZeroU32::new(10),
             proxies: Proxies::default(),
             origins: Vec::new(),
@@ -95,9 +99,10 @@ impl Guards {
     pub fn new(settings: Settings, databases: Vec<Store>, registry: &mut Registry) -> Self {
         let metrics = Metrics::register(registry);
         let (requests, log_ins) = (settings.requests_per_second, settings.log_ins_per_minute);
+        let principals = settings.requests_per_minute_of_principal;
         Self {
             proxies: Arc::new(settings.proxies),
-            rate_limiters: RateLimiters::new(requests, log_ins, metrics.clone()),
+            rate_limiters: RateLimiters::new(requests, log_ins, principals, metrics.clone()),
             bodies: Arc::default(),
             load_shedder: Arc::new(LoadShedder::new(databases, metrics.clone())),
             origins: settings.origins.into(),

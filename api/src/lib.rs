@@ -30,5 +30,5 @@ pub use access::{Anonymous, ListenerAuthenticated};
 pub use audit::AuditTrail;
 pub use guards::Guards;
 pub use login::LogIn;
-pub use router::{openapi, router};
+pub use router::{openapi, router, router_with};
 pub use state::State;

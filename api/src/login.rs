@@ -12,6 +12,7 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as With;
 use axum::http::{Extensions, StatusCode};
+use axum::routing::{MethodRouter, post};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,11 @@ pub(crate) fn routes() -> Routes<State> {
     // An account may log out, whatever it opens.
     let unscoped = Policy { access: RequiredAccess::Unscoped, ..Policy::READ };
     Routes::new().add(policy, routes!(log_in)).add(unscoped, routes!(log_out))
+}
+
+/// The log-in as the handler of another path.
+pub(crate) fn alias() -> MethodRouter<State> {
+    post(log_in)
 }
 
 /// What log-ins need. Clones share the turns of the password checks.

@@ -135,6 +135,14 @@ impl FromIterator<(Method, String, Policy)> for Policies {
 }
 
 impl Policies {
+    /// The same, and another path with the policies of one that is there.
+    pub(crate) fn with_alias(self, alias: &str, path: &str) -> Self {
+        let mut policies = HashMap::clone(&self.0);
+        let same = policies.get(path).cloned().unwrap_or_default();
+        policies.insert(alias.to_owned(), same);
+        Self(Arc::new(policies))
+    }
+
     /// The policy of a route by its path template. `HEAD` has that of `GET`; a method that the path does not take has that
     /// of the first it takes.
     fn of(&self, method: &Method, path: Option<&str>) -> Policy {

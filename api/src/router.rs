@@ -21,6 +21,9 @@ use crate::{login, middleware, push, remote_read, resources};
 /// The prefix of every described path.
 const PREFIX: &str = "/api/v1";
 
+/// Where programs that know no prefix log in; the description has the path below [`PREFIX`] alone.
+const LOG_IN_ALIAS: &str = "/auth/login";
+
 /// The description without its paths. The version is that of the paths, not of the program: it changes when clients have
 /// to.
 #[derive(OpenApi)]
@@ -87,9 +90,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 /// The whole service: `/api/v1`, its description at `/api/openapi.json` and Swagger UI at `/api/docs`. Any other path
 /// responds with a problem.
 pub fn router(state: State) -> Router {
+    router_with(state, Router::new())
+}
+
+/// The same with further routes, `metrics`, that any credential opens which opens some data.
+pub fn router_with(state: State, metrics: Router) -> Router {
     let shared = Arc::new(state.clone());
     let (described, policies) = described();
-    let resources = described.split_for_parts().0.with_state(state);
+    let policies = policies.with_alias(LOG_IN_ALIAS, &format!("{PREFIX}/auth/login"));
+    let resources = described.split_for_parts().0.route(LOG_IN_ALIAS, login::alias()).with_state(state);
+    let resources = resources.merge(metrics);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources
         .merge(description)

@@ -2,11 +2,12 @@
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 //!
 //! To add a flag, write it in the struct of its heading (`serve.rs`, `listen.rs`, `api.rs`, `oura.rs`, `webhook.rs`,
-//! `shared.rs`). With `env = "MYHEALTH_…"` it is a setting: it is then also a key of the configuration file and a line of
+//! `database.rs`, `shared.rs`). With `env = "MYHEALTH_…"` it is a setting: it is then also a key of the configuration file and a line of
 //! `config show`. It is shown by `--help` and in docs/configuration.md; `-h` shows a setting only if `help::ESSENTIAL` names it.
 //! To add a command, write its variant in [`Command`] and its name in `help::GROUPS`.
 
 mod api;
+mod database;
 mod duration;
 mod environment;
 mod export;
@@ -24,7 +25,8 @@ pub(crate) mod webhook;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
-use self::duration::{delay, interval};
+pub(crate) use self::database::{DatabaseAuth, Grant, HomeArgs, MigrateArgs, ReplicaArgs, StoreArgs};
+use self::duration::{delay, interval, link_lifetime};
 pub(crate) use self::environment::{UnknownVariable, unknown_variables};
 pub(crate) use self::export::{ExportArgs, ExportCommand, ReportArgs, RowsArgs};
 pub(crate) use self::listen::ListenArgs;
@@ -37,7 +39,7 @@ pub(crate) use self::oura::{ApplicationArgs, LoginSettings, OuraArgs};
 pub(crate) use self::serve::{DemoArgs, Role, ServeArgs};
 use self::settings::{ConfigFile, Mistake, Setting};
 use self::shared::time_zone;
-pub(crate) use self::shared::{HomeArgs, JsonArgs, LogArgs, LogFormat, PersonArgs, StoreArgs};
+pub(crate) use self::shared::{JsonArgs, LogArgs, LogFormat, PersonArgs};
 use self::webhook::{WebhookArgs, WebhookCommand};
 
 /// Runs an Oura ring as a service: gauges for Prometheus, history in SQL, a REST API.
@@ -132,9 +134,12 @@ pub(crate) enum Command {
     /// Bring the database's schema to this version and exit.
     #[command(
         long_about = "Bring the database's schema to this version and exit. Embedded databases do this by themselves.",
-        after_help = "Example:\n  myhealth migrate --database-url-file /run/secrets/database-url"
+        after_help = "Examples:\n  myhealth migrate --database-url-file /run/secrets/database-url\n  \
+                      myhealth migrate --grant writer=myhealth_writer --grant reader=myhealth_reader\n\
+                      With PostgreSQL, the role that migrates owns the tables; the services need less. The owner gives it, again after\n\
+                      each upgrade."
     )]
-    Migrate(StoreArgs),
+    Migrate(MigrateArgs),
     /// Derive every number again from the stored documents.
     #[command(
         long_about = "Derive every number again from the stored documents, after an upgrade that changed a rule.",

@@ -23,12 +23,14 @@ mod webhook;
 
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use domain::{Collection, Pseudonym};
 use store::{Location, Person, Store};
 
 use crate::Clock;
-use crate::cli::{Command, PersonArgs, Role, ServeArgs, StoreArgs};
-use crate::config::{Invalid, is_there, read_secret};
+use crate::cli::{Command, Grant, MigrateArgs, PersonArgs, Role, ServeArgs, StoreArgs};
+use crate::config::Invalid;
+use crate::database::is_there;
 use crate::login::Credentials;
 use crate::people::Unknown;
 use crate::progress;
@@ -86,12 +88,7 @@ pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow
     };
     let person = args.person.person();
     let check = args.process.check;
-    let replica = match (args.replica.database_replica_url, args.replica.database_replica_url_file) {
-        (Some(url), _) if !url.is_empty() => Some(url),
-        (_, Some(path)) => Some(read_secret("--database-replica-url-file", &path)?),
-        _ => None,
-    };
-    let replica = replica.map(|url| url.parse()).transpose().map_err(Invalid::Replica)?;
+    let replica = args.store.replica(&args.replica)?;
     let servers = |location: &Location| matches!(location, Location::Postgres(_));
     if replica.as_ref().is_some_and(|replica| !servers(replica) || !servers(&location)) {
         return Err(Invalid::ReplicaOfNothing.into());
@@ -109,6 +106,7 @@ pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow
         banner,
         sleep_goals: args.exporter.sleep_goal,
         results: args.jobs.results,
+        result_links: args.jobs.result_links,
         shutdown_delay: args.process.shutdown_delay,
     };
     if check {
@@ -119,14 +117,23 @@ pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow
     Ok(exit(serve::run(service, clock).await?))
 }
 
-pub(crate) async fn migrate(args: StoreArgs) -> anyhow::Result<ExitCode> {
-    let location = args.location()?;
+pub(crate) async fn migrate(args: MigrateArgs) -> anyhow::Result<ExitCode> {
+    let location = args.store.location()?;
+    if !args.grant.is_empty() && location.server().is_none() {
+        return Err(Invalid::Store(store::Error::NoRoles).into());
+    }
     let store = Store::open(&location).await?;
     let pending = store.pending().await?;
     store.migrate().await?;
     match pending.as_slice() {
         [] => outln!("{location} is up to date"),
         pending => outln!("{location}: applied {}", pending.join(", ")),
+    }
+    for Grant { privileges, role } in &args.grant {
+        store.grant(*privileges, role).await.with_context(|| {
+            format!("cannot give the role {role} its privileges; the owner of the tables can, and a role that may make roles")
+        })?;
+        outln!("{location}: {role} has the privileges it needs");
     }
     store.close().await;
     Ok(ExitCode::SUCCESS)

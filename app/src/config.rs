@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use store::Location;
 use store::denied::remedy;
 
-use crate::cli::{DemoArgs, HomeArgs, OuraArgs, StoreArgs};
+use crate::cli::OuraArgs;
 
 /// A mistake in the configuration: exit code 64.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,18 @@ pub(crate) enum Invalid {
          the embedded one"
     )]
     ReplicaOfNothing,
+    #[error(
+        "--database-password-file and --database-auth rds-iam are for PostgreSQL; name the server with --database-url or \
+         --database-url-file"
+    )]
+    LoginOfNothing,
+    #[error(
+        "--database-auth rds-iam: a token is sent over TLS only; add sslmode=verify-full and sslrootcert=FILE with \
+         Amazon's certificates to the URL (docs/database.md)"
+    )]
+    PlainToken,
+    #[error("--database-auth rds-iam: {0}")]
+    Signer(#[from] rds::Invalid),
     #[error("{flag} {path}: {source}")]
     SigningKey { flag: &'static str, path: PathBuf, source: api::login::session::InvalidKey },
     #[error("an account's name is 1 to 64 bytes of printable characters; it is typed at every log-in")]
@@ -161,77 +173,6 @@ pub(crate) fn read_secret(flag: &'static str, path: &Path) -> Result<String, Inv
     }
 }
 
-impl HomeArgs {
-    /// The folder of this program's data by the XDG rules, which ignore a path that is not absolute.
-    fn data_dir(&self) -> Result<PathBuf, Invalid> {
-        let data = self.xdg_data_home.clone().filter(|path| path.is_absolute());
-        let data = data.or_else(|| self.home.as_ref().map(|home| home.join(".local/share")));
-        data.map(|data| data.join("myhealth")).ok_or(Invalid::NoHome)
-    }
-}
-
-const FILE: &str = "myhealth.db";
-
-/// Whether opening a database makes nothing. What may not be read is there.
-pub(crate) fn is_there(location: &Location) -> bool {
-    match location {
-        Location::Sqlite(file) => file.try_exists().unwrap_or(true),
-        Location::Postgres(_) => true,
-    }
-}
-
-impl StoreArgs {
-    /// Where the database is.
-    pub(crate) fn location(&self) -> Result<Location, Invalid> {
-        if self.demo {
-            return Ok(Location::Sqlite(self.demo_folder()?.join(FILE)));
-        }
-        // Compose files and charts write an unset variable as an empty one.
-        let url = match (self.database_url.as_ref().filter(|url| !url.is_empty()), &self.database_url_file) {
-            (Some(url), _) => Some(url.clone()),
-            (None, Some(path)) => Some(read_secret("--database-url-file", path)?),
-            (None, None) => None,
-        };
-        if let Some(url) = url {
-            return Ok(url.parse()?);
-        }
-        let folder = match &self.data_dir {
-            Some(folder) => folder.clone(),
-            None => self.home.data_dir()?,
-        };
-        Ok(Location::Sqlite(folder.join(FILE)))
-    }
-}
-
-/// The demo's folder in the default data folder.
-const DEMO_FOLDER: &str = "demo";
-
-impl StoreArgs {
-    fn demo_folder(&self) -> Result<PathBuf, Invalid> {
-        match &self.demo_dir {
-            Some(folder) => Ok(folder.clone()),
-            None => Ok(self.home.data_dir()?.join(DEMO_FOLDER)),
-        }
-    }
-}
-
-impl DemoArgs {
-    /// Folder of the demo's own database. Another synthetic person than the default one has a folder of their own.
-    pub(crate) fn folder(&self) -> Result<PathBuf, Invalid> {
-        if let Some(folder) = &self.demo_dir {
-            return Ok(folder.clone());
-        }
-        let folder = self.home.data_dir()?.join(DEMO_FOLDER);
-        let default = self.seed == Self::SEED && self.since.to_string() == Self::SINCE;
-        Ok(if default { folder } else { folder.join(format!("seed-{}-since-{}", self.seed, self.since)) })
-    }
-
-    /// The demo's own database.
-    pub(crate) fn location(&self) -> Result<Location, Invalid> {
-        Ok(Location::Sqlite(self.folder()?.join(FILE)))
-    }
-}
-
 impl OuraArgs {
     /// The access token of before, if one is given.
     pub(crate) fn token(&self) -> Result<Option<SecretString>, Invalid> {
@@ -256,52 +197,5 @@ pub(crate) fn exact_range(
     match (from, to) {
         (Some(from), Some(to)) => Ok(Some(DayRange::new(from, to)?)),
         _ => Ok(None),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn home(xdg: Option<&str>, home: Option<&str>) -> HomeArgs {
-        HomeArgs { xdg_data_home: xdg.map(Into::into), home: home.map(Into::into) }
-    }
-
-    fn store_args() -> StoreArgs {
-        StoreArgs {
-            data_dir: None,
-            database_url: None,
-            database_url_file: None,
-            demo: false,
-            demo_dir: None,
-            home: home(None, Some("/home/ann")),
-        }
-    }
-
-    #[test]
-    fn data_directory_follows_xdg() {
-        let place = |args: StoreArgs| args.location().unwrap().to_string();
-        assert_eq!(place(store_args()), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
-        let xdg = StoreArgs { home: home(Some("/data"), None), ..store_args() };
-        assert_eq!(place(xdg), "sqlite:/data/myhealth/myhealth.db");
-        let relative = StoreArgs { home: home(Some("data"), Some("/home/ann")), ..store_args() };
-        assert_eq!(place(relative), "sqlite:/home/ann/.local/share/myhealth/myhealth.db");
-        let given = StoreArgs { data_dir: Some("here".into()), ..store_args() };
-        assert_eq!(place(given), "sqlite:here/myhealth.db");
-        let nowhere = StoreArgs { home: home(None, None), ..store_args() };
-        assert!(matches!(nowhere.location(), Err(Invalid::NoHome)));
-    }
-
-    #[test]
-    fn secret_file_is_read_without_its_line_end() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("url");
-        std::fs::write(&path, "postgres://ann@db/health\n").unwrap();
-        let args = StoreArgs { database_url_file: Some(path.clone()), ..store_args() };
-        assert_eq!(args.location().unwrap().to_string(), "postgres://db:5432/health");
-        std::fs::write(&path, " \n").unwrap();
-        assert!(matches!(args.location(), Err(Invalid::Empty { .. })));
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(args.location(), Err(Invalid::Unreadable { .. })));
     }
 }

@@ -1,12 +1,17 @@
 //! Whether the databases of this process do what its roles need: probed every two seconds, shown as `myhealth_store_up`,
 //! and what readiness goes by; and how their connections are used.
 
+use std::collections::BTreeMap;
+
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use service_metrics::{Labels, Metric, Pool, Task, table};
-use store::{PROBE_INTERVAL, PoolUse, Store};
+use service_metrics::{Labels, Metric, Pool, Statement, Task, table};
+use store::{
+    PROBE_INTERVAL, PoolUse, RENEWAL_INTERVAL, STATEMENT_BUCKETS, StatementDurations, StatementName, Store,
+    causes,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
@@ -68,6 +73,27 @@ impl Databases {
         }
     }
 
+    /// Durations by statement, of all databases together.
+    fn encode_statements(&self, mut family: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let mut statements = BTreeMap::<StatementName, StatementDurations>::new();
+        for (name, durations) in self.stores.iter().flat_map(Store::statements) {
+            let all = statements.entry(name).or_default();
+            all.sum += durations.sum;
+            for (all, count) in all.buckets.iter_mut().zip(durations.buckets) {
+                *all += count;
+            }
+        }
+        for (name, durations) in statements {
+            let bounds = STATEMENT_BUCKETS.into_iter().chain([f64::MAX]);
+            let buckets: Vec<_> = bounds.zip(durations.buckets).collect();
+            let labels = Labels((Statement(name.to_string()),));
+            let mut series = family.encode_family(&labels)?;
+            series.encode_histogram::<Labels<()>>(durations.sum, durations.count(), &buckets, None)?;
+        }
+        Ok(())
+    }
+
+    /// Probes the databases and reads their log-ins again.
     async fn probe_until(self, stop: CancellationToken) {
         let every = |store: Store| async move {
             loop {
@@ -76,9 +102,18 @@ impl Databases {
                 tokio::time::sleep(PROBE_INTERVAL).await;
             }
         };
+        let renew = |store: Store| async move {
+            loop {
+                tokio::time::sleep(RENEWAL_INTERVAL).await;
+                if let Err(error) = store.renew_login().await {
+                    tracing::warn!(error = %causes(&error), "cannot use the changed database log-in; keeping the previous one");
+                }
+            }
+        };
         let mut probes = tokio::task::JoinSet::<()>::new();
         for store in self.stores {
-            probes.spawn(every(store));
+            probes.spawn(every(store.clone()));
+            probes.spawn(renew(store));
         }
         stop.cancelled().await;
     }
@@ -90,7 +125,8 @@ impl Collector for Databases {
         let up = ConstGauge::new(i64::from(up));
         up.encode(table::STORE_UP.describe(&mut encoder)?)?;
         let failures = ConstCounter::new(self.stores.iter().map(Store::write_failures).sum::<u64>());
-        failures.encode(table::STORE_WRITE_FAILURES.describe(&mut encoder)?)
+        failures.encode(table::STORE_WRITE_FAILURES.describe(&mut encoder)?)?;
+        self.encode_statements(table::DB_STATEMENTS.describe(&mut encoder)?)
     }
 }
 

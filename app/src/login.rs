@@ -15,7 +15,8 @@ use store::{Location, Person, Store};
 
 use crate::Clock;
 use crate::cli::{GuardArgs, LoginSettings, OuraArgs};
-use crate::config::{Invalid, is_there, read_secret};
+use crate::config::{Invalid, read_secret};
+use crate::database::is_there;
 
 /// The file of the key that signs log-ins at the API, next to the embedded database.
 const SIGNING_KEY_FILE: &str = "api-key.pem";

@@ -8,6 +8,7 @@ mod build;
 mod cli;
 mod commands;
 mod config;
+mod database;
 mod declared;
 mod file;
 mod folder;

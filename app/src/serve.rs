@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use axum::Router;
 use exporter::Shard;
 use ingest::Scheduler;
 use ingest::webhook::Webhooks;
@@ -61,6 +62,8 @@ pub(crate) struct Service {
     pub(crate) sleep_goals: Vec<SleepGoalOf>,
     /// Where jobs store their results, if it is configured.
     pub(crate) results: Option<ResultLocation>,
+    /// How long links to results at their bucket are valid, if there are any.
+    pub(crate) result_links: Option<Duration>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
 }
@@ -92,7 +95,8 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     banner::warn_about_open_gauges(&web_sockets, &service, &rules);
 
     let (readiness, latch) = Readiness::new(lifecycle.draining.clone());
-    let results = work::results(service.results.as_ref(), &service.location).map_err(Invalid::from)?;
+    let results = work::results(service.results.as_ref(), service.result_links, &service.location)
+        .map_err(Invalid::from)?;
     let jobs = JobQueue::new(store.clone(), results, lifecycle.stop.clone());
     let replica = service_api.as_ref().and_then(|api| api.replica.clone());
     let databases = Databases::start(&store, replica.as_ref(), &service.roles, &lifecycle);
@@ -121,28 +125,34 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
         supervise_exporter(&lifecycle, exporter, latch.clone());
     }
     work::start(&lifecycle, &service.roles, jobs.clone(), backfill, own, &clock)?;
-    let api = |sockets: &[TcpListener]| {
+    let api = |sockets: &[TcpListener], metrics: Router| {
         let api = service_api.as_ref()?;
         let (primary, now) = (store.clone(), clock.clone());
         let store = api.replica.clone().unwrap_or_else(|| primary.clone());
         let (login, guards) = (api.login.clone(), api.guards.clone());
         let (version, anonymous) = (build::VERSION, anonymous(sockets));
         let (jobs, audit) = (jobs.clone(), api.audit.clone());
-        Some(api::router(api::State { store, primary, now, version, anonymous, login, guards, jobs, audit }))
+        let state = api::State { store, primary, now, version, anonymous, login, guards, jobs, audit };
+        Some(api::router_with(state, metrics))
     };
     let names = HostAllowList::new(&service.listen.allowed_hosts);
-    if let Some(api) = api(&api_sockets) {
-        let router = names.guard(requests.count(api.merge(probes.clone().router())));
-        listen(&lifecycle, Task::Api, api_sockets, &router, None, (&rules.api, &rules.proxies));
-    }
     supervise_audit(&lifecycle, service_api.as_ref(), &store, &service.listen.guards, &clock);
     registry.register_collector(Box::new(databases.clone()));
     registry.register_collector(Box::new(Pools { store: store.clone(), replica }));
     let path = &service.listen.telemetry_path;
-    let telemetry = exporter::Telemetry::new(exporter, Arc::new(registry));
+    let registry = Arc::new(registry);
+    let own_metrics = match service.listen.api_metrics {
+        true => exporter::Telemetry::new(None, registry.clone()).router("/metrics"),
+        false => Router::new(),
+    };
+    if let Some(api) = api(&api_sockets, own_metrics) {
+        let router = names.guard(requests.count(api.merge(probes.clone().router())));
+        listen(&lifecycle, Task::Api, api_sockets, &router, None, (&rules.api, &rules.proxies));
+    }
+    let telemetry = exporter::Telemetry::new(exporter, registry);
     let (reload, demo) = (rules.clone(), service.demo);
     let own = web::PageState { reload, clock: clock.clone(), demo };
-    let router = web::router(telemetry.router(path), api(&web_sockets), own, probes, path);
+    let router = web::router(telemetry.router(path), api(&web_sockets, Router::new()), own, probes, path);
     let router = names.guard(requests.count(router));
     let fast_path = web::scrape_fast_path(path.clone(), telemetry, names, requests.at(path));
     listen(&lifecycle, Task::Web, web_sockets, &router, Some(&fast_path), (&rules.web, &rules.proxies));
@@ -165,7 +175,7 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
 fn serve_webhooks(
     (sockets, webhook): (Vec<TcpListener>, Webhook),
     scheduler: &mut Scheduler,
-    probes: axum::Router,
+    probes: Router,
     registry: &mut Registry,
     lifecycle: &Lifecycle,
     requests: &Requests,

@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::sync::OnceLock;
 
 use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::{Key, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -108,6 +109,19 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
         .with_endpoint(endpoint)
         .build()
         .map_err(|error| error.to_string())?;
-    let resource = Resource::builder().with_service_name("myhealth").build();
-    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
+    Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource()).build())
+}
+
+/// What all spans say of this process; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` come first.
+fn resource() -> Resource {
+    let detected = Resource::builder().build();
+    let says = |key: &'static str| detected.get(&Key::from_static_str(key));
+    let mut resource = Resource::builder();
+    if says("service.name").is_none_or(|name| name.as_str().starts_with("unknown_service")) {
+        resource = resource.with_service_name("myhealth");
+    }
+    if says("service.version").is_none() {
+        resource = resource.with_attribute(KeyValue::new("service.version", crate::build::VERSION));
+    }
+    resource.build()
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use domain::{Cause, DayRange};
 use ingest::{Scheduler, SyncReport, SyncRun};
@@ -15,6 +16,7 @@ use store::{Location, Person, Store, causes};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::Role;
+use crate::database::aws_settings;
 use crate::shutdown::Lifecycle;
 use crate::{Clock, serve};
 
@@ -22,19 +24,20 @@ use crate::{Clock, serve};
 /// configured place that they share.
 pub(crate) fn results(
     configured: Option<&ResultLocation>,
+    links: Option<Duration>,
     location: &Location,
 ) -> Result<Option<Results>, InvalidResultLocation> {
     let default = match location {
         Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
-    #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
-    let variables = std::env::vars_os();
-    // A variable that is no text is none of them.
-    let texts =
-        variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = texts.filter(|(name, _)| name.starts_with("AWS_"));
-    configured.or(default.as_ref()).map(|place| Results::open(place, settings)).transpose()
+    let results =
+        configured.or(default.as_ref()).map(|place| Results::open(place, aws_settings())).transpose()?;
+    match (results, links) {
+        (Some(results), Some(lifetime)) => results.with_links(lifetime).map(Some),
+        (None, Some(_)) => Err(InvalidResultLocation::NoLinks),
+        (results, None) => Ok(results),
+    }
 }
 
 /// Which jobs a process with these roles does.

@@ -4,14 +4,16 @@
 use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use jiff::{SignedDuration, Timestamp};
-use object_store::aws::AmazonS3Builder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
+use object_store::signer::{Method, SignedUrlOptions, Signer as _};
 use object_store::{ObjectStore, ObjectStoreExt as _, WriteMultipart};
 use store::create_private;
 
@@ -42,6 +44,9 @@ pub enum InvalidResultLocation {
     /// Neither a folder nor a bucket.
     #[error("results are stored in a folder or in s3://bucket/prefix; {0} is neither")]
     Scheme(String),
+    /// A folder has no links.
+    #[error("links are for results in s3://bucket/prefix; a folder has none")]
+    NoLinks,
     /// The folder.
     #[error("cannot make the folder {path}; choose one that this user may write")]
     Folder {
@@ -88,6 +93,9 @@ pub struct Results {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     folder: Option<PathBuf>,
+    bucket: Option<Arc<AmazonS3>>,
+    /// How long links to the bucket are valid; `None`: results are read through this process.
+    link_lifetime: Option<Duration>,
     /// Bytes of the largest.
     largest: u64,
 }
@@ -105,7 +113,7 @@ impl Results {
                 create_private(path).map_err(failed)?;
                 let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
                 let folder = Some(path.clone());
-                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder, largest: MAX_RESULT })
+                Ok(Self::new(Arc::new(store), Path::ROOT, folder, None))
             }
             ResultLocation::Bucket(url) => {
                 let mut builder = AmazonS3Builder::new().with_url(url.as_str());
@@ -116,9 +124,26 @@ impl Results {
                 }
                 let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
                 let store = Arc::new(builder.build()?);
-                Ok(Self { store, prefix: Path::from(prefix), folder: None, largest: MAX_RESULT })
+                Ok(Self::new(store.clone(), Path::from(prefix), None, Some(store)))
             }
         }
+    }
+
+    fn new(
+        store: Arc<dyn ObjectStore>,
+        prefix: Path,
+        folder: Option<PathBuf>,
+        bucket: Option<Arc<AmazonS3>>,
+    ) -> Self {
+        Self { store, prefix, folder, bucket, link_lifetime: None, largest: MAX_RESULT }
+    }
+
+    /// The same place, whose results are read at the bucket itself, by links that are valid for so long.
+    pub fn with_links(self, lifetime: Duration) -> Result<Self, InvalidResultLocation> {
+        if self.bucket.is_none() {
+            return Err(InvalidResultLocation::NoLinks);
+        }
+        Ok(Self { link_lifetime: Some(lifetime), ..self })
     }
 
     fn path(&self, object: &str) -> Path {
@@ -144,6 +169,21 @@ impl Results {
             Err(object_store::Error::NotFound { .. }) => Err(Unreadable::Missing),
             Err(error) => Err(Unreadable::Store(error)),
         }
+    }
+
+    /// A link by which a result can be read without a credential, with these headers; `None` where results are read through
+    /// this process.
+    pub async fn link(
+        &self,
+        object: &str,
+        media_type: &str,
+        disposition: &str,
+    ) -> Result<Option<String>, Unreadable> {
+        let Some((bucket, lifetime)) = self.bucket.as_ref().zip(self.link_lifetime) else { return Ok(None) };
+        let headers = [("response-content-type", media_type), ("response-content-disposition", disposition)];
+        let options = SignedUrlOptions::new().with_query(headers);
+        let link = bucket.signed_url_opts(Method::GET, &self.path(object), lifetime, &options).await;
+        link.map(|link| Some(link.into())).map_err(Unreadable::Store)
     }
 
     /// Removes a result; one that is not there is removed.

@@ -216,10 +216,12 @@ closed! {
 
     /// Which limit of a client's address was reached.
     RequestLimit as "limit", "kebab-case" {
-        /// Requests.
+        /// Requests of one address.
         Requests,
-        /// Attempts to log in.
+        /// Attempts of one address to log in.
         LogIns,
+        /// Requests of one token or account.
+        Principal,
     }
 
     /// Why the API refused a request of any client.
@@ -354,6 +356,8 @@ open! {
     Pointer(String) as "pointer"
     /// A pool of database connections.
     Pool(&'static str) as "pool"
+    /// What a statement does to which table: a closed set that the store defines.
+    Statement(String) as "statement"
     /// The version of this build.
     Version(&'static str) as "version"
     /// The commit of this build.

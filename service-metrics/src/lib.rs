@@ -10,7 +10,7 @@ pub mod table;
 pub use labels::{
     CacheLookup, EventResult, FetchResult, JobKind, JobResult, JobState, Label, LogInOutcome, Method, Person,
     Pointer, Pool, RateLimitTier, RefreshResult, Refusal, RequestLimit, Revision, RingLabels, Route, Scope,
-    ShedReason, Status, SubscriptionState, SyncOutcome, Task, Version,
+    ShedReason, Statement, Status, SubscriptionState, SyncOutcome, Task, Version,
 };
 pub use metric::{Kind, LabelSet, LabelWords, Labels, Metric, Row, Section};
 pub use page::{TABLE, page};

@@ -5,7 +5,7 @@ use domain::{Cause, Collection, Reason};
 use crate::labels::{
     CacheLookup, EventResult, FetchResult, JobKind, JobResult, JobState, LogInOutcome, Method, Person,
     Pointer, Pool, RateLimitTier, RefreshResult, Refusal, RequestLimit, Revision, RingLabels, Route, Scope,
-    ShedReason, Status, SubscriptionState, SyncOutcome, Task, Version,
+    ShedReason, Statement, Status, SubscriptionState, SyncOutcome, Task, Version,
 };
 use crate::metric::{Kind, Metric, Row, Section};
 
@@ -124,6 +124,8 @@ table! {
             "Whether the web configurations in force are the newest ones";
         Gauge CONFIG_RELOADED: () = "myhealth_config_last_reload_success_timestamp_seconds",
             "When the web configuration was last read without a mistake, as Unix time";
+        Histogram DB_STATEMENTS: (Statement,) = "myhealth_db_statement_duration_seconds",
+            "How long statements of the database took until their last row was read, by what they do to which table";
         Gauge POOL_IDLE: (Pool,) = "myhealth_db_pool_idle_connections", "Open database connections that wait to be used";
         Gauge POOL_USED: (Pool,) = "myhealth_db_pool_used_connections", "Database connections in use";
         Gauge POOL_MAX: (Pool,) = "myhealth_db_pool_max_connections", "Most database connections that are opened";
@@ -136,7 +138,7 @@ table! {
         Gauge CACHE_SIZE: () = "myhealth_api_cache_size_bytes",
             "Size of the responses in the cache; --api.cache-mebibytes limits it";
         Counter LIMITED_REQUESTS: (RequestLimit,) = "myhealth_api_limited_requests_total",
-            "Requests refused because their address sent too many";
+            "Requests refused because their address, token or account sent too many";
         Gauge LIMITED_ADDRESSES: () = "myhealth_api_limited_addresses",
             "Addresses remembered when one was last refused";
         Counter SHED_REQUESTS: (ShedReason,) = "myhealth_api_refused_requests_total",

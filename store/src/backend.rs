@@ -2,86 +2,25 @@
 //! checks each body once per driver. No other crate can name a driver.
 
 use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::Connection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Connection, PgConnection};
 
 use crate::error::{Error, Result, is_other_file};
 use crate::health::Health;
+use crate::location::Location;
 use crate::process_lock::ProcessLock;
-
-/// Where the database is.
-#[derive(Clone)]
-pub enum Location {
-    /// A file of this process's own.
-    Sqlite(PathBuf),
-    /// A server, with the options of its URL.
-    Postgres(Box<PgConnectOptions>),
-}
-
-impl std::fmt::Debug for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Display::fmt(self, f)
-    }
-}
-
-impl Location {
-    /// The kind of database, as a log names it.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Sqlite(_) => "sqlite",
-            Self::Postgres(_) => "postgresql",
-        }
-    }
-}
-
-/// The place without credentials, fit for a log.
-impl std::fmt::Display for Location {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
-            Self::Postgres(options) => {
-                let name = options.get_database().unwrap_or("");
-                write!(f, "postgres://{}:{}/{name}", options.get_host(), options.get_port())
-            }
-        }
-    }
-}
-
-impl FromStr for Location {
-    type Err = Error;
-
-    fn from_str(url: &str) -> Result<Self> {
-        let refuse = |reason: &str| Error::Url { reason: reason.to_owned() };
-        match url.split_once(':') {
-            Some(("sqlite", path)) => match path.strip_prefix("//").unwrap_or(path) {
-                "" | ":memory:" => Err(refuse("an embedded database needs a file")),
-                path => Ok(Self::Sqlite(path.into())),
-            },
-            Some(("postgres" | "postgresql", _)) => PgConnectOptions::from_str(url)
-                .map(|options| Self::Postgres(Box::new(options.application_name("myhealth"))))
-                .map_err(|_| {
-                    refuse("it does not parse (a password with special characters must be percent-encoded)")
-                }),
-            Some((scheme, _)) if scheme.len() < 20 => {
-                Err(refuse(&format!("{scheme} is no database this build knows")))
-            }
-            _ => Err(refuse("it has no scheme")),
-        }
-    }
-}
+use crate::server::Server;
 
 /// The open pools.
 #[derive(Clone, Debug)]
 pub(crate) enum Backend {
-    Postgres(PgPool),
+    Postgres(Server),
     /// SQLite knows one writer at a time; a pool of one turns lock errors into waiting.
     Sqlite {
         read: SqlitePool,
@@ -92,23 +31,12 @@ pub(crate) enum Backend {
 }
 
 /// How long a request waits for a connection before it fails because the database does not answer.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Backend {
     pub(crate) async fn open(location: &Location, health: &Arc<Health>) -> Result<Self> {
         match location {
-            Location::Postgres(options) => {
-                check_server(options).await?;
-                let health = health.clone();
-                let pool = PgPoolOptions::new()
-                    .max_connections(10)
-                    .acquire_timeout(ACQUIRE_TIMEOUT)
-                    .after_release(move |_, _| {
-                        let keep = !health.distrusts_connections();
-                        Box::pin(async move { Ok(keep) })
-                    });
-                Ok(Self::Postgres(pool.connect_lazy_with((**options).clone())))
-            }
+            Location::Postgres(location) => Ok(Self::Postgres(Server::open(location, health).await?)),
             Location::Sqlite(path) => Self::open_sqlite(path).await,
         }
     }
@@ -155,7 +83,7 @@ impl Backend {
 
     pub(crate) async fn close(&self) {
         match self {
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres(server) => server.pool().close().await,
             Self::Sqlite { read, write, .. } => {
                 read.close().await;
                 write.close().await;
@@ -166,7 +94,7 @@ impl Backend {
     /// How the connections of each pool are used: name, open, idle, most.
     pub(crate) fn pools(&self) -> Vec<PoolUse> {
         match self {
-            Self::Postgres(pool) => vec![PoolUse::of("postgres", pool)],
+            Self::Postgres(server) => vec![PoolUse::of("postgres", server.pool())],
             Self::Sqlite { read, write, .. } => vec![PoolUse::of("read", read), PoolUse::of("write", write)],
         }
     }
@@ -177,30 +105,10 @@ impl Backend {
 
     pub(crate) fn is_closed(&self) -> bool {
         match self {
-            Self::Postgres(pool) => pool.is_closed(),
+            Self::Postgres(server) => server.pool().is_closed(),
             Self::Sqlite { read, .. } => read.is_closed(),
         }
     }
-}
-
-/// Proves that a server answers and can hold every text. A pool would wait out refused connections; a wrong address
-/// should be reported at once.
-async fn check_server(options: &PgConnectOptions) -> Result<()> {
-    let check = async {
-        let mut connection = PgConnection::connect_with(options).await?;
-        let encoding: String = sqlx::query_scalar("select current_setting('server_encoding')")
-            .fetch_one(&mut connection)
-            .await?;
-        connection.close().await?;
-        Ok(encoding)
-    };
-    let checked =
-        tokio::time::timeout(ACQUIRE_TIMEOUT, check).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-    let encoding = checked.map_err(|source| Error::Unavailable { source })?;
-    if encoding == "UTF8" {
-        return Ok(());
-    }
-    Err(Error::Encoding { database: options.get_database().unwrap_or("").to_owned(), encoding })
 }
 
 /// How the connections of a pool are used at one moment.
@@ -243,16 +151,18 @@ pub fn create_private(directory: &Path) -> std::io::Result<()> {
     builder.create(directory)
 }
 
-/// Runs one body on the pool for reading; a body that builds a statement also names its database.
+/// Runs one statement on a connection for reading; a body that builds a statement also names its database.
 macro_rules! with_pool {
     ($store:expr, $pool:ident $(, $db:ident)? => $body:expr) => {
-        match &$store.backend {
-            $crate::backend::Backend::Postgres($pool) => {
+        match $store.reader().await? {
+            $crate::connection::Reader::Postgres(mut connection) => {
                 $(type $db = sqlx::Postgres;)?
+                let $pool = &mut connection;
                 $body
             }
-            $crate::backend::Backend::Sqlite { read: $pool, .. } => {
+            $crate::connection::Reader::Sqlite(mut connection) => {
                 $(type $db = sqlx::Sqlite;)?
+                let $pool = &mut connection;
                 $body
             }
         }

@@ -36,6 +36,12 @@ pub enum Error {
         /// What the driver said.
         source: sqlx::Error,
     },
+    /// The log-in at the server cannot be read.
+    #[error("cannot read how to log in at the database")]
+    Login {
+        /// Which file or service does not give it.
+        source: crate::LoginError,
+    },
     /// The server stores text in an encoding that cannot hold every text of Oura's and of people.
     #[error(
         "the database {database:?} has the encoding {encoding}, and myhealth needs UTF8; make another with \
@@ -53,6 +59,15 @@ pub enum Error {
     /// A statement failed.
     #[error("the database refused a statement")]
     Database(#[source] sqlx::Error),
+    /// The embedded database has no roles.
+    #[error("the embedded database has no roles; grants are for PostgreSQL")]
+    NoRoles,
+    /// The role that migrates may not pass on what it has.
+    #[error(
+        "the server did not grant all of it; the owner of the tables needs the schema with the right to grant it: `grant all on \
+         schema public to OWNER with grant option`"
+    )]
+    NotGranted,
     /// A declared account or token is changed in the file only.
     #[error(
         "{what} is declared in the API's configuration file (--api.config.file): change or remove it there"

@@ -6,15 +6,20 @@
 mod auth;
 mod backend;
 mod changes;
+mod connection;
 pub mod denied;
 mod error;
+mod grants;
 mod health;
+mod location;
 mod migrate;
 mod people;
 mod process_lock;
 mod queue;
 mod read;
+mod server;
 mod sql;
+mod statements;
 mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -30,9 +35,11 @@ pub use auth::oura_accounts::{AccountClaim, OuraAccount};
 pub use auth::oura_grants::{OuraGrant, SealedTokens};
 pub use auth::tokens::{MIN_DECLARED_TOKEN, NewToken, Scope, Scopes, Token};
 pub use auth::user_accounts::{NewUserAccount, UserAccount};
-pub use backend::{Location, PoolUse, create_private};
+pub use backend::{PoolUse, create_private};
 pub use error::{Error, Result, causes};
+pub use grants::Privileges;
 pub use health::{Outage, PROBE_INTERVAL};
+pub use location::{Location, Login, LoginError, LoginSource, ServerName};
 pub use people::Person;
 pub use queue::jobs::{
     Cancel, Enqueued, InvalidJobState, Job, JobCount, JobLimits, JobOutcome, JobResult, JobState,
@@ -45,6 +52,8 @@ pub use read::documents::StoredDocument;
 pub use read::latest::Latest;
 pub use read::points::PointStream;
 pub use read::series::StoredSeries;
+pub use server::RENEWAL_INTERVAL;
+pub use statements::{STATEMENT_BUCKETS, StatementDurations, StatementName};
 pub use sync::{SyncState, Totals};
 pub use write::batch::{Applied, Batch};
 pub use write::deletions::UnconfirmedDeletion;
@@ -55,6 +64,7 @@ pub use write::origin::Origin;
 use crate::backend::Backend;
 use crate::changes::ChangeSignal;
 use crate::health::Health;
+use crate::statements::Statements;
 
 /// A handle on the database; clones share its pools and its change signal.
 #[derive(Clone, Debug)]
@@ -62,6 +72,7 @@ pub struct Store {
     backend: Backend,
     changes: Arc<ChangeSignal>,
     health: Arc<Health>,
+    statements: Statements,
 }
 
 impl Store {
@@ -70,7 +81,7 @@ impl Store {
     pub async fn open(location: &Location) -> Result<Self> {
         let health = Arc::default();
         let backend = Backend::open(location, &health).await?;
-        let store = Self { backend, changes: Arc::default(), health };
+        let store = Self { backend, changes: Arc::default(), health, statements: Statements::default() };
         if let Backend::Sqlite { alive, .. } = &store.backend {
             store.migrate().await?;
             if alive.came_alone {

@@ -4,8 +4,9 @@ use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AssertSqlSafe, SqlSafeStr};
 
 use crate::Store;
-use crate::backend::{Backend, Location};
+use crate::backend::Backend;
 use crate::error::{Error, Result, is_full};
+use crate::location::Location;
 
 /// Version, name and text; see the folder `migrations`.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -46,13 +47,16 @@ impl Store {
         self.refuse_other_programs().await?;
         let migrator = migrator(self.is_embedded());
         let migrated = match &self.backend {
-            Backend::Postgres(pool) => migrator.run(pool).await,
+            Backend::Postgres(server) => {
+                let mut connection = server.acquire().await?;
+                migrator.run(&mut *connection).await
+            }
             Backend::Sqlite { write, .. } => migrator.run(write).await,
         };
         migrated.map_err(|error| match (error, &self.backend) {
             (MigrateError::VersionMissing(found), _) if found > newest() => self.newer(found),
             (MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_), _) => {
-                Error::NotOurs { place: self.location().to_string() }
+                Error::NotOurs { place: self.place() }
             }
             (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _), backend) => {
                 match backend {
@@ -75,26 +79,27 @@ impl Store {
         .bind(TABLE)
         .fetch_one(read)
         .await?;
-        if foreign { Err(Error::NotOurs { place: self.location().to_string() }) } else { Ok(()) }
+        if foreign { Err(Error::NotOurs { place: self.place() }) } else { Ok(()) }
     }
 
-    fn location(&self) -> Location {
+    /// Where the database is, without credentials.
+    fn place(&self) -> String {
         match &self.backend {
-            Backend::Postgres(pool) => Location::Postgres(Box::new((*pool.connect_options()).clone())),
-            Backend::Sqlite { path, .. } => Location::Sqlite(path.to_path_buf()),
+            Backend::Postgres(server) => server.to_string(),
+            Backend::Sqlite { path, .. } => Location::Sqlite(path.to_path_buf()).to_string(),
         }
     }
 
     fn newer(&self, found: i64) -> Error {
-        Error::Newer { place: self.location().to_string(), found, known: newest() }
+        Error::Newer { place: self.place(), found, known: newest() }
     }
 
     /// Names of the migrations that have not been applied. A server with pending migrations must not start.
     pub async fn pending(&self) -> Result<Vec<&'static str>> {
         // Only looks, so that a role which may only read can start.
         let applied = match &self.backend {
-            Backend::Postgres(pool) => {
-                let mut conn = pool.acquire().await?;
+            Backend::Postgres(server) => {
+                let mut conn = server.acquire().await?;
                 let known = sqlx::query_scalar("select to_regclass($1) is not null").bind(TABLE);
                 if known.fetch_one(&mut *conn).await? {
                     conn.list_applied_migrations(TABLE).await?

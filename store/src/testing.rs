@@ -70,6 +70,24 @@ pub async fn may_read(url: &str, table: &str) -> bool {
     asked.fetch_one(&mut connection).await.expect("the server knows the table")
 }
 
+/// The tables that the role of this URL may read, sorted, and whether it may write all of their rows.
+pub async fn privileges(url: &str) -> Vec<(String, bool)> {
+    let mut connection = PgConnection::connect(url).await.expect("the test server answers");
+    let sql =
+        "select relname::text, has_table_privilege(oid, 'insert') and has_table_privilege(oid, 'update')
+               and has_table_privilege(oid, 'delete')
+               from pg_class where relnamespace = current_schema()::regnamespace and relkind in ('r', 'v')
+               and has_table_privilege(oid, 'select') order by 1";
+    sqlx::query_as(sql).fetch_all(&mut connection).await.expect("the server lists privileges")
+}
+
+/// How many connections a role has.
+pub async fn connections_of(url: &str, role: &str) -> i64 {
+    let mut connection = PgConnection::connect(url).await.expect("the test server answers");
+    let counted = sqlx::query_scalar("select count(*) from pg_stat_activity where usename = $1").bind(role);
+    counted.fetch_one(&mut connection).await.expect("the server counts")
+}
+
 /// A writing transaction that writes nothing; until it is dropped, an embedded store has no other.
 pub struct Writing {
     _tx: Tx,
@@ -104,7 +122,7 @@ pub async fn rows_by_person(store: &Store) -> BTreeMap<(String, i64), i64> {
     for table in tables_of_people(store).await {
         let sql = format!("select person, count(*) from {table} group by person");
         let counts: Vec<(i64, i64)> = match &store.backend {
-            Backend::Postgres(pool) => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(pool).await,
+            Backend::Postgres(server) => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(server.pool()).await,
             Backend::Sqlite { read, .. } => sqlx::query_as(AssertSqlSafe(sql)).fetch_all(read).await,
         }
         .expect("the table can be counted");
@@ -113,17 +131,24 @@ pub async fn rows_by_person(store: &Store) -> BTreeMap<(String, i64), i64> {
     rows
 }
 
+/// The tables of an embedded store, sorted.
+pub async fn tables(store: &Store) -> Vec<String> {
+    let Backend::Sqlite { read, .. } = &store.backend else { panic!("an embedded store") };
+    let sql = "select name from sqlite_master where type = 'table' order by 1";
+    sqlx::query_scalar(sql).fetch_all(read).await.expect("the schema can be read")
+}
+
 /// The tables that have a column `person`.
 pub async fn tables_of_people(store: &Store) -> Vec<String> {
     match &store.backend {
-        Backend::Postgres(pool) => {
+        Backend::Postgres(server) => {
             sqlx::query_scalar(
                 "select table_name::text from information_schema.columns
                  join information_schema.tables using (table_schema, table_name)
                  where table_schema = current_schema() and column_name = 'person' and table_type = 'BASE TABLE'
                  order by 1",
             )
-            .fetch_all(pool)
+            .fetch_all(server.pool())
             .await
         }
         Backend::Sqlite { read, .. } => {

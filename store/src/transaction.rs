@@ -13,6 +13,7 @@ use crate::Store;
 use crate::backend::Backend;
 use crate::error::Result;
 use crate::health::Health;
+use crate::statements::{Statement, Statements};
 
 /// A writing transaction on either database; dropped without [`Tx::commit`], it leaves nothing behind.
 pub(crate) enum Tx {
@@ -24,10 +25,11 @@ impl Store {
     /// Begins a writing transaction. SQLite takes its lock at once: a lock taken later can fail in a way no waiting
     /// cures.
     pub(crate) async fn begin(&self) -> Result<Tx> {
-        let notes = Notes { health: self.health.clone(), backend: self.backend.clone() };
+        let (health, backend) = (self.health.clone(), self.backend.clone());
+        let notes = Notes { health, backend, statements: self.statements.clone() };
         match &self.backend {
-            Backend::Postgres(pool) => {
-                let tx = pool.begin().await.inspect_err(|error| notes.note(error))?;
+            Backend::Postgres(server) => {
+                let tx = server.begin().await.inspect_err(|error| notes.note(error))?;
                 Ok(Tx::Postgres(Tracked { tx, notes }))
             }
             Backend::Sqlite { write, .. } => {
@@ -65,10 +67,11 @@ impl Tx {
     }
 }
 
-/// Where failed writes are noted.
+/// Where failed writes and the durations of statements are noted.
 struct Notes {
     health: Arc<Health>,
     backend: Backend,
+    statements: Statements,
 }
 
 impl Notes {
@@ -104,7 +107,13 @@ where
         E: 'q + Execute<'q, Db>,
     {
         let Tracked { tx, notes } = self;
-        Box::pin((&mut **tx).fetch_many(query).inspect_err(|error| notes.note(error)))
+        let statement = Statement::of(query);
+        let running = notes.statements.begin(&statement.sql);
+        let rows = (&mut **tx).fetch_many(statement);
+        Box::pin(rows.inspect_err(move |error| {
+            let _ = &running;
+            notes.note(error);
+        }))
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<Db::Row>, sqlx::Error>>
@@ -113,9 +122,13 @@ where
         E: 'q + Execute<'q, Db>,
     {
         let Tracked { tx, notes } = self;
-        Box::pin(
-            async move { (&mut **tx).fetch_optional(query).await.inspect_err(|error| notes.note(error)) },
-        )
+        let statement = Statement::of(query);
+        let running = notes.statements.begin(&statement.sql);
+        Box::pin(async move {
+            let row = (&mut **tx).fetch_optional(statement).await.inspect_err(|error| notes.note(error));
+            drop(running);
+            row
+        })
     }
 
     fn prepare_with<'e>(

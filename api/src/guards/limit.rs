@@ -12,7 +12,9 @@ use axum::extract::{Request, State as With};
 use axum::http::{self, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use governor::clock::Clock as _;
 use governor::middleware::StateInformationMiddleware;
+use governor::{DefaultKeyedRateLimiter, Quota};
 use tower::ServiceExt as _;
 use tower_governor::GovernorError;
 use tower_governor::governor::{Governor, GovernorConfig, GovernorConfigBuilder, SharedRateLimiter};
@@ -44,6 +46,7 @@ pub(crate) struct RateLimiters(Arc<Inner>);
 struct Inner {
     requests: Option<RateLimiter>,
     log_ins: Option<RateLimiter>,
+    principals: Option<PrincipalLimiter>,
     metrics: Metrics,
 }
 
@@ -113,17 +116,29 @@ impl RateLimiter {
 }
 
 impl RateLimiters {
-    /// Requests per second and log-ins per minute of one client; `None`: no limit.
+    /// Requests per second and log-ins per minute of one client, requests per minute of one principal; `None`: no limit.
     pub(crate) fn new(
         requests_per_second: Option<NonZeroU32>,
         log_ins_per_minute: Option<NonZeroU32>,
+        principal_per_minute: Option<NonZeroU32>,
         metrics: Metrics,
     ) -> Self {
         Self(Arc::new(Inner {
             requests: requests_per_second.map(RateLimiter::per_second),
             log_ins: log_ins_per_minute.map(RateLimiter::per_minute),
+            principals: principal_per_minute.map(PrincipalLimiter::per_minute),
             metrics,
         }))
+    }
+
+    /// Refuses a token or account that sends too many requests, wherever they come from.
+    pub(crate) fn check_principal(&self, principal: &str) -> Result<(), Error> {
+        let Some(limiter) = &self.0.principals else { return Ok(()) };
+        limiter.check(principal).map_err(|wait| {
+            self.0.metrics.limited_principal();
+            // Rounded up: a client that waits exactly that long is not refused again.
+            Error::TooMany(wait.as_secs() + 1)
+        })
     }
 
     fn of(&self, kind: RateLimit) -> (Option<&RateLimiter>, Limit) {
@@ -131,6 +146,29 @@ impl RateLimiters {
             RateLimit::Requests => (self.0.requests.as_ref(), Limit::Requests),
             RateLimit::LogIns => (self.0.log_ins.as_ref(), Limit::LogIns),
         }
+    }
+}
+
+/// The same limit for each token and account, of which there are as many as the database has.
+struct PrincipalLimiter {
+    counts: DefaultKeyedRateLimiter<String>,
+    /// Requests since idle principals were removed.
+    asked: AtomicU32,
+}
+
+impl PrincipalLimiter {
+    /// So many requests per minute, in bursts of as many.
+    fn per_minute(most: NonZeroU32) -> Self {
+        Self { counts: governor::RateLimiter::keyed(Quota::per_minute(most)), asked: AtomicU32::new(0) }
+    }
+
+    /// Counts a request, or returns how long to wait.
+    fn check(&self, principal: &str) -> Result<(), Duration> {
+        if self.asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY == SWEEP_EVERY - 1 {
+            self.counts.retain_recent();
+        }
+        let checked = self.counts.check_key(&principal.to_owned());
+        checked.map_err(|refused| refused.wait_time_from(self.counts.clock().now()))
     }
 }
 

@@ -49,6 +49,10 @@ impl Metrics {
         self.clients.set(i64::try_from(clients).unwrap_or(i64::MAX));
     }
 
+    pub(crate) fn limited_principal(&self) {
+        self.limited.get_or_create_owned(&Labels((Limit::Principal,))).inc();
+    }
+
     pub(crate) fn refused(&self, refusal: Refusal) {
         self.refused.get_or_create_owned(&Labels((refusal,))).inc();
     }

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State as With};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -220,7 +220,7 @@ async fn list_jobs(
             headers(("location" = String, description = "Where to look for it."))),
         (status = 415, description = "The body is no `application/json`.", body = crate::error::Problem, content_type = "application/problem+json"),
         (status = 422, description = "The key was used for something else.", body = crate::error::Problem, content_type = "application/problem+json"),
-        (status = 429, description = "Ten jobs of the person are not finished, or the address asks too often.", body = crate::error::Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Ten jobs of the person are not finished, or the address, token or account sends too many requests.", body = crate::error::Problem, content_type = "application/problem+json"),
         Unknown, Failures,
     ),
 )]
@@ -309,6 +309,8 @@ async fn delete_job(
             (String = "text/csv"), (String = "application/x-ndjson"), (Vec<Object> = "application/json"),
             (Vec<u8> = "application/vnd.apache.parquet"), (Object = "application/fhir+json"), (String = "text/html"),
         )),
+        (status = 307, description = "The file is at the address in `Location`, without a credential and for some minutes only \
+            (`--jobs.result-links`)."),
         (status = 409, description = "There is no result: the job has not ended, has failed, or makes none.", body = crate::error::Problem, content_type = "application/problem+json"),
         Unknown, Failures,
     ),
@@ -322,15 +324,20 @@ async fn read_job_result(
     access.may_read_result(&ResultScope::of(&job))?;
     let result = job.result.ok_or(Error::NoResult(job.state.name()))?;
     let results = state.jobs.results.as_ref().ok_or(Error::NoResults)?;
-    let pieces = results.read(&result.object).await.map_err(Error::Result)?;
     let page = result.media_type.starts_with("text/html");
     let how = if page { "inline" } else { "attachment" };
+    let disposition = format!("{how}; filename=\"{}\"", result.file_name);
+    let link = results.link(&result.object, &result.media_type, &disposition).await.map_err(Error::Result)?;
+    if let Some(link) = link {
+        return Ok(Redirect::temporary(&link).into_response());
+    }
+    let pieces = results.read(&result.object).await.map_err(Error::Result)?;
     let mut response = Body::from_stream(pieces).into_response();
     let headers = response.headers_mut();
     let text = |text: &str| HeaderValue::from_str(text).map_err(|_| Error::NoResult("unreadable"));
     headers.insert(header::CONTENT_TYPE, text(&result.media_type)?);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(result.bytes));
-    headers.insert(header::CONTENT_DISPOSITION, text(&format!("{how}; filename=\"{}\"", result.file_name))?);
+    headers.insert(header::CONTENT_DISPOSITION, text(&disposition)?);
     if page {
         headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(PAGE_POLICY));
     }

@@ -11,14 +11,14 @@ use utoipa_axum::routes;
 
 use crate::access::PartialAccess;
 use crate::error::{Error, Failures, Unknown};
-use crate::extract::Query;
+use crate::extract::{ByKey, Query};
 use crate::params;
 use crate::policy::Policy;
 use crate::routes::Routes;
 use crate::state::State;
 
 pub(super) fn routes() -> Routes<State> {
-    Routes::new().add(Policy::READ, routes!(list_metrics))
+    Routes::new().add(Policy::READ, routes!(list_metrics)).add(Policy::READ, routes!(read_metric))
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -147,17 +147,46 @@ async fn list_metrics(
     access: PartialAccess,
     Query(query): Query<Params>,
 ) -> Result<Json<Metrics>, Error> {
-    let extents = match query.person.as_deref() {
+    let extents = extents(&state, access, &query, Collection::ALL).await?;
+    Ok(Json(Metrics { metrics: METRICS.iter().map(|metric| MetricInfo::of(metric, &extents)).collect() }))
+}
+
+/// One number of the catalogue; with `person`, how much of it there is.
+#[utoipa::path(
+    get, path = "/metrics/{id}", operation_id = "read_metric", tag = "service",
+    params(("id" = String, Path, description = "The number's id.", example = "sleep_score"), Params),
+    responses((status = 200, description = "The number.", body = MetricInfo), Unknown, Failures),
+)]
+async fn read_metric(
+    With(state): With<State>,
+    access: PartialAccess,
+    ByKey(metric): ByKey,
+    Query(query): Query<Params>,
+) -> Result<Json<MetricInfo>, Error> {
+    let extents = extents(&state, access, &query, &[metric.collection]).await?;
+    Ok(Json(MetricInfo::of(metric, &extents)))
+}
+
+/// How much of each number the person has, if one is named, for callers who may see these collections.
+async fn extents(
+    state: &State,
+    access: PartialAccess,
+    query: &Params,
+    collections: &[Collection],
+) -> Result<Vec<Extent>, Error> {
+    match query.person.as_deref() {
         Some(name) => {
-            let access = access.limited_to(Collection::ALL.iter().copied())?;
+            let access = access.limited_to(collections.iter().copied())?;
             let person = params::person(&state.store, &access, Some(name)).await?;
-            state.store.extents(person.id).await?
+            Ok(state.store.extents(person.id).await?)
         }
-        None => Vec::new(),
-    };
-    let info = |metric: &'static Metric| {
+        None => Ok(Vec::new()),
+    }
+}
+
+impl MetricInfo {
+    fn of(metric: &'static Metric, extents: &[Extent]) -> Self {
         let extent = extents.iter().find(|extent| extent.metric == metric);
-        MetricInfo { coverage: extent.map(StoredDays::from), ..metric.into() }
-    };
-    Ok(Json(Metrics { metrics: METRICS.iter().map(info).collect() }))
+        Self { coverage: extent.map(StoredDays::from), ..metric.into() }
+    }
 }

@@ -42,6 +42,7 @@ const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/api/v1/admin/audit", Only(Scope::Admin), false),
     ("get", "/api/v1/people", Reading, false),
     ("get", "/api/v1/metrics", Reading, false),
+    ("get", "/api/v1/metrics/{id}", Reading, false),
     ("get", "/api/v1/dashboard", Everything, true),
     ("get", "/api/v1/sleep", Data(Theme::Sleep), true),
     ("get", "/api/v1/activity", Data(Theme::Activity), true),

@@ -78,6 +78,46 @@ async fn rate_limit_of_log_ins_is_separate() {
 }
 
 #[tokio::test]
+async fn alias_of_the_log_in_has_its_limit_and_its_answers() {
+    let api = limited().await;
+    problem(&from(&api, "1.2.3.4", &[], "/auth/login").await, 400, "no body");
+    problem(&from(&api, "1.2.3.4", &[], "/api/v1/auth/login").await, 400, "no body");
+    problem(&from(&api, "1.2.3.4", &[], "/auth/login").await, 429, "the third");
+}
+
+#[tokio::test]
+async fn rate_limit_of_a_principal_counts_all_its_addresses_and_no_other_principal() {
+    let set = |settings: &mut api::guards::Settings| {
+        settings.requests_per_minute_of_principal = NonZeroU32::new(3);
+    };
+    let api = TestApi::edged(set, api::Anonymous::Allowed).await;
+    let mut headers = Vec::new();
+    for n in [1, 2] {
+        let scopes = store::Scopes::new(vec![store::Scope::Rest]);
+        let new = store::NewToken { name: "one".into(), person: None, scopes, expires_at: None };
+        let token = api.store.create_token(&new, [n; 32], crate::test_api::now()).await.unwrap();
+        headers.push(format!("Bearer {token}"));
+    }
+    for n in 0..3 {
+        let answer = from(&api, &format!("1.2.3.{n}"), &[("authorization", &headers[0])], PEOPLE).await;
+        assert_eq!(answer.status, 200, "{n}");
+    }
+    let refused = from(&api, "1.2.3.9", &[("authorization", &headers[0])], PEOPLE).await;
+    problem(&refused, 429, "the fourth");
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=20).contains(&wait), "{wait}");
+    assert_eq!(from(&api, "1.2.3.9", &[("authorization", &headers[1])], PEOPLE).await.status, 200);
+    for _ in 0..4 {
+        assert_eq!(
+            from(&api, "1.2.3.9", &[], PEOPLE).await.status,
+            200,
+            "addresses have limits of their own"
+        );
+    }
+    assert_eq!(api.counted("api_limited_requests_total{limit=\"principal\"}"), 1);
+}
+
+#[tokio::test]
 async fn cors_allows_listed_origins_only() {
     let set = |settings: &mut api::guards::Settings| {
         settings.origins = vec!["https://grafana.example.org".parse().unwrap()];

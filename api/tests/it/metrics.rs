@@ -31,3 +31,16 @@ async fn metrics_list_tells_daily_metrics_from_points() {
     metrics.retain(|metric| wanted.contains(&metric["id"].as_str().unwrap()));
     insta::assert_json_snapshot!(metrics);
 }
+
+#[tokio::test]
+async fn one_metric_is_the_row_of_the_list() {
+    let api = TestApi::with(vec![score("2026-03-01", 80)]).await;
+    for person in ["", "?person=me"] {
+        let list = api.get(&format!("/api/v1/metrics{person}")).await;
+        let of_list = list["metrics"].as_array().unwrap().iter().find(|row| row["id"] == "sleep_score");
+        let one = api.get(&format!("/api/v1/metrics/sleep_score{person}")).await;
+        assert_eq!(Some(&one), of_list);
+    }
+    let unknown = api.problem("/api/v1/metrics/sleep_scor", 404).await;
+    assert!(unknown.contains("sleep_score"), "{unknown}");
+}

@@ -39,6 +39,14 @@ pub(crate) struct GuardArgs {
     /// Requests a second that one address may send on average, and four times as many at once; 0: no limit.
     #[arg(long = "api.requests-per-second", env = "MYHEALTH_API_REQUESTS_PER_SECOND", default_value_t = 100)]
     pub(crate) requests_per_second: u32,
+    /// Requests a minute that one token or account may send, from all addresses together and to each process; as many at once;
+    /// 0: no limit. Addresses have limits of their own.
+    #[arg(
+        long = "api.principal-requests-per-minute",
+        env = "MYHEALTH_API_PRINCIPAL_REQUESTS_PER_MINUTE",
+        default_value_t = 0
+    )]
+    pub(crate) principal_requests_per_minute: u32,
     /// Log-ins a minute that one address may try; 0: no limit.
     #[arg(long = "api.log-ins-per-minute", env = "MYHEALTH_API_LOG_INS_PER_MINUTE", default_value_t = 10)]
     pub(crate) log_ins_per_minute: u32,
@@ -129,6 +137,7 @@ impl GuardArgs {
     pub(crate) fn settings(&self) -> api::guards::Settings {
         api::guards::Settings {
             requests_per_second: NonZeroU32::new(self.requests_per_second),
+            requests_per_minute_of_principal: NonZeroU32::new(self.principal_requests_per_minute),
             log_ins_per_minute: NonZeroU32::new(self.log_ins_per_minute),
             proxies: listener::Proxies {
                 trusted: self.trusted_proxies.clone(),

@@ -23,6 +23,13 @@ pub(super) fn delay(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "write a duration such as 500ms, 5s or 1m, up to 1h".to_owned())
 }
 
+/// Parses how long a link is valid: a second to an hour.
+pub(super) fn link_lifetime(text: &str) -> Result<Duration, String> {
+    parse(text)
+        .filter(|duration| (Duration::from_secs(1)..=LONGEST_DELAY).contains(duration))
+        .ok_or_else(|| "write a duration such as 90s or 15m, from 1s to 1h".to_owned())
+}
+
 /// A number without a unit is in seconds.
 fn parse(text: &str) -> Option<Duration> {
     let text = text.trim();

@@ -47,6 +47,10 @@ pub(crate) struct ListenArgs {
     /// instead of made by hand (docs/api.md). Read again like the other one.
     #[arg(long = "api.config.file", env = "MYHEALTH_API_CONFIG_FILE", value_name = "FILE")]
     pub(crate) api_config: Option<PathBuf>,
+    /// Serve this process's own metrics at /metrics of the API's address too, to credentials that open any data; the gauges stay
+    /// with the other address.
+    #[arg(long = "api.metrics", env = "MYHEALTH_API_METRICS")]
+    pub(crate) api_metrics: bool,
     /// Serve the API without a token on any address: where a proxy or a network guards it.
     #[arg(long = "api.allow-anonymous", env = "MYHEALTH_API_ALLOW_ANONYMOUS")]
     pub(crate) allow_anonymous: bool,

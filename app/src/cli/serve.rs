@@ -8,7 +8,9 @@ use domain::Day;
 use exporter::Shard;
 
 use super::mixin::SleepGoalOf;
-use super::{HomeArgs, ListenArgs, OuraArgs, PersonArgs, StoreArgs, WebhookArgs, delay, interval};
+use super::{
+    HomeArgs, ListenArgs, OuraArgs, PersonArgs, ReplicaArgs, StoreArgs, WebhookArgs, delay, interval, link_lifetime,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Role {
@@ -97,24 +99,6 @@ pub(crate) struct ScheduleArgs {
     pub(crate) workers: u32,
 }
 
-/// A database to read history from.
-#[derive(Clone, Debug, Args)]
-#[command(next_help_heading = "Database")]
-pub(crate) struct ReplicaArgs {
-    /// A replica of the PostgreSQL database: the API reads history there; tokens, accounts and documents stay with the
-    /// primary. What was written shows when the replica has it.
-    #[arg(
-        long,
-        env = "MYHEALTH_DATABASE_REPLICA_URL",
-        hide_env_values = true,
-        conflicts_with = "database_replica_url_file"
-    )]
-    pub(crate) database_replica_url: Option<String>,
-    /// A file that holds the replica's URL.
-    #[arg(long, env = "MYHEALTH_DATABASE_REPLICA_URL_FILE")]
-    pub(crate) database_replica_url_file: Option<PathBuf>,
-}
-
 /// Which gauges are exported.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Exporter")]
@@ -136,6 +120,10 @@ pub(crate) struct JobArgs {
     /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
     pub(crate) results: Option<jobs::ResultLocation>,
+    /// Let results in S3 be fetched at S3: `GET …/result` answers with a link that opens the file without a credential for
+    /// this long, up to 1h. Gateways cut long downloads. Default: results pass through this process.
+    #[arg(long = "jobs.result-links", env = "MYHEALTH_JOBS_RESULT_LINKS", value_name = "DURATION", value_parser = link_lifetime)]
+    pub(crate) result_links: Option<Duration>,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -1,4 +1,4 @@
-//! Flags that many commands have: configuration file, logs, database, person.
+//! Flags that many commands have: configuration file, logs, person.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -40,7 +40,9 @@ pub(crate) struct LogArgs {
     /// How messages look.
     #[arg(long = "log.format", env = "MYHEALTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Compact, global = true)]
     pub(crate) log_format: LogFormat,
-    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces.
+    /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces. What is sampled,
+    /// headers and attributes of the resource are set by the standard variables OTEL_TRACES_SAMPLER,
+    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
     #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
     pub(crate) otlp_endpoint: Option<String>,
 }
@@ -60,17 +62,6 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Where the user keeps data; only to find the default folder.
-#[derive(Clone, Debug, Default, Args)]
-pub(crate) struct HomeArgs {
-    /// The user's data folder by the XDG rules.
-    #[arg(long, env = "XDG_DATA_HOME", hide = true)]
-    pub(crate) xdg_data_home: Option<PathBuf>,
-    /// The user's home.
-    #[arg(long, env = "HOME", hide = true)]
-    pub(crate) home: Option<PathBuf>,
-}
-
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
@@ -78,30 +69,6 @@ pub(crate) struct JsonArgs {
     /// Print one JSON document instead of lines for people.
     #[arg(long)]
     pub(crate) json: bool,
-}
-
-/// Where data is kept.
-#[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Database")]
-pub(crate) struct StoreArgs {
-    /// Folder of the embedded database; created when missing, readable by its owner only.
-    /// Default: myhealth in the user's data folder.
-    #[arg(long, env = "MYHEALTH_DATA_DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Use this database instead of the embedded one: `postgres://user:password@host/name`.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL", hide_env_values = true, conflicts_with = "database_url_file")]
-    pub(crate) database_url: Option<String>,
-    /// A file that holds the database URL, as secrets are mounted.
-    #[arg(long, env = "MYHEALTH_DATABASE_URL_FILE")]
-    pub(crate) database_url_file: Option<PathBuf>,
-    /// Use the database of `myhealth demo`, whatever else is configured.
-    #[arg(long)]
-    pub(crate) demo: bool,
-    /// With --demo: where `demo` keeps it, if it was given another folder.
-    #[arg(long, env = "MYHEALTH_DEMO_DIR", value_name = "FOLDER", hide_short_help = true)]
-    pub(crate) demo_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) home: HomeArgs,
 }
 
 /// The person whose ring is read.

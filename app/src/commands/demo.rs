@@ -69,6 +69,7 @@ pub(crate) async fn demo(args: DemoArgs, banner: bool, clock: Clock) -> anyhow::
     let service = Service {
         location,
         replica: None,
+        result_links: None,
         roles: vec![Role::Ingest, Role::Exporter, Role::Api],
         person: PersonSettings {
             name: PersonArgs::default().name(),

@@ -141,7 +141,7 @@ async fn database(args: &DoctorArgs, findings: &mut Findings) -> Option<Store> {
             return None;
         }
     };
-    if !crate::config::is_there(&location) {
+    if !crate::database::is_there(&location) {
         findings.wrong(
             &format!("there is no database at {location}"),
             "--data-dir or --database-url names another place; `myhealth serve`, `login` or `sync` makes this one",

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::Clock;
 use crate::cli::{LoginArgs, LoginSettings, LogoutArgs};
 use crate::commands::oura_account;
-use crate::config::{self, Invalid};
+use crate::config::Invalid;
 
 /// How long the browser may take to fetch the last page.
 const LAST_PAGE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -116,7 +116,7 @@ pub(crate) async fn logout(args: LogoutArgs) -> anyhow::Result<ExitCode> {
 
 /// The application of an earlier log-in in this database.
 async fn kept_application(settings: &LoginSettings, location: &Location) -> anyhow::Result<Application> {
-    if !config::is_there(location) {
+    if !crate::database::is_there(location) {
         return Err(Invalid::NoLogin.into());
     }
     let store = super::open_at(location).await?;

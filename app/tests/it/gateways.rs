@@ -164,3 +164,25 @@ async fn shared_key_of_an_earlier_version_is_accepted_with_a_warning() {
     let keys = json(&format!("http://{api}/.well-known/jwks.json")).await;
     assert_eq!(keys["keys"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn metrics_of_the_process_are_at_the_apis_address_only_when_configured_and_need_a_credential() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().to_str().unwrap();
+    assert!(finish(myhealth(&["person", "add", "me", "--data-dir", data])).status.success());
+    let made = finish(myhealth(&["token", "create", "scraper", "--scope", "rest", "--data-dir", data]));
+    let made = printed(&made);
+    let token = made.split_whitespace().find(|word| word.starts_with("mh_")).unwrap();
+    for (flag, with_token, without) in [(Some("--api.metrics"), 200, 401), (None, 404, 401)] {
+        let mut command = service(&["serve", "--roles", "exporter,api"], folder.path());
+        command.args(flag);
+        let running = Running::start(command);
+        let metrics = format!("http://{}/metrics", running.address("api docs").await);
+        assert_eq!(http().get(&metrics).send().await.unwrap().status(), without);
+        let answer = http().get(&metrics).bearer_auth(token).send().await.unwrap();
+        assert_eq!(answer.status(), with_token, "{flag:?}");
+        let body = answer.text().await.unwrap();
+        assert_eq!(body.contains("myhealth_build_info"), flag.is_some(), "{body}");
+        assert!(!body.contains("oura_"), "gauges of people stay with the other address: {body}");
+    }
+}

@@ -139,6 +139,80 @@ async fn roles_of_the_terraform_scripts_migrate_write_and_read() {
     }
 }
 
+#[tokio::test]
+async fn roles_granted_by_migrate_have_what_their_services_need_and_no_more() {
+    let url = testing::empty_database_url().await;
+    let (_, schema) = url.rsplit_once("%3D").unwrap();
+    // A name that has to be quoted.
+    let role = |name: &str| format!("{name} of-{schema}");
+    let owner = role("owner");
+    let create = format!(
+        "create role \"{owner}\" login createrole; grant create, usage on schema {schema} to \"{owner}\""
+    );
+    testing::administer(&url, &create).await;
+    let by = |name: &str| {
+        let mut url = reqwest::Url::parse(&url).unwrap();
+        url.set_username(&role(name)).unwrap();
+        url.to_string()
+    };
+    let grants = [format!("writer={}", role("writer")), format!("reader={}", role("reader"))];
+    let migrate = || {
+        let mut migrate = myhealth(&["migrate", "--database-url", &by("owner")]);
+        migrate.args(grants.iter().flat_map(|grant| ["--grant", grant]));
+        finish(migrate)
+    };
+    // PostgreSQL only warns of a schema that its user may not pass on.
+    let partly = migrate();
+    assert!(
+        !partly.status.success() && printed(&partly).contains("with grant option"),
+        "{}",
+        printed(&partly)
+    );
+    let roles = format!("select count(*) from pg_roles where rolname = '{}'", role("writer"));
+    assert_eq!(crate::own_server::query(&url, &roles), "0", "nothing is half-done");
+    let pass_on = format!("grant usage on schema {schema} to \"{owner}\" with grant option");
+    testing::administer(&url, &pass_on).await;
+    for _ in 0..2 {
+        let migrated = migrate();
+        assert!(migrated.status.success(), "{}", printed(&migrated));
+    }
+
+    let store = Store::open(&by("writer").parse().unwrap()).await.unwrap();
+    fill(&store).await;
+    store.people().await.unwrap();
+    let tables = testing::privileges(&by("writer")).await;
+    assert!(tables.iter().all(|(_, may_write)| *may_write) && tables.len() > 15, "{tables:?}");
+    let alter = crate::own_server::try_query(&by("writer"), "create table another (id bigint)");
+    assert!(alter.unwrap_err().contains("permission denied"));
+
+    let readable: Vec<String> =
+        testing::privileges(&by("reader")).await.into_iter().map(|(table, _)| table).collect();
+    assert_eq!(readable, ["_sqlx_migrations", "drift", "latest", "person", "ring", "sync_state"]);
+    assert!(testing::privileges(&by("reader")).await.iter().all(|(_, may_write)| !may_write));
+    drop(store);
+
+    // Not the owner: refused whole.
+    let mut stranger = myhealth(&["migrate", "--database-url", &by("writer")]);
+    stranger.args(["--grant", &format!("reader={}", role("third"))]);
+    let refused = finish(stranger);
+    assert!(!refused.status.success(), "{}", printed(&refused));
+    let roles = format!("select count(*) from pg_roles where rolname = '{}'", role("third"));
+    assert_eq!(crate::own_server::query(&url, &roles), "0");
+    for name in ["reader", "writer", "owner"].map(role) {
+        testing::administer(&url, &format!("drop owned by \"{name}\" cascade; drop role \"{name}\"")).await;
+    }
+}
+
+#[test]
+fn grants_are_refused_for_the_embedded_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut migrate = myhealth(&["migrate", "--grant", "reader=a", "--data-dir"]);
+    migrate.arg(folder.path());
+    let refused = finish(migrate);
+    assert_eq!(refused.status.code(), Some(64), "{}", printed(&refused));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is made");
+}
+
 #[test]
 fn reader_of_the_terraform_scripts_is_the_role_of_the_exporters_page() {
     let page = include_str!("../../../docs/exporter.md");

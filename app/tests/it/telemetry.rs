@@ -82,10 +82,11 @@ async fn request_with_a_traceparent_joins_the_clients_trace() {
     let folder = tempfile::tempdir().unwrap();
     let mut command = crate::process::service(&["serve", "--only", "api"], folder.path());
     command.args(["--otlp.endpoint", &address]);
+    command.env("OTEL_SERVICE_NAME", "health").env("OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=one");
     let mut running = crate::process::Running::start(command);
     let api = running.address("api").await;
     let ask = async |header: &str| {
-        let request = crate::process::http().get(format!("http://{api}/api/v1/metrics"));
+        let request = crate::process::http().get(format!("http://{api}/api/v1/people"));
         request.header("traceparent", header).send().await.unwrap().status().as_u16()
     };
     assert_eq!(ask("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01").await, 200);
@@ -97,7 +98,12 @@ async fn request_with_a_traceparent_joins_the_clients_trace() {
     running.ended().await;
     let received = received.lock().unwrap();
     let holds = |bytes: &[u8]| received.windows(bytes.len()).filter(|window| *window == bytes).count();
-    assert!(holds(&TRACE) >= 2, "the span of the listener and that of the API are in the client's trace");
+    assert!(holds(&TRACE) >= 3, "the spans of the listener, the API and the store are in the client's trace");
+    assert!(holds(b"select person") >= 1, "statements are named");
+    for attribute in [&b"service.name\x12\x08\x0a\x06health"[..], b"service.instance.id", b"service.version"]
+    {
+        assert!(holds(attribute) >= 1, "{}", String::from_utf8_lossy(attribute));
+    }
     assert_eq!(holds(&PARENT), 1, "one span is the child of the client's");
     assert!(holds(b"http.request") >= 5, "every request is traced");
 }

@@ -146,6 +146,32 @@ async fn results_are_stored_in_s3() {
 }
 
 #[tokio::test]
+async fn link_opens_one_result_at_the_bucket_without_a_credential() {
+    let bucket = Bucket::start();
+    let results = bucket.results();
+    let mut upload = results.begin("7/a-1.csv").await.unwrap();
+    upload.write(Bytes::from_static(b"day,value\n")).await.unwrap();
+    upload.finish().await.unwrap();
+    let how = "attachment; filename=\"days of ann.csv\"";
+    assert_eq!(results.link("7/a-1.csv", "text/csv", how).await.unwrap(), None, "unless it is configured");
+    let results = results.with_links(Duration::from_mins(15)).unwrap();
+    let link = results.link("7/a-1.csv", "text/csv", how).await.unwrap().unwrap();
+    assert!(link.contains("/health/house/one/7/a-1.csv?"), "{link}");
+    assert!(link.contains("X-Amz-Expires=900") && link.contains("X-Amz-Signature="), "{link}");
+    let fetched = reqwest::Client::builder().no_proxy().build().unwrap().get(&link).send().await.unwrap();
+    assert_eq!(fetched.status(), 200);
+    let header = |name: &str| fetched.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!((header("content-type"), header("content-disposition")), ("text/csv".into(), how.into()));
+    assert_eq!(fetched.text().await.unwrap(), "day,value\n");
+}
+
+#[tokio::test]
+async fn folder_has_no_links() {
+    let (results, _folder) = folder();
+    assert!(matches!(results.with_links(Duration::from_mins(1)), Err(InvalidResultLocation::NoLinks)));
+}
+
+#[tokio::test]
 async fn result_over_the_limit_is_refused_while_written() {
     let (results, _folder) = folder();
     let results = Results { largest: 10, ..results };

@@ -193,7 +193,33 @@ fn database() -> Vec<Panel> {
         .unit("bool_yes_no")
         .steps(UP)
         .size(8, 7),
+        Panel::new(
+            Kind::Lines,
+            "Database query performance",
+            "95 % of the statements took at most this long; the ten slowest kinds, by what they do to which table.",
+        )
+        .ask(slowest_statements(), "{{statement}}")
+        .unit("s")
+        .at_least_zero()
+        .size(12, 8),
+        Panel::new(
+            Kind::Stacked,
+            "Time in the database",
+            "Seconds that statements take in each second, by kind; the ten with the most. What to make faster first.",
+        )
+        .ask(
+            format!("topk(10, sum by (statement) ({}))", rate(&format!("{}_sum", names::DB_STATEMENTS))),
+            "{{statement}}",
+        )
+        .unit("s")
+        .at_least_zero()
+        .size(12, 8),
     ]
+}
+
+fn slowest_statements() -> String {
+    let buckets = rate(&format!("{}_bucket", names::DB_STATEMENTS));
+    format!("topk(10, histogram_quantile(0.95, sum by (statement, le) ({buckets})))")
 }
 
 fn exporter() -> Vec<Panel> {

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
-use sqlx::postgres::PgPool;
 use sqlx::sqlite::SqlitePool;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::task::JoinHandle;
@@ -13,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Outage;
 use crate::backend::Backend;
+use crate::server::Server;
 
 /// How long a caller waits for a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -100,9 +100,9 @@ async fn probe(backend: Backend, session: Option<Session>, question: Question) -
     }
     let outage = |error: sqlx::Error| Outage::of(&error, &backend);
     match &backend {
-        Backend::Postgres(pool) => {
+        Backend::Postgres(server) => {
             let open = session.and_then(Session::into_postgres);
-            match timeout(CONNECTION_TIMEOUT, probe_postgres(pool, open, question)).await {
+            match timeout(CONNECTION_TIMEOUT, probe_postgres(server, open, question)).await {
                 Ok(Ok((connection, Ok(())))) => (Some(Session::Postgres(connection)), Ok(())),
                 Ok(Ok((_, Err(outage)))) => (None, Err(outage)),
                 Ok(Err(error)) => (None, Err(outage(error))),
@@ -131,29 +131,41 @@ async fn probe(backend: Backend, session: Option<Session>, question: Question) -
 }
 
 async fn probe_postgres(
-    pool: &PgPool,
+    server: &Server,
     open: Option<PgConnection>,
     Question { needs_writes, write_failed }: Question,
 ) -> Result<(PgConnection, Result<(), Outage>), sqlx::Error> {
-    let mut connection = match open {
-        Some(connection) => connection,
-        None => PgConnection::connect_with(&pool.connect_options()).await?,
+    // A connection that was ended since the last probe says nothing about the next one.
+    let kept = match open {
+        Some(mut connection) => {
+            is_read_only(&mut connection).await.ok().map(|read_only| (connection, read_only))
+        }
+        None => None,
     };
-    // Also on for a standby.
-    let read_only: String = sqlx::query_scalar("select current_setting('transaction_read_only')")
-        .fetch_one(&mut connection)
-        .await?;
+    let (mut connection, read_only) = match kept {
+        Some(answered) => answered,
+        None => {
+            let mut connection = server.connect().await?;
+            let read_only = is_read_only(&mut connection).await?;
+            (connection, read_only)
+        }
+    };
     let mut result = Ok(());
-    if needs_writes && read_only == "on" {
+    if needs_writes && read_only {
         result = Err(Outage::shared(
             "the server takes no writes: it is a standby, or default_transaction_read_only is on",
         ));
     } else if write_failed {
         // The number of a transaction is written at its commit.
         let written = sqlx::query("select txid_current()").execute(&mut connection).await;
-        result = written.map(drop).map_err(|error| Outage::of(&error, &Backend::Postgres(pool.clone())));
+        result = written.map(drop).map_err(|error| Outage::of(&error, &Backend::Postgres(server.clone())));
     }
     Ok((connection, result.map_err(Outage::of_writes)))
+}
+
+/// Also true for a standby.
+async fn is_read_only(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("select current_setting('transaction_read_only') = 'on'").fetch_one(connection).await
 }
 
 async fn probe_sqlite(

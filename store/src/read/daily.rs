@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::json_numbers;
 use crate::Store;
-use crate::backend::Backend;
+use crate::connection::Reader;
 use crate::error::{Error, Result};
 use crate::sql::{read, row, select};
 use crate::sync::{self, DateColumn};
@@ -180,8 +180,8 @@ impl Store {
         }
         let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
         // Rows cost more than what is in them (SQLite's come one by one from another thread), so a row is a column.
-        match &self.backend {
-            Backend::Postgres(pool) => {
+        match self.reader().await? {
+            Reader::Postgres(mut connection) => {
                 let rows: Vec<ArrayRow> = sqlx::query_as(select::<ArrayRow>(
                     // Grouping all rows would sort them: the planner does not see that the index has them in order.
                     "from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
@@ -198,7 +198,7 @@ impl Store {
                 .bind(keys(metrics))
                 .bind(first)
                 .bind(last)
-                .fetch_all(pool)
+                .fetch_all(&mut connection)
                 .await?;
                 for row in rows {
                     let days = row.days.into_iter().map(sync::day);
@@ -206,7 +206,7 @@ impl Store {
                     columns.push(row.person, &row.metric, column.collect::<Result<_>>()?)?;
                 }
             }
-            Backend::Sqlite { read, .. } => {
+            Reader::Sqlite(mut connection) => {
                 let rows: Vec<ListRow> = sqlx::query_as(select::<ListRow>(
                     "from daily
                      where person in (select value from json_each($1)) and metric in (select value from json_each($2))
@@ -217,7 +217,7 @@ impl Store {
                 .bind(json_list(keys(metrics)))
                 .bind(first)
                 .bind(last)
-                .fetch_all(read)
+                .fetch_all(&mut connection)
                 .await?;
                 for row in rows {
                     columns.push(row.person, &row.metric, parse_pairs(&row.days, &row.numbers)?)?;
@@ -239,8 +239,8 @@ impl Store {
             return Ok(columns.filled);
         }
         let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
-        let rows: Vec<FirstRow> = match &self.backend {
-            Backend::Postgres(pool) => {
+        let rows: Vec<FirstRow> = match self.reader().await? {
+            Reader::Postgres(mut connection) => {
                 sqlx::query_as(
                     "select whose.person, asked.metric, day, value
                      from unnest($1::bigint[]) whose(person) cross join unnest($2::text[]) asked(metric)
@@ -254,11 +254,11 @@ impl Store {
                 .bind(keys(metrics))
                 .bind(first)
                 .bind(last)
-                .fetch_all(pool)
+                .fetch_all(&mut connection)
                 .await?
             }
             // It knows no lateral join, and keeps the order of this one.
-            Backend::Sqlite { read, .. } => {
+            Reader::Sqlite(mut connection) => {
                 sqlx::query_as(
                     "select d.person, d.metric, d.day, d.value
                      from json_each($1) whose cross join json_each($2) asked cross join daily d
@@ -271,7 +271,7 @@ impl Store {
                 .bind(json_list(keys(metrics)))
                 .bind(first)
                 .bind(last)
-                .fetch_all(read)
+                .fetch_all(&mut connection)
                 .await?
             }
         };

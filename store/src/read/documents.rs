@@ -8,7 +8,8 @@ use jiff_sqlx::{Date, ToSqlx};
 use sqlx::QueryBuilder;
 
 use crate::Store;
-use crate::backend::{Backend, with_pool};
+use crate::backend::with_pool;
+use crate::connection::Reader;
 use crate::error::{Error, Result};
 use crate::sql::{Columns, read, row, select};
 use crate::sync;
@@ -144,8 +145,8 @@ impl Store {
         let names: Vec<&str> = collections.iter().map(|collection| collection.name()).collect();
         let (first, last) = (range.first().date().to_sqlx(), range.last().date().to_sqlx());
         // A row a collection, for the reason that `daily_of_people` gives.
-        match &self.backend {
-            Backend::Postgres(pool) => {
+        match self.reader().await? {
+            Reader::Postgres(mut connection) => {
                 let rows: Vec<DaysRow> = sqlx::query_as(select::<DaysRow>(
                     "from
                          (select distinct collection, day from document
@@ -156,12 +157,12 @@ impl Store {
                 .bind(names)
                 .bind(first)
                 .bind(last)
-                .fetch_all(pool)
+                .fetch_all(&mut connection)
                 .await?;
                 let days = |days: Vec<Date>| days.into_iter().map(sync::day).collect::<Result<_>>();
                 rows.into_iter().map(|row| Ok((collection(&row.collection)?, days(row.days)?))).collect()
             }
-            Backend::Sqlite { read, .. } => {
+            Reader::Sqlite(mut connection) => {
                 let rows: Vec<DayListRow> = sqlx::query_as(select::<DayListRow>(
                     "from document
                      where person = $1 and collection in (select value from json_each($2)) and day between $3 and $4
@@ -171,7 +172,7 @@ impl Store {
                 .bind(serde_json::Value::from(names).to_string())
                 .bind(first)
                 .bind(last)
-                .fetch_all(read)
+                .fetch_all(&mut connection)
                 .await?;
                 let day = |text: &str| text.parse().map_err(|_| Error::Corrupt { what: "day" });
                 let days = |days: String| days.split(',').map(day).collect::<Result<_>>();

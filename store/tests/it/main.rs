@@ -14,6 +14,7 @@ mod health;
 mod history;
 mod jobs;
 mod leases;
+mod log_in;
 mod oura_accounts;
 mod people;
 mod quarantine;

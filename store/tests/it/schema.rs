@@ -155,3 +155,34 @@ async fn checking_pending_migrations_creates_nothing() {
     assert_eq!(looker.people().await.unwrap(), []);
     assert!(looker.migrate().await.is_err(), "the role is read-only");
 }
+
+#[tokio::test]
+async fn every_table_has_a_name_for_its_statements() {
+    let (store, _folder) = testing::sqlite().await;
+    let mut tables = testing::tables(&store).await;
+    tables.retain(|table| !table.starts_with("_sqlx") && !table.starts_with("sqlite_"));
+    let mut names: Vec<&str> = store::StatementName::all().map(|name| name.table).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.retain(|name| *name != "other");
+    assert_eq!(names, tables);
+}
+
+#[tokio::test]
+async fn statements_are_counted_by_name_in_and_out_of_transactions() {
+    for store in [testing::sqlite().await.0, testing::postgres().await] {
+        let count = |name: &str| {
+            let found = store.statements().into_iter().find(|(known, _)| known.to_string() == name);
+            found.map_or(0, |(_, durations)| durations.count())
+        };
+        let before = (count("select person"), count("insert person"));
+        store.ensure_person(&"ann".parse().unwrap(), "UTC", crate::fixtures::now()).await.unwrap();
+        store.people().await.unwrap();
+        assert!(
+            count("select person") > before.0 && count("insert person") > before.1,
+            "{:?}",
+            store.statements()
+        );
+        assert!(store.statements().iter().all(|(_, durations)| durations.sum > 0.0));
+    }
+}

@@ -9,12 +9,13 @@ use super::repository::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
     ("exposition", &[]),
     ("listener", &["service-metrics"]),
     ("statistics", &[]),
+    ("rds", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
     ("ingest", &["domain", "service-metrics", "store"]),
@@ -37,6 +38,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "jobs",
             "listener",
             "mixin",
+            "rds",
             "report",
             "service-metrics",
             "simulator",
@@ -58,7 +60,8 @@ const PLACES: [(&str, &[&str], bool); 4] = [
     ("sqlx", &["store"], false),
     ("jiff-sqlx", &["store"], false),
     // `ingest` requests Oura, `export` pushes history to a receiver of remote write. Tests may request our own servers.
-    ("reqwest", &["export", "ingest"], true),
+    // `rds` requests nothing with it: `object_store` builds with the TLS that it brings.
+    ("reqwest", &["export", "ingest", "rds"], true),
     // Libraries have typed errors.
     ("anyhow", &["app", "bench", "harness", "xtask"], true),
 ];
