@@ -16,7 +16,7 @@ use crate::policy::Policies;
 use crate::routes::SCHEMES;
 use crate::state::State;
 use crate::trends::Gaps;
-use crate::{login, middleware, push, remote_read, resources};
+use crate::{middleware, push, remote_read, resources};
 
 /// The prefix of every described path.
 const PREFIX: &str = "/api/v1";
@@ -45,6 +45,7 @@ const PREFIX: &str = "/api/v1";
         (name = "days", description = "Numbers of a day."),
         (name = "events", description = "What happened: workouts, sessions, tags, sleep periods."),
         (name = "history", description = "Points within a day, and many days summed up."),
+        (name = "administration", description = "People, accounts, tokens and the audit trail; needs the scope `admin`."),
         (name = "jobs", description = "Long work: exports as files, reports, days read again."),
     ),
 )]
@@ -61,7 +62,8 @@ impl Modify for SecuritySchemes {
         let components = description.components.get_or_insert_default();
         let words = [
             "A token of `myhealth token create`, or a log-in of `POST /api/v1/auth/login`.",
-            "Any name, and a token as the password: for browsers and for programs that know nothing else.",
+            "Any name, and a token as the password; or an account's name and password: for browsers and for programs that know \
+             nothing else.",
         ];
         for ((name, kind), words) in
             SCHEMES.into_iter().zip([HttpAuthScheme::Bearer, HttpAuthScheme::Basic]).zip(words)
@@ -72,8 +74,7 @@ impl Modify for SecuritySchemes {
 }
 
 fn described() -> (OpenApiRouter<State>, Policies) {
-    let routes =
-        resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
+    let routes = resources::routes().merge(remote_read::routes()).merge(push::routes());
     let routes = routes.nest(PREFIX).merge(resources::well_known::routes());
     let (described, policies) = routes.describe(Description::openapi());
     (described, policies.into_iter().collect())

@@ -293,7 +293,8 @@ impl Api {
         let databases = std::iter::once(store).chain(&replica).cloned().collect();
         let keys = service.listen.guards.session_keys(Some(&service.location))?;
         let guards = api::Guards::new(service.listen.guards.settings(), databases, registry);
-        Ok(Self { replica, login: api::LogIn::new(keys), guards, audit: api::AuditTrail::default() })
+        let login = api::LogIn::new(keys).with_single_sign_on(rules.declared.sign_on().clone());
+        Ok(Self { replica, login, guards, audit: api::AuditTrail::default() })
     }
 }
 
@@ -368,11 +369,14 @@ async fn anonymous_access(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    let guarded = here_only(api) || allowed || rules.api.rules().requires_password();
+    let guarded = here_only(api)
+        || allowed
+        || rules.api.rules().requires_password()
+        || rules.declared.sign_on().is_configured();
     // Queried last: the exporter's database role may not read tokens, and has no API.
     if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
-            "the API would listen where others can reach it, and there is no token, account or user: declare some in the \
+            "the API would listen where others can reach it, and there is no token, account, user or provider: declare some in the \
              file of --api.config.file (`myhealth token hash` and `myhealth account hash` print entries), make one with \
              `myhealth token create` or `myhealth account add`, listen on loopback, or set --api.allow-anonymous where \
              something else guards it"

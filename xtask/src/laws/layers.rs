@@ -9,11 +9,12 @@ use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
     ("exposition", &[]),
     ("listener", &["service-metrics"]),
+    ("sso", &[]),
     ("statistics", &[]),
     ("simulator", &[]),
     ("store", &["domain"]),
@@ -21,7 +22,17 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("exporter", &["domain", "exposition", "service-metrics", "store"]),
     (
         "api",
-        &["domain", "export", "exposition", "jobs", "listener", "service-metrics", "statistics", "store"],
+        &[
+            "domain",
+            "export",
+            "exposition",
+            "jobs",
+            "listener",
+            "service-metrics",
+            "sso",
+            "statistics",
+            "store",
+        ],
     ),
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
@@ -40,6 +51,7 @@ const MAY_USE: [(&str, &[&str]); 18] = [
             "report",
             "service-metrics",
             "simulator",
+            "sso",
             "store",
         ],
     ),
@@ -57,8 +69,9 @@ const PLACES: [(&str, &[&str], bool); 4] = [
     // All SQL is in one crate, where every statement is tried on both databases.
     ("sqlx", &["store"], false),
     ("jiff-sqlx", &["store"], false),
-    // `ingest` requests Oura, `export` pushes history to a receiver of remote write. Tests may request our own servers.
-    ("reqwest", &["export", "ingest"], true),
+    // `ingest` requests Oura, `export` pushes history to a receiver of remote write, `sso` asks an identity provider who logs in. Tests
+    // may request our own servers.
+    ("reqwest", &["export", "ingest", "sso"], true),
     // Libraries have typed errors.
     ("anyhow", &["app", "bench", "harness", "xtask"], true),
 ];
