@@ -41,6 +41,9 @@ pub(crate) enum Error {
         "the token is not in force: mistyped, ended, revoked, or of another database; `myhealth token list` shows all"
     )]
     TokenInvalid,
+    /// 401: a browser's log-in that is over.
+    #[error("the log-in has ended; log in again")]
+    SessionEnded,
     /// 401: name and password do not fit together.
     #[error("no account has this name and this password")]
     LogInRefused,
@@ -67,6 +70,11 @@ pub(crate) enum Error {
     /// 404: gateways do not know where this is.
     #[error("log-ins have no public issuer; --api.issuer https://… names one (docs/api.md)")]
     NoIssuer,
+    /// 404: no provider is configured.
+    #[error(
+        "no identity provider is configured; single_sign_on in the file of --api.config.file names one (docs/api.md)"
+    )]
+    NoSignOn,
     /// 404: no such path.
     #[error("nothing is served here; /api/docs lists every path")]
     UnknownPath,
@@ -88,6 +96,18 @@ pub(crate) enum Error {
     /// 429: more than one address, or one token or account, may send.
     #[error("too many requests; send the next in {0} seconds")]
     TooMany(u64),
+    /// 409: the name is taken.
+    #[error("{0} of this name exists already")]
+    Taken(&'static str),
+    /// 404: no such account.
+    #[error("no account with a password is called {0:?}; /api/v1/admin/accounts lists all")]
+    UnknownAccount(String),
+    /// 404: no such token.
+    #[error("no token in force has the number {0}; /api/v1/admin/tokens lists all")]
+    UnknownToken(i64),
+    /// 500: no secret can be made.
+    #[error("the operating system gives no random numbers")]
+    NoRandomNumbers,
     /// 404: no such job, or one about a person that the caller may not access.
     #[error("no job is called {0:?}; jobs are forgotten a week after they ended, or when they are deleted")]
     UnknownJob(String),
@@ -205,7 +225,7 @@ impl Error {
             Self::RemoteRead(_) => {
                 (StatusCode::BAD_REQUEST, "/problems/invalid-remote-read", "The question cannot be answered")
             }
-            Self::TokenRequired | Self::TokenInvalid => {
+            Self::TokenRequired | Self::TokenInvalid | Self::SessionEnded => {
                 (StatusCode::UNAUTHORIZED, "/problems/unauthorized", "A token is needed")
             }
             Self::LogInRefused => {
@@ -215,13 +235,20 @@ impl Error {
             Self::Scope(_) | Self::NoLogIn => {
                 (StatusCode::FORBIDDEN, "/problems/forbidden", "The token is for something else")
             }
+            Self::Taken(_) => (StatusCode::CONFLICT, "/problems/taken", "The name is taken"),
+            Self::Store(store::Error::Declared { .. }) => {
+                (StatusCode::CONFLICT, "/problems/declared", "Declared in the configuration file")
+            }
+            Self::UnknownAccount(_) | Self::UnknownToken(_) => {
+                (StatusCode::NOT_FOUND, "/problems/unknown-access", "No such account or token")
+            }
             Self::UnknownPerson(_) | Self::Nobody => {
                 (StatusCode::NOT_FOUND, "/problems/unknown-person", "No such person")
             }
             Self::UnknownMetric { .. } => {
                 (StatusCode::NOT_FOUND, "/problems/unknown-metric", "No such metric")
             }
-            Self::UnknownPath | Self::NoIssuer => {
+            Self::UnknownPath | Self::NoIssuer | Self::NoSignOn => {
                 (StatusCode::NOT_FOUND, "/problems/unknown-path", "No such path")
             }
             Self::Method => {
@@ -262,7 +289,12 @@ impl Error {
             Self::NoResults => {
                 (StatusCode::SERVICE_UNAVAILABLE, "/problems/no-place-for-results", "No place for results")
             }
-            Self::TimeZone(_) | Self::Panic | Self::Gone | Self::Result(_) | Self::Store(_) => {
+            Self::TimeZone(_)
+            | Self::Panic
+            | Self::Gone
+            | Self::NoRandomNumbers
+            | Self::Result(_)
+            | Self::Store(_) => {
                 (StatusCode::INTERNAL_SERVER_ERROR, "/problems/internal", "Something failed on this side")
             }
             Self::Timeout => (StatusCode::GATEWAY_TIMEOUT, "/problems/timeout", "The answer took too long"),
@@ -293,7 +325,7 @@ impl Error {
     /// The words for the client. A cause may name hosts, files or statements, so it stays in the log.
     fn detail(&self) -> String {
         match self {
-            Self::Store(error @ store::Error::Nul(_)) => error.to_string(),
+            Self::Store(error @ (store::Error::Nul(_) | store::Error::Declared { .. })) => error.to_string(),
             Self::TimeZone(_) | Self::Panic | Self::Result(_) | Self::Store(_) => {
                 "the cause is in the server's log, under the x-request-id of this answer".to_owned()
             }

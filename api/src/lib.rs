@@ -5,6 +5,7 @@
 //! (`domain`), the clock and the listener (`app`).
 
 mod access;
+pub mod administration;
 mod audit;
 mod blocking;
 mod closest;

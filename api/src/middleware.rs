@@ -61,6 +61,7 @@ pub(crate) fn stack(router: Router, state: &Arc<State>, policies: Policies) -> R
         .layer(from_fn_with_state(policies, policy::attach))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(problems))
+        .layer(from_fn(leave_the_prompt_to_the_page))
         .layer(from_fn(conditional::answer))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(Compressible))
         .layer(map_response(async |response: Response| conditional::weaken(response)))
@@ -196,6 +197,17 @@ async fn problems(request: Request, next: Next) -> Response {
     }
     if let Some(error) = response.extensions().get::<Arc<Error>>().filter(|error| !error.is_shed()) {
         tracing::error!(error = store::causes(error), status = response.status().as_u16(), "request failed");
+    }
+    response
+}
+
+/// A browser opens its own prompt for a password where a response asks for basic authentication. A page with a form says so by
+/// `X-Requested-With`, which no other page can send.
+async fn leave_the_prompt_to_the_page(request: Request, next: Next) -> Response {
+    let from_a_page = request.headers().contains_key("x-requested-with");
+    let mut response = next.run(request).await;
+    if from_a_page && let Some(challenge) = response.headers_mut().get_mut(header::WWW_AUTHENTICATE) {
+        *challenge = HeaderValue::from_static("Bearer realm=\"myhealth\"");
     }
     response
 }

@@ -9,10 +9,12 @@ mod events;
 mod export;
 mod health;
 mod jobs;
+pub(crate) mod log_in;
 mod metrics;
 mod people;
 mod points;
 mod series;
+mod single_sign_on;
 mod trends;
 pub(crate) mod well_known;
 
@@ -23,6 +25,8 @@ use crate::state::State;
 pub(crate) fn routes() -> Routes<State> {
     Routes::new()
         .merge(health::routes())
+        .merge(log_in::routes())
+        .merge(single_sign_on::routes())
         .merge(people::routes())
         .merge(metrics::routes())
         .merge(dashboard::routes())

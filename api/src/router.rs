@@ -16,7 +16,7 @@ use crate::policy::Policies;
 use crate::routes::SCHEMES;
 use crate::state::State;
 use crate::trends::Gaps;
-use crate::{login, middleware, push, remote_read, resources};
+use crate::{middleware, push, remote_read, resources};
 
 /// The prefix of every described path.
 const PREFIX: &str = "/api/v1";
@@ -48,6 +48,7 @@ const LOG_IN_ALIAS: &str = "/auth/login";
         (name = "days", description = "Numbers of a day."),
         (name = "events", description = "What happened: workouts, sessions, tags, sleep periods."),
         (name = "history", description = "Points within a day, and many days summed up."),
+        (name = "administration", description = "People, accounts, tokens and the audit trail; needs the scope `admin`."),
         (name = "jobs", description = "Long work: exports as files, reports, days read again."),
     ),
 )]
@@ -64,7 +65,8 @@ impl Modify for SecuritySchemes {
         let components = description.components.get_or_insert_default();
         let words = [
             "A token of `myhealth token create`, or a log-in of `POST /api/v1/auth/login`.",
-            "Any name, and a token as the password: for browsers and for programs that know nothing else.",
+            "Any name, and a token as the password; or an account's name and password: for browsers and for programs that know \
+             nothing else.",
         ];
         for ((name, kind), words) in
             SCHEMES.into_iter().zip([HttpAuthScheme::Bearer, HttpAuthScheme::Basic]).zip(words)
@@ -75,8 +77,7 @@ impl Modify for SecuritySchemes {
 }
 
 fn described() -> (OpenApiRouter<State>, Policies) {
-    let routes =
-        resources::routes().merge(remote_read::routes()).merge(login::routes()).merge(push::routes());
+    let routes = resources::routes().merge(remote_read::routes()).merge(push::routes());
     let routes = routes.nest(PREFIX).merge(resources::well_known::routes());
     let (described, policies) = routes.describe(Description::openapi());
     (described, policies.into_iter().collect())
@@ -98,7 +99,7 @@ pub fn router_with(state: State, metrics: Router) -> Router {
     let shared = Arc::new(state.clone());
     let (described, policies) = described();
     let policies = policies.with_alias(LOG_IN_ALIAS, &format!("{PREFIX}/auth/login"));
-    let resources = described.split_for_parts().0.route(LOG_IN_ALIAS, login::alias()).with_state(state);
+    let resources = described.split_for_parts().0.route(LOG_IN_ALIAS, resources::log_in::alias()).with_state(state);
     let resources = resources.merge(metrics);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources

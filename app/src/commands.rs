@@ -37,7 +37,7 @@ use crate::progress;
 use crate::serve::{self, Oura, Service};
 use crate::shutdown::Ending;
 
-pub(crate) use account::{account, account_number};
+pub(crate) use account::account;
 pub(crate) use audit::audit;
 pub(crate) use config::config;
 pub(crate) use demo::demo;

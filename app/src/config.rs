@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use api::administration::end_of;
 use domain::{Day, DayRange};
 use ingest::plan::Horizon;
 use jiff::Timestamp;
@@ -149,15 +150,9 @@ fn web_remedy(error: &listener::Invalid) -> String {
     }
 }
 
-/// Whether a token may be called so: it is printed in lists.
-pub(crate) fn is_token_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && !name.chars().any(char::is_control)
-}
-
 /// The end of the last day on which a token or an account works, in UTC.
 pub(crate) fn expiry(last: Option<Day>, now: Timestamp) -> Result<Option<Timestamp>, Invalid> {
-    let end = last.map(|day| day.plus(1).midnight_utc());
-    if end.is_some_and(|end| end <= now) { Err(Invalid::TokenExpired) } else { Ok(end) }
+    last.map(|day| end_of(day, now).ok_or(Invalid::TokenExpired)).transpose()
 }
 
 /// A secret's file without the line end editors add.

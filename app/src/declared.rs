@@ -1,12 +1,17 @@
 //! People, accounts and tokens as the API's configuration file declares them: further keys of that listener's file. They
-//! are checked, their secrets read, and reconciled with the database ([`store::DeclaredAccess`]).
+//! are checked, their secrets read, and reconciled with the database ([`store::DeclaredAccess`]). The identity provider is one of
+//! them.
+
+mod single_sign_on;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use api::login::{MAX_NAME, password};
+use api::administration::{account_number, is_account_name, is_token_name};
+use api::login::password;
+use api::login::single_sign_on::{CurrentSignOn, SingleSignOn};
 use domain::{Day, Pseudonym};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -17,25 +22,32 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 use store::{
-    AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, DeclaredAccount, DeclaredToken, Reconciled, Scope,
-    Scopes, Store,
+    AuditAction, AuditEntry, AuditOutcome, DeclaredAccess, DeclaredAccount, DeclaredToken, Reconciled, Role,
+    Scope, Scopes, Store,
 };
 
 use crate::config;
+use single_sign_on::SignOnEntry;
 
 /// The keys of the file.
-const KEYS: &[&str] = &["people", "accounts", "tokens"];
+const KEYS: &[&str] = &["people", "accounts", "tokens", "single_sign_on"];
 
 /// Declared access as an extension of the API's file. Clones share the database.
 #[derive(Clone, Default)]
 pub(crate) struct Declared {
     store: Arc<OnceLock<Store>>,
+    sign_on: CurrentSignOn,
 }
 
 impl Declared {
     /// From now on, what the file declares is reconciled with this database.
     pub(crate) fn reconcile_with(&self, store: &Store) {
         self.store.get_or_init(|| store.clone());
+    }
+
+    /// The provider that the file names now.
+    pub(crate) fn sign_on(&self) -> &CurrentSignOn {
+        &self.sign_on
     }
 }
 
@@ -49,25 +61,31 @@ impl Extension for Declared {
     }
 
     fn read(&self, source: &Source) -> Result<Box<dyn Values>, Invalid> {
-        let access = source.parse::<Entries>()?.declared(source.folder())?;
-        Ok(Box::new(Reconciliation { access, store: self.store.clone() }))
+        let entries = source.parse::<Entries>()?;
+        let sign_on = entries.single_sign_on.as_ref().map(|entry| entry.read(source.folder())).transpose()?;
+        let mut access = entries.declared(source.folder())?;
+        access.sign_on_rules = sign_on.as_ref().map(|sign_on| sign_on.rules.clone());
+        Ok(Box::new(Reconciliation { access, sign_on: sign_on.map(Arc::new), declared: self.clone() }))
     }
 }
 
 /// What one read of the file declares.
 struct Reconciliation {
     access: DeclaredAccess,
-    store: Arc<OnceLock<Store>>,
+    sign_on: Option<Arc<SingleSignOn>>,
+    declared: Declared,
 }
 
 impl Values for Reconciliation {
     fn apply(&self, now: Timestamp) -> BoxFuture<'_, Result<(), Invalid>> {
         Box::pin(async move {
-            let Some(store) = self.store.get() else { return Ok(()) };
+            let Some(store) = self.declared.store.get() else { return Ok(()) };
             reconcile(store, &self.access, now).await.map_err(|error| Invalid::NotApplied {
                 temporary: matches!(error, store::Error::Unavailable { .. }),
                 source: error.into(),
-            })
+            })?;
+            self.declared.sign_on.set(self.sign_on.clone());
+            Ok(())
         })
     }
 }
@@ -104,8 +122,8 @@ impl Extension for DeclaredElsewhere {
     }
 
     fn read(&self, source: &Source) -> Result<Box<dyn Values>, Invalid> {
-        let Entries { people, accounts, tokens } = source.parse()?;
-        if !people.is_empty() || !accounts.is_empty() || !tokens.is_empty() {
+        let Entries { people, accounts, tokens, single_sign_on } = source.parse()?;
+        if !people.is_empty() || !accounts.is_empty() || !tokens.is_empty() || single_sign_on.is_some() {
             return Err(Invalid::Field {
                 field: KEYS.join(", "),
                 reason: "they open the API and are declared in the file of --api.config.file".to_owned(),
@@ -130,6 +148,7 @@ struct Entries {
     people: Vec<PersonEntry>,
     accounts: Vec<AccountEntry>,
     tokens: Vec<TokenEntry>,
+    single_sign_on: Option<SignOnEntry>,
 }
 
 /// A person who exists from the start.
@@ -151,6 +170,7 @@ struct AccountEntry {
     password_hash: Spanned<Value>,
     #[serde(default)]
     scopes: Vec<Spanned<String>>,
+    role: Option<Spanned<String>>,
     expires: Option<Spanned<String>>,
 }
 
@@ -218,12 +238,8 @@ impl Entries {
     fn value_files(&self, folder: &Path) -> Vec<PathBuf> {
         let values = self.accounts.iter().map(|account| &account.password_hash);
         let values = values.chain(self.tokens.iter().map(|token| &token.hash));
-        values
-            .filter_map(|value| match &value.value {
-                Value::File(path) => Some(folder.join(path)),
-                Value::Here(_) | Value::Environment(_) => None,
-            })
-            .collect()
+        let files = values.filter_map(|value| value.value.file()).map(|path| folder.join(path));
+        files.chain(self.single_sign_on.iter().flat_map(|entry| entry.files(folder))).collect()
     }
 
     /// What the file declares.
@@ -234,7 +250,7 @@ impl Entries {
         unique("people[].name", self.people.iter().map(|person| (&person.name, &*person.name.value)))?;
         unique("accounts[].name", self.accounts.iter().map(|account| (&account.name, &*account.name.value)))?;
         unique("tokens[].name", self.tokens.iter().map(|token| (&token.name, &*token.name.value)))?;
-        let declared = DeclaredAccess { people, accounts, tokens };
+        let declared = DeclaredAccess { people, accounts, tokens, sign_on_rules: None };
         let hashes = declared.tokens.iter().map(|token| &*token.hash);
         unique("tokens[].hash", self.tokens.iter().map(|token| &token.hash).zip(hashes))?;
         Ok(declared)
@@ -274,8 +290,7 @@ impl PersonEntry {
 impl AccountEntry {
     fn read(&self, folder: &Path) -> Result<DeclaredAccount, Invalid> {
         let name = &self.name;
-        let printable = !name.value.is_empty() && !name.value.chars().any(char::is_control);
-        if !printable || name.value.len() > MAX_NAME {
+        if !is_account_name(&name.value) {
             return Err(entry(name, "accounts[].name", config::Invalid::AccountName));
         }
         if self.person.is_some() == self.everyone {
@@ -287,18 +302,31 @@ impl AccountEntry {
             password::check_hash(&hash).map_err(|error| error.to_string())?;
             Ok(hash)
         });
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|error| Invalid::Format(format!("no random numbers: {error}")))?;
+        let id = account_number().map_err(|error| Invalid::Format(error.to_string()))?;
         Ok(DeclaredAccount {
-            id: crate::commands::account_number(random),
+            id,
             name: name.value.clone(),
             person: person(self.person.as_ref(), "accounts[].person")?,
             password: password
                 .map_err(|reason| entry(&self.password_hash, "accounts[].password_hash", reason))?,
-            scopes: Scopes::of_account(scopes(&self.scopes, "accounts[].scopes")?),
+            scopes: self.opens()?,
             expires_at: expiry(self.expires.as_ref(), "accounts[].expires")?,
         })
+    }
+}
+
+impl AccountEntry {
+    /// The scopes, by themselves or by a role.
+    fn opens(&self) -> Result<Scopes, Invalid> {
+        let key = "accounts[].role";
+        match &self.role {
+            None => Ok(Scopes::of_account(scopes(&self.scopes, "accounts[].scopes")?)),
+            Some(role) if !self.scopes.is_empty() => Err(entry(role, key, "write either a role or scopes")),
+            Some(role) => {
+                let role: Role = role.value.parse().map_err(|error| entry(role, key, error))?;
+                Ok(role.scopes())
+            }
+        }
     }
 }
 
@@ -308,7 +336,7 @@ pub(crate) const SHA256: &str = "sha256:";
 impl TokenEntry {
     fn read(&self, folder: &Path) -> Result<DeclaredToken, Invalid> {
         let name = &self.name;
-        if !config::is_token_name(&name.value) {
+        if !is_token_name(&name.value) {
             return Err(entry(name, "tokens[].name", config::Invalid::TokenName));
         }
         let hash = self.hash.value.read(folder).and_then(|hash| {
@@ -329,6 +357,14 @@ impl TokenEntry {
 }
 
 impl Value {
+    /// The file that holds it.
+    fn file(&self) -> Option<&PathBuf> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Here(_) | Self::Environment(_) => None,
+        }
+    }
+
     /// The value, without the line end that editors add.
     fn read(&self, folder: &Path) -> Result<SecretString, String> {
         let text = match self {
@@ -368,103 +404,4 @@ fn expiry(day: Option<&Spanned<String>>, key: &str) -> Result<Option<Timestamp>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HASH: &str = "sha256:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
-    const PASSWORD: &str =
-        "$argon2id$v=19$m=19456,t=2,p=1$bdYLoGd/uBfaiqWTJ/6DdA$EFJovjwP63gH9Mzn9bYX0kP7kQEOlAx0JU+ByybNg2k";
-
-    fn read(text: &str, folder: &Path) -> Result<DeclaredAccess, Invalid> {
-        Source::new(folder, text).parse::<Entries>()?.declared(folder)
-    }
-
-    #[test]
-    fn declared_values_come_from_the_file_and_from_others() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("ann.hash"), format!("{PASSWORD}\n")).unwrap();
-        let text = format!(
-            "people:\n  - {{name: ann, time_zone: Europe/Berlin}}\naccounts:\n  - name: ann\n    person: ann\n    \
-             password_hash: {{file: ann.hash}}\n  - name: operator\n    everyone: true\n    password_hash: {PASSWORD}\n    \
-             scopes: [rest, ingest]\ntokens:\n  - name: grafana\n    hash: {HASH}\n    scopes: [\"read:sleep\"]\n    \
-             expires: 2027-01-31\n"
-        );
-        let declared = read(&text, folder.path()).unwrap();
-        assert_eq!(declared.people, [("ann".parse().unwrap(), "Europe/Berlin".to_owned())]);
-        let accounts: Vec<_> = declared
-            .accounts
-            .iter()
-            .map(|it| (&*it.name, it.person.clone(), it.scopes.to_string()))
-            .collect();
-        let ann = Some("ann".parse().unwrap());
-        assert_eq!(
-            accounts,
-            [("ann", ann, "rest remote-read jobs".to_owned()), ("operator", None, "rest ingest".to_owned())]
-        );
-        assert_eq!(secrecy::ExposeSecret::expose_secret(&declared.accounts[0].password), PASSWORD);
-        let [token] = &declared.tokens[..] else { panic!("one token") };
-        assert_eq!((&*token.name, token.scopes.to_string()), ("grafana", "read:sleep".to_owned()));
-        assert_eq!(token.expires_at, Some("2027-02-01T00:00:00Z".parse().unwrap()));
-        assert_eq!(HASH.strip_prefix(SHA256), Some(&*token.hash));
-        assert_eq!(
-            Declared::default().files(&Source::new(folder.path(), text)),
-            [folder.path().join("ann.hash")]
-        );
-    }
-
-    #[test]
-    fn declared_mistake_is_refused_with_its_line_and_key_and_without_its_value() {
-        let account = |more: &str| format!("accounts:\n  - name: ann\n    everyone: true\n    {more}\n");
-        let token = |more: &str| format!("tokens:\n  - name: grafana\n    {more}\n");
-        for (text, place) in [
-            (
-                account("pasword_hash: hunter2"),
-                "line 4: unknown key pasword_hash; did you mean password_hash?",
-            ),
-            (account("password_hash: hunter2"), "line 4, accounts[].password_hash: it is no argon2id hash"),
-            (account("password_hash: [hunter2]"), "line 4, password_hash: it is not in the format"),
-            (account("password_hash: {file: none}"), "line 4, accounts[].password_hash: cannot read"),
-            (account("password_hash: {env: MYHEALTH_HAS_NO_SUCH}"), "MYHEALTH_HAS_NO_SUCH is not set"),
-            (account("password_hash: {env: A, file: hunter2}"), "line 4, password_hash: it is not in"),
-            (account("scopes: [rest]"), "the key password_hash is missing"),
-            (
-                account(&format!("password_hash: {PASSWORD}\n    person: ann")),
-                "line 2, accounts[].person: write either",
-            ),
-            (
-                format!("accounts:\n  - name: ann\n    password_hash: {PASSWORD}\n"),
-                "line 2, accounts[].person",
-            ),
-            (token("hash: hunter2"), "line 3, tokens[].hash: expected sha256:"),
-            (token(&format!("hash: {}", HASH.to_uppercase())), "line 3, tokens[].hash"),
-            (
-                token(&format!("hash: {HASH}\n    scopes: [rest, everything]")),
-                "line 4, tokens[].scopes: no scope",
-            ),
-            (
-                token(&format!("hash: {HASH}\n    expires: tomorrow")),
-                "line 4, tokens[].expires: write the last day",
-            ),
-            (token(&format!("hash: {HASH}\n    person: a@b.c")), "line 4, tokens[].person"),
-            (
-                token(&format!("hash: {HASH}\n  - name: other\n    hash: {HASH}")),
-                "line 5, tokens[].hash: another",
-            ),
-            (
-                token(&format!("hash: {HASH}\n  - name: grafana\n    hash: {}", HASH.replace('0', "1"))),
-                "line 4, tokens[].name: another",
-            ),
-            (token(&format!("hash: {HASH}\n    hash: {HASH}")), "line 4: the key hash is given twice"),
-            (
-                "people:\n  - {name: ann, time_zone: Mars/Olympus}\n".to_owned(),
-                "line 2, people[].time_zone: no such",
-            ),
-            ("tokens: hunter2\n".to_owned(), "line 1, tokens: it is not in the format"),
-        ] {
-            let error = read(&text, Path::new("")).err().unwrap_or_else(|| panic!("{text} is refused"));
-            let message = error.to_string();
-            assert!(message.contains(place), "{text}: {message}");
-            assert!(!message.contains("hunter2") && !message.contains("sha256:0"), "{text}: {message}");
-        }
-    }
-}
+mod tests;

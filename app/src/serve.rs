@@ -252,7 +252,8 @@ impl Api {
         let databases = std::iter::once(store).chain(&replica).cloned().collect();
         let keys = service.listen.guards.session_keys(Some(&service.location))?;
         let guards = api::Guards::new(service.listen.guards.settings(), databases, registry);
-        Ok(Self { replica, login: api::LogIn::new(keys), guards, audit: api::AuditTrail::default() })
+        let login = api::LogIn::new(keys).with_single_sign_on(rules.declared.sign_on().clone());
+        Ok(Self { replica, login, guards, audit: api::AuditTrail::default() })
     }
 }
 

@@ -25,6 +25,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (13, "audit", include_str!("../migrations/0013_audit.sql")),
     (14, "derivation", include_str!("../migrations/0014_derivation.sql")),
     (15, "times", include_str!("../migrations/0015_times.sql")),
+    (16, "single_sign_on", include_str!("../migrations/0016_single_sign_on.sql")),
 ];
 
 fn migrator(embedded: bool) -> Migrator {

@@ -12,7 +12,7 @@ use axum::extract::{Request, State as With};
 use axum::http::{self, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use governor::clock::Clock as _;
+use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota};
 use tower::ServiceExt as _;
@@ -37,7 +37,7 @@ const BURST: u32 = 4;
 type Counts = SharedRateLimiter<Client, StateInformationMiddleware>;
 
 /// The same limit for each client.
-pub(crate) struct RateLimiter(GovernorConfig<ByClient, StateInformationMiddleware>);
+pub(crate) struct RateLimiter(GovernorConfig<ByClient, StateInformationMiddleware>, ByClient);
 
 /// The limiters of one process; clones share them.
 #[derive(Clone)]
@@ -67,9 +67,15 @@ impl KeyExtractor for ByClient {
     type Key = Client;
 
     fn extract<T>(&self, request: &http::Request<T>) -> Result<Client, GovernorError> {
+        Ok(self.counted_as(request.extensions().get().copied().unwrap_or(Client::Unknown)))
+    }
+}
+
+impl ByClient {
+    /// As which client a request is counted.
+    fn counted_as(&self, client: Client) -> Client {
         let Clients { counts, asked, known } = &*self.0;
-        let client = request.extensions().get().copied().unwrap_or(Client::Unknown);
-        let Some(counts) = counts.get() else { return Ok(client) };
+        let Some(counts) = counts.get() else { return client };
         let since = match asked.fetch_add(1, Ordering::Relaxed) % SWEEP_EVERY {
             last if last == SWEEP_EVERY - 1 => {
                 counts.retain_recent();
@@ -81,7 +87,7 @@ impl KeyExtractor for ByClient {
         };
         // Each request since may have been of another client.
         let most = known.load(Ordering::Relaxed) + since;
-        Ok(if most < MAX_CLIENTS { client } else { Client::Crowd })
+        if most < MAX_CLIENTS { client } else { Client::Crowd }
     }
 }
 
@@ -106,7 +112,16 @@ impl RateLimiter {
             .finish()
             .expect("BUG: neither the period nor the burst is zero");
         let _ = by_client.0.counts.set(config.limiter().clone());
-        Self(config)
+        Self(config, by_client)
+    }
+
+    /// Counts a request of a client; refused: how many seconds to wait.
+    fn count(&self, client: Client) -> Result<(), u64> {
+        let counted = self.0.limiter().check_key(&self.1.counted_as(client));
+        // As in `refused`: whole seconds, rounded up.
+        counted
+            .map(drop)
+            .map_err(|refused| refused.wait_time_from(DefaultClock::default().now()).as_secs() + 1)
     }
 
     /// Clients remembered.
@@ -139,6 +154,12 @@ impl RateLimiters {
             // Rounded up: a client that waits exactly that long is not refused again.
             Error::TooMany(wait.as_secs() + 1)
         })
+    }
+
+    /// Counts an attempt to log in that is no request of its own; refused: how many seconds to wait.
+    pub(crate) fn count_log_in(&self, client: Client) -> Result<(), u64> {
+        let (Some(limiter), kind) = self.of(RateLimit::LogIns) else { return Ok(()) };
+        limiter.count(client).inspect_err(|_| self.0.metrics.limited(kind, limiter.clients()))
     }
 
     fn of(&self, kind: RateLimit) -> (Option<&RateLimiter>, Limit) {

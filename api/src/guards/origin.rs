@@ -33,6 +33,12 @@ pub fn is_cross_origin(method: &Method, headers: &HeaderMap, trusted: &[HeaderVa
     })
 }
 
+/// Whether a browser says that a page of this very origin sends the request. What is said by no header counts as another's.
+pub(crate) fn is_from_own_page(headers: &HeaderMap) -> bool {
+    let says = headers.contains_key("sec-fetch-site") || headers.contains_key(header::ORIGIN);
+    says && !is_cross_origin(&Method::POST, headers, &[])
+}
+
 /// Refuses them.
 pub(crate) async fn guard(With(trusted): With<Arc<[HeaderValue]>>, request: Request, next: Next) -> Response {
     if is_cross_origin(request.method(), request.headers(), &trusted) {
@@ -77,6 +83,24 @@ mod tests {
         check(post, &[("origin", "http://127.0.0.1:8872"), ("sec-fetch-site", "cross-site")], true);
         check(post, &[("sec-fetch-site", "same-site")], true);
         check(&Method::GET, &[("upgrade", "websocket")], false);
+    }
+
+    #[test]
+    fn own_page_must_say_so() {
+        let check = |headers: &[(&'static str, &'static str)], expected| {
+            let mut all = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("127.0.0.1:8872"))]);
+            let headers = headers.iter();
+            all.extend(
+                headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))),
+            );
+            assert_eq!(is_from_own_page(&all), expected, "{all:?}");
+        };
+        check(&[], false);
+        check(&[("origin", "http://127.0.0.1:8872")], true);
+        check(&[("origin", "http://127.0.0.1:9999")], false);
+        check(&[("origin", "null")], false);
+        check(&[("origin", "https://health.example"), ("sec-fetch-site", "same-origin")], true);
+        check(&[("origin", "http://127.0.0.1:8872"), ("sec-fetch-site", "same-site")], false);
     }
 
     #[test]

@@ -126,22 +126,38 @@ impl Default for Checker {
 }
 
 impl Checker {
+    /// What is kept of a new password.
+    pub(super) async fn keep(&self, password: SecretString) -> Result<SecretString, Error> {
+        let hash = self.in_turn(move || keep(&password)).await?;
+        hash.map_err(|error| Error::Parameter { parameter: "password", reason: error.to_string() })
+    }
+
     /// Whether the password is right; without a hash it never is, and takes as long.
     pub(super) async fn check(
         &self,
         password: SecretString,
         hash: Option<SecretString>,
     ) -> Result<bool, Error> {
-        let place = self.waiting.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
-        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
-        let checked = tokio::task::spawn_blocking(move || {
-            // Released with the memory, not when the client has disconnected.
-            let _held = (place, turn);
+        self.in_turn(move || {
             let known = hash.is_some();
             let hash = hash.unwrap_or_else(|| DUMMY_HASH.to_owned().into());
             verify(password.expose_secret(), hash.expose_secret()) && known
+        })
+        .await
+    }
+
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| Error::Busy)?;
+        let turn = self.turns.clone().acquire_owned().await.map_err(|_| Error::Busy)?;
+        let done = tokio::task::spawn_blocking(move || {
+            // Released with the memory, not when the client has disconnected.
+            let _held = (place, turn);
+            work()
         });
-        checked.await.map_err(|_| Error::Panic)
+        done.await.map_err(|_| Error::Panic)
     }
 }
 

@@ -12,7 +12,6 @@ use store::UserAccount;
 
 pub use super::keys::InvalidKey;
 use super::keys::{Key, PublicKey};
-use super::signatures;
 
 /// How long a log-in is good for.
 const LIFETIME: SignedDuration = SignedDuration::from_hours(24);
@@ -84,7 +83,7 @@ impl fmt::Debug for SessionKeys {
 impl SessionKeys {
     /// The key that signs, from its text.
     pub fn new(current: &SecretString, issuer: Issuer) -> Result<Self, InvalidKey> {
-        signatures::install();
+        sso::signatures::install();
         Ok(Self { current: Key::parse(current)?, accepted: Vec::new(), issuer })
     }
 
@@ -124,7 +123,7 @@ impl SessionKeys {
     }
 
     /// A log-in of this account, and when it ends.
-    pub(super) fn sign(&self, account: &UserAccount, now: Timestamp) -> (String, Timestamp) {
+    pub(crate) fn sign(&self, account: &UserAccount, now: Timestamp) -> (String, Timestamp) {
         let issued = now.as_second();
         let expires = issued + LIFETIME.as_secs();
         let Issuer { issuer, audience } = self.issuer(&self.current);

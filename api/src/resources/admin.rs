@@ -1,126 +1,88 @@
-//! What operators read: the audit trail.
+//! What operators do and read: people, accounts, tokens, the audit trail. All of it needs the scope `admin` without a person, and
+//! what changes something is in the audit trail.
 
-use axum::Json;
-use axum::extract::State as With;
+mod accounts;
+mod audit;
+mod people;
+mod tokens;
+
+use axum::http::Extensions;
 use domain::Day;
-use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
-use store::{AuditAction, AuditEntry, Scope};
-use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::routes;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use store::{AuditAction, AuditOutcome, Person, Role, Scope, Scopes};
 
 use crate::access::Access;
-use crate::cursor::DayText;
-use crate::error::{Error, Failures, shown};
-use crate::extract::Query;
-use crate::params;
-use crate::policy::Policy;
+use crate::administration;
+use crate::audit::Origin;
+use crate::error::{Error, shown};
+use crate::policy::{Policy, RequiredAccess};
 use crate::routes::Routes;
 use crate::state::State;
 
-/// Entries of one response, and when none are asked for.
-const MAX_ENTRIES: usize = 1000;
-const ENTRIES: usize = 100;
-
-/// How far back without `from`.
-const PERIOD: SignedDuration = SignedDuration::from_hours(30 * 24);
-
 pub(super) fn routes() -> Routes<State> {
-    Routes::new().add(Policy::scope(Scope::Admin), routes!(list_audit))
+    let read = Policy::scope(Scope::Admin);
+    let write = Policy { access: RequiredAccess::Identified(Scope::Admin), ..read };
+    Routes::new()
+        .merge(audit::routes(read))
+        .merge(people::routes(write))
+        .merge(accounts::routes(read, write))
+        .merge(tokens::routes(read, write))
 }
 
-#[derive(Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-struct Params {
-    /// First day, in UTC. Without it: 30 days before the last moment.
-    #[param(value_type = DayText, required = false, inline, example = "2026-03-01")]
-    from: Option<String>,
-    /// Last day, included, in UTC. Without it: until now.
-    #[param(value_type = DayText, required = false, inline, example = "2026-03-29")]
-    to: Option<String>,
-    /// Only this action, for example `log-in` or `export`.
-    #[param(example = "log-in")]
-    action: Option<String>,
-    /// Most entries, 1 to 1000. Without it: 100.
-    #[param(value_type = Option<u32>, minimum = 1, maximum = 1000, example = 100)]
-    limit: Option<String>,
+#[expect(clippy::needless_pass_by_value, reason = "errors and texts are given as they come")]
+fn refuse(parameter: &'static str, reason: impl ToString) -> Error {
+    Error::Parameter { parameter, reason: reason.to_string() }
 }
 
-/// Entries of the audit trail, newest first.
-#[derive(Serialize, ToSchema)]
-struct Audit {
-    /// Newest first.
-    entries: Vec<Entry>,
-    /// Whether there are older entries in the range.
-    truncated: bool,
+/// A body in JSON. What is wrong is described by its place: a body may hold a password.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        refuse(
+            "body",
+            format!("not the documented JSON (line {line}, column {column}); /api/docs has examples"),
+        )
+    })
 }
 
-/// Who did what.
-#[derive(Serialize, ToSchema)]
-struct Entry {
-    /// When.
-    #[schema(value_type = String, format = DateTime, example = "2026-03-29T10:00:00Z")]
-    at: Timestamp,
-    /// What was done or tried.
-    #[schema(example = "log-in")]
-    action: &'static str,
-    /// `accepted`, `refused` or `limited`.
-    #[schema(example = "refused")]
-    outcome: &'static str,
-    /// `account NAME`, `token NUMBER (NAME)`, `operator` (the command line) or `anonymous`.
-    #[schema(example = "account ann")]
-    principal: Option<String>,
-    /// The client's address, after trusted proxies.
-    #[schema(example = "203.0.113.9")]
-    client: Option<String>,
-    /// The route, or the command.
-    #[schema(example = "/api/v1/auth/login")]
-    route: Option<String>,
-    /// What it was done to.
-    #[schema(example = "account ann")]
-    subject: Option<String>,
+/// The person of this name; `None` is everyone.
+async fn person(state: &State, name: Option<&str>) -> Result<Option<Person>, Error> {
+    let Some(name) = name else { return Ok(None) };
+    let known = state.primary.person(name).await?;
+    known.map(Some).ok_or_else(|| Error::UnknownPerson(shown(name)))
 }
 
-impl From<AuditEntry> for Entry {
-    fn from(entry: AuditEntry) -> Self {
-        let AuditEntry { at, action, outcome, principal, client, route, subject } = entry;
-        Self { at, action: action.name(), outcome: outcome.name(), principal, client, route, subject }
+/// What a role or a list of scopes opens; `None` where neither is given.
+fn scopes(role: Option<&str>, scopes: &[String]) -> Result<Option<Scopes>, Error> {
+    match (role, scopes) {
+        (None, []) => Ok(None),
+        (Some(role), []) => Ok(Some(role.parse::<Role>().map_err(|error| refuse("role", error))?.scopes())),
+        (None, words) => {
+            let scopes: Result<Vec<Scope>, _> = words.iter().map(|word| word.parse()).collect();
+            Ok(Some(Scopes::new(scopes.map_err(|error| refuse("scopes", error))?)))
+        }
+        (Some(_), _) => Err(refuse("role", "give either a role or scopes")),
     }
 }
 
-/// Log-ins, credentials, exports, people and refusals.
-///
-/// Needs the scope `admin` without a person. Entries of the last seconds may be missing, and those older than
-/// `--audit.retention-days` are deleted.
-#[utoipa::path(
-    get, path = "/admin/audit", operation_id = "list_audit", tag = "service", params(Params),
-    responses((status = 200, description = "The entries.", body = Audit), Failures),
-)]
-async fn list_audit(
-    With(state): With<State>,
-    _: Access,
-    Query(query): Query<Params>,
-) -> Result<Json<Audit>, Error> {
-    let limit = params::limit(query.limit.as_deref(), ENTRIES, MAX_ENTRIES)?;
-    let action: Option<AuditAction> = match query.action.as_deref() {
-        Some(word) => Some(word.parse().map_err(|error| Error::Parameter {
-            parameter: "action",
-            reason: format!("{:?} is unknown; {error}", shown(word)),
-        })?),
-        None => None,
-    };
-    let day = |parameter, text: Option<&str>| params::day(parameter, text);
-    let (from, to) = (day("from", query.from.as_deref())?, day("to", query.to.as_deref())?);
-    if let (Some(from), Some(to)) = (from, to) {
-        params::ordered(from, to)?;
-    }
-    // Entries made by a clock that is a little ahead are there as well.
-    let end = to.map_or((state.now)() + SignedDuration::from_mins(5), |day| day.plus(1).midnight_utc());
-    let begin = from.map_or_else(|| end.checked_sub(PERIOD).unwrap_or(Timestamp::MIN), Day::midnight_utc);
-    let most = i64::try_from(limit + 1).unwrap_or(i64::MAX);
-    let mut entries = state.primary.audit(begin, end, action, most).await?;
-    let truncated = entries.len() > limit;
-    entries.truncate(limit);
-    Ok(Json(Audit { entries: entries.into_iter().map(Entry::from).collect(), truncated }))
+/// The end of the last day.
+fn expiry(last: Option<&str>, now: Timestamp) -> Result<Option<Timestamp>, Error> {
+    let Some(last) = last else { return Ok(None) };
+    let day: Day = last.parse().map_err(|_| refuse("expires", "write the last day as YYYY-MM-DD"))?;
+    let end = administration::end_of(day, now);
+    end.map(Some).ok_or_else(|| refuse("expires", "that day is over"))
+}
+
+/// Records what was done, and by whom.
+fn record(state: &State, extensions: &Extensions, access: &Access, action: AuditAction, subject: String) {
+    let what = (action, AuditOutcome::Accepted);
+    let origin = Origin::of(extensions);
+    state.audit.record(origin.entry((state.now)(), what, Some(access.principal_name()), Some(subject)));
+}
+
+/// The name of a person by number, for lists.
+fn name_of(people: &[Person], number: Option<i64>) -> Option<String> {
+    let person = people.iter().find(|person| Some(person.id) == number)?;
+    Some(person.name.to_string())
 }

@@ -3,21 +3,23 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use data_encoding::HEXLOWER;
+use data_encoding::{BASE64, HEXLOWER};
 use domain::{METRICS, Theme};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use store::{DeclaredAccess, DeclaredToken, NewToken, Scope, Scopes};
 
 use crate::documents::score;
-use crate::login::{account_with, log_in};
+use crate::login::{PASSWORD, account_with, log_in};
 use crate::test_api::{DESCRIPTION, TestApi, now};
 
 /// What a route opens to.
 #[derive(Clone, Copy, Debug)]
 enum Opens {
-    /// Everybody.
+    /// Every client.
     Always,
+    /// Any credential in force, whatever it opens.
+    AnyCredential,
     /// Any token or log-in that reads something.
     Reading,
     /// What reads this kind of data.
@@ -30,7 +32,7 @@ enum Opens {
     People,
 }
 
-use Opens::{Always, Data, Everything, Only, People, Reading};
+use Opens::{Always, AnyCredential, Data, Everything, Only, People, Reading};
 
 /// The route, what it opens to, and whether it is about one person.
 const EXPECTED: &[(&str, &str, Opens, bool)] = &[
@@ -39,7 +41,22 @@ const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/.well-known/openid-configuration", Always, false),
     ("post", "/api/v1/auth/login", Always, false),
     ("post", "/api/v1/auth/logout", People, false),
+    ("get", "/api/v1/auth/methods", Always, false),
+    ("get", "/api/v1/auth/sso", Always, false),
+    ("get", "/api/v1/auth/sso/callback", Always, false),
+    ("post", "/api/v1/auth/session", Always, false),
+    ("get", "/api/v1/auth/session", AnyCredential, false),
+    ("delete", "/api/v1/auth/session", People, false),
     ("get", "/api/v1/admin/audit", Only(Scope::Admin), false),
+    ("post", "/api/v1/admin/people", Only(Scope::Admin), false),
+    ("delete", "/api/v1/admin/people/{name}", Only(Scope::Admin), false),
+    ("get", "/api/v1/admin/accounts", Only(Scope::Admin), false),
+    ("post", "/api/v1/admin/accounts", Only(Scope::Admin), false),
+    ("put", "/api/v1/admin/accounts/{name}/password", Only(Scope::Admin), false),
+    ("delete", "/api/v1/admin/accounts/{name}", Only(Scope::Admin), false),
+    ("get", "/api/v1/admin/tokens", Only(Scope::Admin), false),
+    ("post", "/api/v1/admin/tokens", Only(Scope::Admin), false),
+    ("delete", "/api/v1/admin/tokens/{number}", Only(Scope::Admin), false),
     ("get", "/api/v1/people", Reading, false),
     ("get", "/api/v1/metrics", Reading, false),
     ("get", "/api/v1/metrics/{id}", Reading, false),
@@ -86,13 +103,31 @@ const EXPECTED: &[(&str, &str, Opens, bool)] = &[
     ("get", "/api/v1/jobs/{id}/socket", Only(Scope::Jobs), false),
 ];
 
-/// Who asks: the name, the header, what it holds, and whose numbers it opens.
+/// A client: its name, what it sends, what that holds, and whose numbers it opens.
 struct Asker {
     name: &'static str,
     header: Option<String>,
+    cookie: Option<String>,
     holds: Holds,
     /// `None`: everyone's.
     person: Option<&'static str>,
+}
+
+impl Asker {
+    /// Logs in, as this client does: a browser keeps a cookie, a password comes with every request.
+    async fn log_in(&mut self, api: &TestApi) {
+        if self.name.starts_with("password") {
+            let credentials = BASE64.encode(format!("{}:{PASSWORD}", self.name).as_bytes());
+            self.header = Some(format!("Basic {credentials}"));
+            return;
+        }
+        let token = log_in(api, self.name).await;
+        if self.name.starts_with("browser") {
+            self.cookie = Some(format!("myhealth-session={token}"));
+        } else {
+            self.header = Some(format!("Bearer {token}"));
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -129,7 +164,13 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
         let dead = expires_at.is_some() || name.contains("revoked");
         let holds = if dead { Holds::Nothing } else { Holds::Scopes(scopes) };
         made.push((name, text.clone()));
-        askers.push(Asker { name, header: Some(format!("Bearer {text}")), holds, person: owner });
+        askers.push(Asker {
+            name,
+            header: Some(format!("Bearer {text}")),
+            cookie: None,
+            holds,
+            person: owner,
+        });
     }
     assert!(api.store.revoke_token(i64::from(secret), now()).await.unwrap());
     let right = &made[0].1;
@@ -143,7 +184,7 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
         ("another scheme", Some(format!("Digest {right}"))),
         ("empty", Some(String::new())),
     ] {
-        askers.push(Asker { name, header, holds: Holds::Nothing, person: None });
+        askers.push(Asker { name, header, cookie: None, holds: Holds::Nothing, person: None });
     }
     let everything = vec![Scope::Rest, Scope::RemoteRead, Scope::Jobs];
     for (id, name, person, owner, scopes) in [
@@ -152,11 +193,16 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
         (3, "log-in for tags", Some(me), Some("me"), vec![Scope::Read(Theme::Tags)]),
         (4, "log-in of an operator", None, None, vec![Scope::Admin]),
         (5, "log-in to send", None, None, vec![Scope::Ingest]),
-        (6, "log-in for everybody", None, None, everything),
+        (6, "log-in for everybody", None, None, everything.clone()),
+        (7, "browser of the person", Some(me), Some("me"), everything.clone()),
+        (8, "browser for tags", Some(me), Some("me"), vec![Scope::Read(Theme::Tags)]),
+        (9, "password of the person", Some(me), Some("me"), everything),
     ] {
         account_with(api, (id, name), person, Scopes::of_account(scopes.clone()), None).await;
-        let header = Some(format!("Bearer {}", log_in(api, name).await));
-        askers.push(Asker { name, header, holds: Holds::LogIn(scopes), person: owner });
+        let mut asker =
+            Asker { name, header: None, cookie: None, holds: Holds::LogIn(scopes), person: owner };
+        asker.log_in(api).await;
+        askers.push(asker);
     }
     askers.extend(declared(api).await);
     let last = askers.iter().rfind(|asker| asker.name == "log-in for everybody");
@@ -166,6 +212,7 @@ async fn askers(api: &TestApi) -> Vec<Asker> {
     askers.push(Asker {
         name: "log-in without signature",
         header: unsigned,
+        cookie: None,
         holds: Holds::Nothing,
         person: None,
     });
@@ -188,6 +235,7 @@ async fn declared(api: &TestApi) -> Vec<Asker> {
     let asker = |name, text: String, holds| Asker {
         name,
         header: Some(format!("Bearer {text}")),
+        cookie: None,
         holds,
         person: None,
     };
@@ -210,6 +258,7 @@ fn expected(asker: &Asker, opens: Opens, of_me: bool) -> Option<u16> {
     };
     let admitted = match opens {
         Always => return None,
+        AnyCredential => true,
         People => logged_in,
         Reading => reads(scopes),
         Everything => scopes.contains(&Scope::Rest),
@@ -229,14 +278,11 @@ fn expected(asker: &Asker, opens: Opens, of_me: bool) -> Option<u16> {
 #[tokio::test]
 async fn every_route_admits_exactly_the_expected_credentials() {
     let api = TestApi::edged(|_| (), api::Anonymous::Refused).await;
-    let askers = askers(&api).await;
+    let mut askers = askers(&api).await;
     let (collection, document) = score("2026-03-29", 82);
     api.put("me", collection, vec![document]).await;
     let mut asked = 0;
-    let mut paths: Vec<_> = DESCRIPTION["paths"].as_object().unwrap().iter().collect();
-    // It ends the log-ins that ask the others.
-    paths.sort_by_key(|(path, _)| path.ends_with("/logout"));
-    for (path, item) in paths {
+    for (path, item) in DESCRIPTION["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {
             let found =
                 EXPECTED.iter().find(|(one, other, ..)| (one, other) == (&method.as_str(), &path.as_str()));
@@ -260,6 +306,9 @@ async fn every_route_admits_exactly_the_expected_credentials() {
                 if let Some(header) = &asker.header {
                     request = request.header("authorization", header);
                 }
+                if let Some(cookie) = &asker.cookie {
+                    request = request.header("cookie", cookie).header("sec-fetch-site", "same-origin");
+                }
                 let answer = api.send(request.body(Body::empty()).unwrap()).await;
                 let status = answer.status.as_u16();
                 let what =
@@ -269,6 +318,12 @@ async fn every_route_admits_exactly_the_expected_credentials() {
                     None => assert!(!matches!(status, 401 | 403) && status < 500, "{status} {what}"),
                 }
                 asked += 1;
+            }
+            if matches!(opens, People) {
+                // It has ended the log-ins that ask the others.
+                for asker in askers.iter_mut().filter(|asker| matches!(asker.holds, Holds::LogIn(_))) {
+                    asker.log_in(&api).await;
+                }
             }
         }
     }

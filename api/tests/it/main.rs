@@ -2,9 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod admin;
 mod audit;
 mod authorisation;
 mod bad_input;
+mod browser_sessions;
 mod caching;
 mod conforms;
 mod correlations;

@@ -5,12 +5,13 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use axum::http::HeaderValue;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use domain::history::Gauge;
 use domain::{Day, Pseudonym};
 use ipnet::IpNet;
 use listener::Forwarded;
-use store::Scope;
+use store::{Role, Scope};
 
 use super::{ListArgs, StoreArgs};
 
@@ -249,12 +250,28 @@ pub(crate) enum AccountCommand {
 /// What an account opens, and how long.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct AccountLimits {
-    /// What it opens; may be repeated. Default: reading and jobs.
+    /// What it opens; may be repeated. Default: the role `user`.
     #[arg(long, value_parser = super::operate::scopes())]
     pub(crate) scope: Vec<Scope>,
+    /// A set of scopes instead: `reader` sees numbers, `user` has Prometheus and jobs as well, `admin` also sends documents and
+    /// administers.
+    #[arg(long, value_parser = roles(), conflicts_with = "scope")]
+    role: Option<Role>,
     /// The last day on which it works, in UTC. Default: until it is removed.
     #[arg(long, value_name = "DAY")]
     pub(crate) expires: Option<Day>,
+}
+
+impl AccountLimits {
+    /// The scopes given, by themselves or by a role.
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        self.role.map_or_else(|| self.scope.clone(), |role| role.list().to_vec())
+    }
+}
+
+/// The roles by their words, so that the manual lists them.
+fn roles() -> impl TypedValueParser<Value = Role> {
+    PossibleValuesParser::new(Role::all().map(|role| role.to_string())).try_map(|word| word.parse())
 }
 
 #[derive(Clone, Debug, Args)]

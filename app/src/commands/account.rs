@@ -3,8 +3,9 @@
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
-use api::login::{MAX_NAME, password};
+use anyhow::bail;
+use api::administration::{account_number, is_account_name};
+use api::login::password;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use store::{AuditAction, NewUserAccount, Scopes, Store};
@@ -23,8 +24,8 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
             expiry(limits.expires, clock())?;
             let hash = password.read()?;
             let (person, everyone) = (person.as_ref(), person.is_none());
-            let entry =
-                Entry { name: &name, person, everyone, scopes: &limits.scope, expires: limits.expires };
+            let scopes = limits.scopes();
+            let entry = Entry { name: &name, person, everyone, scopes: &scopes, expires: limits.expires };
             entry.print("password_hash", hash.expose_secret());
         }
         AccountCommand::Add { name, person, everyone: _, limits, password, store } => {
@@ -36,10 +37,8 @@ pub(crate) async fn account(command: AccountCommand, clock: Clock) -> anyhow::Re
                 Some(person) => Some(super::known(&store, &person).await?.id),
                 None => None,
             };
-            let mut random = [0; 8];
-            getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
-            let id = account_number(random);
-            let scopes = Scopes::of_account(limits.scope);
+            let id = account_number()?;
+            let scopes = Scopes::of_account(limits.scopes());
             let new = NewUserAccount { id, name: name.clone(), person, scopes, expires_at, password };
             let created = store.create_account(&new, clock()).await?;
             if created {
@@ -87,14 +86,8 @@ async fn record(store: &Store, clock: &Clock, action: AuditAction, command: &str
     audit::record(store, clock(), action, command, format!("account {name}")).await;
 }
 
-/// An account's number from random bytes: positive, and nothing that JSON would round.
-pub(crate) fn account_number(random: [u8; 8]) -> i64 {
-    i64::from_ne_bytes(random) & ((1 << 53) - 1)
-}
-
 fn check_name(name: &str) -> Result<(), Invalid> {
-    let usable = (1..=MAX_NAME).contains(&name.len()) && !name.chars().any(char::is_control);
-    if usable { Ok(()) } else { Err(Invalid::AccountName) }
+    if is_account_name(name) { Ok(()) } else { Err(Invalid::AccountName) }
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
@@ -125,11 +118,15 @@ async fn list(args: &ListArgs) -> anyhow::Result<()> {
         let last = account.last_login_at.map_or("never".to_owned(), time);
         let ends = account.expires_at.map_or(String::new(), |end| format!(", ends {}", time(end)));
         let declared = if account.declared { ", declared" } else { "" };
+        let made = if account.single_sign_on {
+            "single sign-on".to_owned()
+        } else {
+            format!("password of {}", time(account.password_changed_at))
+        };
         outln!(
-            "{:<24} {person:<12} {:<22} password of {}, last log-in {last}{ends}{declared}",
+            "{:<24} {person:<12} {:<22} {made}, last log-in {last}{ends}{declared}",
             account.name,
             account.scopes.to_string(),
-            time(account.password_changed_at)
         );
     }
     store.close().await;

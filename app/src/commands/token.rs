@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
+use api::administration::{create_token, is_token_name};
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
@@ -15,7 +16,7 @@ use super::audit;
 use super::declare::Entry;
 use crate::Clock;
 use crate::cli::TokenCommand;
-use crate::config::{Invalid, expiry, is_token_name, read_secret};
+use crate::config::{Invalid, expiry, read_secret};
 use crate::declared::SHA256;
 use crate::output;
 
@@ -32,13 +33,9 @@ pub(crate) async fn token(command: TokenCommand, clock: Clock) -> anyhow::Result
             };
             let scopes = Scopes::new(scope);
             let expires_at = expiry(expires, clock())?;
-            let mut random = [0_u8; 32];
-            getrandom::fill(&mut random).context("the operating system gives no random numbers")?;
-            let created = name.clone();
-            let token =
-                store.create_token(&NewToken { name, person, scopes, expires_at }, random, clock()).await?;
-            let number = number(&token)?;
-            let subject = format!("token {number} ({created})");
+            let new = NewToken { name, person, scopes, expires_at };
+            let (number, token) = create_token(&store, &new, clock()).await?;
+            let subject = format!("token {number} ({})", new.name);
             audit::record(&store, clock(), AuditAction::TokenCreate, "token create", &*subject).await;
             if let Err(error) = output::deliver(format_args!("{token}\n")) {
                 // A token that did not reach its owner must not stay in force.
@@ -125,12 +122,6 @@ fn token_of(path: &Path) -> anyhow::Result<String> {
         }
         Err(error) => Err(error.into()),
     }
-}
-
-/// The number of a token, which is between its underscores.
-fn number(token: &str) -> anyhow::Result<i64> {
-    let number = token.split('_').nth(1).and_then(|number| number.parse().ok());
-    number.context("BUG: a token has its number between its underscores")
 }
 
 async fn list(store: &Store, json: bool, now: Timestamp) -> anyhow::Result<()> {

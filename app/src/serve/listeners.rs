@@ -65,11 +65,14 @@ pub(super) async fn anonymous_access(
         sockets.iter().all(|socket| socket.local_addr().is_ok_and(|address| address.ip().is_loopback()))
     };
     let allowed = service.demo || service.listen.allow_anonymous;
-    let guarded = here_only(api) || allowed || rules.api.rules().requires_password();
+    let guarded = here_only(api)
+        || allowed
+        || rules.api.rules().requires_password()
+        || rules.declared.sign_on().is_configured();
     // Queried last: the exporter's database role may not read tokens, and has no API.
     if !guarded && !store.has_tokens().await? && !store.has_accounts().await? {
         bail!(
-            "the API would listen where others can reach it, and there is no token, account or user: declare some in the \
+            "the API would listen where others can reach it, and there is no token, account, user or provider: declare some in the \
              file of --api.config.file (`myhealth token hash` and `myhealth account hash` print entries), make one with \
              `myhealth token create` or `myhealth account add`, listen on loopback, or set --api.allow-anonymous where \
              something else guards it"

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use jiff_sqlx::ToSqlx;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::auth::sign_on::end_sessions_of_other_rules;
 use crate::auth::tokens::{Scopes, next_number};
 use crate::error::{Error, Result};
 use crate::transaction::{Tx, with_conn};
@@ -21,6 +22,8 @@ pub struct DeclaredAccess {
     pub accounts: Vec<DeclaredAccount>,
     /// Tokens of programs; names and hashes are unique.
     pub tokens: Vec<DeclaredToken>,
+    /// The version of the rules for log-ins at a provider; `None`: there is no provider.
+    pub sign_on_rules: Option<String>,
 }
 
 /// An account as declared.
@@ -60,7 +63,7 @@ pub struct DeclaredToken {
 pub struct Reconciled {
     /// Accounts and tokens that are new or differ from before.
     pub changed: u64,
-    /// Accounts and tokens that the file no longer has.
+    /// Accounts and tokens that the file no longer has, and log-ins at a provider by rules of before.
     pub revoked: u64,
 }
 
@@ -85,6 +88,7 @@ impl Store {
         let mut reconciled = Reconciled::default();
         reconcile_accounts(&mut tx, declared, &people, now, &mut reconciled).await?;
         reconcile_tokens(&mut tx, declared, &people, now, &mut reconciled).await?;
+        reconciled.revoked += end_sessions_of_other_rules(&mut tx, declared.sign_on_rules.as_deref()).await?;
         tx.commit().await?;
         if reconciled != Reconciled::default() {
             self.changes.notify();
@@ -173,7 +177,7 @@ async fn reconcile_accounts(
                      generation = account.generation + case when account.password = excluded.password then 0 else 1 end,
                      password_changed_at = case when account.password = excluded.password
                          then account.password_changed_at else excluded.password_changed_at end,
-                     password = excluded.password",
+                     password = excluded.password, issuer = null, subject = null, rules = null",
             )
             .bind(account.id)
             .bind(&account.name)

@@ -231,7 +231,7 @@ where
     }
 }
 
-fn hexadecimal(bytes: &[u8]) -> String {
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -242,6 +242,11 @@ fn hexadecimal(bytes: &[u8]) -> String {
 fn parts(text: &str) -> Option<(i64, &str)> {
     let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
     Some((id.parse().ok()?, secret))
+}
+
+/// Whether a text has the shape of a token made by [`Store::create_token`].
+pub fn is_token_text(text: &str) -> bool {
+    parts(text).is_some()
 }
 
 /// A number that no token has had. Concurrent callers wait for this row.

@@ -43,6 +43,8 @@ pub struct UserAccount {
     pub expires_at: Option<Timestamp>,
     /// Whether it is declared in the API's configuration file.
     pub declared: bool,
+    /// Whether it logs in at an OpenID Connect provider, and has no password.
+    pub single_sign_on: bool,
     /// The generation of log-ins in force.
     pub generation: i64,
     /// When it was made.
@@ -65,7 +67,7 @@ macro_rules! columns {
     ($rest:literal) => {
         concat!(
             "select id, name, person, scopes, expires_at, declared, generation, created_at, password_changed_at, \
-             last_login_at, password from account ",
+             last_login_at, password, issuer from account ",
             $rest
         )
     };
@@ -95,6 +97,7 @@ where
             scopes: Scopes::stored(&row.try_get::<String, _>("scopes")?),
             expires_at: optional("expires_at")?,
             declared: row.try_get("declared")?,
+            single_sign_on: row.try_get::<Option<String>, _>("issuer")?.is_some(),
             generation: row.try_get("generation")?,
             created_at: time("created_at")?,
             password_changed_at: time("password_changed_at")?,
@@ -153,13 +156,13 @@ impl Store {
         Ok(row.map(|Row(account, _)| account))
     }
 
-    /// The account of this name and its password's hash; one statement, whether or not there is one.
+    /// The account of this name that has a password, and its hash; one statement, whether or not there is one.
     pub async fn account_with_password_hash(
         &self,
         name: &str,
     ) -> Result<Option<(UserAccount, SecretString)>> {
         let row: Option<Row> = with_pool!(self, pool => {
-            sqlx::query_as(columns!("where name = $1")).bind(name).fetch_optional(pool).await?
+            sqlx::query_as(columns!("where name = $1 and issuer is null")).bind(name).fetch_optional(pool).await?
         });
         Ok(row.map(|Row(account, password)| (account, password)))
     }
@@ -171,7 +174,7 @@ impl Store {
         let changed = with_conn!(&mut tx, conn => {
             sqlx::query(
                 "update account set password = $2, generation = generation + 1, password_changed_at = $3
-                 where name = $1",
+                 where name = $1 and issuer is null",
             )
             .bind(name)
             .bind(password.expose_secret())

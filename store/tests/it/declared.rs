@@ -41,7 +41,7 @@ fn account(id: i64, name: &str, password: &str) -> DeclaredAccount {
 }
 
 fn access(accounts: Vec<DeclaredAccount>, tokens: Vec<DeclaredToken>) -> DeclaredAccess {
-    DeclaredAccess { people: Vec::new(), accounts, tokens }
+    DeclaredAccess { accounts, tokens, ..DeclaredAccess::default() }
 }
 
 async fn opens(store: &Store, secret: &str) -> Option<String> {

@@ -21,6 +21,7 @@ mod quarantine;
 mod read_back;
 mod rejected;
 mod schema;
+mod sign_on;
 mod traces;
 mod turns;
 mod twins;
@@ -43,6 +44,7 @@ mod cases {
     pub(crate) use crate::quarantine::*;
     pub(crate) use crate::read_back::*;
     pub(crate) use crate::rejected::*;
+    pub(crate) use crate::sign_on::*;
     pub(crate) use crate::traces::*;
     pub(crate) use crate::turns::*;
     pub(crate) use crate::twins::*;
@@ -171,6 +173,9 @@ on_both_databases! {
     token_made_by_hand_is_left_alone_by_a_file
     declared_account_keeps_its_number_and_its_log_ins_until_the_password_changes
     declared_access_with_an_unknown_person_changes_nothing
+    sign_on_keeps_its_account_and_takes_the_rights_of_today
+    sign_on_never_becomes_an_account_with_a_password
+    sessions_by_other_sign_on_rules_are_over
     replicas_that_start_together_reconcile_once
     person_revision_counts_every_change_and_nothing_else
     day_of_the_api_stands_against_an_archive_with_another_id

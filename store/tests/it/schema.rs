@@ -97,6 +97,7 @@ async fn pending_migrations_are_named_until_applied() {
         "audit",
         "derivation",
         "times",
+        "single_sign_on",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();

@@ -9,11 +9,12 @@ use super::repository::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 19] = [
+const MAY_USE: [(&str, &[&str]); 20] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
     ("exposition", &[]),
     ("listener", &["service-metrics"]),
+    ("sso", &[]),
     ("statistics", &[]),
     ("rds", &[]),
     ("simulator", &[]),
@@ -22,7 +23,17 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("exporter", &["domain", "exposition", "service-metrics", "store"]),
     (
         "api",
-        &["domain", "export", "exposition", "jobs", "listener", "service-metrics", "statistics", "store"],
+        &[
+            "domain",
+            "export",
+            "exposition",
+            "jobs",
+            "listener",
+            "service-metrics",
+            "sso",
+            "statistics",
+            "store",
+        ],
     ),
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
@@ -42,6 +53,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
             "report",
             "service-metrics",
             "simulator",
+            "sso",
             "store",
         ],
     ),
@@ -59,9 +71,9 @@ const PLACES: [(&str, &[&str], bool); 4] = [
     // All SQL is in one crate, where every statement is tried on both databases.
     ("sqlx", &["store"], false),
     ("jiff-sqlx", &["store"], false),
-    // `ingest` requests Oura, `export` pushes history to a receiver of remote write. Tests may request our own servers.
-    // `rds` requests nothing with it: `object_store` builds with the TLS that it brings.
-    ("reqwest", &["export", "ingest", "rds"], true),
+    // `ingest` requests Oura, `export` pushes history to a receiver of remote write, `sso` asks an identity provider who logs in. Tests
+    // may request our own servers. `rds` requests nothing with it: `object_store` builds with the TLS that it brings.
+    ("reqwest", &["export", "ingest", "rds", "sso"], true),
     // Libraries have typed errors.
     ("anyhow", &["app", "bench", "harness", "xtask"], true),
 ];

@@ -46,6 +46,7 @@ fn ann() -> UserAccount {
         scopes: store::Scopes::of_account(Vec::new()),
         expires_at: None,
         declared: false,
+        single_sign_on: false,
         generation: 3,
         created_at: now(),
         password_changed_at: now(),

@@ -1,4 +1,6 @@
-//! ES256 by `ring` and HS256 by `hmac` for `jsonwebtoken`, which has no cryptography of its own here.
+//! Cryptography for `jsonwebtoken`, which has none of its own here: `ring` signs by ES256 and verifies by all algorithms that
+//! providers use, `hmac` does HS256. One provider serves the whole process, so this is the one place; which algorithms a key may
+//! be used with is decided where the key is.
 
 use std::sync::Once;
 
@@ -6,15 +8,17 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error, Signer, Verifier};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, EncodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey};
 use ring::rand::SystemRandom;
 use ring::signature::{
-    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, UnparsedPublicKey,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED, ED25519, EcdsaKeyPair,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
+    UnparsedPublicKey, VerificationAlgorithm,
 };
 use sha2::Sha256;
 
 /// Hands both algorithms to the library, which nothing else in this process uses.
-pub(super) fn install() {
+pub fn install() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: signer,
         verifier_factory: verifier,
@@ -41,11 +45,23 @@ fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the library calls it so")]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
+    let public = |kind: &'static dyn VerificationAlgorithm| -> Result<Box<dyn JwtVerifier>> {
+        let key = UnparsedPublicKey::new(kind, key.try_get_as_bytes()?.to_vec());
+        Ok(Box::new(Public { algorithm: *algorithm, key }))
+    };
+    let rsa = |kind: &'static RsaParameters| -> Result<Box<dyn JwtVerifier>> {
+        let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else {
+            return Err(ErrorKind::InvalidKeyFormat.into());
+        };
+        let key = RsaPublicKeyComponents { n: n.clone(), e: e.clone() };
+        Ok(Box::new(Rsa { algorithm: *algorithm, kind, key }))
+    };
     match (algorithm, key.family()) {
-        (Algorithm::ES256, AlgorithmFamily::Ec) => Ok(Box::new(Es256Public(UnparsedPublicKey::new(
-            &ECDSA_P256_SHA256_FIXED,
-            key.try_get_as_bytes()?.to_vec(),
-        )))),
+        (Algorithm::ES256, AlgorithmFamily::Ec) => public(&ECDSA_P256_SHA256_FIXED),
+        (Algorithm::ES384, AlgorithmFamily::Ec) => public(&ECDSA_P384_SHA384_FIXED),
+        (Algorithm::EdDSA, AlgorithmFamily::Ed) => public(&ED25519),
+        (Algorithm::RS256, AlgorithmFamily::Rsa) => rsa(&RSA_PKCS1_2048_8192_SHA256),
+        (Algorithm::PS256, AlgorithmFamily::Rsa) => rsa(&RSA_PSS_2048_8192_SHA256),
         (Algorithm::HS256, AlgorithmFamily::Hmac) => Ok(Box::new(Hs256::new(key.try_get_as_bytes()?)?)),
         _ => Err(ErrorKind::InvalidAlgorithm.into()),
     }
@@ -66,17 +82,38 @@ impl JwtSigner for Es256 {
     }
 }
 
-struct Es256Public(UnparsedPublicKey<Vec<u8>>);
+struct Public {
+    algorithm: Algorithm,
+    key: UnparsedPublicKey<Vec<u8>>,
+}
 
-impl Verifier<Vec<u8>> for Es256Public {
+impl Verifier<Vec<u8>> for Public {
     fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
-        self.0.verify(message, signature).map_err(|_| Error::new())
+        self.key.verify(message, signature).map_err(|_| Error::new())
     }
 }
 
-impl JwtVerifier for Es256Public {
+impl JwtVerifier for Public {
     fn algorithm(&self) -> Algorithm {
-        Algorithm::ES256
+        self.algorithm
+    }
+}
+
+struct Rsa {
+    algorithm: Algorithm,
+    kind: &'static RsaParameters,
+    key: RsaPublicKeyComponents<Vec<u8>>,
+}
+
+impl Verifier<Vec<u8>> for Rsa {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> std::result::Result<(), Error> {
+        self.key.verify(self.kind, message, signature).map_err(|_| Error::new())
+    }
+}
+
+impl JwtVerifier for Rsa {
+    fn algorithm(&self) -> Algorithm {
+        self.algorithm
     }
 }
 
