@@ -2,6 +2,7 @@
 //! checked here, before anything is opened or bound; a mistake ends with exit code 64.
 
 mod api;
+pub(crate) mod backup;
 mod duration;
 pub(crate) mod mixin;
 mod operate;
@@ -19,6 +20,7 @@ use jiff::tz::TimeZone;
 use listener::Address;
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
+use self::backup::{BackupArgs, EraseArgs, MoveArgs, RestoreArgs};
 use self::duration::{delay, interval};
 use self::mixin::{DashboardsArgs, FolderArgs, RulesArgs};
 pub(crate) use self::operate::{
@@ -70,6 +72,31 @@ pub(crate) enum Command {
     Import(ImportArgs),
     /// Bring the database's schema to this version and exit. Embedded databases do this by themselves.
     Migrate(StoreArgs),
+    /// Write a backup of everything that cannot be derived or obtained again, while `serve` runs or not.
+    #[command(
+        after_help = "Examples:\n  age-keygen -o backup.key          # keep it elsewhere; it prints the recipient\n  \
+                      myhealth backup --recipient age1… /mnt/backups/\n  \
+                      myhealth backup --recipient age1… s3://bucket/health --keep-daily 30 --keep-weekly 52\n  \
+                      myhealth backup --passphrase-file passphrase - | ssh nas 'cat > health.backup'\n\
+                      What is in a backup, and how to restore it: docs/backup.md."
+    )]
+    Backup(BackupArgs),
+    /// Restore a backup into an empty database of either kind; everything, or nothing at all.
+    #[command(after_help = "Examples:\n  myhealth restore --check --identity backup.key /mnt/backups/\n  \
+                      myhealth restore --identity backup.key --data-dir /srv/health s3://bucket/health --at 2026-03-29\n\
+                      Log-ins at Oura are not in a backup: `myhealth login` gives each consent again.")]
+    Restore(RestoreArgs),
+    /// Copy everything into another, empty database, for example from the embedded one to PostgreSQL.
+    #[command(after_help = "Example:\n  myhealth move --data-dir /srv/health --to-database-url-file url\n\
+                      Stop `serve` first. The old database stays as it was.")]
+    Move(MoveArgs),
+    /// Erase a person permanently: everything stored and derived, results, log-ins, tokens, and the person in backups.
+    #[command(
+        after_help = "Examples:\n  myhealth backup --person ann --unencrypted ann.tar     # everything stored about ann, to take along\n  \
+                      myhealth erase ann --backups /mnt/backups/ --backups s3://bucket/health\n\
+                      The consent is revoked at Oura where --oura-client-id is given. The audit trail keeps the name, without values."
+    )]
+    Erase(EraseArgs),
     /// Derive every number again from the stored documents, after an upgrade that changed a rule.
     Rebuild(StoreArgs),
     /// Manage the subscriptions by which Oura sends webhook events; `serve` does so by itself.
@@ -324,6 +351,8 @@ pub(crate) struct ServeArgs {
     /// next to the embedded database; with PostgreSQL there is none, and exports and reports are refused as jobs.
     #[arg(long = "jobs.results", env = "MYHEALTH_JOBS_RESULTS", value_name = "PLACE")]
     pub(crate) results: Option<jobs::ResultLocation>,
+    #[command(flatten)]
+    pub(crate) backup: backup::ScheduleArgs,
     /// Check flags and the files they name, print what is wrong, and exit: nothing is opened or bound.
     #[arg(long = "config.check")]
     pub(crate) check: bool,

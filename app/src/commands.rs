@@ -2,9 +2,11 @@
 
 mod account;
 mod audit;
+mod backup;
 mod declare;
 mod demo;
 mod doctor;
+mod erase;
 mod export;
 mod healthcheck;
 mod import;
@@ -34,8 +36,10 @@ use crate::shutdown::Ending;
 
 pub(crate) use account::{account, account_number};
 pub(crate) use audit::audit;
+pub(crate) use backup::{backup, move_store, restore};
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
+pub(crate) use erase::erase;
 pub(crate) use export::export;
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use import::import;
@@ -103,6 +107,7 @@ pub(crate) async fn serve(args: ServeArgs, clock: Clock) -> anyhow::Result<ExitC
         demo: false,
         sleep_goals: args.sleep_goal,
         results: args.results,
+        backup: Some(args.backup),
         shutdown_delay: args.shutdown_delay,
     };
     if check {

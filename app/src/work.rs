@@ -28,13 +28,17 @@ pub(crate) fn results(
         Location::Sqlite(path) => path.parent().map(|folder| ResultLocation::Folder(folder.join("results"))),
         Location::Postgres(_) => None,
     };
+    configured.or(default.as_ref()).map(|place| Results::open(place, aws_settings())).transpose()
+}
+
+/// The settings of S3, as every tool for it reads them.
+pub(crate) fn aws_settings() -> Vec<(String, String)> {
     #[expect(clippy::disallowed_methods, reason = "the names are those that every tool for S3 reads")]
     let variables = std::env::vars_os();
     // A variable that is no text is none of them.
     let texts =
         variables.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let settings = texts.filter(|(name, _)| name.starts_with("AWS_"));
-    configured.or(default.as_ref()).map(|place| Results::open(place, settings)).transpose()
+    texts.filter(|(name, _)| name.starts_with("AWS_")).collect()
 }
 
 /// Which jobs a process with these roles does.

@@ -1,6 +1,7 @@
 //! Where results lie: a folder, or a bucket that speaks S3. A result is there whole or not at all: a file is renamed when
 //! it is whole, and an upload is completed by its last call. Nothing is ever written twice under one name.
 
+use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -27,7 +28,7 @@ const MAX_RESULT: u64 = 4 * 1024 * 1024 * 1024;
 /// An upload that was begun and is older belongs to no living process.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where results are to lie.
+/// Where results are to lie; backups as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResultLocation {
     /// A folder; made when it is missing, its owner's alone.
@@ -40,7 +41,7 @@ pub enum ResultLocation {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidResultLocation {
     /// Neither a folder nor a bucket.
-    #[error("results lie in a folder or in s3://bucket/prefix; {0} is neither")]
+    #[error("name a folder or s3://bucket/prefix; {0} is neither")]
     Scheme(String),
     /// The folder.
     #[error("cannot make the folder {path}; choose one that this user may write")]
@@ -51,7 +52,7 @@ pub enum InvalidResultLocation {
         source: std::io::Error,
     },
     /// The store.
-    #[error("the place for results cannot be used")]
+    #[error("the bucket cannot be used")]
     Store(#[from] object_store::Error),
 }
 
@@ -82,6 +83,43 @@ impl FromStr for ResultLocation {
     }
 }
 
+impl fmt::Display for ResultLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(f),
+            Self::Bucket(url) => f.write_str(url),
+        }
+    }
+}
+
+impl ResultLocation {
+    /// Opens the place: its store, and what the names in it begin with. A folder is made when it is missing; a bucket is not
+    /// requested. `settings` are those of S3 by their usual names (`AWS_REGION`, `AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID` …).
+    pub fn open(
+        &self,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Arc<dyn ObjectStore>, Path), InvalidResultLocation> {
+        match self {
+            Self::Folder(path) => {
+                let failed = |source| InvalidResultLocation::Folder { path: path.clone(), source };
+                create_private(path).map_err(failed)?;
+                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+                Ok((Arc::new(store), Path::ROOT))
+            }
+            Self::Bucket(url) => {
+                let mut builder = AmazonS3Builder::new().with_url(url.as_str());
+                for (name, value) in settings {
+                    if let Ok(key) = name.to_ascii_lowercase().parse() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
+                Ok((Arc::new(builder.build()?), Path::from(prefix)))
+            }
+        }
+    }
+}
+
 /// The results of all jobs.
 #[derive(Clone, Debug)]
 pub struct Results {
@@ -99,26 +137,12 @@ impl Results {
         place: &ResultLocation,
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, InvalidResultLocation> {
-        match place {
-            ResultLocation::Folder(path) => {
-                let failed = |source| InvalidResultLocation::Folder { path: path.clone(), source };
-                create_private(path).map_err(failed)?;
-                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-                let folder = Some(path.clone());
-                Ok(Self { store: Arc::new(store), prefix: Path::ROOT, folder, largest: MAX_RESULT })
-            }
-            ResultLocation::Bucket(url) => {
-                let mut builder = AmazonS3Builder::new().with_url(url.as_str());
-                for (name, value) in settings {
-                    if let Ok(key) = name.to_ascii_lowercase().parse() {
-                        builder = builder.with_config(key, value);
-                    }
-                }
-                let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
-                let store = Arc::new(builder.build()?);
-                Ok(Self { store, prefix: Path::from(prefix), folder: None, largest: MAX_RESULT })
-            }
-        }
+        let (store, prefix) = place.open(settings)?;
+        let folder = match place {
+            ResultLocation::Folder(path) => Some(path.clone()),
+            ResultLocation::Bucket(_) => None,
+        };
+        Ok(Self { store, prefix, folder, largest: MAX_RESULT })
     }
 
     fn path(&self, object: &str) -> Path {
@@ -152,6 +176,17 @@ impl Results {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Unreadable::Store(error)),
         }
+    }
+
+    /// Removes every result of a person; returns how many there were.
+    pub async fn remove_person(&self, person: i64) -> Result<usize, Unreadable> {
+        let prefix = format!("{person}/");
+        let theirs = self.list().try_filter(|name| std::future::ready(name.starts_with(&prefix)));
+        let theirs: Vec<String> = theirs.try_collect().await?;
+        for object in &theirs {
+            self.remove(object).await?;
+        }
+        Ok(theirs.len())
     }
 
     /// The names of all results, as they were given.

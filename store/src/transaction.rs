@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::health::Health;
 
 /// A writing transaction on either database; dropped without [`Tx::commit`], it leaves nothing behind.
+#[derive(Debug)]
 pub(crate) enum Tx {
     Postgres(Tracked<Postgres>),
     Sqlite(Tracked<Sqlite>),

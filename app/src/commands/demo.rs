@@ -61,6 +61,7 @@ pub(crate) async fn demo(args: DemoArgs, clock: Clock) -> anyhow::Result<ExitCod
         demo: true,
         sleep_goals: Vec::new(),
         results: None,
+        backup: None,
         shutdown_delay: Duration::ZERO,
     };
     let ending = serve::run(service, clock).await;

@@ -9,7 +9,7 @@ use super::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
     ("exposition", &[]),
@@ -26,10 +26,12 @@ const MAY_USE: [(&str, &[&str]); 18] = [
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "service-metrics", "store"]),
+    ("backup", &["domain", "jobs", "service-metrics", "store"]),
     (
         "app",
         &[
             "api",
+            "backup",
             "domain",
             "export",
             "exporter",
