@@ -1,5 +1,6 @@
 //! Backups that a service makes by itself, one process at a time.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -129,11 +130,19 @@ impl Scheduled {
     pub async fn run_once(&self) -> Result<Timestamp> {
         let interval = SignedDuration::try_from(self.schedule.interval).unwrap_or(SignedDuration::MAX);
         let newest = match self.schedule.repository.newest(None).await {
-            Ok(newest) => {
-                self.schedule.repository.verify(&newest, Some(&std::collections::HashSet::new())).await?;
-                self.show(newest.created_at, newest.bytes());
-                Some(newest.created_at)
-            }
+            Ok(newest) => match self.schedule.repository.verify(&newest, Some(&HashSet::new())).await {
+                Ok(_) => {
+                    self.show(newest.created_at, newest.bytes());
+                    Some(newest.created_at)
+                }
+                // Another backup writes what is missing again, so it is due now.
+                Err(error) if error.is_damage() => {
+                    self.metrics.failures.inc();
+                    tracing::error!(error = causes(&error), "newest backup is damaged; making another");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
             Err(Error::None(_)) => None,
             Err(error) => return Err(error),
         };

@@ -243,3 +243,58 @@ async fn passphrase_of_a_folder_stays_the_same() {
     let source = Source::Repository(repository.read(None, identities).await.unwrap());
     backup::check(source, &mut |_, _| {}).await.unwrap();
 }
+
+#[tokio::test]
+async fn scheduled_backups_are_made_by_one_process_when_they_are_due() {
+    use std::sync::{Arc, Mutex};
+    let (store, _folder) = store::testing::sqlite().await;
+    live(&store, "ann", 3).await;
+    let folder = tempfile::tempdir().unwrap();
+    let repository = repository(folder.path());
+    let time = Arc::new(Mutex::new(day(0)));
+    let mut registry = prometheus_client::registry::Registry::default();
+    let scheduled = |holder: &str, registry: &mut prometheus_client::registry::Registry| {
+        let schedule = backup::Schedule {
+            repository: repository.clone(),
+            encryption: Some(Encryption::None),
+            interval: std::time::Duration::from_hours(24),
+            keep: Keep { daily: 2, weekly: 0 },
+            program: "0.0.0",
+        };
+        let time = time.clone();
+        let clock: backup::Clock = Arc::new(move || *time.lock().unwrap());
+        backup::Scheduled::register(store.clone(), schedule, clock, holder.to_owned(), registry)
+    };
+    let (one, other) = (
+        scheduled("one", &mut registry),
+        scheduled("other", &mut prometheus_client::registry::Registry::default()),
+    );
+    assert_eq!(one.run_once().await.unwrap(), day(1));
+    assert_eq!(other.run_once().await.unwrap(), day(1), "it is not due");
+    let count = async || repository.listings().await.unwrap().len();
+    assert_eq!(count().await, 1);
+    *time.lock().unwrap() = day(1);
+    assert!(
+        store.take_lease(0, "backup", "other", day(1) + SignedDuration::from_mins(3), day(1)).await.unwrap()
+    );
+    assert!(one.run_once().await.unwrap() < day(2), "another process makes it");
+    assert_eq!(count().await, 1);
+    assert_eq!(other.run_once().await.unwrap(), day(2));
+    *time.lock().unwrap() = day(2);
+    one.run_once().await.unwrap();
+    assert_eq!(count().await, 2, "the oldest is not kept");
+    let mut text = String::new();
+    prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+    assert!(
+        text.contains(&format!("backup_last_verified_timestamp_seconds {}\n", day(2).as_second())),
+        "{text}"
+    );
+
+    let lost = files(&folder.path().join("objects")).into_iter().next().unwrap();
+    std::fs::remove_file(lost).unwrap();
+    *time.lock().unwrap() = day(2) + SignedDuration::from_hours(1);
+    one.run_once().await.unwrap();
+    let newest = repository.newest(None).await.unwrap();
+    assert!(newest.created_at > day(2), "another backup is made before it is due");
+    repository.verify(&newest, None).await.unwrap();
+}
