@@ -99,7 +99,8 @@ pub fn router_with(state: State, metrics: Router) -> Router {
     let shared = Arc::new(state.clone());
     let (described, policies) = described();
     let policies = policies.with_alias(LOG_IN_ALIAS, &format!("{PREFIX}/auth/login"));
-    let resources = described.split_for_parts().0.route(LOG_IN_ALIAS, resources::log_in::alias()).with_state(state);
+    let resources =
+        described.split_for_parts().0.route(LOG_IN_ALIAS, resources::log_in::alias()).with_state(state);
     let resources = resources.merge(metrics);
     let description = Router::new().route("/api/openapi.json", get(description));
     let router = resources

@@ -7,6 +7,7 @@
 //! To add a command, write its variant in [`Command`] and its name in `help::GROUPS`.
 
 mod api;
+pub(crate) mod backup;
 mod database;
 mod duration;
 mod environment;
@@ -25,6 +26,7 @@ pub(crate) mod webhook;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub(crate) use self::api::{AccountCommand, GuardArgs, PasswordArgs};
+use self::backup::{BackupArgs, EraseArgs, MoveArgs, RestoreArgs};
 pub(crate) use self::database::{DatabaseAuth, Grant, HomeArgs, MigrateArgs, ReplicaArgs, StoreArgs};
 use self::duration::{delay, interval, link_lifetime};
 pub(crate) use self::environment::{UnknownVariable, unknown_variables};
@@ -140,6 +142,31 @@ pub(crate) enum Command {
                       each upgrade."
     )]
     Migrate(MigrateArgs),
+    /// Write a backup of everything that cannot be derived or obtained again, while `serve` runs or not.
+    #[command(
+        after_help = "Examples:\n  age-keygen -o backup.key          # keep it elsewhere; it prints the recipient\n  \
+                      myhealth backup --recipient age1… /mnt/backups/\n  \
+                      myhealth backup --recipient age1… s3://bucket/health --keep-daily 30 --keep-weekly 52\n  \
+                      myhealth backup --passphrase-file passphrase - | ssh nas 'cat > health.backup'\n\
+                      What is in a backup, and how to restore it: docs/backup.md."
+    )]
+    Backup(BackupArgs),
+    /// Restore a backup into an empty database of either kind; everything, or nothing at all.
+    #[command(after_help = "Examples:\n  myhealth restore --check --identity backup.key /mnt/backups/\n  \
+                      myhealth restore --identity backup.key --data-dir /srv/health s3://bucket/health --at 2026-03-29\n\
+                      Log-ins at Oura are not in a backup: `myhealth login` gives each consent again.")]
+    Restore(RestoreArgs),
+    /// Copy everything into another, empty database, for example from the embedded one to PostgreSQL.
+    #[command(after_help = "Example:\n  myhealth move --data-dir /srv/health --to-database-url-file url\n\
+                      Stop `serve` first. The old database stays as it was.")]
+    Move(MoveArgs),
+    /// Erase a person permanently: everything stored and derived, results, log-ins, tokens, and the person in backups.
+    #[command(
+        after_help = "Examples:\n  myhealth backup --person ann --unencrypted ann.tar     # everything stored about ann, to take along\n  \
+                      myhealth erase ann --backups /mnt/backups/ --backups s3://bucket/health\n\
+                      The consent is revoked at Oura where --oura-client-id is given. The audit trail keeps the name, without values."
+    )]
+    Erase(EraseArgs),
     /// Derive every number again from the stored documents.
     #[command(
         long_about = "Derive every number again from the stored documents, after an upgrade that changed a rule.",

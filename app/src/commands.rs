@@ -2,10 +2,12 @@
 
 mod account;
 mod audit;
+mod backup;
 mod config;
 mod declare;
 mod demo;
 mod doctor;
+mod erase;
 mod export;
 mod healthcheck;
 mod import;
@@ -39,9 +41,11 @@ use crate::shutdown::Ending;
 
 pub(crate) use account::account;
 pub(crate) use audit::audit;
+pub(crate) use backup::{backup, move_store, restore};
 pub(crate) use config::config;
 pub(crate) use demo::demo;
 pub(crate) use doctor::doctor;
+pub(crate) use erase::erase;
 pub(crate) use export::export;
 pub(crate) use healthcheck::healthcheck;
 pub(crate) use import::import;
@@ -107,6 +111,7 @@ pub(crate) async fn serve(args: ServeArgs, banner: bool, clock: Clock) -> anyhow
         sleep_goals: args.exporter.sleep_goal,
         results: args.jobs.results,
         result_links: args.jobs.result_links,
+        backup: Some(args.backup),
         shutdown_delay: args.process.shutdown_delay,
     };
     if check {

@@ -118,6 +118,20 @@ pub(crate) enum Invalid {
     Table(#[from] export::InvalidTable),
     #[error("--jobs.results: {0}")]
     Results(#[from] jobs::InvalidResultLocation),
+    #[error("TARGET, SOURCE: {0}")]
+    Place(#[source] jobs::InvalidResultLocation),
+    #[error(
+        "say who may read the backup: --recipient age1…, --passphrase-file FILE, or --unencrypted where the place is safe"
+    )]
+    NoEncryption,
+    #[error("--keep-daily, --keep-weekly: a file is one backup; name a folder or s3://bucket/prefix")]
+    KeepOfFile,
+    #[error("--person: a copy of one person is a file; name one")]
+    PersonOfRepository,
+    #[error("--at: a file is one backup; leave it out")]
+    AtOfFile,
+    #[error("--identity {path}: {source}")]
+    Identity { path: PathBuf, source: backup::InvalidKey },
     #[error("{0}")]
     Export(#[from] export::InvalidReceiver),
     #[error("{0}")]

@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod backups;
 mod banner;
 mod build;
 mod cli;
@@ -120,6 +121,10 @@ fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
             Command::Person(command) => commands::person(command, clock).await,
             Command::Import(args) => commands::import(args, clock).await,
             Command::Migrate(args) => commands::migrate(args).await,
+            Command::Backup(args) => commands::backup(args, clock).await,
+            Command::Restore(args) => commands::restore(args, clock).await,
+            Command::Move(args) => commands::move_store(args, clock).await,
+            Command::Erase(args) => commands::erase(args, clock).await,
             Command::Rebuild(args) => commands::rebuild(args, clock).await,
             Command::Webhook(command) => commands::webhook(command, clock).await,
             Command::Doctor(args) => commands::doctor(args, clock).await,

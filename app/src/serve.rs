@@ -18,8 +18,10 @@ use store::{Location, Store};
 use tokio::net::TcpListener;
 
 use crate::Clock;
+use crate::backups;
 use crate::banner::{self, Addresses};
 use crate::build::{self, BuildInfo};
+use crate::cli::backup::ScheduleArgs;
 use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::Invalid;
@@ -64,6 +66,8 @@ pub(crate) struct Service {
     pub(crate) results: Option<ResultLocation>,
     /// How long links to results at their bucket are valid, if there are any.
     pub(crate) result_links: Option<Duration>,
+    /// When and where backups are made.
+    pub(crate) backup: Option<ScheduleArgs>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
 }
@@ -123,6 +127,9 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     }
     if let Some(exporter) = exporter.clone() {
         supervise_exporter(&lifecycle, exporter, latch.clone());
+    }
+    if let Some(args) = &service.backup {
+        backups::start(args, &lifecycle, &store, own, &clock)?;
     }
     work::start(&lifecycle, &service.roles, jobs.clone(), backfill, own, &clock)?;
     let api = |sockets: &[TcpListener], metrics: Router| {
@@ -273,6 +280,7 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
         ingest::Client::new(&oura.url, oura.credentials.typed(), metrics)?;
     }
     service.listen.guards.session_keys(None)?;
+    service.backup.as_ref().map(ScheduleArgs::encryption).transpose()?;
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
 }

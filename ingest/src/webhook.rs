@@ -20,12 +20,12 @@ use crate::Clock;
 use crate::scheduler::Access;
 use settings::Shared;
 
+/// The secret is also the key of every signature.
+pub use crate::oauth::ClientCredentials as Credentials;
 pub use event::{Event, InvalidEvent, parse_event};
 pub use metrics::Metrics;
 pub use receiver::Receiver;
 pub use reconciler::{Action, SubscriptionReconciler, Summary, plan};
-/// The secret is also the key of every signature.
-pub use crate::oauth::ClientCredentials as Credentials;
 pub use settings::{Callback, InvalidCallback, Settings, WebhookHealth};
 pub use signature::{Refused, verify};
 pub use subscriptions::{Subscription, SubscriptionFailure, Subscriptions};

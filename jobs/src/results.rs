@@ -1,6 +1,7 @@
 //! Where results are stored: a folder, or an S3 bucket. A result is visible whole or not at all: a file is renamed when it is
 //! complete, and a multipart upload is completed by its last call. Nothing is ever written twice under one name.
 
+use std::fmt;
 use std::path::{Path as FilePath, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -29,7 +30,7 @@ const MAX_RESULT: u64 = 4 * 1024 * 1024 * 1024;
 /// An upload that was begun and is older belongs to no living process.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// Where results are stored.
+/// Where results are stored; backups as well.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ResultLocation {
     /// A folder; created when missing, accessible by its owner only.
@@ -42,7 +43,7 @@ pub enum ResultLocation {
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidResultLocation {
     /// Neither a folder nor a bucket.
-    #[error("results are stored in a folder or in s3://bucket/prefix; {0} is neither")]
+    #[error("name a folder or s3://bucket/prefix; {0} is neither")]
     Scheme(String),
     /// A folder has no links.
     #[error("links are for results in s3://bucket/prefix; a folder has none")]
@@ -56,7 +57,7 @@ pub enum InvalidResultLocation {
         source: std::io::Error,
     },
     /// The store.
-    #[error("the place for results cannot be used")]
+    #[error("the bucket cannot be used")]
     Store(#[from] object_store::Error),
 }
 
@@ -87,6 +88,53 @@ impl FromStr for ResultLocation {
     }
 }
 
+impl fmt::Display for ResultLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(path) => path.display().fmt(f),
+            Self::Bucket(url) => f.write_str(url),
+        }
+    }
+}
+
+impl ResultLocation {
+    /// Opens the place: its store, and what the names in it begin with. A folder is made when it is missing; a bucket is not
+    /// requested. `settings` are those of S3 by their usual names (`AWS_REGION`, `AWS_ENDPOINT`, `AWS_ACCESS_KEY_ID` …).
+    pub fn open(
+        &self,
+        settings: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(Arc<dyn ObjectStore>, Path), InvalidResultLocation> {
+        Ok(match self {
+            Self::Folder(path) => (Arc::new(folder(path)?), Path::ROOT),
+            Self::Bucket(url) => {
+                let (store, prefix) = bucket(url, settings)?;
+                (store, prefix)
+            }
+        })
+    }
+}
+
+/// A folder, made when it is missing.
+fn folder(path: &FilePath) -> Result<LocalFileSystem, InvalidResultLocation> {
+    create_private(path).map_err(|source| InvalidResultLocation::Folder { path: path.to_owned(), source })?;
+    Ok(LocalFileSystem::new_with_prefix(path)?.with_fsync(true))
+}
+
+/// A bucket, and what the names in it begin with.
+fn bucket(
+    url: &str,
+    settings: impl IntoIterator<Item = (String, String)>,
+) -> Result<(Arc<AmazonS3>, Path), InvalidResultLocation> {
+    let mut builder = AmazonS3Builder::new().with_url(url);
+    for (name, value) in settings {
+        if let Ok(key) = name.to_ascii_lowercase().parse() {
+            builder = builder.with_config(key, value);
+        }
+    }
+    let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
+    Ok((Arc::new(builder.build()?), Path::from(prefix)))
+}
+
 /// The results of all jobs.
 #[derive(Clone, Debug)]
 pub struct Results {
@@ -109,22 +157,11 @@ impl Results {
     ) -> Result<Self, InvalidResultLocation> {
         match place {
             ResultLocation::Folder(path) => {
-                let failed = |source| InvalidResultLocation::Folder { path: path.clone(), source };
-                create_private(path).map_err(failed)?;
-                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-                let folder = Some(path.clone());
-                Ok(Self::new(Arc::new(store), Path::ROOT, folder, None))
+                Ok(Self::new(Arc::new(folder(path)?), Path::ROOT, Some(path.clone()), None))
             }
             ResultLocation::Bucket(url) => {
-                let mut builder = AmazonS3Builder::new().with_url(url.as_str());
-                for (name, value) in settings {
-                    if let Ok(key) = name.to_ascii_lowercase().parse() {
-                        builder = builder.with_config(key, value);
-                    }
-                }
-                let prefix = url.split('/').skip(3).collect::<Vec<_>>().join("/");
-                let store = Arc::new(builder.build()?);
-                Ok(Self::new(store.clone(), Path::from(prefix), None, Some(store)))
+                let (store, prefix) = bucket(url, settings)?;
+                Ok(Self::new(store.clone(), prefix, None, Some(store)))
             }
         }
     }
@@ -192,6 +229,17 @@ impl Results {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(Unreadable::Store(error)),
         }
+    }
+
+    /// Removes every result of a person; returns how many there were.
+    pub async fn remove_person(&self, person: i64) -> Result<usize, Unreadable> {
+        let prefix = format!("{person}/");
+        let theirs = self.list().try_filter(|name| std::future::ready(name.starts_with(&prefix)));
+        let theirs: Vec<String> = theirs.try_collect().await?;
+        for object in &theirs {
+            self.remove(object).await?;
+        }
+        Ok(theirs.len())
     }
 
     /// The names of all results, as they were given.

@@ -57,6 +57,8 @@ closed! {
         /// Stores the audit trail.
         #[strum(serialize = "audit trail")]
         AuditTrail,
+        /// Makes backups.
+        Backup,
         /// The probes of the databases.
         #[strum(serialize = "database probes")]
         DatabaseProbes,

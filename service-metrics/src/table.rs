@@ -99,6 +99,17 @@ table! {
             "1; why the last attempt to read the collection from Oura failed (docs/failures.md)";
         Gauge SLEEP_GOAL: (Person,) = "myhealth_sleep_goal_seconds",
             "Sleep a night should have, of a person with a goal of their own (--sleep-goal of serve); rules compare nights with it instead of their default";
+        Gauge BACKUP_NEWEST: () = "myhealth_backup_last_verified_timestamp_seconds",
+            "When the newest verified backup in the place of --backup.to was made, as Unix time; 0 where there is none";
+        Gauge BACKUP_INTERVAL: () = "myhealth_backup_interval_seconds",
+            "Time from one backup to the next (--backup.every)";
+        Gauge BACKUP_SIZE: () = "myhealth_backup_size_bytes", "Size of all objects of the newest backup";
+        Gauge BACKUP_WRITTEN: () = "myhealth_backup_written_bytes",
+            "Size of the objects that the last backup of this process added";
+        Gauge BACKUP_DURATION: () = "myhealth_backup_duration_seconds",
+            "How long the last backup of this process took, with its verification";
+        Counter BACKUP_FAILURES: () = "myhealth_backup_failures_total",
+            "Backups, verifications and removals of old backups of this process that failed";
         Gauge OURA_RATE_LIMIT: (RateLimitTier,) = "myhealth_oura_rate_limit_requests",
             "Requests that Oura allows in a window, as its last 429 stated";
         Gauge OURA_RATE_LIMIT_WINDOW: (RateLimitTier,) = "myhealth_oura_rate_limit_window_seconds",

@@ -116,6 +116,24 @@ pub enum Error {
         /// What the driver said.
         source: sqlx::Error,
     },
+    /// A reader of another process keeps the write-ahead log.
+    #[error(
+        "deleted rows are still in the write-ahead log, because another process reads the database; stop it and run the command \
+         again"
+    )]
+    StillRead,
+    /// A backup is restored into an empty store only.
+    #[error(
+        "{place} is not empty, and a backup is restored into an empty database only; name another one with --data-dir or \
+         --database-url"
+    )]
+    NotEmpty {
+        /// Where the database is, without credentials.
+        place: String,
+    },
+    /// A row of a backup does not fit its table.
+    #[error("the backup cannot be restored by this version")]
+    BadRow(#[from] crate::backup::restore::BadRow),
     /// A stored value is not what its column promises.
     #[error(
         "the stored {what} cannot be read back; `myhealth rebuild` derives everything again from the documents"

@@ -5,6 +5,7 @@
 
 mod auth;
 mod backend;
+mod backup;
 mod changes;
 mod connection;
 pub mod denied;
@@ -38,6 +39,9 @@ pub use auth::sign_on::SignOn;
 pub use auth::tokens::{MIN_DECLARED_TOKEN, NewToken, Scope, Scopes, Token, is_token_text};
 pub use auth::user_accounts::{NewUserAccount, UserAccount};
 pub use backend::{PoolUse, create_private};
+pub use backup::restore::{BadRow, Restore, Section};
+pub use backup::snapshot::{ROWS_PER_READ, RowKey, Snapshot};
+pub use backup::tables::{Cell, Table};
 pub use error::{Error, Result, causes};
 pub use grants::Privileges;
 pub use health::{Outage, PROBE_INTERVAL};
@@ -98,6 +102,14 @@ impl Store {
     /// Whether this is the embedded database of one process.
     pub fn is_embedded(&self) -> bool {
         matches!(self.backend, Backend::Sqlite { .. })
+    }
+
+    /// Whether no other process used the embedded database when this one opened it; `None` on a server.
+    pub fn came_alone(&self) -> Option<bool> {
+        match &self.backend {
+            Backend::Sqlite { alive, .. } => Some(alive.came_alone),
+            Backend::Postgres(_) => None,
+        }
     }
 
     /// How the connections are used at the moment; runs no statement.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::Store;
+use crate::backend::Backend;
 use crate::error::{Error, Result};
 use crate::sql::{change, execute, read, row, run, select};
 use crate::time::Time;
@@ -98,6 +99,19 @@ impl Store {
         tx.commit().await?;
         self.changes.notify();
         Ok(removed > 0)
+    }
+
+    /// Leaves no byte of what was deleted in the embedded database's files: they are written again, which needs room for a second
+    /// copy, and the copies from before migrations are removed. `false` on a server, where its `vacuum` reclaims the room.
+    pub async fn overwrite_deleted(&self) -> Result<bool> {
+        let Backend::Sqlite { write, path, .. } = &self.backend else { return Ok(false) };
+        crate::migrate::remove_copies(path)
+            .map_err(|source| Error::Directory { path: path.to_path_buf(), source })?;
+        let mut connection = write.acquire().await?;
+        sqlx::query("vacuum").execute(&mut *connection).await?;
+        let (busy, ..): (i64, i64, i64) =
+            sqlx::query_as("pragma wal_checkpoint(truncate)").fetch_one(&mut *connection).await?;
+        if busy == 0 { Ok(true) } else { Err(Error::StillRead) }
     }
 
     /// Everyone, by name.

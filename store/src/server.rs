@@ -123,6 +123,18 @@ impl Server {
         }
     }
 
+    /// A transaction that begins with this statement.
+    pub(crate) async fn begin_with(
+        &self,
+        statement: &'static str,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let seen = self.adopted();
+        match self.pool.begin_with(statement).await {
+            Err(error) if self.has_other_login(&error, seen).await => self.pool.begin_with(statement).await,
+            begun => begun,
+        }
+    }
+
     /// A connection apart from the pool.
     pub(crate) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
         let seen = self.adopted();

@@ -168,6 +168,56 @@ pub fn removes(table: &str) -> bool {
     crate::people::PERSON_TABLES.iter().any(|delete| delete.split_whitespace().nth(2) == Some(table))
 }
 
+/// Columns of the schema that are neither in a backup nor left out with a reason, and those named twice or not there.
+pub async fn undecided_backup_columns(store: &Store) -> Vec<String> {
+    use crate::backup::tables::{LEFT_OUT, TABLES};
+    let Backend::Sqlite { read, .. } = &store.backend else { panic!("the embedded schema is the same") };
+    let schema: Vec<(String, String)> = sqlx::query_as(
+        "select m.name, c.name from sqlite_master m join pragma_table_info(m.name) c where m.type = 'table'",
+    )
+    .fetch_all(read)
+    .await
+    .expect("the schema can be read");
+    let mut decided: Vec<(&str, &str)> =
+        LEFT_OUT.iter().map(|(table, column, _)| (*table, *column)).collect();
+    for table in TABLES {
+        decided.extend(table.person_column().map(|column| (table.name(), column)));
+        decided.extend(table.columns().map(|column| (table.name(), column)));
+    }
+    let times = |table: &str, column: &str| {
+        decided.iter().filter(|decided| **decided == (table, column) || **decided == (table, "*")).count()
+    };
+    let wrong = schema.iter().filter(|(table, column)| times(table, column) != 1);
+    let mut wrong: Vec<String> = wrong.map(|(table, column)| format!("{table}.{column}")).collect();
+    let known = |table: &str, column: &str| {
+        schema.iter().any(|(name, other)| name == table && (column == "*" || other == column))
+    };
+    wrong.extend(
+        decided
+            .iter()
+            .filter(|(table, column)| !known(table, column))
+            .map(|(table, column)| format!("no {table}.{column}")),
+    );
+    wrong
+}
+
+/// When the superseded versions were, as texts of the embedded database.
+pub async fn replaced_times(store: &Store) -> Vec<String> {
+    let Backend::Sqlite { read, .. } = &store.backend else { panic!("a server has the type") };
+    let sql =
+        "select cast(replaced_at as text) from document_revision order by person, collection, id, revision";
+    sqlx::query_scalar(sql).fetch_all(read).await.expect("the table can be read")
+}
+
+/// Leaves the times of superseded versions as versions before migration 17 did.
+pub async fn keep_years_of_replaced_versions(store: &Store) {
+    let undo = [
+        "update document_revision set replaced_at = cast(substr(replaced_at, 1, 4) as integer)",
+        "delete from _sqlx_migrations where version >= 17",
+    ];
+    execute_all(store, &undo).await;
+}
+
 async fn execute_all(store: &Store, statements: &[&'static str]) {
     let mut tx = store.begin().await.expect("the store can be written");
     for sql in statements {

@@ -16,6 +16,7 @@ use crate::health::Health;
 use crate::statements::{Statement, Statements};
 
 /// A writing transaction on either database; dropped without [`Tx::commit`], it leaves nothing behind.
+#[derive(Debug)]
 pub(crate) enum Tx {
     Postgres(Tracked<Postgres>),
     Sqlite(Tracked<Sqlite>),

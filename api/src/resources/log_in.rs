@@ -1,11 +1,11 @@
 //! Logging in and out: programs get a token, browsers a cookie.
 
-use axum::routing::{MethodRouter, post};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as With;
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::AppendHeaders;
+use axum::routing::{MethodRouter, post};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};

@@ -8,8 +8,8 @@ use clap::{Arg, Command};
 pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["demo", "login", "serve", "status", "doctor"]),
     ("Data", &["sync", "import", "export", "report", "rebuild"]),
-    ("People and access", &["person", "account", "token", "audit", "logout"]),
-    ("Operations", &["config", "migrate", "webhook", "healthcheck"]),
+    ("People and access", &["person", "account", "token", "audit", "logout", "erase"]),
+    ("Operations", &["config", "backup", "restore", "move", "migrate", "webhook", "healthcheck"]),
     ("Monitoring", &["dashboards", "rules"]),
     ("Reference", &["completions", "man", "openapi", "version", "help"]),
 ];

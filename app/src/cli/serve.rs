@@ -9,7 +9,8 @@ use exporter::Shard;
 
 use super::mixin::SleepGoalOf;
 use super::{
-    HomeArgs, ListenArgs, OuraArgs, PersonArgs, ReplicaArgs, StoreArgs, WebhookArgs, delay, interval, link_lifetime,
+    HomeArgs, ListenArgs, OuraArgs, PersonArgs, ReplicaArgs, StoreArgs, WebhookArgs, delay, interval,
+    link_lifetime,
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -56,6 +57,8 @@ pub(crate) struct ServeArgs {
     pub(crate) exporter: ExporterArgs,
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
+    #[command(flatten)]
+    pub(crate) backup: super::backup::ScheduleArgs,
 }
 
 /// What runs in this process, and how it ends.

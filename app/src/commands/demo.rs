@@ -85,6 +85,7 @@ pub(crate) async fn demo(args: DemoArgs, banner: bool, clock: Clock) -> anyhow::
         banner,
         sleep_goals: Vec::new(),
         results: None,
+        backup: None,
         shutdown_delay: Duration::ZERO,
     };
     let ending = serve::run(service, clock).await;

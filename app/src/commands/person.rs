@@ -126,7 +126,7 @@ async fn remove(name: &Pseudonym, yes: bool, store: &StoreArgs, now: Timestamp) 
 }
 
 /// Asks for the name on a terminal; a script uses --yes.
-fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
+pub(super) fn confirmed(name: &Pseudonym) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("there is no terminal to ask on; use --yes to remove without being asked");
     }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::event::instant;
-use super::{Callback, Credentials};
 use super::signature::verification_token;
+use super::{Callback, Credentials};
 use crate::http::{InvalidClient, address, http_client, retry_after, url_below};
 
 /// The largest answer read: a list of a few hundred subscriptions.

@@ -1,6 +1,7 @@
 //! Alerts about the services that carry the numbers. Those that make health alerts unreliable hold them back.
 
 mod access;
+mod backups;
 mod jobs;
 mod oura;
 mod processes;
@@ -60,6 +61,12 @@ pub(super) fn groups(config: &Config) -> Vec<Group> {
             interval: INTERVAL,
             records: Vec::new(),
             alerts: jobs::alerts(config),
+        },
+        Group {
+            name: "myhealth-backups",
+            interval: INTERVAL,
+            records: Vec::new(),
+            alerts: backups::alerts(config),
         },
     ]
 }

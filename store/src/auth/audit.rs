@@ -82,6 +82,10 @@ words! {
         Export = "export",
         /// An account export of Oura that was read.
         Import = "import",
+        /// Everything copied into a backup.
+        Backup = "backup",
+        /// A backup or another database copied into this one.
+        Restore = "restore",
         /// A new person.
         PersonAdd = "person-add",
         /// A person erased with everything stored about them.

@@ -169,15 +169,7 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.lock(person.id, owner.lock_name()).await?;
         let accepted = reread(&mut tx, owner, now).await?;
-        if let Some(range) = documented(&mut tx, owner).await? {
-            let mut done = 0;
-            for chunk in range.chunks(DAYS_PER_STEP) {
-                derive::refresh(&mut tx, owner, &chunk.days().collect(), now).await?;
-                done += chunk.len();
-                progress(done, range.len());
-            }
-        }
-        note(&mut tx, owner, None).await?;
+        derive_all(&mut tx, owner, now, &mut progress).await?;
         people::count_change(&mut tx, person.id).await?;
         tx.commit().await?;
         self.changes.notify();
@@ -202,6 +194,25 @@ impl Store {
         tx.commit().await?;
         Ok(removed)
     }
+}
+
+/// Derives every day of a collection that has documents, and notes that this version's rules did. `progress` is called with
+/// the days done and in all.
+pub(crate) async fn derive_all(
+    tx: &mut Tx,
+    owner: Owner,
+    now: Timestamp,
+    mut progress: impl FnMut(i64, i64),
+) -> Result<()> {
+    if let Some(range) = documented(tx, owner).await? {
+        let mut done = 0;
+        for chunk in range.chunks(DAYS_PER_STEP) {
+            derive::refresh(tx, owner, &chunk.days().collect(), now).await?;
+            done += chunk.len();
+            progress(done, range.len());
+        }
+    }
+    note(tx, owner, None).await
 }
 
 /// Notes that days were derived by this version's rules: a collection that has not been derived before is current, and

@@ -50,8 +50,8 @@ async fn keep_revisions(tx: &mut Tx, owner: Owner, ids: &[&str], now: Timestamp)
                      (person, collection, id, revision, day, body, changed_at, replaced_at)
                  select person, collection, id, revision, day, body, changed_at, ",
             );
-            // PostgreSQL cannot tell the type of a bare parameter in a select list.
-            query.push("cast(").push_bind(Time::from(now)).push(" as timestamptz) from document");
+            // PostgreSQL cannot tell the type of a bare parameter in a select list; SQLite would cast to a number.
+            query.push("coalesce(").push_bind(Time::from(now)).push(", changed_at) from document");
             push_id_filter(&mut query, owner, ids).build().persistent(false).execute(conn).await?;
         });
     }

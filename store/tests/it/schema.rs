@@ -98,6 +98,7 @@ async fn pending_migrations_are_named_until_applied() {
         "derivation",
         "times",
         "single_sign_on",
+        "replaced_at",
     ];
     assert_eq!(store.pending().await.unwrap(), all);
     store.migrate().await.unwrap();
@@ -186,4 +187,37 @@ async fn statements_are_counted_by_name_in_and_out_of_transactions() {
         );
         assert!(store.statements().iter().all(|(_, durations)| durations.sum > 0.0));
     }
+}
+
+/// A new column is decided about in `store/src/backup/tables.rs`.
+#[tokio::test]
+async fn every_column_is_in_a_backup_or_left_out_for_a_reason() {
+    let (store, _folder) = testing::sqlite().await;
+    assert_eq!(testing::undecided_backup_columns(&store).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn time_of_a_superseded_version_is_that_of_the_next() {
+    use crate::fixtures::{now, put_at, score};
+    let (store, folder) = testing::sqlite().await;
+    let later = now() + jiff::SignedDuration::from_hours(5);
+    for (value, at) in [(80, now()), (75, later), (70, later + jiff::SignedDuration::from_hours(1))] {
+        put_at(&store, domain::Collection::DailySleep, vec![score("2026-03-01", value)], at).await;
+    }
+    let written = testing::replaced_times(&store).await;
+    assert_eq!(written.len(), 2);
+    assert!(written.iter().all(|at| at.len() == "2026-06-01T13:00:00.123000Z".len()), "{written:?}");
+    testing::keep_years_of_replaced_versions(&store).await;
+    assert_eq!(testing::replaced_times(&store).await, ["2026", "2026"]);
+    store.close().await;
+    let again = Store::open(&Location::Sqlite(folder.path().join("test.db"))).await.unwrap();
+    assert_eq!(testing::replaced_times(&again).await, written);
+
+    // The way back: a copy from before, which is whole by itself, and goes when a person is erased.
+    let copy = folder.path().join("test.db.schema-15");
+    let from_before = Store::open(&Location::Sqlite(copy.clone())).await.unwrap();
+    assert_eq!(from_before.people().await.unwrap(), again.people().await.unwrap());
+    from_before.close().await;
+    assert!(again.overwrite_deleted().await.unwrap());
+    assert!(!copy.exists());
 }

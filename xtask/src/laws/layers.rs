@@ -9,7 +9,7 @@ use super::repository::text;
 use crate::run;
 
 /// Which members of the workspace each member may use. A new member states its place here.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("domain", &[]),
     ("service-metrics", &["domain"]),
     ("exposition", &[]),
@@ -38,10 +38,12 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("export", &["domain", "store"]),
     ("report", &["domain", "statistics", "store"]),
     ("jobs", &["domain", "export", "report", "service-metrics", "store"]),
+    ("backup", &["domain", "jobs", "service-metrics", "store"]),
     (
         "app",
         &[
             "api",
+            "backup",
             "domain",
             "export",
             "exporter",
