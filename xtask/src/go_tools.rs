@@ -3,6 +3,8 @@
 //! A module is built as its authors build it: as the main module, whose own `replace` and `exclude` directives apply and
 //! whose own `go.sum` pins every dependency. Its checksum here pins that `go.sum`.
 
+mod cluster;
+
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -32,11 +34,27 @@ pub(crate) enum Tool {
     Alertmanager,
     /// `docker-compose`
     Compose,
+    /// `containerd`, `containerd-shim-runc-v2`, `ctr`
+    Containerd,
+    /// `controller-gen`
+    ControllerGen,
+    /// `coredns`
+    Coredns,
+    /// `etcd`
+    Etcd,
     /// `helm` of the major version 4
     Helm,
     /// `helm` of the major version 3
     #[value(name = "helm-3")]
     Helm3,
+    /// `istioctl`
+    Istioctl,
+    /// `kube-router`
+    KubeRouter,
+    /// `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kubelet`, `kube-proxy`, `kubectl`
+    Kubernetes,
+    /// `metrics-server`
+    MetricsServer,
     /// `nfpm`
     Nfpm,
     /// `tofu`
@@ -46,7 +64,6 @@ pub(crate) enum Tool {
 }
 
 /// What is built, and of what.
-#[derive(Hash)]
 struct Source {
     module: &'static str,
     version: &'static str,
@@ -57,6 +74,35 @@ struct Source {
     ldflags: &'static str,
     /// Files that the module embeds and does not ship; they are empty here.
     fill: &'static [&'static str],
+    parts: Parts,
+}
+
+/// What replaces folders that the module's `go.mod` names as replacements and that only its repository has.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Parts {
+    /// There are none.
+    None,
+    /// The published modules of the versions that `go.mod` requires.
+    AsRequired,
+    /// The published modules of one version.
+    Version(&'static str),
+}
+
+impl Source {
+    /// The fields that most tools leave as they are.
+    const EMPTY: Self =
+        Self { module: "", version: "", sum: "", programs: &[], ldflags: "", fill: &[], parts: Parts::None };
+}
+
+impl Hash for Source {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { module, version, sum, programs, ldflags, fill, parts } = self;
+        (module, version, sum, programs, ldflags, fill).hash(state);
+        // Left out where there are none, so that tools that were built before this field was there stay built.
+        if *parts != Parts::None {
+            parts.hash(state);
+        }
+    }
 }
 
 impl Tool {
@@ -69,6 +115,7 @@ impl Tool {
                 programs: &[("cmd/alertmanager", "alertmanager"), ("cmd/amtool", "amtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=0.35.0",
                 fill: &["ui/app/dist/index.html"],
+                ..Source::EMPTY
             },
             Self::Compose => Source {
                 module: "github.com/docker/compose/v2",
@@ -76,39 +123,32 @@ impl Tool {
                 sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
                 programs: &[("cmd", "docker-compose")],
                 ldflags: "-X github.com/docker/compose/v2/internal.Version=2.40.3",
-                fill: &[],
-            },
-            Self::Helm => Source {
-                module: "helm.sh/helm/v4",
-                version: "v4.3.1",
-                sum: "h1:UndCoLe9UPmNoL7IvWzaUXveL7T5t/ijoorEmgJdI9g=",
-                programs: &[("cmd/helm", "helm")],
-                ldflags: "-X helm.sh/helm/v4/internal/version.version=v4.3.1",
-                fill: &[],
-            },
-            Self::Helm3 => Source {
-                module: "helm.sh/helm/v3",
-                version: "v3.22.0",
-                sum: "h1:n1if5iQgHYsujPAcO5oonH/KiSNUmqmUF0iGVjSF3AU=",
-                programs: &[("cmd/helm", "helm")],
-                ldflags: "-X helm.sh/helm/v3/internal/version.version=v3.22.0",
-                fill: &[],
+                ..Source::EMPTY
             },
             Self::Nfpm => Source {
                 module: "github.com/goreleaser/nfpm/v2",
                 version: "v2.45.2",
                 sum: "h1:sWBXUErMSKHMvT8f1mgtY3yn2jbNBAE2TNBXNXpSDGc=",
                 programs: &[("cmd/nfpm", "nfpm")],
-                ldflags: "",
-                fill: &[],
+                ..Source::EMPTY
             },
+            Self::Containerd => cluster::CONTAINERD,
+            Self::ControllerGen => cluster::CONTROLLER_GEN,
+            Self::Coredns => cluster::COREDNS,
+            Self::Etcd => cluster::ETCD,
+            Self::Helm => cluster::HELM,
+            Self::Helm3 => cluster::HELM_3,
+            Self::Istioctl => cluster::ISTIOCTL,
+            Self::KubeRouter => cluster::KUBE_ROUTER,
+            Self::Kubernetes => cluster::KUBERNETES,
+            Self::MetricsServer => cluster::METRICS_SERVER,
             Self::Opentofu => Source {
                 module: "github.com/opentofu/opentofu",
                 version: "v1.10.7",
                 sum: "h1:8alUSELAsxZ4X5NdYCKN8lclBAzV1KwaZnuuM88yt1Y=",
                 programs: &[("cmd/tofu", "tofu")],
                 ldflags: "-X github.com/opentofu/opentofu/version.dev=no",
-                fill: &[],
+                ..Source::EMPTY
             },
             Self::Prometheus => Source {
                 module: "github.com/prometheus/prometheus",
@@ -117,7 +157,7 @@ impl Tool {
                 sum: "h1:f1GRFerhTMKQma+awCoC9T820ecWeGSdF+xAlMHzZzM=",
                 programs: &[("cmd/prometheus", "prometheus"), ("cmd/promtool", "promtool")],
                 ldflags: "-X github.com/prometheus/common/version.Version=3.16.0",
-                fill: &[],
+                ..Source::EMPTY
             },
         }
     }
@@ -163,7 +203,8 @@ pub(crate) fn local(name: &str, module: &Path) -> Result<PathBuf> {
         fs::read(module.join(file)).with_context(|| format!("cannot read {file} of {name}"))?.hash(&mut hash);
     }
     let folder = cache::folder("go", &format!("{name}-{:016x}", hash.finish()), |folder| {
-        compile(module, ".", &folder.join(name), "").with_context(|| format!("cannot build {name}"))
+        compile(module, ".", &folder.join(name), "", Mode::Pinned)
+            .with_context(|| format!("cannot build {name}"))
     })?;
     Ok(folder.join(name))
 }
@@ -173,13 +214,9 @@ const ADVICE: &str =
 
 /// Builds the programs into an empty folder.
 fn build(source: &Source, to: &Path) -> Result<()> {
-    if programs::find("go").is_none() {
-        bail!(
-            "Go is missing.\nWhat to do: install Go 1.21 or newer (https://go.dev/dl) and put it on the path."
-        );
-    }
+    check_go()?;
     let work = tempfile::tempdir()?;
-    let module = download(source, work.path())?;
+    let module = download(source.module, source.version, source.sum, work.path())?;
     let copy = work.path().join("module");
     copy_writable(&module, &copy).with_context(|| format!("cannot copy {}", module.display()))?;
     for file in source.fill {
@@ -187,18 +224,77 @@ fn build(source: &Source, to: &Path) -> Result<()> {
         fs::create_dir_all(file.parent().expect("BUG: a file lies in a folder"))?;
         fs::write(file, "")?;
     }
+    let mode = match source.parts {
+        Parts::None => Mode::Pinned,
+        parts => {
+            replace_parts(&copy, parts)?;
+            Mode::Completed
+        }
+    };
     for (package, program) in source.programs {
-        compile(&copy, package, &to.join(program), source.ldflags)?;
+        compile(&copy, package, &to.join(program), source.ldflags, mode)?;
     }
     Ok(())
 }
 
-/// Compiles a package of the module in a folder. A dependency that its `go.sum` does not pin is an error.
-fn compile(module: &Path, package: &str, program: &Path, ldflags: &str) -> Result<()> {
+/// The folder of a module's content, downloaded if need be.
+pub(crate) fn module(module: &str, version: &str, sum: &str) -> Result<PathBuf> {
     check_go()?;
+    let work = tempfile::tempdir()?;
+    download(module, version, sum, work.path())
+}
+
+/// Replaces the folders of the module's repository by published modules.
+fn replace_parts(module: &Path, parts: Parts) -> Result<()> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct GoMod {
+        #[serde(default)]
+        replace: Vec<Replace>,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Replace {
+        old: At,
+        new: At,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct At {
+        path: String,
+        version: Option<String>,
+    }
+    let printed = run::quietly(go(module).args(["mod", "edit", "-json"]), ADVICE)?;
+    let GoMod { replace } = serde_json::from_str(&printed).context("`go mod edit` printed no JSON")?;
+    let mut edit = go(module);
+    edit.args(["mod", "edit"]);
+    for Replace { old, new } in replace.iter().filter(|replace| replace.new.version.is_none()) {
+        debug_assert!(new.path.starts_with('.'), "a replacement without a version is a folder");
+        let path = &old.path;
+        match parts {
+            Parts::Version(version) => edit.arg(format!("-replace={path}={path}@{version}")),
+            Parts::None | Parts::AsRequired => edit.arg(format!("-dropreplace={path}")),
+        };
+    }
+    run::quietly(&mut edit, ADVICE).map(drop)
+}
+
+/// Where the checksums of dependencies come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The module's own `go.sum`. A dependency that it does not pin is an error.
+    Pinned,
+    /// In addition Go's checksum database, for what replaces the folders of the module's repository.
+    Completed,
+}
+
+/// Compiles a package of the module in a folder.
+fn compile(module: &Path, package: &str, program: &Path, ldflags: &str, mode: Mode) -> Result<()> {
+    check_go()?;
+    let mode = if mode == Mode::Pinned { "-mod=readonly" } else { "-mod=mod" };
     let mut build = || {
         let mut go = go(module);
-        go.args(["build", "-mod=readonly", "-trimpath", "-buildvcs=false"]);
+        go.args(["build", mode, "-trimpath", "-buildvcs=false"]);
         go.arg(format!("-ldflags=-s -w {ldflags}")).arg("-o").arg(program).arg(format!("./{package}"));
         go
     };
@@ -223,28 +319,25 @@ struct Downloaded {
 }
 
 /// The folder of the module's content, which is what its checksum says.
-fn download(source: &Source, work: &Path) -> Result<PathBuf> {
-    let at = format!("{}@{}", source.module, source.version);
+fn download(module: &str, version: &str, sum: &str, work: &Path) -> Result<PathBuf> {
+    let at = format!("{module}@{version}");
     let mut download = || {
         let mut go = go(work);
         go.args(["mod", "download", "-json", &at]);
         go
     };
     let printed = run::quietly_retried(&mut download, ADVICE)?;
-    let Downloaded { dir, sum } =
+    let downloaded: Downloaded =
         serde_json::from_str(&printed).context("`go mod download` printed no JSON")?;
-    check_sum(source, &sum)?;
-    Ok(dir)
+    check_sum(&at, sum, &downloaded.sum)?;
+    Ok(downloaded.dir)
 }
 
-fn check_sum(source: &Source, found: &str) -> Result<()> {
-    if found != source.sum {
+fn check_sum(at: &str, pinned: &str, found: &str) -> Result<()> {
+    if found != pinned {
         bail!(
-            "{}@{} has the checksum {found}, not {}.\nWhat to do: find out why before you trust either; a new version \
-             takes a new checksum in xtask/src/go_tools.rs.",
-            source.module,
-            source.version,
-            source.sum
+            "{at} has the checksum {found}, not {pinned}.\nWhat to do: find out why before you trust either; a new \
+             version takes a new checksum next to its number in xtask/src."
         );
     }
     Ok(())
@@ -299,6 +392,7 @@ mod tests {
             Source { programs: &[("cmd/tofu", "terraform")], ..source() },
             Source { ldflags: "", ..source() },
             Source { fill: &["a"], ..source() },
+            Source { parts: Parts::AsRequired, ..source() },
         ];
         for other in others {
             assert_ne!(folder_name("opentofu", &other), name);
@@ -308,12 +402,9 @@ mod tests {
     #[test]
     fn unexpected_checksum_is_refused() {
         let source = Tool::Prometheus.source();
-        check_sum(&source, source.sum).unwrap();
-        let error = check_sum(&source, "h1:other").unwrap_err().to_string();
-        assert!(
-            error.contains("github.com/prometheus/prometheus@v0.316.0 has the checksum h1:other"),
-            "{error}"
-        );
+        check_sum("module@v1", source.sum, source.sum).unwrap();
+        let error = check_sum("module@v1", source.sum, "h1:other").unwrap_err().to_string();
+        assert!(error.contains("module@v1 has the checksum h1:other"), "{error}");
     }
 
     #[test]

@@ -10,6 +10,7 @@
 
 mod bench;
 mod cache;
+mod cluster;
 mod contract;
 mod docs;
 mod folders;
@@ -57,6 +58,7 @@ enum Command {
     Bench(bench::Args),
     Contract(contract::Args),
     SpecDiff(spec_diff::Args),
+    Cluster(cluster::Args),
 }
 
 fn main() -> ExitCode {
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::main(&args),
         Command::Contract(args) => contract::main(&args),
         Command::SpecDiff(args) => spec_diff::main(&args),
+        Command::Cluster(args) => cluster::main(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
