@@ -5,12 +5,12 @@ use prometheus_client::registry::Registry;
 use service_metrics::Task;
 use store::Store;
 
-use crate::cli::backup::{EncryptionArgs, ScheduleArgs};
+use crate::cli::backup::{BackupScheduleArgs, EncryptionArgs};
 use crate::config::Invalid;
 use crate::shutdown::Lifecycle;
 use crate::{Clock, build, database, serve};
 
-impl ScheduleArgs {
+impl BackupScheduleArgs {
     /// How backups are encrypted; `None`: by the key that is there.
     pub(crate) fn encryption(&self) -> Result<Option<Encryption>, Invalid> {
         let args = EncryptionArgs {
@@ -24,7 +24,7 @@ impl ScheduleArgs {
 
 /// Makes backups as long as the process runs, where a place for them is configured.
 pub(crate) fn start(
-    args: &ScheduleArgs,
+    args: &BackupScheduleArgs,
     lifecycle: &Lifecycle,
     store: &Store,
     registry: &mut Registry,

@@ -21,7 +21,7 @@ use crate::Clock;
 use crate::backups;
 use crate::banner::{self, Addresses};
 use crate::build::{self, BuildInfo};
-use crate::cli::backup::ScheduleArgs;
+use crate::cli::backup::BackupScheduleArgs;
 use crate::cli::mixin::SleepGoalOf;
 use crate::cli::{GuardArgs, ListenArgs, Role};
 use crate::config::Invalid;
@@ -67,7 +67,7 @@ pub(crate) struct Service {
     /// How long links to results at their bucket are valid, if there are any.
     pub(crate) result_links: Option<Duration>,
     /// When and where backups are made.
-    pub(crate) backup: Option<ScheduleArgs>,
+    pub(crate) backup: Option<BackupScheduleArgs>,
     /// From SIGTERM, when the process is no longer ready, to the end of serving.
     pub(crate) shutdown_delay: Duration,
 }
@@ -280,7 +280,7 @@ pub(crate) fn check(service: &Service) -> Result<(), Invalid> {
         ingest::Client::new(&oura.url, oura.credentials.typed(), metrics)?;
     }
     service.listen.guards.session_keys(None)?;
-    service.backup.as_ref().map(ScheduleArgs::encryption).transpose()?;
+    service.backup.as_ref().map(BackupScheduleArgs::encryption).transpose()?;
     let no_time: Clock = Arc::new(|| jiff::Timestamp::UNIX_EPOCH);
     ListenerRules::read(service, &mut Registry::default(), &no_time).map(drop)
 }

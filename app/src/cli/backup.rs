@@ -60,7 +60,7 @@ pub(crate) struct EncryptionArgs {
 /// Backups that the service makes by itself.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Backups")]
-pub(crate) struct ScheduleArgs {
+pub(crate) struct BackupScheduleArgs {
     /// Make backups into this folder, or `s3://bucket/prefix` with the usual AWS_… variables; of several processes that have the
     /// flag, one at a time. Default: none.
     #[arg(long = "backup.to", env = "MYHEALTH_BACKUP_TO", value_name = "PLACE")]

@@ -58,7 +58,7 @@ pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) jobs: JobArgs,
     #[command(flatten)]
-    pub(crate) backup: super::backup::ScheduleArgs,
+    pub(crate) backup: super::backup::BackupScheduleArgs,
 }
 
 /// What runs in this process, and how it ends.
