@@ -62,6 +62,7 @@ impl fmt::Debug for Hash {
 /// An object of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the format")]
 pub(crate) struct Object {
     /// The hash of its bytes, which is its name.
     pub(crate) object: Hash,

@@ -26,7 +26,7 @@ pub enum Selection {
 #[derive(Debug)]
 pub enum Source {
     /// Of a repository.
-    Repository(Reader),
+    Repository(Box<Reader>),
     /// A file or stream, and the keys that may open it.
     Archive(ArchiveReader, Identities),
 }
@@ -86,7 +86,7 @@ impl<'a> Reading<'a> {
 
     async fn read(self, source: Source, progress: Progress<'_>) -> Result<Summary> {
         match source {
-            Source::Repository(reader) => self.read_repository(reader, progress).await,
+            Source::Repository(reader) => self.read_repository(*reader, progress).await,
             Source::Archive(archive, identities) => self.read_archive(archive, identities, progress).await,
         }
     }

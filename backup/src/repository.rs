@@ -122,7 +122,7 @@ impl Repository {
     pub(crate) async fn listing_names(&self) -> Result<Vec<String>> {
         let all = self.store.list(Some(&self.path(LISTINGS)));
         let name = |meta: object_store::ObjectMeta| {
-            let name = meta.location.filename().filter(|name| name.ends_with(".json"));
+            let name = meta.location.filename().filter(|name| name.split_once('.').is_some_and(|(_, end)| end == "json"));
             name.map(|name| format!("{LISTINGS}/{name}"))
         };
         let mut names: Vec<String> =
@@ -145,13 +145,11 @@ impl Repository {
         };
         // The name has the time to the second; one of this very second counts.
         let bound = format!("{LISTINGS}/{}~", at.strftime("%Y%m%dT%H%M%SZ"));
-        match names.iter().rev().find(|name| **name < bound) {
-            Some(name) => self.listing(name).await,
-            None => {
-                let oldest = self.listing(first).await?.created_at;
-                Err(Error::NoneSo { wanted: at, oldest })
-            }
+        if let Some(name) = names.iter().rev().find(|name| **name < bound) {
+            return self.listing(name).await;
         }
+        let oldest = self.listing(first).await?.created_at;
+        Err(Error::NoneSo { wanted: at, oldest })
     }
 
     /// Names and lengths of the objects that are there.

@@ -134,7 +134,7 @@ pub(crate) async fn restore(args: RestoreArgs, clock: Clock) -> anyhow::Result<E
         }
         BackupPlace::Repository(place) => {
             let repository = Repository::open(place, database::aws_settings())?;
-            Source::Repository(repository.read(args.at, identities).await?)
+            Source::Repository(Box::new(repository.read(args.at, identities).await?))
         }
     };
     let bar = progress::days(if args.check { "check" } else { "restore" });

@@ -79,7 +79,7 @@ async fn backups_in_a_bucket_are_restored_thinned_out_and_survive_its_loss() {
     let second = make(1).await.unwrap();
     assert_eq!((second.written.len(), second.listing.bytes()), (0, first.listing.bytes()));
     let (restored, _folder) = store::testing::sqlite().await;
-    let source = Source::Repository(repository.read(None, Identities::default()).await.unwrap());
+    let source = Source::Repository(Box::new(repository.read(None, Identities::default()).await.unwrap()));
     backup::restore(source, &Selection::Everything, &restored, now(), &mut |_, _| {}).await.unwrap();
     assert_eq!(numbers(&restored).await, numbers(&store).await);
     let keep = Keep { daily: 1, weekly: 1 };

@@ -189,6 +189,6 @@ async fn backup_of_a_newer_version_is_refused() {
     let (target, _folder) = store::testing::sqlite().await;
     change("", "");
     let reader = repository.read(None, Identities::default()).await.unwrap();
-    let source = backup::Source::Repository(reader);
+    let source = backup::Source::Repository(Box::new(reader));
     backup::restore(source, &Selection::Everything, &target, now(), &mut |_, _| {}).await.unwrap();
 }

@@ -22,7 +22,7 @@ async fn restored(
     at: Option<Timestamp>,
 ) -> backup::Result<(Store, tempfile::TempDir)> {
     let (store, folder) = store::testing::sqlite().await;
-    let source = Source::Repository(repository.read(at, Identities::default()).await?);
+    let source = Source::Repository(Box::new(repository.read(at, Identities::default()).await?));
     backup::restore(source, &Selection::Everything, &store, now(), &mut |_, _| {}).await?;
     Ok((store, folder))
 }
@@ -240,7 +240,7 @@ async fn passphrase_of_a_folder_stays_the_same() {
     assert_eq!((made.written.len(), made.listing.recipients.len()), (0, 1));
     let mut identities = Identities::default();
     identities.set_passphrase("right".into());
-    let source = Source::Repository(repository.read(None, identities).await.unwrap());
+    let source = Source::Repository(Box::new(repository.read(None, identities).await.unwrap()));
     backup::check(source, &mut |_, _| {}).await.unwrap();
 }
 

@@ -142,13 +142,12 @@ async fn probe_postgres(
         }
         None => None,
     };
-    let (mut connection, read_only) = match kept {
-        Some(answered) => answered,
-        None => {
-            let mut connection = server.connect().await?;
-            let read_only = is_read_only(&mut connection).await?;
-            (connection, read_only)
-        }
+    let (mut connection, read_only) = if let Some(answered) = kept {
+        answered
+    } else {
+        let mut connection = server.connect().await?;
+        let read_only = is_read_only(&mut connection).await?;
+        (connection, read_only)
     };
     let mut result = Ok(());
     if needs_writes && read_only {

@@ -76,7 +76,9 @@ async fn statement_succeeds_when_the_server_refuses_the_log_in_and_another_is_re
         store.ensure_person(&ann, "UTC", crate::fixtures::now()),
         store.probe_now()
     );
-    (read.unwrap(), written.unwrap(), probed.unwrap());
+    read.unwrap();
+    written.unwrap();
+    probed.unwrap();
     assert_eq!(testing::connections_of(&rotated.url, &rotated.roles[0]).await, 0);
     rotated.end().await;
 }
@@ -104,7 +106,8 @@ async fn connections_of_the_previous_log_in_are_replaced() {
     let (store, [first, second]) = (&rotated.store, &rotated.roles);
     let both = async || {
         let (one, other) = tokio::join!(store.people(), store.people());
-        (one.unwrap(), other.unwrap());
+        one.unwrap();
+        other.unwrap();
     };
     both().await;
     assert!(testing::connections_of(&rotated.url, first).await > 0);
