@@ -218,6 +218,14 @@ terminationMessagePolicy: FallbackToLogsOnError
 {{- end }}
 {{- end -}}
 
+{{/* What makes an object part of the migrations Job: there before the release's own objects, and gone after the Job. */}}
+{{- define "myhealth.migrationHooks" -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+argocd.argoproj.io/hook: PreSync
+argocd.argoproj.io/hook-delete-policy: BeforeHookCreation,HookSucceeded
+{{- end -}}
+
 {{/* The init container that brings the schema up to date: root, role. */}}
 {{- define "myhealth.migrateContainer" -}}
 - name: migrate
