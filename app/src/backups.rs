@@ -30,11 +30,11 @@ pub(crate) fn start(
     registry: &mut Registry,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let Some(place) = &args.backup_to else { return Ok(()) };
+    let Some(place) = &args.to else { return Ok(()) };
     let schedule = Schedule {
         repository: Repository::create(place, database::aws_settings()).map_err(Invalid::Place)?,
         encryption: args.encryption()?,
-        interval: args.backup_every,
+        interval: args.every,
         keep: Keep { daily: args.backup_keep_daily, weekly: args.backup_keep_weekly },
         program: build::VERSION,
     };

@@ -39,7 +39,9 @@ impl StoreArgs {
             let folder = demo_folder(self.demo_dir.as_ref(), &self.home)?;
             return Ok(Location::Sqlite(folder.join(FILE)));
         }
-        if let Some(url) = UrlSource::of(&self.database_url, &self.database_url_file, "--database-url-file") {
+        if let Some(url) =
+            UrlSource::of(self.database_url.as_ref(), self.database_url_file.as_ref(), "--database-url-file")
+        {
             return self.location_of(url);
         }
         self.refuse_server_flags()?;
@@ -52,8 +54,8 @@ impl StoreArgs {
 
     /// Where the replica is, if there is one; the log-in is that of the database itself.
     pub(crate) fn replica(&self, args: &ReplicaArgs) -> Result<Option<Location>, Invalid> {
-        let file = &args.database_replica_url_file;
-        let url = UrlSource::of(&args.database_replica_url, file, "--database-replica-url-file");
+        let file = args.database_replica_url_file.as_ref();
+        let url = UrlSource::of(args.database_replica_url.as_ref(), file, "--database-replica-url-file");
         let location = url.map(|url| self.location_of(url)).transpose();
         location.map_err(|error| match error {
             Invalid::Store(error) => Invalid::Replica(error),
@@ -120,10 +122,10 @@ enum UrlSource {
 
 impl UrlSource {
     /// Compose files and charts write an unset variable as an empty one.
-    fn of(url: &Option<String>, file: &Option<PathBuf>, flag: &'static str) -> Option<Self> {
-        match (url.as_ref().filter(|url| !url.is_empty()), file) {
+    fn of(url: Option<&String>, file: Option<&PathBuf>, flag: &'static str) -> Option<Self> {
+        match (url.filter(|url| !url.is_empty()), file) {
             (Some(url), _) => Some(Self::Flag(url.clone().into())),
-            (None, file) => file.clone().map(|file| Self::File(flag, file)),
+            (None, file) => file.cloned().map(|file| Self::File(flag, file)),
         }
     }
 
@@ -157,11 +159,11 @@ impl LoginFiles {
         let url = self.url.read()?;
         let password = self.password.as_ref().map(|file| read_secret("--database-password-file", file));
         let password = password.transpose()?.map(Into::into);
-        let signer = if self.signs { Some(self.signer(url.expose_secret().parse()?)?) } else { None };
+        let signer = if self.signs { Some(self.signer(&url.expose_secret().parse()?)?) } else { None };
         Ok(Read { url, password, signer })
     }
 
-    fn signer(&self, location: Location) -> Result<Signer, Invalid> {
+    fn signer(&self, location: &Location) -> Result<Signer, Invalid> {
         let server = location.server().ok_or(Invalid::LoginOfNothing)?;
         if !server.requires_tls {
             return Err(Invalid::PlainToken);

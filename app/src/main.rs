@@ -111,7 +111,7 @@ fn run(Invocation { cli, settings }: Invocation) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let code = runtime.block_on(async {
         match cli.command {
-            Command::Serve(args) => commands::serve(*args, banner, clock).await,
+            Command::Serve(args) => Box::pin(commands::serve(*args, banner, clock)).await,
             Command::Demo(args) => commands::demo(args, banner, clock).await,
             Command::Login(args) => commands::login(args, clock).await,
             Command::Logout(args) => commands::logout(args).await,

@@ -148,9 +148,10 @@ pub(crate) async fn run(mut service: Service, clock: Clock) -> anyhow::Result<En
     registry.register_collector(Box::new(Pools { store: store.clone(), replica }));
     let path = &service.listen.telemetry_path;
     let registry = Arc::new(registry);
-    let own_metrics = match service.listen.api_metrics {
-        true => exporter::Telemetry::new(None, registry.clone()).router("/metrics"),
-        false => Router::new(),
+    let own_metrics = if service.listen.api_metrics {
+        exporter::Telemetry::new(None, registry.clone()).router("/metrics")
+    } else {
+        Router::new()
     };
     if let Some(api) = api(&api_sockets, own_metrics) {
         let router = names.guard(requests.count(api.merge(probes.clone().router())));

@@ -126,7 +126,7 @@ pub(crate) fn start(
     let stop = lifecycle.stop.clone();
     lifecycle.supervise(Task::Jobs, move || {
         let (worker, stop) = (worker.clone(), stop.clone());
-        async move { worker.run(stop).await }
+        async move { Box::pin(worker.run(stop)).await }
     });
     Ok(())
 }

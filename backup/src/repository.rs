@@ -122,7 +122,10 @@ impl Repository {
     pub(crate) async fn listing_names(&self) -> Result<Vec<String>> {
         let all = self.store.list(Some(&self.path(LISTINGS)));
         let name = |meta: object_store::ObjectMeta| {
-            let name = meta.location.filename().filter(|name| name.split_once('.').is_some_and(|(_, end)| end == "json"));
+            let name = meta
+                .location
+                .filename()
+                .filter(|name| name.split_once('.').is_some_and(|(_, end)| end == "json"));
             name.map(|name| format!("{LISTINGS}/{name}"))
         };
         let mut names: Vec<String> =

@@ -64,7 +64,7 @@ pub(crate) struct BackupScheduleArgs {
     /// Make backups into this folder, or `s3://bucket/prefix` with the usual AWS_… variables; of several processes that have the
     /// flag, one at a time. Default: none.
     #[arg(long = "backup.to", env = "MYHEALTH_BACKUP_TO", value_name = "PLACE")]
-    pub(crate) backup_to: Option<ResultLocation>,
+    pub(crate) to: Option<ResultLocation>,
     /// From one backup to the next.
     #[arg(
         long = "backup.every",
@@ -73,7 +73,7 @@ pub(crate) struct BackupScheduleArgs {
         value_name = "DURATION",
         value_parser = interval
     )]
-    pub(crate) backup_every: Duration,
+    pub(crate) every: Duration,
     /// Encrypt for this recipient (`age1…`); may be repeated. Without one of these three flags the key in the folder is used, which
     /// a first `myhealth backup --passphrase-file` made.
     #[arg(

@@ -12,7 +12,7 @@ use super::time_zone;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DashboardsArgs {
-    /// What will show them. perses: Dashboard resources for percli, and PersesDashboard resources for its operator.
+    /// What will show them. perses: Dashboard resources for percli, and `PersesDashboard` resources for its operator.
     #[arg(long, value_enum, default_value_t = DashboardFormat::Grafana)]
     pub(crate) format: DashboardFormat,
     #[command(flatten)]

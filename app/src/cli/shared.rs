@@ -41,8 +41,8 @@ pub(crate) struct LogArgs {
     #[arg(long = "log.format", env = "MYHEALTH_LOG_FORMAT", value_enum, default_value_t = LogFormat::Compact, global = true)]
     pub(crate) log_format: LogFormat,
     /// Send traces to this OpenTelemetry collector by HTTP, for example <http://127.0.0.1:4318>. Unset: no traces. What is sampled,
-    /// headers and attributes of the resource are set by the standard variables OTEL_TRACES_SAMPLER,
-    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES.
+    /// headers and attributes of the resource are set by the standard variables `OTEL_TRACES_SAMPLER`,
+    /// `OTEL_EXPORTER_OTLP_HEADERS`, `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`.
     #[arg(long = "otlp.endpoint", env = "OTEL_EXPORTER_OTLP_ENDPOINT", global = true)]
     pub(crate) otlp_endpoint: Option<String>,
 }

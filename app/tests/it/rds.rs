@@ -128,9 +128,9 @@ async fn is_valid(token: &str, state: &Mutex<State>, port: u16) -> bool {
     let is_right = secrecy::ExposeSecret::expose_secret(&expected) == token;
     let valid = is_right && signed_at >= state.valid_from && now().duration_since(signed_at).as_mins() < 15;
     if valid {
-        state.accepted += 1
+        state.accepted += 1;
     } else {
-        state.refused += 1
+        state.refused += 1;
     }
     valid
 }

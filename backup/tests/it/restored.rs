@@ -124,7 +124,7 @@ async fn backup_under_write_load_is_one_state() {
         (store, Some(folder))
     }] {
         fill(&store).await;
-        let (begin, began) = tokio::sync::oneshot::channel();
+        let (begin, started) = tokio::sync::oneshot::channel();
         let (writer, stop) = (store.clone(), std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false)));
         let stopped = stop.clone();
         let writing = tokio::spawn(async move {
@@ -137,7 +137,7 @@ async fn backup_under_write_load_is_one_state() {
             }
             days
         });
-        began.await.unwrap();
+        started.await.unwrap();
         let (bytes, made) = archive(&store, &Encryption::None).await;
         stop.store(true, std::sync::atomic::Ordering::Relaxed);
         assert!(writing.await.unwrap() > 42, "documents came meanwhile");

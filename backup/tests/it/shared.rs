@@ -216,7 +216,7 @@ async fn erased_person_is_in_no_backup() {
     for n in 0..3 {
         let (left, _folder) = restored(&repository, Some(day(n))).await.unwrap();
         let names: Vec<_> = left.people().await.unwrap().into_iter().map(|person| person.name).collect();
-        assert_eq!(names.iter().map(|name| name.as_str()).collect::<Vec<_>>(), ["bob"]);
+        assert_eq!(names.iter().map(domain::Pseudonym::as_str).collect::<Vec<_>>(), ["bob"]);
     }
     assert_eq!(repository.erase(ann.id).await.unwrap(), backup::Pruned::default());
 }
@@ -227,16 +227,16 @@ async fn passphrase_of_a_folder_stays_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let repository = repository(folder.path());
     live(&store, "ann", 3).await;
-    let make = async |encryption: Option<Encryption>, n| {
+    let back_up = async |encryption: Option<Encryption>, n| {
         backup::back_up(&store, &repository, encryption.as_ref(), ("0.0.0", day(n)), &mut |_, _| {}).await
     };
-    assert!(matches!(make(None, 0).await, Err(Error::NoIdentity)), "nothing is encrypted by accident");
-    make(Some(Encryption::Passphrase("right".into())), 0).await.unwrap();
-    let wrong = make(Some(Encryption::Passphrase("wrong".into())), 1).await;
+    assert!(matches!(back_up(None, 0).await, Err(Error::NoIdentity)), "nothing is encrypted by accident");
+    back_up(Some(Encryption::Passphrase("right".into())), 0).await.unwrap();
+    let wrong = back_up(Some(Encryption::Passphrase("wrong".into())), 1).await;
     assert!(matches!(wrong, Err(Error::WrongIdentity)), "{wrong:?}");
-    assert!(matches!(make(Some(Encryption::None), 1).await, Err(Error::OtherEncryption)));
+    assert!(matches!(back_up(Some(Encryption::None), 1).await, Err(Error::OtherEncryption)));
     // The key that is there encrypts without the passphrase, so that a service needs none.
-    let made = make(None, 1).await.unwrap();
+    let made = back_up(None, 1).await.unwrap();
     assert_eq!((made.written.len(), made.listing.recipients.len()), (0, 1));
     let mut identities = Identities::default();
     identities.set_passphrase("right".into());

@@ -34,7 +34,7 @@ pub(crate) async fn live(store: &Store, name: &str, days: i64) -> i64 {
     let first: Day = "2026-01-01".parse().unwrap();
     let days = || (0..days).map(move |n| (n, first.plus(n)));
     let id = |n: i64| format!("{}{name}-{n}", if n % 2 == 0 { "a" } else { "B" });
-    let score = |value: i64| {
+    let nightly_score = |value: i64| {
         days().map(move |(n, day)| {
             format!(
                 r#"{{"id":"{}","day":"{day}","score":{},"contributors":{{"timing":70}}}}"#,
@@ -44,7 +44,7 @@ pub(crate) async fn live(store: &Store, name: &str, days: i64) -> i64 {
         })
     };
     for value in [70, 75] {
-        let mut batch = batch(person.id, Collection::DailySleep, &score(value).collect::<Vec<_>>());
+        let mut batch = batch(person.id, Collection::DailySleep, &nightly_score(value).collect::<Vec<_>>());
         batch
             .rejected
             .push(Rejected { id: "x".into(), reason: "no JSON: \"é\"".into(), body: "?\n".into() });
