@@ -37,7 +37,7 @@ fn path(folder: &Path, name: &str) -> String {
 /// What clients see of the store in a folder: responses of REST, and gauges.
 async fn responses(data: &Path) -> Vec<String> {
     let mut serve = Running::start(service(&["serve", "--roles", "exporter,api"], data));
-    let (api, web) = (serve.address("api").await, serve.address("gauges").await);
+    let (api, web) = (serve.address("api").await, serve.address("web").await);
     let mut all = Vec::new();
     let read = async |url: String| until(&url, async || get(&url).await).await;
     for path in [

@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::killed::Cloud;
-use crate::process::{Running, finish, myhealth, printed, provided, service};
+use crate::process::{Running, finish, myhealth, printed, provided, service, until};
 
 const LOG_IN: &str = include_str!("browser/log_in.mjs");
 const PASSWORD: &str = "correct horse battery staple";
@@ -50,7 +50,7 @@ pub(crate) fn pictures() -> Option<String> {
 }
 
 fn serve(folder: &Path) -> Running {
-    let mut command = service(&["serve", "--only", "exporter,api"], folder);
+    let mut command = service(&["serve", "--roles", "exporter,api"], folder);
     command.args(["--api.log-ins-per-minute", "1000"]);
     Running::start(command)
 }
@@ -59,7 +59,7 @@ fn serve(folder: &Path) -> Running {
 async fn person_logs_in_and_out_with_a_keyboard() {
     let folder = folder_with_account().await;
     let running = serve(folder.path());
-    let (page, api) = (running.address("page").await, running.address("api docs").await);
+    let (page, api) = (running.address("web").await, running.address("api").await);
     for (width, theme) in [(390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")] {
         let seen = browse(
             LOG_IN,
@@ -110,7 +110,13 @@ async fn person_logs_in_at_an_identity_provider_and_without_it() {
     let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let redirect = format!("http://{page}/api/v1/auth/sso/callback");
     let provider = provider(&redirect);
-    let issuer = provider.address("issuer").await;
+    let issuer = until("the provider's address", async || {
+        provider
+            .output()
+            .lines()
+            .find_map(|line| Some(line.strip_prefix("issuer http://")?.trim_end_matches('/').to_owned()))
+    })
+    .await;
     let file = folder.path().join("api.yml");
     let text = format!(
         "single_sign_on:\n  name: Home\n  issuer: http://{issuer}\n  client_id: myhealth\n  client_secret: {CLIENT_SECRET}\n  \
@@ -118,11 +124,11 @@ async fn person_logs_in_at_an_identity_provider_and_without_it() {
          - {{email: op@example.org, everyone: true, role: admin}}\n"
     );
     std::fs::write(&file, text).unwrap();
-    let mut command = myhealth(&["serve", "--only", "exporter,api", "--api.listen-address", "127.0.0.1:0"]);
+    let mut command = myhealth(&["serve", "--roles", "exporter,api", "--api.listen-address", "127.0.0.1:0"]);
     command.args(["--web.listen-address", &page.to_string(), "--api.log-ins-per-minute", "1000"]);
     command.arg("--api.config.file").arg(&file).arg("--data-dir").arg(folder.path());
     let running = Running::start(command);
-    running.address("page").await;
+    running.address("web").await;
     let settings = |down: bool| {
         json!({
             "chromium": provided("MYHEALTH_TEST_CHROMIUM"), "page": format!("http://{page}/"), "pictures": pictures(),

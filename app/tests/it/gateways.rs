@@ -177,7 +177,7 @@ async fn metrics_of_the_process_are_at_the_apis_address_only_when_configured_and
         let mut command = service(&["serve", "--roles", "exporter,api"], folder.path());
         command.args(flag);
         let running = Running::start(command);
-        let metrics = format!("http://{}/metrics", running.address("api docs").await);
+        let metrics = format!("http://{}/metrics", running.address("api").await);
         assert_eq!(http().get(&metrics).send().await.unwrap().status(), without);
         let answer = http().get(&metrics).bearer_auth(token).send().await.unwrap();
         assert_eq!(answer.status(), with_token, "{flag:?}");

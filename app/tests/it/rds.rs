@@ -187,7 +187,7 @@ async fn token_signed_with_the_credentials_of_the_pod_is_the_password_and_is_ren
     let mut serve = command(&["serve", "--roles", "api"], &credentials);
     serve.args(["--web.listen-address", "127.0.0.1:0", "--api.listen-address", "127.0.0.1:0"]);
     let running = Running::start(serve);
-    let people = format!("http://{}/api/v1/people", running.address("api docs").await);
+    let people = format!("http://{}/api/v1/people", running.address("api").await);
     until("an answer", async || fetch(&people).await).await;
     let accepted = front.state.lock().unwrap().accepted;
 

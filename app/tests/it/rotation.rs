@@ -79,7 +79,7 @@ async fn password_rotates_under_load_and_no_request_fails_beyond_one_retry() {
     assert!(finish(migrate).status.success());
 
     let running = api(folder.path(), &words);
-    let people = format!("http://{}/api/v1/people", running.address("api docs").await);
+    let people = format!("http://{}/api/v1/people", running.address("api").await);
     let mut ended = 0;
     let seen = load(&people, 8, async |seen| {
         some_more(seen).await;
