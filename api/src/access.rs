@@ -20,17 +20,6 @@ pub(crate) use authenticate::{Authenticator, authenticate};
 use crate::error::Error;
 use crate::policy::RequiredAccess;
 
-/// Whether a request without a token is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Anonymous {
-    /// Always: synthetic data, or an address that something else guards.
-    Allowed,
-    /// Until the first token or account is made: a listener that only this machine reaches.
-    WithoutTokens,
-    /// Never.
-    Refused,
-}
-
 /// Extension of a request whose user a listener has authenticated by password: no token is needed then.
 pub use listener::Authenticated as ListenerAuthenticated;
 

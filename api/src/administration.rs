@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use store::{NewToken, Store};
 
-use crate::login::MAX_NAME;
+use crate::login::password::MAX_NAME;
 
 /// The system gave no random numbers.
 #[derive(Debug, thiserror::Error)]

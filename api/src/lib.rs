@@ -27,9 +27,9 @@ mod stale;
 mod state;
 mod trends;
 
-pub use access::{Anonymous, ListenerAuthenticated};
+pub use access::ListenerAuthenticated;
 pub use audit::AuditTrail;
 pub use guards::Guards;
 pub use login::LogIn;
 pub use router::{openapi, router, router_with};
-pub use state::State;
+pub use state::{Anonymous, State};

@@ -26,9 +26,6 @@ use session::SessionKeys;
 use single_sign_on::{CurrentSignOn, SingleSignOn};
 use verified::VerifiedPasswords;
 
-/// Longest name of an account, in bytes.
-pub const MAX_NAME: usize = 64;
-
 /// What log-ins need. Clones share the turns of the password checks.
 #[derive(Clone, Debug)]
 pub struct LogIn {

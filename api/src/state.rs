@@ -7,11 +7,21 @@ use domain::Day;
 use jiff::{Timestamp, tz::TimeZone};
 use store::{Person, Store};
 
-use crate::access::Anonymous;
 use crate::audit::AuditTrail;
 use crate::error::Error;
 use crate::guards::Guards;
 use crate::login::LogIn;
+
+/// Whether a request without a token is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Anonymous {
+    /// Always: synthetic data, or an address that something else guards.
+    Allowed,
+    /// Until the first token or account is made: a listener that only this machine reaches.
+    WithoutTokens,
+    /// Never.
+    Refused,
+}
 
 /// What the process that runs the service provides.
 #[derive(Clone)]

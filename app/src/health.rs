@@ -84,7 +84,7 @@ impl Databases {
             }
         }
         for (name, durations) in statements {
-            let bounds = STATEMENT_BUCKETS.into_iter().chain([f64::MAX]);
+            let bounds = STATEMENT_BUCKETS.into_iter().chain([f64::INFINITY]);
             let buckets: Vec<_> = bounds.zip(durations.buckets).collect();
             let labels = Labels((Statement(name.to_string()),));
             let mut series = family.encode_family(&labels)?;

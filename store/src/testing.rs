@@ -237,6 +237,10 @@ pub async fn derive_by_other_rules(store: &Store) {
 /// Leaves a schema as it was before numbers knew their rules and times their order.
 pub async fn undo_newest_migrations(store: &Store) {
     let undo = [
+        "drop index account_by_subject",
+        "alter table account drop column issuer",
+        "alter table account drop column subject",
+        "alter table account drop column rules",
         "drop table derivation",
         "drop table api_token_number",
         "delete from _sqlx_migrations where version >= 14",

@@ -6,6 +6,7 @@
 mod crds;
 mod images;
 mod keys;
+mod kubectl;
 mod node;
 
 use std::fmt::Write;
@@ -16,6 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
+use self::kubectl::ADVICE;
 use self::node::Node;
 use crate::go_tools::Tool;
 use crate::{apt, postgres, programs, run};
@@ -60,8 +62,6 @@ const PACKAGES: [(&str, &str); 12] = [
 
 /// From the root of the repository.
 const NAMESPACES: &str = "xtask/src/cluster/namespaces.sh";
-
-const ADVICE: &str = "look at the lines above.";
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.inside {
@@ -187,11 +187,4 @@ fn install_missing() -> Result<()> {
         packages.push("postgresql");
     }
     if packages.is_empty() { Ok(()) } else { apt::install(&packages) }
-}
-
-/// A command with the cluster's kubeconfig.
-fn kubectl(kubeconfig: &Path) -> Result<Command> {
-    let mut kubectl = Command::new(Tool::Kubernetes.folder()?.join("kubectl"));
-    kubectl.env("KUBECONFIG", kubeconfig);
-    Ok(kubectl)
 }

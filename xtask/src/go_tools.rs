@@ -4,6 +4,7 @@
 //! whose own `go.sum` pins every dependency. Its checksum here pins that `go.sum`.
 
 mod cluster;
+mod install;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -117,21 +118,8 @@ impl Tool {
                 fill: &["ui/app/dist/index.html"],
                 ..Source::EMPTY
             },
-            Self::Compose => Source {
-                module: "github.com/docker/compose/v2",
-                version: "v2.40.3",
-                sum: "h1:XeYkQu1svDtyfZPv5nTwFryQ25ZJMkIlc4pz9HalMPI=",
-                programs: &[("cmd", "docker-compose")],
-                ldflags: "-X github.com/docker/compose/v2/internal.Version=2.40.3",
-                ..Source::EMPTY
-            },
-            Self::Nfpm => Source {
-                module: "github.com/goreleaser/nfpm/v2",
-                version: "v2.45.2",
-                sum: "h1:sWBXUErMSKHMvT8f1mgtY3yn2jbNBAE2TNBXNXpSDGc=",
-                programs: &[("cmd/nfpm", "nfpm")],
-                ..Source::EMPTY
-            },
+            Self::Compose => install::COMPOSE,
+            Self::Nfpm => install::NFPM,
             Self::Containerd => cluster::CONTAINERD,
             Self::ControllerGen => cluster::CONTROLLER_GEN,
             Self::Coredns => cluster::COREDNS,

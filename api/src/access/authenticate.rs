@@ -14,14 +14,14 @@ use secrecy::{ExposeSecret, SecretString};
 use store::{AuditAction, AuditOutcome, Token};
 
 use super::credential::Credential;
-use super::{Access, Anonymous, Granted, ListenerAuthenticated, Principal};
+use super::{Access, Granted, ListenerAuthenticated, Principal};
 use crate::audit::Origin;
 use crate::error::Error;
 use crate::guards::Client;
-use crate::login::password::MAX_PASSWORD;
-use crate::login::{self, MAX_NAME};
+use crate::login;
+use crate::login::password::{MAX_NAME, MAX_PASSWORD};
 use crate::policy::{Policy, RequiredAccess};
-use crate::state::State;
+use crate::state::{Anonymous, State};
 
 /// How long a verified credential is used without reading the database again.
 const VERIFIED_TTL: Duration = Duration::from_secs(1);

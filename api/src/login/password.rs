@@ -15,6 +15,9 @@ use crate::error::Error;
 /// Shortest password, in characters: nothing else than length is asked for (NIST SP 800-63B).
 pub const MIN_PASSWORD: usize = 12;
 
+/// Longest name of an account, in bytes.
+pub const MAX_NAME: usize = 64;
+
 /// Longest password, in bytes: a sentence or two.
 pub const MAX_PASSWORD: usize = 256;
 

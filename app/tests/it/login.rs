@@ -363,6 +363,8 @@ async fn serve_without_a_log_in_waits_for_one() {
     for round in 1..=2 {
         oura.a_day_passes();
         shows(&format!("myhealth_oauth_refreshes_total{{result=\"renewed\"}} {round}")).await;
+        // A token that is refused again within the run that renewed it is another case.
+        shows("\nmyhealth_sync_backlog_windows 0\n").await;
     }
     let asked = |path: &str| oura.cloud.log().iter().filter(|request| request.path == path).count();
     assert_eq!(asked("/oauth/token"), 1, "the first exchange found out where the application is at home");

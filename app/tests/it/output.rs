@@ -81,6 +81,10 @@ fn example(command: &str) -> (&'static str, i32) {
         "import" => ("import {}/export.zip", 0),
         "migrate" => ("migrate", 0),
         "rebuild" => ("rebuild", 0),
+        "backup" => ("backup --unencrypted -", 0),
+        "restore" => ("restore --check {}/none/", 1),
+        "move" => ("move --to-data-dir {}/moved", 0),
+        "erase" => ("erase bob --yes", 1),
         "webhook list" => ("webhook list --oura-client-id a --oura-client-secret b", 1),
         "webhook sync" => (
             "webhook sync --oura-client-id a --oura-client-secret b --webhook.callback-url https://h.example.org/o",

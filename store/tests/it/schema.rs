@@ -214,7 +214,7 @@ async fn time_of_a_superseded_version_is_that_of_the_next() {
     assert_eq!(testing::replaced_times(&again).await, written);
 
     // The way back: a copy from before, which is whole by itself, and goes when a person is erased.
-    let copy = folder.path().join("test.db.schema-15");
+    let copy = folder.path().join("test.db.schema-16");
     let from_before = Store::open(&Location::Sqlite(copy.clone())).await.unwrap();
     assert_eq!(from_before.people().await.unwrap(), again.people().await.unwrap());
     from_before.close().await;

@@ -6,8 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use super::kubectl::{ADVICE, kubectl};
 use super::node::Node;
-use super::{ADVICE, kubectl};
 use crate::go_tools::{self, Tool};
 use crate::{cache, run};
 

@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::ADVICE;
+use super::kubectl::ADVICE;
 use crate::go_tools::Tool;
 use crate::{postgres, programs, run};
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::ADVICE;
+use super::kubectl::ADVICE;
 use super::node::{API, NODE};
 use crate::run;
 

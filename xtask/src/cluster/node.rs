@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result};
 
 use self::config::{SERVICES, arguments};
-use super::{ADVICE, kubectl};
+use super::kubectl::{ADVICE, kubectl};
 use crate::go_tools::Tool;
 use crate::{process, programs, run};
 

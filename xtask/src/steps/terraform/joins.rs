@@ -135,6 +135,7 @@ fn guide_names_every_module_every_chart_value_and_what_was_not_tried() {
     }
     let outputs = text("terraform/modules/stack/chart.tf");
     let (_, values) = outputs.split_once("output \"chart_values\"").unwrap();
+    let (values, _) = values.split_once("precondition").unwrap();
     let keys = values.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(" = "));
     let keys: Vec<_> =
         keys.map(|(key, _)| key.trim_end()).filter(|key| key.starts_with(char::is_alphabetic)).collect();
