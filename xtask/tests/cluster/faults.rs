@@ -34,8 +34,8 @@ fn missing_database_is_named_by_the_pod_and_its_creation_ends_the_fault() {
     let namespace = Namespace::new("nodatabase");
     namespace.secret("myhealth-database", &json!({ "url": Namespace::database_url("later") }));
     run(&mut namespace.helm(4, "install", "kind.yaml", &json!({ "ingest": { "enabled": false } })));
-    // The end of the log is the reason of the container's end, so that `describe` has it.
-    wait_for_words(&namespace, r#"database "later" does not exist"#);
+    // The end of the log is the reason of the container's end, so that `describe` has it; in JSON, as the log is.
+    wait_for_words(&namespace, r#"database \"later\" does not exist"#);
     sql("postgres", "create database later");
     namespace.wait_until_ready();
 }
