@@ -21,7 +21,8 @@ pub(crate) fn files(boards: &[Board]) -> Vec<(String, String)> {
     // A list of kind `List` is what kubectl applies as one file.
     let items: Vec<_> = boards.iter().map(kubernetes).collect();
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": items });
-    files.push(("kubernetes/persesdashboards.json".to_owned(), format!("{list:#}\n")));
+    // Compact: it repeats every dashboard, and programs alone read it.
+    files.push(("kubernetes/persesdashboards.json".to_owned(), format!("{list}\n")));
     files
 }
 
